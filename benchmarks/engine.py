@@ -1,0 +1,111 @@
+"""What the engine costs a block: the frontier alone, and blocks that do nothing on two workers.
+
+Run ``python benchmarks/engine.py`` (10^5 blocks) or with a number of blocks along each axis.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import psutil
+from distributed import Client
+
+from dask_blockwise.blockwise_task import Task
+from dask_blockwise.cluster import local_cluster
+from dask_blockwise.frontier import Frontier
+from dask_blockwise.geometry import Block, BlockGrid, Roi
+from dask_blockwise.scheduler import run
+
+_IN_FLIGHT = 400
+
+
+def grid(side: int, halo: int = 1) -> BlockGrid:
+    """A cube of blocks of 10^3, each reading a halo."""
+    total = Roi((0,) * 3, (10 * side + 2 * halo,) * 3)
+    return BlockGrid(total, Roi((-halo,) * 3, (10 + 2 * halo,) * 3), Roi((0,) * 3, (10,) * 3))
+
+
+def walk(frontier: Frontier, tasks: int) -> int:
+    """Run every block of a frontier in the driver alone; how many there were."""
+    running: deque[tuple[int, int]] = deque()
+    blocks = 0
+    while True:
+        for task in reversed(range(tasks)):
+            for number in frontier.take(task, _IN_FLIGHT - len(running)):
+                running.append((task, number))
+        if not running:
+            return blocks
+        frontier.done(*running.popleft())
+        blocks += 1
+
+
+def frontiers(side: int) -> dict[str, Callable[[], tuple[Frontier, int]]]:
+    """The kinds of order between blocks, each as something to build."""
+    blocks = grid(side)
+    barrier = BlockGrid(blocks.total_roi, blocks.total_roi, blocks.total_roi)
+    return {
+        "conflict": lambda: (Frontier([blocks], [True], [[]]), 1),
+        "upstream": lambda: (Frontier([blocks] * 2, [False] * 2, [[], [0]]), 2),
+        "barrier": lambda: (
+            Frontier([blocks, barrier, blocks], [False] * 3, [[], [0], [1]]),
+            3,
+        ),
+    }
+
+
+def nothing(block: Block) -> None:
+    """A block that costs nothing."""
+
+
+def task(name: str, side: int, conflict: bool = False, upstream: Sequence[Task] = ()) -> Task:
+    """Blocks that do nothing."""
+    blocks = grid(side)
+    return Task(
+        name,
+        blocks.total_roi,
+        blocks.read_roi,
+        blocks.write_roi,
+        nothing,
+        read_write_conflict=conflict,
+        num_workers=None,
+        upstream_tasks=upstream,
+    )
+
+
+def memory() -> float:
+    """Resident memory of this process in MB."""
+    return float(psutil.Process().memory_info().rss) / 1e6
+
+
+def report(name: str, blocks: int, begin: float, before: float) -> None:
+    """One line a measurement."""
+    each = (time.perf_counter() - begin) / blocks * 1e6
+    print(f"{name:24} {blocks:8} blocks {each:8.1f} us a block {memory() - before:+7.1f} MB")
+
+
+def main() -> None:
+    """Measure everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("side", type=int, nargs="?", default=46)
+    side = parser.parse_args().side
+    for name, build in frontiers(side).items():
+        before, begin = memory(), time.perf_counter()
+        report(f"frontier, {name}", walk(*build()), begin, before)
+    first = task("first", side)
+    runs = {
+        "free": [task("free", side)],
+        "conflict": [task("conflict", side, conflict=True)],
+        "upstream": [task("second", side, upstream=[first])],
+    }
+    with local_cluster(n_workers=2) as cluster, Client(cluster) as client:
+        for name, tasks in runs.items():
+            before, begin = memory(), time.perf_counter()
+            summary = run(tasks, client, progress=False)
+            report(f"run, {name}", sum(t.completed for t in summary.tasks), begin, before)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Doctests run in an empty folder, on a cluster of threads in this process."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client
+
+
+@pytest.fixture(scope="session")
+def threads() -> Iterator[Client]:
+    """A client that isn't the present one until it is made so."""
+    with Client(
+        processes=False,
+        n_workers=1,
+        threads_per_worker=2,
+        dashboard_address=None,
+        set_as_default=False,
+    ) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def _doctest_scene(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    if not isinstance(request.node, pytest.DoctestItem):
+        yield
+        return
+    monkeypatch.chdir(tmp_path)
+    with request.getfixturevalue("threads").as_current():
+        yield

@@ -1,0 +1,71 @@
+"""The command line: ``dask-blockwise demo``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from distributed import Client
+
+from .cluster import local_cluster
+from .demo import DEMOS, Result, run_demo
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process unless given.
+
+    Examples
+    --------
+    >>> main(["--version"])
+    Traceback (most recent call last):
+    SystemExit: 0
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except (FileNotFoundError, ModuleNotFoundError, ValueError) as error:
+        raise SystemExit(f"dask-blockwise: {error}") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dask-blockwise", description="Segment volumes block by block, with Dask."
+    )
+    parser.add_argument("--version", action="version", version=version("dask_blockwise"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    demo = commands.add_parser(
+        "demo", help="segment a sample volume", description="Segment a sample volume."
+    )
+    demo.add_argument(
+        "--sample", choices=sorted(DEMOS), default="mni152", help="which one (default: %(default)s)"
+    )
+    demo.add_argument(
+        "--output", type=Path, default=Path(), help="folder for the results (default: this one)"
+    )
+    demo.add_argument(
+        "--workers", type=int, help="worker processes (default: one for each core)", metavar="N"
+    )
+    demo.set_defaults(command=_demo)
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> None:
+    with local_cluster(options.workers) as cluster, Client(cluster) as client:
+        print(f"Watch the cluster at {client.dashboard_link}")
+        _report(run_demo(options.sample, options.output, client))
+
+
+def _report(result: Result) -> None:
+    scores = [f"{name:<22}{value:.3f}" for name, value in result.scores.items()]
+    print("", result.table(), "", "On data that the network has not seen:", *scores, "", sep="\n")
+    print(f"Volumes: {result.container}")
+    print(f"Picture: {result.picture}")

@@ -1,0 +1,158 @@
+"""Clusters from a few arguments: this machine, or a batch system through dask-jobqueue."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import multiprocessing
+import os
+import threading
+from typing import Any, Literal, get_args
+
+from distributed import LocalCluster, Worker
+from distributed.deploy.spec import SpecCluster
+
+BatchSystem = Literal["slurm", "lsf", "pbs", "sge"]
+
+__all__ = ["jobqueue_cluster", "local_cluster"]
+
+
+def local_cluster(
+    n_workers: int | None = None, memory_limit: str | float = "auto", **options: Any
+) -> LocalCluster:
+    """A cluster on this machine: one process a core, so that none waits for another's GIL.
+
+    Parameters
+    ----------
+    n_workers
+        Worker processes; as many as this process may use cores unless given.
+    memory_limit
+        Memory a worker, in bytes or as text such as ``"4GB"``; an equal share unless given.
+    options
+        Anything else that ``distributed.LocalCluster`` takes.
+
+    Returns
+    -------
+    distributed.LocalCluster
+        Its dashboard is on a free port.
+
+    Examples
+    --------
+    >>> with local_cluster(n_workers=1) as cluster:
+    ...     len(cluster.workers)
+    1
+    """
+    _refuse_while_importing()
+    settings = {
+        "n_workers": n_workers or usable_cores(),
+        "threads_per_worker": 1,
+        "memory_limit": memory_limit,
+        "dashboard_address": ":0",
+        "silence_logs": "CRITICAL",
+    }
+    return LocalCluster(**{**settings, **options})
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which a batch system may have limited.
+
+    Examples
+    --------
+    >>> usable_cores() >= 1
+    True
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def jobqueue_cluster(
+    system: BatchSystem,
+    n_workers: int,
+    *,
+    cores: int = 1,
+    processes: int | None = None,
+    memory: str = "4GB",
+    walltime: str = "24:00",
+    queue: str | None = None,
+    **options: Any,
+) -> SpecCluster:
+    """A cluster of jobs in a batch system. Needs the extra ``hpc`` (dask-jobqueue).
+
+    Parameters
+    ----------
+    system
+        ``"slurm"``, ``"lsf"``, ``"pbs"`` or ``"sge"``.
+    n_workers
+        Worker processes to ask for, over all jobs.
+    cores, processes
+        Cores of a job, and the worker processes that share them; one a core unless given.
+    memory
+        Memory of a job, as text.
+    walltime
+        Time limit of a job, as the batch system writes it.
+    queue
+        Queue or partition; the batch system's own default unless given.
+    options
+        Anything else that dask-jobqueue's cluster takes.
+
+    Raises
+    ------
+    ValueError
+        If the batch system is unknown.
+    ImportError
+        If dask-jobqueue is not installed.
+    """
+    if system not in get_args(BatchSystem):
+        known = ", ".join(get_args(BatchSystem))
+        raise ValueError(f"Unknown batch system {system!r}: it must be one of {known}.")
+    cluster_class = getattr(_import_jobqueue(), f"{system.upper()}Cluster")
+    job = {
+        "cores": cores,
+        "processes": processes or cores,
+        "memory": memory,
+        "walltime": walltime,
+        "queue": queue,
+    }
+    cluster: SpecCluster = cluster_class(**{**job, **options})
+    cluster.scale(n_workers)
+    return cluster
+
+
+def join_cluster(scheduler: str) -> None:
+    """Make this process a worker of a cluster, beside what it does itself, for as long as it lives.
+
+    Parameters
+    ----------
+    scheduler
+        Address of the scheduler, such as ``"tcp://10.0.0.1:8786"``.
+    """
+    joined = threading.Event()
+    threading.Thread(target=lambda: asyncio.run(_work(scheduler, joined)), daemon=True).start()
+    joined.wait()
+
+
+async def _work(scheduler: str, joined: threading.Event) -> None:
+    async with Worker(scheduler, nthreads=1) as worker:
+        joined.set()
+        await worker.finished()
+
+
+def _import_jobqueue() -> Any:
+    try:
+        return importlib.import_module("dask_jobqueue")
+    except ImportError as error:
+        raise ImportError(
+            "Batch systems need the package dask-jobqueue, which is not installed: "
+            "pip install 'dask-blockwise[hpc]', or conda install -c conda-forge dask-jobqueue."
+        ) from error
+
+
+def _refuse_while_importing() -> None:
+    """A script without a main guard would start a cluster again in every worker it starts."""
+
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError(
+            "A worker process imported this script, and the script started a cluster as it was "
+            "imported. Put the part that runs things under `if __name__ == '__main__':`."
+        )

@@ -1,0 +1,171 @@
+"""Keeps a bounded window of batches on Dask, and takes in what comes back.
+
+Batches come back as reports of a few numbers, so neither the driver nor Dask's scheduler holds
+more at a million blocks than at a thousand.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+from dask._task_spec import Task as DaskTask
+from distributed import Client, KilledWorker, as_completed
+
+from .batch import BatchReport, read_journal, run_batch
+from .task_state import TaskState
+
+__all__ = ["Dispatcher"]
+
+# What the scheduler grants a batch beyond its blocks' limits before it has the worker restarted.
+_GRACE_SECONDS = 5.0
+# Seconds between looks at how many threads the cluster has.
+_CLUSTER_SECONDS = 2.0
+# Deaths of workers as they load a task, with no block done in between, that end a run.
+_LOADING_DEATHS = 4
+# How often a dead worker's journal is looked for, and how much sooner than blocks are run.
+_JOURNAL_TRIES = 3
+_JOURNAL_PRIORITY = 100
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """A batch that is out, or the search for the journal of one whose worker died."""
+
+    state: TaskState
+    numbers: list[int]
+    name: str
+    # Address of the worker that died with it, where its journal is looked for.
+    died_on: str | None = None
+    tries: int = 0
+
+
+class Dispatcher:
+    """Runs the blocks of some tasks until none may run any more.
+
+    Parameters
+    ----------
+    client
+        Where to run.
+    run_id
+        Name of the run that the workers know the tasks by.
+    states
+        The tasks, each after those upstream of it.
+    """
+
+    def __init__(self, client: Client, run_id: str, states: Sequence[TaskState]) -> None:
+        self._client = client
+        self._run_id = run_id
+        self._states = states
+        self._out: dict[tuple[Any, ...], _Batch] = {}
+        self._completed = as_completed(with_results=True, raise_errors=False)
+        self._names = map("batch-{}".format, count())
+        self._keys = count()
+        self._loading_deaths = 0
+        self._threads = 1
+        self._look_again = -math.inf
+
+    def go(self) -> None:
+        """Run until no block may run any more.
+
+        Raises
+        ------
+        RuntimeError
+            If workers cannot run blocks at all, or the cluster dropped the run.
+        """
+        self._feed()
+        for finished in self._completed.batches():
+            for future, result in finished:
+                self._take_in(self._out.pop(future.key), result)
+                future.release()
+            self._feed()
+
+    def _feed(self) -> None:
+        """Fill the window, downstream tasks first, while what they read is fresh."""
+        self._look_at_cluster()
+        window = 2 * self._threads + 2
+        batches: list[_Batch] = []
+        while len(self._out) + len(batches) < window:
+            state = next((s for s in reversed(self._states) if s.may_run), None)
+            if state is None:
+                break
+            numbers = state.next_batch(min(self._threads, state.task.num_workers or window))
+            if numbers:
+                state.running += 1
+                batches.append(_Batch(state, numbers, next(self._names)))
+        self._send(batches)
+
+    def _look_at_cluster(self) -> None:
+        """Follow a cluster that grows and shrinks."""
+        if time.monotonic() > self._look_again:
+            self._threads = max(1, sum(self._client.nthreads().values()))
+            self._look_again = time.monotonic() + _CLUSTER_SECONDS
+
+    def _send(self, batches: Sequence[_Batch], priority: int = 0) -> None:
+        """One message for all of them; each queues on the scheduler rather than on a worker."""
+        if not batches:
+            return
+        keys = {self._key(batch): batch for batch in batches}
+        graph = {key: self._dask_task(key, batch) for key, batch in keys.items()}
+        self._out.update(keys)
+        futures = self._client.get(graph, list(graph), sync=False, priority=priority)
+        self._completed.update(futures)
+
+    def _key(self, batch: _Batch) -> tuple[Any, ...]:
+        """Dask shows its first part; the scheduler's plugin knows the run and the limit by it."""
+        name = f"{batch.state.task.task_id}-{self._run_id}"
+        return name, next(self._keys), _seconds_allowed(batch)
+
+    def _dask_task(self, key: tuple[Any, ...], batch: _Batch) -> DaskTask:
+        if batch.died_on is not None:
+            where = (self._run_id, batch.died_on, batch.numbers, batch.name)
+            return DaskTask(key, read_journal, *where, _data_producer=True)
+        what = (self._run_id, batch.state.index, batch.numbers, batch.name)
+        return DaskTask(key, run_batch, *what, _data_producer=True)
+
+    def _take_in(self, batch: _Batch, result: Any) -> None:
+        # The future's status is no guide: it changes back if the worker dies just now.
+        if isinstance(result, BatchReport):
+            self._settle(batch, result)
+            return
+        error = result[1] if isinstance(result, tuple) else result
+        if not isinstance(error, KilledWorker):
+            raise RuntimeError(
+                f"A batch of task {batch.state.task.task_id!r} could not be run at all: {error!r}. "
+                "See that the workers run and have the same packages as this process; blocks "
+                "in the ledger are kept."
+            ) from error
+        self._look_for_journal(batch, error.last_worker.address)
+
+    def _look_for_journal(self, batch: _Batch, address: str) -> None:
+        """A worker died: its journal knows which block it ran; lacking that, none is blamed."""
+        if batch.tries < _JOURNAL_TRIES:
+            died_on = batch.died_on or address
+            self._send([replace(batch, died_on=died_on, tries=batch.tries + 1)], _JOURNAL_PRIORITY)
+        else:
+            self._settle(batch, BatchReport(left=batch.numbers, known=False))
+
+    def _settle(self, batch: _Batch, report: BatchReport) -> None:
+        batch.state.running -= 1
+        if not report.known and len(report.left) == 1:
+            report = BatchReport(failures=[(report.left[0], "The worker process died.")])
+        further = batch.state.settle(report)
+        self._loading_deaths = 0 if further else self._loading_deaths + report.died_loading
+        if self._loading_deaths >= _LOADING_DEATHS:
+            raise RuntimeError(
+                f"Worker processes keep dying before they begin a block of task "
+                f"{batch.state.task.task_id!r}: {self._loading_deaths} times in a row. Loading its "
+                "process function crashes them, or takes more memory than they may have; see the "
+                "workers' logs."
+            )
+
+
+def _seconds_allowed(batch: _Batch) -> float:
+    timeout = batch.state.task.timeout
+    if timeout is None or batch.died_on is not None:
+        return math.inf
+    return timeout * len(batch.numbers) + _GRACE_SECONDS

@@ -1,0 +1,143 @@
+"""Blocks that label what they see: where each one's voxels lie in the volume and in its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from .stitching import Direction, later_neighbours
+
+Index = tuple[int, ...]
+Box = tuple[slice, ...]
+
+__all__ = ["Box", "Index", "LabelGrid", "common", "layer", "within"]
+
+
+@dataclass(frozen=True)
+class LabelGrid:
+    """Blocks of a volume and what they see beyond themselves, in voxels.
+
+    Parameters
+    ----------
+    shape
+        Of the volume, without channels.
+    block_shape
+        Of a block's core; the last blocks are cut at the volume's border.
+    halo
+        Voxels seen before and after the core, along each axis.
+    stitched
+        Along which axes labels of neighbours belong together; not along time.
+
+    Examples
+    --------
+    >>> grid = LabelGrid((10, 6), (4, 6), ((1, 1), (1, 1)), (True, True))
+    >>> grid.blocks
+    3
+    >>> grid.core(2)
+    (slice(8, 10, None), slice(0, 6, None))
+    >>> grid.frame(2)
+    (slice(7, 13, None), slice(-1, 7, None))
+    >>> grid.seen(2)
+    (slice(7, 10, None), slice(0, 6, None))
+    """
+
+    shape: Index
+    block_shape: Index
+    halo: tuple[tuple[int, int], ...]
+    stitched: tuple[bool, ...]
+
+    @property
+    def counts(self) -> Index:
+        """Blocks along each axis."""
+        return tuple(-(-n // b) for n, b in zip(self.shape, self.block_shape, strict=True))
+
+    @property
+    def blocks(self) -> int:
+        """Blocks in all."""
+        return prod(self.counts)
+
+    @property
+    def frame_shape(self) -> Index:
+        """Voxels that a block of full size sees, along each axis."""
+        sizes = zip(self.block_shape, self.halo, strict=True)
+        return tuple(size + before + after for size, (before, after) in sizes)
+
+    def core(self, number: int) -> Box:
+        """The block's own voxels."""
+        axes = zip(self._index(number), self.block_shape, self.shape, strict=True)
+        return tuple(slice(i * b, min(n, (i + 1) * b)) for i, b, n in axes)
+
+    def frame(self, number: int) -> Box:
+        """All voxels that the block would see if the volume had no border."""
+        begin = (
+            core.start - before for core, (before, _) in zip(self.core(number), self.halo, strict=True)
+        )
+        return tuple(slice(b, b + size) for b, size in zip(begin, self.frame_shape, strict=True))
+
+    def seen(self, number: int) -> Box:
+        """The voxels of the volume that the block sees."""
+        axes = zip(self.core(number), self.halo, self.shape, strict=True)
+        return tuple(
+            slice(max(0, core.start - before), min(n, core.stop + after))
+            for core, (before, after), n in axes
+        )
+
+    def later(self, number: int, connectivity: int) -> Iterator[tuple[Direction, int]]:
+        """Neighbours that come later in raster order, each with the direction to it."""
+        index = self._index(number)
+        for direction in later_neighbours(self.stitched, connectivity):
+            there = [i + step for i, step in zip(index, direction, strict=True)]
+            if all(0 <= i < n for i, n in zip(there, self.counts, strict=True)):
+                yield direction, int(np.ravel_multi_index(there, self.counts))
+
+    @property
+    def most_pairs(self) -> int:
+        """Pairs of labels that a block can have at most with its neighbours."""
+        return 3 ** len(self.shape) * prod(self.frame_shape)
+
+    def _index(self, number: int) -> list[int]:
+        return [int(i) for i in np.unravel_index(number, self.counts)]
+
+
+def within(box: Box, frame: Box) -> Box:
+    """A box, counted from the beginning of a frame around it.
+
+    Examples
+    --------
+    >>> within((slice(5, 7),), (slice(4, 9),))
+    (slice(1, 3, None),)
+    """
+    axes = zip(box, frame, strict=True)
+    return tuple(slice(b.start - f.start, b.stop - f.start) for b, f in axes)
+
+
+def common(one: Box, other: Box) -> Box:
+    """What two boxes share.
+
+    Examples
+    --------
+    >>> common((slice(0, 6),), (slice(4, 9),))
+    (slice(4, 6, None),)
+    """
+    axes = zip(one, other, strict=True)
+    return tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in axes)
+
+
+def layer(box: Box, direction: Direction) -> Box:
+    """The voxels of a box at its face, edge or corner in a direction.
+
+    Examples
+    --------
+    >>> layer((slice(2, 6), slice(0, 4)), (1, 0)), layer((slice(2, 6), slice(0, 4)), (0, -1))
+    ((slice(5, 6, None), slice(0, 4, None)), (slice(2, 6, None), slice(0, 1, None)))
+    """
+    return tuple(_end(axis, step) for axis, step in zip(box, direction, strict=True))
+
+
+def _end(axis: slice, step: int) -> slice:
+    if not step:
+        return axis
+    return slice(axis.stop - 1, axis.stop) if step > 0 else slice(axis.start, axis.start + 1)

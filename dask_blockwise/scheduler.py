@@ -1,0 +1,314 @@
+"""Run tasks block by block on a Dask cluster."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+from distributed import Client as DaskClient
+from distributed import Worker, WorkerPlugin, get_client
+
+from .batch import Work, close_run, forget_run, open_run
+from .block_client import Context
+from .blockwise_task import BlockwiseTask, Task
+from .cluster import local_cluster
+from .dispatcher import Dispatcher
+from .frontier import Frontier
+from .geometry import Roi
+from .ledger import Ledger
+from .progress import RunSummary, open_bar
+from .task_state import TaskState
+from .watchdog import BlockTaskPlugin
+
+__all__ = ["run", "run_blockwise"]
+
+# Seconds that workers get to hear that a run is over.
+_STOP_SECONDS = 5.0
+
+
+def run(
+    tasks: Task | Sequence[Task],
+    client: DaskClient | None = None,
+    progress: bool = True,
+    resume: bool = True,
+) -> RunSummary:
+    """Run every block of some tasks, and of the tasks upstream of them.
+
+    A block that fails for good does not stop the others; the summary lists it.
+
+    Parameters
+    ----------
+    tasks
+        One task or several.
+    client
+        Where to run. The present ``distributed`` client unless given; if there is none, a
+        cluster on this machine with one process a core is started for the run.
+    progress
+        Whether to show a bar a task.
+    resume
+        Whether to skip the blocks that a task's ledger has as done; otherwise all are run anew.
+
+    Returns
+    -------
+    RunSummary
+        True only if every block of every task is done.
+
+    Raises
+    ------
+    ValueError
+        If two tasks have the same id, or a ledger belongs to other parameters.
+    TypeError
+        If a task's functions cannot be sent to other processes.
+    KeyboardInterrupt
+        When interrupted, with how far each task is; ledgers keep what is done.
+
+    Examples
+    --------
+    >>> from dask_blockwise.geometry import Roi
+    >>> roi = Roi((0,), (10,))
+    >>> task = Task("nothing", Roi((0,), (40,)), roi, roi, lambda block: None)
+    >>> with DaskClient(processes=False, dashboard_address=":0") as client:
+    ...     summary = run(task, client, progress=False)
+    >>> bool(summary), summary["nothing"].completed
+    (True, 4)
+    """
+    ordered = _in_order([tasks] if isinstance(tasks, Task) else tasks)
+    run_id = uuid.uuid4().hex[:12]
+    with ExitStack() as stack:
+        ledgers = [_open_ledger(stack, task, resume) for task in ordered]
+        dask_client = stack.enter_context(_present_or_new(client))
+        _check_processes(dask_client, ordered)
+        contexts = [_context(dask_client, task, run_id) for task in ordered]
+        blobs = [_pickle(task, context) for task, context in zip(ordered, contexts)]
+        states = _states(stack, ordered, ledgers, contexts, progress)
+        stack.enter_context(_known_to_workers(dask_client, run_id, blobs))
+        return _go(Dispatcher(dask_client, run_id, states), states)
+
+
+def run_blockwise(
+    worker_file: str | PathLike[str],
+    total_roi: Roi,
+    read_roi: Roi,
+    write_roi: Roi,
+    num_workers: int | None = 16,
+    max_retries: int = 2,
+    timeout: float | None = None,
+    upstream_tasks: Sequence[Task] | None = None,
+    *args: Any,
+    **kwargs: Any,
+) -> bool:
+    """Run a worker file over a region, on the present Dask client or on this machine.
+
+    Parameters
+    ----------
+    worker_file, total_roi, read_roi, write_roi, num_workers, max_retries, timeout, upstream_tasks
+        As for ``BlockwiseTask``.
+    args, kwargs
+        Arguments of the file's ``spawn_worker``.
+
+    Returns
+    -------
+    bool
+        Whether every block is done.
+
+    References
+    ----------
+    dacapo, ``dacapo/blockwise/scheduler.py``.
+    """
+    task = BlockwiseTask(
+        worker_file,
+        total_roi,
+        read_roi,
+        write_roi,
+        num_workers,
+        max_retries,
+        timeout,
+        upstream_tasks,
+        *args,
+        **kwargs,
+    )
+    return bool(run(task))
+
+
+def _in_order(tasks: Sequence[Task]) -> list[Task]:
+    """The tasks and all those upstream of them, each after what it reads from."""
+    ordered: dict[Task, None] = {}
+
+    def visit(task: Task) -> None:
+        if task not in ordered:
+            for upstream in task.upstream_tasks or ():
+                visit(upstream)
+            ordered[task] = None
+
+    for task in tasks:
+        visit(task)
+    _check_ids(list(ordered))
+    return list(ordered)
+
+
+def _check_ids(tasks: Sequence[Task]) -> None:
+    twice = [name for name, n in Counter(task.task_id for task in tasks).items() if n > 1]
+    if twice:
+        raise ValueError(
+            f"Several tasks of the run are called {', '.join(map(repr, twice))}: give each a "
+            "task_id of its own."
+        )
+
+
+def _open_ledger(stack: ExitStack, task: Task, resume: bool) -> Ledger | None:
+    if task.ledger is None:
+        return None
+    ledger = Ledger(task.ledger, task.grid, task.fingerprint, resume)
+    stack.callback(ledger.close)
+    return ledger
+
+
+@contextmanager
+def _present_or_new(client: DaskClient | None) -> Iterator[DaskClient]:
+    """The client given, else the present one, else one of a cluster made for the run."""
+    if client is None:
+        with suppress(ValueError):
+            client = get_client()
+    if client is not None:
+        yield client
+        return
+    with local_cluster() as cluster, DaskClient(cluster) as own:
+        yield own
+
+
+def _check_processes(client: DaskClient, tasks: Sequence[Task]) -> None:
+    """A time limit kills the worker's process, which must not be this one."""
+    timed = [task.task_id for task in tasks if task.timeout is not None]
+    if timed and any(address.startswith("inproc") for address in client.nthreads()):
+        raise ValueError(
+            f"Task {timed[0]!r} has a timeout, which is kept by killing the worker's process, but "
+            "the cluster's workers are threads of this process. Start it with processes=True, or "
+            "set timeout=None."
+        )
+
+
+def _context(client: DaskClient, task: Task, run_id: str) -> Context:
+    address = client.scheduler_info(n_workers=0)["address"]
+    return Context(scheduler=address, run_id=run_id, task_id=task.task_id)
+
+
+def _pickle(task: Task, context: Context) -> bytes:
+    work = Work(
+        task.task_id,
+        task.grid,
+        task.process_function,
+        *task.checks,
+        timeout=task.timeout,
+        context=context,
+    )
+    try:
+        return bytes(cloudpickle.dumps(work))
+    except Exception as error:
+        raise TypeError(
+            f"The functions of task {task.task_id!r} cannot be sent to worker processes: {error}. "
+            "They, and what they refer to, must be picklable: open files, locks and connections "
+            "inside the function, and pass paths instead of open arrays."
+        ) from error
+
+
+def _states(
+    stack: ExitStack,
+    tasks: Sequence[Task],
+    ledgers: Sequence[Ledger | None],
+    contexts: Sequence[Context],
+    progress: bool,
+) -> list[TaskState]:
+    frontier = Frontier(
+        [task.grid for task in tasks],
+        [task.read_write_conflict for task in tasks],
+        [[tasks.index(upstream) for upstream in task.upstream_tasks or ()] for task in tasks],
+    )
+    states = []
+    for index, (task, ledger, context) in enumerate(zip(tasks, ledgers, contexts)):
+        done = 0 if ledger is None else int(ledger.done.sum())
+        bar = open_bar(task.task_id, len(task.grid), done, progress)
+        stack.callback(bar.close)
+        log = _log_path(task, context["run_id"])
+        states.append(TaskState(task, index, frontier, ledger, bar, log, context))
+    return states
+
+
+def _log_path(task: Task, run_id: str) -> Path:
+    """Beside the ledger, where that is a local directory."""
+    if task.ledger is not None and "://" not in task.ledger:
+        return Path(task.ledger) / "failures.log"
+    name = task.task_id.replace("/", "_")
+    return Path(tempfile.gettempdir()) / f"dask-blockwise-logs/{run_id}-{name}.log"
+
+
+class _RunPlugin(WorkerPlugin):
+    """Makes the tasks of a run known to every worker process, also those that join later."""
+
+    def __init__(self, run_id: str, blobs: Sequence[bytes]) -> None:
+        self.name = f"dask-blockwise-{run_id}"
+        self._run_id = run_id
+        self._blobs = blobs
+
+    def setup(self, worker: Worker) -> None:
+        open_run(self._run_id, worker.address, self._blobs)
+
+    def teardown(self, worker: Worker) -> None:
+        close_run(self._run_id)
+
+
+@contextmanager
+def _known_to_workers(client: DaskClient, run_id: str, blobs: Sequence[bytes]) -> Iterator[None]:
+    worker_plugin, scheduler_plugin = _RunPlugin(run_id, blobs), BlockTaskPlugin(run_id)
+    client.register_plugin(scheduler_plugin)
+    client.register_plugin(worker_plugin)
+
+    def withdraw() -> None:
+        client.run(forget_run, run_id, on_error="ignore")
+        client.unregister_worker_plugin(worker_plugin.name)
+        client.unregister_scheduler_plugin(scheduler_plugin.name)
+
+    try:
+        yield
+    finally:
+        _try_for(_STOP_SECONDS, withdraw)
+        forget_run(run_id)
+
+
+def _try_for(seconds: float, action: Callable[[], Any]) -> None:
+    """Do something that a busy worker may hold up, or a lost cluster make impossible."""
+
+    def attempt() -> None:
+        with suppress(Exception):
+            action()
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(seconds)
+
+
+def _go(dispatcher: Dispatcher, states: Sequence[TaskState]) -> RunSummary:
+    begin = time.monotonic()
+    try:
+        dispatcher.go()
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_how_to_go_on(states)) from None
+    return RunSummary(tuple(state.summary() for state in states), time.monotonic() - begin)
+
+
+def _how_to_go_on(states: Sequence[TaskState]) -> str:
+    lines = ["Stopped."]
+    for state in states:
+        summary = state.summary()
+        done = f"{summary.completed + summary.skipped} of {summary.blocks} blocks are done"
+        kept = "the same call goes on from there" if state.task.ledger else "none is kept"
+        lines.append(f"Task {summary.task_id!r}: {done}; {kept}.")
+    return " ".join(lines)

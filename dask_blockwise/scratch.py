@@ -1,0 +1,157 @@
+"""What the blocks of a relabelling leave for one another: labels, sizes, edges, and the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .store import StoredArray, create_array, open_array
+
+Index = tuple[int, ...]
+
+_ROW_CHUNK = 512
+_ROWS_AT_ONCE = 4096
+_TABLE_CHUNK = 1 << 16
+_LABEL_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class RaggedRows:
+    """Rows of numbers of different length, each written at once by one block.
+
+    Parameters
+    ----------
+    array
+        Shape ``(rows, capacity)``, uint64; a row's first entry is its length.
+    """
+
+    array: StoredArray
+
+    def write(self, row: int, values: NDArray[np.integer]) -> None:
+        """Write a row; only as much of its capacity as it fills is stored."""
+        filled = np.zeros(_whole_chunks(values.size + 1), np.uint64)
+        filled[0] = values.size
+        filled[1 : values.size + 1] = values
+        self.array.write((slice(row, row + 1), slice(0, filled.size)), filled[None])
+
+    def read(self, row: int) -> NDArray[np.uint64]:
+        """Read one row."""
+        head = self._heads(row, row + 1)[0]
+        return self._whole(row, head)
+
+    def __iter__(self) -> Iterator[NDArray[np.uint64]]:
+        rows = self.array.shape[0]
+        for begin in range(0, rows, _ROWS_AT_ONCE):
+            heads = self._heads(begin, min(rows, begin + _ROWS_AT_ONCE))
+            for row, head in enumerate(heads, begin):
+                yield self._whole(row, head)
+
+    def _heads(self, begin: int, end: int) -> NDArray[np.uint64]:
+        return self.array.read((slice(begin, end), slice(0, _ROW_CHUNK)))
+
+    def _whole(self, row: int, head: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        end = int(head[0]) + 1
+        if end > head.size:
+            head = self.array.read((slice(row, row + 1), slice(0, end)))[0]
+        return head[1:end].copy()
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """The arrays beside an output, while its labels are stitched.
+
+    Parameters
+    ----------
+    path
+        Where they lie: a group, local or a URL.
+    """
+
+    path: str
+
+    def create(self, blocks: int, read_shape: Index, pairs: int, overwrite: bool) -> None:
+        """Make the arrays that blocks write to.
+
+        Parameters
+        ----------
+        blocks : int
+        read_shape : tuple of int
+            Voxels that a block labels, along each axis.
+        pairs : int
+            Pairs of labels that a block can have with its neighbours at most.
+        overwrite : bool
+            Whether to throw away what is there.
+        """
+        chunks, shard = _label_chunks(read_shape)
+        create_array(
+            f"{self.path}/labels",
+            (blocks, *shard),
+            np.dtype(np.uint32),
+            chunks=(1, *chunks),
+            shards=(1, *shard),
+            axes=("block", *("zyx"[-len(shard):])),
+            overwrite=overwrite,
+        )
+        for name, capacity in ("sizes", int(np.prod(read_shape))), ("edges", 2 * pairs):
+            create_array(
+                f"{self.path}/{name}",
+                (blocks, _whole_chunks(capacity + 1)),
+                np.dtype(np.uint64),
+                chunks=(1, _ROW_CHUNK),
+                axes=("block", "entry"),
+                overwrite=overwrite,
+            )
+
+    @cached_property
+    def labels(self) -> StoredArray:
+        """Labels of each block, shape ``(blocks, ...)``, uint32."""
+        return self._open("labels")
+
+    @cached_property
+    def sizes(self) -> RaggedRows:
+        """For each block, the voxels of each of its labels."""
+        return RaggedRows(self._open("sizes"))
+
+    @cached_property
+    def edges(self) -> RaggedRows:
+        """For each block, pairs of labels that are one object: block << 32 | label, flattened."""
+        return RaggedRows(self._open("edges"))
+
+    def write_table(self, starts: NDArray[np.int64], ids: NDArray[np.uint64]) -> None:
+        """Write each label's id, and where each block's labels begin."""
+        for name, values in ("starts", starts.astype(np.uint64)), ("table", ids):
+            array = create_array(
+                f"{self.path}/{name}",
+                (max(1, values.size),),
+                np.dtype(np.uint64),
+                chunks=(_TABLE_CHUNK,),
+                axes=("entry",),
+                overwrite=True,
+            )
+            if values.size:
+                array.write((slice(0, values.size),), values)
+
+    def read_table(self, block: int) -> NDArray[np.uint64]:
+        """The ids of a block's labels, with that of the background before them."""
+        begin, end = self._open("starts").read((slice(block, block + 2),)).tolist()
+        ids = np.zeros(end - begin + 1, np.uint64)
+        if end > begin:
+            ids[1:] = self._open("table").read((slice(begin, end),))
+        return ids
+
+    def _open(self, name: str) -> StoredArray:
+        return open_array(f"{self.path}/{name}", writable=True).uncached()
+
+
+def _whole_chunks(entries: int) -> int:
+    return -(-entries // _ROW_CHUNK) * _ROW_CHUNK
+
+
+def _label_chunks(shape: Index) -> tuple[Index, Index]:
+    """Chunks near 64 that divide a shard, and the shard: the shape, grown where they don't."""
+    parts = [-(-size // _LABEL_CHUNK) for size in shape]
+    chunks = tuple(-(-size // n) for size, n in zip(shape, parts, strict=True))
+    return chunks, tuple(c * n for c, n in zip(chunks, parts, strict=True))

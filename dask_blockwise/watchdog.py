@@ -1,0 +1,134 @@
+"""A block past its time limit: its worker process is killed, even where it holds the GIL.
+
+The first line is a timer in the worker process itself, kept by a C thread (faulthandler). The
+second is a plugin on the scheduler, which has the worker restarted by its nanny.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from distributed import Scheduler, SchedulerPlugin
+from tornado.ioloop import PeriodicCallback
+
+__all__ = ["BlockTaskPlugin", "deadline"]
+
+
+class _Deadlines:
+    """The deadlines of a process's threads; the one timer that there is keeps the earliest."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tokens = itertools.count()
+        self._pending: dict[int, tuple[float, IO[str]]] = {}
+
+    def add(self, seconds: float, trace: IO[str]) -> int:
+        with self._lock:
+            token = next(self._tokens)
+            self._pending[token] = (time.monotonic() + seconds, trace)
+            self._arm()
+        return token
+
+    def remove(self, token: int) -> None:
+        with self._lock:
+            del self._pending[token]
+            self._arm()
+
+    def _arm(self) -> None:
+        if not self._pending:
+            faulthandler.cancel_dump_traceback_later()
+            return
+        due, trace = min(self._pending.values(), key=lambda pending: pending[0])
+        left = max(0.001, due - time.monotonic())
+        faulthandler.dump_traceback_later(left, exit=True, file=trace)
+
+
+_deadlines = _Deadlines()
+
+
+@contextmanager
+def deadline(seconds: float, trace: IO[str]) -> Iterator[None]:
+    """Kill this process if the body takes longer, leaving the stacks of its threads in a file.
+
+    Parameters
+    ----------
+    seconds
+        Time limit of the body.
+    trace
+        An open file with a file descriptor.
+    """
+    token = _deadlines.add(seconds, trace)
+    try:
+        yield
+    finally:
+        _deadlines.remove(token)
+
+
+class BlockTaskPlugin(SchedulerPlugin):
+    """Looks after a run's batches on the scheduler.
+
+    A worker's death is reported to the run at once, which alone counts attempts, instead of the
+    batch being run elsewhere first. A worker that is overdue is restarted.
+
+    Parameters
+    ----------
+    run_id
+        End of the first part of the keys of the run's batches; their last part is the number of
+        seconds after which the batch is overdue.
+    period
+        Seconds between checks.
+    """
+
+    def __init__(self, run_id: str, period: float = 1.0) -> None:
+        self.name = f"dask-blockwise-{run_id}"
+        self._run_id = run_id
+        self._period = period
+
+    async def start(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._started: dict[Any, float] = {}
+        self._restarting: set[str] = set()
+        self._check = PeriodicCallback(self._restart_overdue, self._period * 1000)
+        self._check.start()
+
+    def transition(self, key: Any, start: str, finish: str, *args: Any, **kwargs: Any) -> None:
+        if not (isinstance(key, tuple) and str(key[0]).endswith(self._run_id)):
+            return
+        if finish == "processing":
+            self._scheduler.tasks[key].suspicious = self._scheduler.allowed_failures
+            self._started[key] = time.monotonic()
+        elif start == "processing":
+            self._started.pop(key, None)
+
+    async def before_close(self) -> None:
+        self._check.stop()
+
+    async def _restart_overdue(self) -> None:
+        if self.name not in self._scheduler.plugins:  # nothing is called when it is unregistered
+            self._check.stop()
+        late = self._overdue() - self._restarting
+        if not late:
+            return
+        self._restarting |= late
+        try:
+            await self._scheduler.restart_workers(
+                sorted(late),
+                wait_for_workers=False,
+                on_error="return",
+                stimulus_id=f"overdue-{time.time()}",
+            )
+        finally:
+            self._restarting -= late
+
+    def _overdue(self) -> set[str]:
+        """Addresses of workers with a batch that has taken longer than it may."""
+        now = time.monotonic()
+        late = (key for key, started in self._started.items() if now - started > key[-1])
+        workers = (self._scheduler.tasks[key].processing_on for key in late)
+        return {worker.address for worker in workers if worker is not None}

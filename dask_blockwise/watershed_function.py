@@ -1,0 +1,312 @@
+"""A segment function: mutex watershed on affinities, or distance-seeded watershed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import bioimage_cpp
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from .geometry import Block
+
+Offsets = Sequence[Sequence[int]]
+Backend = Literal["bioimage-cpp", "skimage"]
+
+__all__ = ["check_offsets", "segment_function"]
+
+
+def segment_function(
+    input_array: NDArray[Any],
+    block: Block | None = None,
+    offsets: Offsets | None = None,
+    bias: float | Sequence[float] = 0.5,
+    *,
+    strides: Sequence[int] | None = None,
+    mask: NDArray[Any] | None = None,
+    min_size: int = 0,
+    filter_fragments: bool = True,
+    seeds: Literal["distance"] | None = None,
+    sigma: float = 2.0,
+    fill: bool = True,
+    backend: Backend = "bioimage-cpp",
+) -> NDArray[np.uint64]:
+    """Segment affinities by mutex watershed, or a map by distance-seeded watershed.
+
+    Mutex watershed (``seeds=None``): the affinity of ``offsets[c]`` at voxel ``v`` says how sure
+    it is that ``v`` and ``v + offsets[c]`` are in one object. The bias is subtracted, then edges
+    are taken from the strongest to the weakest: nearest-neighbour offsets (no component beyond
+    -1..1) attract, longer ones repel. A voxel to which no neighbour has an affinity above the bias
+    is background. dacapo gives the same values to mwatershed, where an offset of any length
+    attracts above the bias and repels below it; on clean affinities the partitions are equal.
+
+    Distance-seeded watershed (``seeds="distance"``): seeds are maxima of the smoothed distance to
+    the nearest boundary, and flood the object from there. The input is the probability that a
+    voxel is inside an object, or, with offsets, affinities: the smallest of a voxel's affinities
+    to its nearest neighbours counts as that probability.
+
+    Parameters
+    ----------
+    input_array : ndarray, shape (c, z, y, x) or (c, y, x), or without c for one map
+        Float in [0, 1], or uint8, which stands for [0, 1] in steps of 1/255.
+    block : Block, optional
+        Not used: the result depends on the values alone.
+    offsets : sequence of c offsets, one step an axis in voxels
+    bias : float, or one a channel
+        Affinities above it hold together, below it push apart. For ``seeds="distance"``: what is
+        at most this is boundary.
+    strides : sequence of int, optional
+        Take the repelling edges at every so many voxels an axis alone: faster, less splitting.
+    mask : ndarray, shape (z, y, x) or (y, x), optional
+        Voxels where it is 0 become background.
+    min_size : int
+        Fragments of fewer voxels become background.
+    filter_fragments : bool
+        Fragments whose mean affinity (over all offsets) is under the bias become background.
+    seeds : None or "distance"
+    sigma : float
+        Of the Gaussian that smooths the distances before maxima are sought, in voxels: larger
+        gives fewer seeds.
+    fill : bool
+        For ``seeds="distance"``: flood the boundary too, so that objects touch.
+    backend : "bioimage-cpp" or "skimage"
+        Who floods from seeds; where several objects are equally near, they may differ.
+
+    Returns
+    -------
+    ndarray of uint64, shape (z, y, x) or (y, x)
+        0 is background. The same input gives the same labels.
+
+    Raises
+    ------
+    ValueError
+        If channels, offsets, bias, strides, mask or axes don't fit each other.
+    TypeError
+        If the values are neither float nor uint8.
+
+    References
+    ----------
+    Wolf et al., "The Mutex Watershed and its Objective", 2019; dacapo/blockwise/
+    watershed_function.py. Computed by bioimage-cpp.
+
+    Examples
+    --------
+    >>> affinities = np.ones((2, 1, 6), np.float32)
+    >>> affinities[0, 0, 3] = affinities[1, 0, 3:5] = 0
+    >>> segment_function(affinities, offsets=[(0, -1), (0, -2)])
+    array([[1, 1, 1, 2, 2, 2]], dtype=uint64)
+    """
+    check_values(input_array)
+    if seeds == "distance":
+        inside = _inside(input_array, offsets)
+        _check_mask(mask, inside.shape)
+        labels = _distance_watershed(inside, bias, sigma, mask, fill, backend)
+    elif seeds is None:
+        check_offsets(offsets, input_array.shape[0], input_array.ndim - 1, bias, strides)
+        _check_mask(mask, input_array.shape[1:])
+        weights = _shifted(input_array, bias)
+        labels = _mutex_watershed(weights, offsets or (), strides, mask, filter_fragments)
+    else:
+        raise ValueError(f"seeds must be None (mutex watershed) or 'distance', got {seeds!r}.")
+    return _without_small(labels, min_size)
+
+
+def check_values(array: NDArray[Any]) -> None:
+    """Refuse values whose scale isn't known.
+
+    Raises
+    ------
+    TypeError
+        If they are neither float nor uint8.
+    """
+    if array.dtype.kind != "f" and array.dtype != np.uint8:
+        raise TypeError(
+            f"Affinities and probabilities must be float in [0, 1] or uint8 in 0..255, got "
+            f"{array.dtype}: scale them to one of these first."
+        )
+
+
+def check_offsets(
+    offsets: Offsets | None,
+    channels: int,
+    axes: int,
+    bias: float | Sequence[float] = 0.5,
+    strides: Sequence[int] | None = None,
+) -> None:
+    """Refuse offsets, bias and strides that don't fit the affinities.
+
+    Raises
+    ------
+    ValueError
+        If there isn't one offset a channel and one step an axis, if no offset attracts, if there
+        are several biases but not one a channel, or strides that are not one positive int an axis.
+    """
+    if offsets is None or len(offsets) != channels:
+        given = "none" if offsets is None else str(len(offsets))
+        raise ValueError(
+            f"The affinities have {channels} channels, so watershed needs {channels} offsets, got "
+            f"{given}: give one offset for each channel, in the channels' order (or take the "
+            "channels that have offsets first)."
+        )
+    if any(len(offset) != axes for offset in offsets):
+        raise ValueError(
+            f"Each offset needs one step for each of the {axes} axes, got {list(offsets)}."
+        )
+    if not any(_nearest(offsets)):
+        raise ValueError(
+            f"No offset of {list(offsets)} is a nearest neighbour (all steps within -1..1), so "
+            "nothing would hold voxels together: include the affinities to direct neighbours."
+        )
+    if np.ndim(bias) and np.shape(bias) != (channels,):
+        raise ValueError(
+            f"bias must be one number or one for each of the {channels} offsets, got {bias}."
+        )
+    if strides is not None and (len(strides) != axes or min(strides) < 1):
+        raise ValueError(
+            f"strides must be a positive integer for each of the {axes} axes, got {strides}."
+        )
+
+
+def _check_mask(mask: NDArray[Any] | None, shape: tuple[int, ...]) -> None:
+    if mask is not None and mask.shape != shape:
+        raise ValueError(
+            f"The mask has shape {mask.shape}, the volume {shape} without its channels: cut the "
+            "mask to the same region."
+        )
+
+
+def _nearest(offsets: Offsets) -> list[bool]:
+    """Which offsets reach no further than the next voxel."""
+    return [max(map(abs, offset)) == 1 for offset in offsets]
+
+
+def _as_unit(array: NDArray[Any]) -> NDArray[np.float32]:
+    """Values in [0, 1]; uint8 stands for them in steps of 1/255."""
+    if array.dtype == np.uint8:
+        return np.multiply(array, np.float32(1 / 255), dtype=np.float32)
+    values: NDArray[np.float32] = array.astype(np.float32)
+    return np.nan_to_num(values, copy=False)
+
+
+def _shifted(affinities: NDArray[Any], bias: float | Sequence[float]) -> NDArray[np.float32]:
+    shifts = np.broadcast_to(np.asarray(bias, np.float32), len(affinities))
+    weights = np.empty(affinities.shape, np.float32)
+    for weight, channel, shift in zip(weights, affinities, shifts, strict=True):
+        np.subtract(_as_unit(channel), shift, out=weight)
+    return weights
+
+
+def _mutex_watershed(
+    weights: NDArray[np.float32],
+    offsets: Offsets,
+    strides: Sequence[int] | None,
+    mask: NDArray[Any] | None,
+    filter_fragments: bool,
+) -> NDArray[np.uint64]:
+    """Mutex watershed of affinities from which the bias has been subtracted."""
+    nearest = _nearest(offsets)
+    mean = weights.mean(0)
+    attractive = [c for c, near in enumerate(nearest) if near]
+    repulsive = [c for c, near in enumerate(nearest) if not near]
+    edges = np.concatenate([weights[attractive], -weights[repulsive]])
+    held = _held(edges, [offsets[c] for c in attractive])
+    labels: NDArray[np.uint64] = bioimage_cpp.segmentation.mutex_watershed(
+        edges,
+        [tuple(offsets[c]) for c in attractive + repulsive],
+        len(attractive),
+        strides=strides,
+        mask=held if mask is None else held & (mask != 0),
+    )
+    return _without_weak(labels, mean) if filter_fragments else labels
+
+
+def _held(edges: NDArray[np.float32], offsets: Offsets) -> NDArray[np.bool_]:
+    """Voxels that an affinity above the bias ties to a neighbour."""
+    held = np.zeros(edges.shape[1:], bool)
+    for edge, offset in zip(edges, offsets, strict=False):
+        here = tuple(slice(max(0, -step), -step if step > 0 else None) for step in offset)
+        there = tuple(slice(max(0, step), step if step < 0 else None) for step in offset)
+        ties = edge[here] > 0
+        held[here] |= ties
+        held[there] |= ties
+    return held
+
+
+def _without_weak(labels: NDArray[np.uint64], affinity: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """Set fragments to 0 whose mean affinity is under the bias."""
+    flat = labels.ravel()
+    strong = np.bincount(flat, weights=affinity.ravel()) >= 0
+    return _keep(labels, strong)
+
+
+def _without_small(labels: NDArray[np.uint64], min_size: int) -> NDArray[np.uint64]:
+    if min_size <= 1:
+        return labels
+    return _keep(labels, np.bincount(labels.ravel()) >= min_size)
+
+
+def _keep(labels: NDArray[np.uint64], kept: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    table = np.where(kept, np.arange(len(kept)), 0).astype(np.uint64)
+    table[:1] = 0
+    return table[labels]
+
+
+def _inside(array: NDArray[Any], offsets: Offsets | None) -> NDArray[np.float32]:
+    """Probability that a voxel is inside an object."""
+    if offsets is None:
+        return _as_unit(array)
+    check_offsets(offsets, array.shape[0], array.ndim - 1)
+    weakest: NDArray[Any] = array[np.array(_nearest(offsets or ()))].min(0)
+    return _as_unit(weakest)
+
+
+def _distance_watershed(
+    inside: NDArray[np.float32],
+    bias: float | Sequence[float],
+    sigma: float,
+    mask: ArrayLike | None,
+    fill: bool,
+    backend: Backend,
+) -> NDArray[np.uint64]:
+    """Flood from the maxima of the smoothed distance to the nearest boundary."""
+    if np.ndim(bias):
+        raise ValueError(f"seeds='distance' takes a single bias, got {bias}.")
+    objects = inside > bias
+    if mask is not None:
+        objects &= np.asarray(mask) != 0
+    distance = bioimage_cpp.distance.distance_transform(objects)
+    seeds = _maxima(distance, objects, sigma)
+    # Distances inside, probabilities outside: one landscape, lowest at the seeds, the same
+    # whatever the region it is computed on.
+    height = np.where(objects, -distance, 1 - inside)
+    flooded = objects if not fill else None if mask is None else np.asarray(mask) != 0
+    return _flood(height, seeds, flooded, backend).astype(np.uint64)
+
+
+def _maxima(
+    distance: NDArray[np.float32], objects: NDArray[np.bool_], sigma: float
+) -> NDArray[np.int32]:
+    """Numbered local maxima of the smoothed distance."""
+    smooth = bioimage_cpp.filters.gaussian_smoothing(distance, sigma) if sigma else distance
+    around = 2 * max(1, round(sigma)) + 1
+    peaks = (smooth == ndimage.maximum_filter(smooth, around, mode="nearest")) & objects
+    labels: NDArray[np.int32] = ndimage.label(peaks, np.ones((3,) * peaks.ndim))[0]
+    return labels
+
+
+def _flood(
+    height: NDArray[np.float32],
+    seeds: NDArray[np.int32],
+    mask: NDArray[np.bool_] | None,
+    backend: Backend,
+) -> NDArray[np.int32]:
+    if backend not in get_args(Backend):
+        raise ValueError(f"backend must be 'bioimage-cpp' or 'skimage', got {backend!r}.")
+    if backend == "bioimage-cpp":
+        watershed = bioimage_cpp.segmentation.watershed
+    else:
+        from skimage.segmentation import watershed
+    labels: NDArray[np.int32] = watershed(height, seeds, mask=mask)
+    return labels

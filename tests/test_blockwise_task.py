@@ -1,0 +1,266 @@
+"""Tasks and worker files."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import pytest
+from distributed import Client as DaskClient
+
+from dask_blockwise.block_client import Client, Context, takes_block
+from dask_blockwise.blockwise_task import BlockwiseTask, DaCapoBlockwiseTask, Task
+from dask_blockwise.geometry import Roi
+from dask_blockwise.scheduler import run, run_blockwise
+
+TEN = Roi((0,), (10,))
+TOTAL = Roi((0,), (200,))
+
+
+def make(**changes: Any) -> Task:
+    settings: dict[str, Any] = {
+        "task_id": "task",
+        "total_roi": TOTAL,
+        "read_roi": TEN,
+        "write_roi": TEN,
+        "process_function": print,
+    }
+    return Task(**(settings | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"num_workers": 0}, ValueError, "num_workers must be at least 1, got 0"),
+        ({"max_retries": -1}, ValueError, "max_retries must be 0 or more"),
+        ({"timeout": 0}, ValueError, "timeout must be a positive number"),
+        ({"check_function": (print,)}, ValueError, r"a pair \(before, after\), got 1"),
+        ({"check_function": "yes"}, TypeError, "needs functions.*'yes'"),
+        ({"process_function": None}, TypeError, "needs functions"),
+        ({"total_roi": Roi((0,), (9,))}, ValueError, "No block of task 'task' fits.*shrink"),
+        ({"read_roi": Roi((0,), (5,))}, ValueError, "does not contain"),
+        ({"fit": "loose"}, ValueError, "fit must be one of"),
+    ],
+)
+def test_what_is_refused(changes: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make(**changes)
+
+
+def test_valid_says_what_it_leaves_unwritten() -> None:
+    block = Roi((0,) * 3, (64,) * 3)
+    message = r"leaves 737856 of 1000000 voxels.*cover 26%"
+    with pytest.warns(UserWarning, match=message):
+        make(total_roi=Roi((0,) * 3, (100,) * 3), read_roi=block, write_roi=block)
+
+
+@pytest.mark.parametrize(
+    ("function", "takes"),
+    [
+        (lambda: None, False),
+        (lambda block: None, True),
+        (lambda *blocks: None, True),
+        (lambda *, context: None, False),
+        (print, True),
+    ],
+    ids=["nothing", "block", "any", "keyword", "built-in"],
+)
+def test_whether_a_function_takes_a_block(function: Any, takes: bool) -> None:
+    assert takes_block(function) is takes
+
+
+def test_context_goes_through_the_environment() -> None:
+    context = Context(scheduler="tls://host:1?a=b&c", task_id="a:b=c", run_id="x")
+    assert Context.from_env({Context.ENV_VARIABLE: str(context)}) == context
+    with pytest.raises(KeyError, match="DASK_BLOCKWISE_CONTEXT is not set"):
+        Context.from_env({})
+
+
+HEAD = """
+import os
+from pathlib import Path
+from dask_blockwise.block_client import Client
+fit = "shrink"
+read_write_conflict = False
+"""
+
+WORKERS = {
+    "takes a block": """
+def spawn_worker(directory):
+    Path(directory, f"set-up-{os.getpid()}").open("a").write("x")
+    def process(block):
+        Path(directory, f"block-{block.number}").open("a").write("x")
+    return process
+""",
+    "loops": """
+def spawn_worker(directory):
+    def worker():
+        Path(directory, f"set-up-{os.getpid()}").open("a").write("x")
+        client = Client()
+        while True:
+            with client.acquire_block() as block:
+                if block is None:
+                    break
+                Path(directory, f"block-{block.number}").open("a").write("x")
+        Path(directory, f"end-{os.getpid()}").touch()
+    return worker
+""",
+}
+
+
+def write(directory: Path, body: str, name: str = "worker.py") -> Path:
+    path = directory / name
+    path.write_text(HEAD + body)
+    return path
+
+
+def texts(directory: Path, pattern: str) -> list[str]:
+    return [path.read_text() for path in directory.glob(pattern)]
+
+
+@pytest.mark.parametrize("kind", WORKERS)
+def test_worker_files_set_up_once_a_process(client: DaskClient, tmp_path: Path, kind: str) -> None:
+    path = write(tmp_path, WORKERS[kind])
+    task = BlockwiseTask(path, TOTAL, TEN, TEN, directory=str(tmp_path))
+    path.unlink()  # its text travels
+    assert run(task, client, progress=False)
+    assert texts(tmp_path, "block-*") == ["x"] * 20
+    assert set(texts(tmp_path, "set-up-*")) == {"x"}
+
+
+def test_run_blockwise_has_dacapos_arguments(client: DaskClient, tmp_path: Path) -> None:
+    path = write(tmp_path, WORKERS["loops"])
+    assert run_blockwise(path, TOTAL, TEN, TEN, 16, 2, None, None, str(tmp_path)) is True
+    assert len(texts(tmp_path, "block-*")) == 20
+    assert DaCapoBlockwiseTask is BlockwiseTask
+
+
+def test_worker_file_with_checks_and_callback(
+    client: DaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(
+        tmp_path,
+        """
+check_function = (lambda block: block.number < 5, None)
+def init_callback_fn(context):
+    Path(context["task_id"] + ".callback").touch()
+def spawn_worker():
+    return lambda block: None
+""",
+    )
+    monkeypatch.chdir(tmp_path)
+    task = BlockwiseTask(path, TOTAL, TEN, TEN)
+    result = run(task, client, progress=False)[task.task_id]
+    assert (result.skipped, result.completed) == (5, 15)
+    assert (tmp_path / f"{task.task_id}.callback").exists()
+
+
+def test_a_loop_that_fails_is_started_again(client: DaskClient, tmp_path: Path) -> None:
+    body = WORKERS["loops"].replace(
+        'Path(directory, f"block-{block.number}").open("a").write("x")',
+        """mark = Path(directory, f"block-{block.number}")
+                mark.open("a").write("x")
+                if block.number in (3, 4) and mark.read_text() == "x":
+                    raise ValueError("first attempt")""",
+    )
+    task = BlockwiseTask(write(tmp_path, body), TOTAL, TEN, TEN, directory=str(tmp_path))
+    summary = run(task, client, progress=False)
+    assert summary
+    assert summary[task.task_id].retries == 2
+    assert sorted(texts(tmp_path, "block-*")) == ["x"] * 18 + ["xx"] * 2
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("raise ValueError('no model')", "no model"),
+        ("return", "returned although there were blocks left"),
+        ("with Client().acquire_block() as block: raise SystemExit", "SystemExit"),
+        ("with Client().acquire_block() as block: pass", "returned although"),
+    ],
+)
+def test_a_loop_that_cannot_go_on(
+    client: DaskClient, tmp_path: Path, body: str, message: str
+) -> None:
+    source = f"def spawn_worker():\n    def worker():\n        {body}\n    return worker\n"
+    path = write(tmp_path, source)
+    task = BlockwiseTask(path, Roi((0,), (20,)), TEN, TEN, max_retries=0)
+    summary = run(task, client, progress=False)
+    if "pass" in body:
+        assert summary  # each thread starts its loop anew for the next block
+    else:
+        assert message in "".join(summary[task.task_id].errors.values())
+
+
+def test_files_of_one_name_do_not_share_globals(tmp_path: Path) -> None:
+    tasks = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        body = f"NAME = {name!r}\ndef spawn_worker():\n    return lambda block: NAME\n"
+        tasks.append(BlockwiseTask(write(tmp_path / name, body), TOTAL, TEN, TEN))
+    one, two = tasks
+    assert one.task_id != two.task_id
+    blocks = [task.grid.block(task.task_id, 0) for task in tasks]
+    assert [one.process_function(blocks[0]), two.process_function(blocks[1])] == ["one", "two"]
+    again = pickle.loads(cloudpickle.dumps(one.process_function))
+    assert again(blocks[0]) == "one"
+
+
+@pytest.mark.parametrize("missing", ["spawn_worker", "fit", "read_write_conflict"])
+def test_worker_file_that_lacks_a_name(tmp_path: Path, missing: str) -> None:
+    names = {"spawn_worker": "print", "fit": "'valid'", "read_write_conflict": "True"}
+    lines = [f"{name} = {value}\n" for name, value in names.items() if name != missing]
+    (tmp_path / "worker.py").write_text("".join(lines))
+    with pytest.raises(AttributeError, match=f"does not define {missing}"):
+        BlockwiseTask(tmp_path / "worker.py", TOTAL, TEN, TEN)
+
+
+def test_worker_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"There is no worker file.*absent\.py"):
+        BlockwiseTask(tmp_path / "absent.py", TOTAL, TEN, TEN)
+
+
+OUTSIDE = """
+import sys
+from pathlib import Path
+from dask_blockwise.block_client import Client
+
+client = Client()
+while True:
+    with client.acquire_block() as block:
+        if block is None:
+            break
+        Path(sys.argv[1], f"outside-{block.number}").touch()
+"""
+
+
+def test_a_process_started_by_the_callback_takes_blocks(client: DaskClient, tmp_path: Path) -> None:
+    (tmp_path / "outside.py").write_text(OUTSIDE)
+    processes = []
+
+    def start(context: Context) -> None:
+        environment = os.environ | {Context.ENV_VARIABLE: str(context)}
+        command = [sys.executable, str(tmp_path / "outside.py"), str(tmp_path)]
+        processes.append(subprocess.Popen(command, env=environment))
+        client.wait_for_workers(3, timeout=30)
+
+    def process(block: Any) -> None:
+        import time
+
+        time.sleep(0.02)
+
+    task = make(process_function=process, init_callback_fn=start, num_workers=None)
+    assert run(task, client, progress=False)
+    assert list(tmp_path.glob("outside-*"))
+    assert processes[0].wait(timeout=20) == 0
+
+
+def test_client_outside_a_run_needs_a_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(Context.ENV_VARIABLE, raising=False)
+    with pytest.raises(KeyError, match="DASK_BLOCKWISE_CONTEXT is not set"):
+        Client()

@@ -1,0 +1,64 @@
+"""Clusters from a few arguments."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import types
+from typing import Any
+
+import pytest
+from distributed import Client
+
+from dask_blockwise.cluster import jobqueue_cluster, local_cluster, usable_cores
+
+
+def test_local_cluster_has_a_process_a_core() -> None:
+    with local_cluster() as cluster, Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(usable_cores(), timeout=30)
+        threads = client.nthreads()
+        assert list(threads.values()) == [1] * usable_cores()
+        assert all(address.startswith("tcp://") for address in threads)
+
+
+def test_a_script_without_a_guard_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = multiprocessing.current_process()
+    monkeypatch.setattr(process, "_inheriting", True, raising=False)
+    with pytest.raises(RuntimeError, match="__name__ == '__main__'"):
+        local_cluster()
+
+
+def test_unknown_batch_system() -> None:
+    with pytest.raises(ValueError, match=r"Unknown batch system 'condor'.*slurm, lsf, pbs, sge"):
+        jobqueue_cluster("condor", 4)  # type: ignore[arg-type]
+
+
+def test_missing_dask_jobqueue_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", None)
+    with pytest.raises(ImportError, match=r"pip install 'dask-blockwise\[hpc\]'"):
+        jobqueue_cluster("slurm", 4)
+
+
+class FakeCluster:
+    def __init__(self, **job: Any) -> None:
+        self.job = job
+
+    def scale(self, n: int) -> None:
+        self.workers = n
+
+
+@pytest.mark.parametrize("system", ["slurm", "lsf", "pbs", "sge"])
+def test_jobqueue_arguments(monkeypatch: pytest.MonkeyPatch, system: Any) -> None:
+    module = types.ModuleType("dask_jobqueue")
+    setattr(module, f"{system.upper()}Cluster", FakeCluster)
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", module)
+    cluster: Any = jobqueue_cluster(system, 8, cores=4, memory="16GB", queue="gpu", account="me")
+    assert cluster.workers == 8
+    assert cluster.job == {
+        "cores": 4,
+        "processes": 4,
+        "memory": "16GB",
+        "walltime": "24:00",
+        "queue": "gpu",
+        "account": "me",
+    }

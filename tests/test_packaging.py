@@ -1,0 +1,72 @@
+"""What the tree says about itself in several places is the same everywhere."""
+
+import configparser
+import importlib.metadata
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+
+
+@pytest.fixture(scope="module")
+def setup() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    return parser
+
+
+def lines(text: str) -> set[str]:
+    return set(text.split("\n")) - {""}
+
+
+def conda_name(requirement: str) -> str:
+    name, version = re.fullmatch(r"([\w.-]+)(.*)", requirement).groups()
+    return CONDA_NAMES.get(name, name) + version
+
+
+def test_environment_has_what_setup_asks_for(setup: configparser.ConfigParser) -> None:
+    extras = setup["options.extras_require"]
+    wanted = lines(setup["options"]["install_requires"]) | lines(extras["demo"])
+    wanted |= lines(extras["notebooks"])
+    *conda, pip = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    listed = {*conda, *pip["pip"]} - {"pip", f"python{setup['options']['python_requires']}"}
+    assert listed == set(map(conda_name, wanted))
+
+
+def test_constraints_hold_only_what_is_required(setup: configparser.ConfigParser) -> None:
+    requirements = [setup["options"]["install_requires"], *setup["options.extras_require"].values()]
+    names = {re.split(r"[=<>\[]", line)[0] for text in requirements for line in lines(text)}
+    text = (ROOT / "constraints.txt").read_text()
+    held = {line.split("==")[0] for line in lines(text) if not line.startswith("#")}
+    assert held <= names
+    assert "torch==2.13.0" in lines(text)
+
+
+@pytest.mark.parametrize("network", ["fib25", "mni152"])
+def test_networks_are_small(network: str) -> None:
+    limit = {"fib25": 3e6, "mni152": 1e6}[network]
+    assert 0 < (ROOT / f"dask_blockwise/networks/{network}.pt").stat().st_size < limit
+
+
+def test_changelog_starts_with_this_version(setup: configparser.ConfigParser) -> None:
+    versions = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions[0] == setup["metadata"]["version"]
+
+
+def test_readme_gives_the_commands_that_ci_runs() -> None:
+    readme, script = ((ROOT / name).read_text() for name in ("README.md", ".ci/run"))
+    commands = re.findall(r"^(python -m pip .*)$", readme, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        assert all(part in script for part in command.split(" && "))
+
+
+def test_command_is_an_entry_point() -> None:
+    commands = importlib.metadata.entry_points(group="console_scripts", name="dask-blockwise")
+    if not commands:
+        pytest.skip("dask_blockwise is not installed, only on the path")
+    assert [command.value for command in commands] == ["dask_blockwise.cli:main"]

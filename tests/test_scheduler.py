@@ -1,0 +1,459 @@
+"""Runs on real worker processes, some of which are killed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+
+from dask_blockwise.blockwise_task import Task
+from dask_blockwise.geometry import Block, Roi
+from dask_blockwise.scheduler import run
+
+Process = Callable[[Block], None]
+
+
+def line(
+    blocks: int, process: Callable[..., Any], task_id: str = "task", halo: int = 0, **options: Any
+) -> Task:
+    """A task over a line of blocks of 10."""
+    read, write = Roi((0,), (10 + 2 * halo,)), Roi((halo,), (10,))
+    total = Roi((0,), (10 * blocks + 2 * halo,))
+    options = {"read_write_conflict": False, "num_workers": None} | options
+    return Task(task_id, total, read, write, process, **options)
+
+
+def recorder(directory: Path, misbehave: Callable[[int, int], None] | None = None) -> Process:
+    """Writes one line a run of a block: when it began and ended; None while it has not ended."""
+
+    def process(block: Block) -> None:
+        begin = time.time()
+        path = directory / f"{block.task_id}-{block.number}"
+        with path.open("a") as file:
+            file.write("begun\n")
+        runs = path.read_text().count("begun")
+        if misbehave is not None:
+            misbehave(block.number, runs)
+        with path.open("a") as file:
+            file.write(json.dumps([begin, time.time()]) + "\n")
+
+    return process
+
+
+def runs(directory: Path, task_id: str = "task") -> dict[int, int]:
+    """How often each block was begun."""
+    paths = directory.glob(f"{task_id}-*")
+    return {int(p.name.rpartition("-")[2]): p.read_text().count("begun") for p in paths}
+
+
+def times(directory: Path, task_id: str = "task") -> dict[int, tuple[float, float]]:
+    """When each block began and ended, the last time that it ended."""
+    paths = directory.glob(f"{task_id}-*")
+    return {
+        int(p.name.rpartition("-")[2]): json.loads(p.read_text().splitlines()[-1]) for p in paths
+    }
+
+
+def test_every_block_runs_once_and_is_counted(client: Client, tmp_path: Path) -> None:
+    task = line(50, recorder(tmp_path), voxels_per_block=1000)
+    summary = run([task], client, progress=False)
+    assert summary
+    assert runs(tmp_path) == dict.fromkeys(range(50), 1)
+    result = summary["task"]
+    assert (result.blocks, result.completed, result.skipped) == (50, 50, 0)
+    assert (result.failed, result.orphaned, result.retries) == (0, 0, 0)
+    assert result.voxels_written == 50_000
+    assert result.busy_seconds > 0
+    assert 0 < result.seconds <= summary.seconds
+    assert result.peak_memory > 10e6
+    assert result.log is None
+
+
+def test_summary_reads_as_a_table_and_in_a_notebook(client: Client, tmp_path: Path) -> None:
+    def fail(number: int, attempt: int) -> None:
+        if number == 3:
+            raise ValueError("no <such> luck")
+
+    summary = run(line(5, recorder(tmp_path, fail), max_retries=1), client, progress=False)
+    text = str(summary)
+    assert text.splitlines()[2].split()[:7] == ["task", "5", "4", "0", "1", "0", "1"]
+    assert "blocks 3 failed" in text
+    assert "ValueError: no <such> luck" in text
+    log = summary["task"].log
+    assert log is not None
+    assert log in text
+    assert Path(log).read_text().count("no <such> luck") == 4  # the line and its source, twice
+    assert "no &lt;such&gt; luck" in summary._repr_html_()
+    assert not summary
+
+
+def test_a_failing_block_leaves_the_others_alone(client: Client, tmp_path: Path) -> None:
+    def fail(number: int, attempt: int) -> None:
+        if number == 3 or (number == 4 and attempt <= 2):
+            raise ValueError(f"attempt {attempt}")
+
+    summary = run(line(40, recorder(tmp_path, fail)), client, progress=False)
+    result = summary["task"]
+    assert (result.completed, result.failed, result.retries) == (39, 1, 4)
+    assert runs(tmp_path) == dict.fromkeys(range(40), 1) | {3: 3, 4: 3}
+    assert "attempt 1" in result.errors[3]
+
+
+@pytest.mark.parametrize("how", ["killed", "exit 0", "sys.exit"])
+def test_a_dead_worker_is_blamed_on_the_block_it_ran_alone(
+    client: Client, tmp_path: Path, how: str
+) -> None:
+    def die(number: int, attempt: int) -> None:
+        time.sleep(0.002)
+        if number == 70 or (number == 30 and attempt == 1):
+            if how == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            os._exit(0) if how == "exit 0" else sys.exit(0)
+
+    summary = run(line(100, recorder(tmp_path, die), max_retries=1), client, progress=False)
+    assert list(summary["task"].errors) == [70]
+    assert runs(tmp_path) == dict.fromkeys(range(100), 1) | {30: 2, 70: 2}
+
+
+@pytest.mark.parametrize("how", ["sleeps", "holds the GIL"])
+def test_a_hanging_block_is_killed_and_named(client: Client, tmp_path: Path, how: str) -> None:
+    def hang(number: int, attempt: int) -> None:
+        time.sleep(0.002)
+        if number == 70 or (number == 30 and attempt == 1):
+            re.match("(a+)+$", "a" * 60 + "b") if how == "holds the GIL" else time.sleep(1e6)
+
+    begin = time.monotonic()
+    task = line(100, recorder(tmp_path, hang), max_retries=1, timeout=1.0)
+    summary = run(task, client, progress=False)
+    assert runs(tmp_path) == dict.fromkeys(range(100), 1) | {30: 2, 70: 2}
+    assert list(summary["task"].errors) == [70]
+    assert "took longer than its time limit" in summary["task"].errors[70]
+    assert "in hang" in summary["task"].errors[70]
+    assert time.monotonic() - begin < 30
+
+
+def test_a_stopped_process_is_restarted(client: Client, tmp_path: Path) -> None:
+    def stop(number: int, attempt: int) -> None:
+        if number == 2 and attempt == 1:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    summary = run(line(4, recorder(tmp_path, stop), timeout=1.0), client, progress=False)
+    assert summary
+    assert runs(tmp_path) == {0: 1, 1: 1, 2: 2, 3: 1}
+
+
+def test_conflicting_blocks_never_overlap_in_time(client: Client, tmp_path: Path) -> None:
+    def work(number: int, attempt: int) -> None:
+        time.sleep(0.01)
+
+    orders = []
+    for name in ("one", "two"):
+        directory = tmp_path / name
+        directory.mkdir()
+        task = line(12, recorder(directory, work), halo=3, read_write_conflict=True)
+        assert run(task, client, progress=False)
+        when = times(directory)
+        pairs = [(when[n], when[n + 1]) for n in range(11)]
+        assert all(a[1] <= b[0] or b[1] <= a[0] for a, b in pairs)
+        orders.append([a[0] < b[0] for a, b in pairs])
+    assert orders[0] == orders[1]
+
+
+def test_num_workers_bounds_blocks_at_once(client: Client, tmp_path: Path) -> None:
+    def work(number: int, attempt: int) -> None:
+        time.sleep(0.02)
+
+    assert run(line(10, recorder(tmp_path, work), num_workers=1), client, progress=False)
+    spans = sorted(times(tmp_path).values())
+    assert all(first[1] <= second[0] for first, second in itertools.pairwise(spans))
+
+
+def test_downstream_starts_before_upstream_ends(client: Client, tmp_path: Path) -> None:
+    def work(number: int, attempt: int) -> None:
+        time.sleep(0.1)
+
+    upstream = line(16, recorder(tmp_path, work), "upstream", halo=10)
+    halo = {"halo": 10, "upstream_tasks": [upstream]}
+    assert run(line(16, recorder(tmp_path), "downstream", **halo), client, progress=False)
+    before, after = times(tmp_path, "upstream"), times(tmp_path, "downstream")
+    assert after[0][0] < max(end for _, end in before.values())
+    for number, (begin, _) in after.items():
+        assert all(before[n][1] <= begin for n in (number - 1, number, number + 1) if n in before)
+
+
+def test_blocks_below_a_failed_one_are_orphaned(client: Client, tmp_path: Path) -> None:
+    def fail(number: int, attempt: int) -> None:
+        if number == 4:
+            raise ValueError
+
+    upstream = line(8, recorder(tmp_path, fail), "upstream", halo=10, max_retries=0)
+    middle = line(8, recorder(tmp_path), "middle", halo=10, upstream_tasks=[upstream])
+    last = line(8, recorder(tmp_path), "last", halo=10, upstream_tasks=[middle])
+    summary = run([last], client, progress=False)
+    assert [task.task_id for task in summary.tasks] == ["upstream", "middle", "last"]
+    assert summary["middle"].orphans == (3, 4, 5)
+    assert summary["last"].orphans == (2, 3, 4, 5, 6)
+    assert "blocks 3, 4, 5 had no input and did not run" in str(summary)
+    assert not summary
+
+
+def test_conflicting_blocks_after_a_failed_one_are_orphaned(client: Client, tmp_path: Path) -> None:
+    def fail(number: int, attempt: int) -> None:
+        if number == 2:
+            raise ValueError
+
+    options = {"halo": 3, "read_write_conflict": True, "max_retries": 0}
+    summary = run(line(6, recorder(tmp_path, fail), **options), client, progress=False)
+    assert summary["task"].orphans == (1, 3)  # as in daisy
+
+
+def test_checks_before_and_after(client: Client, tmp_path: Path) -> None:
+    def before(block: Block) -> bool:
+        return block.number < 3
+
+    def after(block: Block) -> bool:
+        attempts = (tmp_path / f"task-{block.number}").read_text().count("begun")
+        return block.number != 5 and (block.number != 6 or attempts == 2)
+
+    task = line(8, recorder(tmp_path), check_function=(before, after))
+    summary = run(task, client, progress=False)
+    result = summary["task"]
+    assert (result.skipped, result.completed, result.failed, result.retries) == (3, 4, 1, 3)
+    assert runs(tmp_path) == {3: 1, 4: 1, 5: 3, 6: 2, 7: 1}
+    assert "check after block ('task', 5) was not true" in result.errors[5]
+
+
+def test_one_check_serves_as_both(client: Client, tmp_path: Path) -> None:
+    def check(block: Block) -> bool:
+        return (tmp_path / f"task-{block.number}").exists()
+
+    task = line(8, recorder(tmp_path), check_function=check)
+    assert run(task, client, progress=False)["task"].completed == 8
+    again = run(task, client, progress=False)
+    assert again
+    assert again["task"].skipped == 8
+
+
+def test_init_callback_is_called_once_with_a_context(client: Client, tmp_path: Path) -> None:
+    contexts: list[Any] = []
+    task = line(20, recorder(tmp_path), init_callback_fn=contexts.append)
+    assert run(task, client, progress=False)
+    (context,) = contexts
+    assert context["task_id"] == "task"
+    assert context["scheduler"] == client.scheduler_info()["address"]
+
+
+def test_resume_does_only_what_is_missing(client: Client, tmp_path: Path) -> None:
+    def fail(number: int, attempt: int) -> None:
+        if number in (3, 7) and attempt == 1:
+            raise ValueError
+
+    ledger = str(tmp_path / "ledger")
+    task = line(20, recorder(tmp_path, fail), max_retries=0, ledger=ledger)
+    first, second, third = (run(task, client, progress=False) for _ in range(3))
+    assert (first["task"].completed, first["task"].failed) == (18, 2)
+    assert first["task"].log == f"{ledger}/failures.log"
+    assert (second["task"].completed, second["task"].skipped) == (2, 18)
+    assert third
+    assert third["task"].skipped == 20
+    assert run(task, client, progress=False, resume=False)["task"].completed == 20
+    assert runs(tmp_path) == dict.fromkeys(range(20), 2) | {3: 3, 7: 3}
+
+
+def test_another_fingerprint_is_refused_before_any_work(client: Client, tmp_path: Path) -> None:
+    ledger = str(tmp_path / "ledger")
+    assert run(line(4, recorder(tmp_path), ledger=ledger), client, progress=False)
+    with pytest.raises(ValueError, match="made with other parameters"):
+        run(line(4, recorder(tmp_path), ledger=ledger, fingerprint="new"), client, progress=False)
+    assert set(runs(tmp_path).values()) == {1}
+
+
+def test_a_battered_and_resumed_run_equals_an_undisturbed_one(
+    client: Client, tmp_path: Path
+) -> None:
+    """Blocks in conflict order add up their neighbours' output, downstream blocks smooth it."""
+
+    def chain(directory: Path, misbehave: Callable[[int, int], None] | None) -> Task:
+        directory.mkdir()
+        for name in ("first", "second"):
+            np.save(directory / f"{name}.npy", np.zeros(320, np.int64))
+        record = recorder(directory, misbehave)
+
+        def accumulate(block: Block) -> None:
+            record(block)
+            out = np.load(directory / "first.npy", mmap_mode="r+")
+            begin, end = block.write_roi.begin[0], block.write_roi.end[0]
+            neighbours = out[begin - 10 : begin].sum() + out[end : end + 10].sum()
+            out[begin:end] = neighbours + block.number
+
+        def smooth(block: Block) -> None:
+            record(block)
+            source = np.load(directory / "first.npy", mmap_mode="r")
+            out = np.load(directory / "second.npy", mmap_mode="r+")
+            begin, end = block.write_roi.begin[0], block.write_roi.end[0]
+            out[begin:end] = source[begin - 10 : end + 10].sum()
+
+        options: dict[str, Any] = {"halo": 10, "max_retries": 1, "timeout": 2.0}
+        ledgers = [str(directory / f"ledger-{n}") for n in (1, 2)]
+        first = line(
+            30, accumulate, "first", read_write_conflict=True, ledger=ledgers[0], **options
+        )
+        return line(30, smooth, "second", ledger=ledgers[1], upstream_tasks=[first], **options)
+
+    def batter(number: int, attempt: int) -> None:
+        time.sleep(0.003)
+        if number == 4 and attempt <= 2:
+            raise ValueError
+        if number == 11 and attempt == 1:
+            os._exit(1)
+        if number == 20 and attempt == 1:
+            time.sleep(1e6)
+
+    calm, battered = chain(tmp_path / "calm", None), chain(tmp_path / "battered", batter)
+    assert run(calm, client, progress=False)
+    first = run(battered, client, progress=False)
+    assert not first
+    assert first["first"].failed == 1
+    assert any(run(battered, client, progress=False) for _ in range(3))
+    for name in ("first", "second"):
+        one, other = (np.load(tmp_path / d / f"{name}.npy") for d in ("calm", "battered"))
+        assert one.any()
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_function_travels_to_each_process_once(client: Client, tmp_path: Path) -> None:
+    class Heavy:
+        def __init__(self, directory: Path) -> None:
+            self.directory = directory
+
+        def __setstate__(self, state: dict[str, Any]) -> None:
+            self.__dict__.update(state)
+            with (self.directory / str(os.getpid())).open("a") as file:
+                file.write("loaded\n")
+
+        def __call__(self, block: Block) -> None:
+            time.sleep(0.005)
+            if block.number == 50 and len(list(self.directory.iterdir())) <= 2:
+                os._exit(1)
+
+    assert run(line(200, Heavy(tmp_path)), client, progress=False)
+    loads = [path.read_text() for path in tmp_path.iterdir()]
+    assert len(loads) > 2  # a worker that was restarted loads it as well
+    assert set(loads) == {"loaded\n"}
+
+
+def test_workers_that_die_while_loading_end_the_run(client: Client) -> None:
+    class Deadly:
+        def __setstate__(self, state: Any) -> None:
+            os._exit(1)
+
+        def __call__(self, block: Block) -> None:
+            pass
+
+        def __getstate__(self) -> dict[str, int]:
+            return {"something": 1}
+
+    with pytest.raises(RuntimeError, match="keep dying before they begin a block"):
+        run(line(100, Deadly()), client, progress=False)
+
+
+def test_a_function_that_workers_cannot_load_ends_the_run(client: Client) -> None:
+    class Unloadable:
+        def __getstate__(self) -> dict[str, int]:
+            return {"something": 1}
+
+        def __setstate__(self, state: Any) -> None:
+            raise ModuleNotFoundError("No module named 'elsewhere'")
+
+        def __call__(self, block: Block) -> None:
+            pass
+
+    with pytest.raises(RuntimeError, match=r"could not be run at all.*elsewhere"):
+        run(line(100, Unloadable()), client, progress=False)
+
+
+def test_what_cannot_be_pickled_is_refused(client: Client) -> None:
+
+    lock = threading.Lock()
+    with pytest.raises(TypeError, match="functions of task 'task' cannot be sent"):
+        run(line(4, lambda block: lock.locked()), client, progress=False)
+
+
+def test_two_tasks_of_one_name_are_refused(client: Client, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="called 'task'"):
+        run([line(4, recorder(tmp_path)), line(5, recorder(tmp_path))], client, progress=False)
+
+
+@pytest.fixture
+def threads() -> Iterator[Client]:
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def test_workers_that_are_threads(threads: Client, tmp_path: Path) -> None:
+    assert run(line(20, recorder(tmp_path)), threads, progress=False)
+    with pytest.raises(ValueError, match="threads of this process"):
+        run(line(20, recorder(tmp_path), timeout=1.0), threads, progress=False)
+
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from dask_blockwise.blockwise_task import Task
+from dask_blockwise.geometry import Roi
+from dask_blockwise.scheduler import run
+
+def work(block):
+    Path(sys.argv[1], f"block-{block.number}").touch()
+    time.sleep(float(sys.argv[2]))
+
+if __name__ == "__main__":
+    roi = Roi((0,), (10,))
+    task = Task("task", Roi((0,), (400,)), roi, roi, work, read_write_conflict=False,
+                num_workers=None, ledger=sys.argv[1] + "/ledger")
+    print(run(task))
+"""
+
+
+def start(directory: Path, seconds: float) -> subprocess.Popen[str]:
+    script = directory / "script.py"
+    script.write_text(SCRIPT)
+    return subprocess.Popen(
+        [sys.executable, str(script), str(directory), str(seconds)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_interrupt_keeps_the_ledger_and_says_how_to_go_on(tmp_path: Path) -> None:
+    first = start(tmp_path, 0.2)
+    while len(list(tmp_path.glob("block-*"))) < 6:
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.05)
+    first.send_signal(signal.SIGINT)
+    _, errors = first.communicate(timeout=30)
+    assert "KeyboardInterrupt: Stopped. Task 'task':" in errors
+    assert "the same call goes on from there" in errors
+    output, errors = start(tmp_path, 0).communicate(timeout=60)
+    assert "task: 40 of 40 blocks" in errors
+    skipped = int(output.splitlines()[2].split()[3])
+    assert 0 < skipped < 40

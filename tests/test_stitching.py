@@ -1,0 +1,157 @@
+from collections import Counter
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.cluster.hierarchy import DisjointSet
+
+from dask_blockwise.stitching import (
+    apply_table,
+    compact,
+    final_ids,
+    iou_pairs,
+    later_neighbours,
+    merge,
+    overlap,
+    touching_pairs,
+)
+
+LABELS = hnp.arrays(np.uint32, (4, 5, 6), elements=st.integers(0, 4))
+
+
+@given(LABELS, LABELS)
+def test_overlap_counts_pairs_of_foreground(first, second):
+    expected = Counter(p for p in zip(first.flat, second.flat, strict=True) if all(p))
+    met = overlap(first, second)
+    assert dict(zip(map(tuple, met.pairs), met.voxels, strict=True)) == expected
+    assert sorted(map(tuple, met.pairs)) == list(map(tuple, met.pairs))
+
+
+@given(LABELS, LABELS, st.sampled_from([0.0, 0.2, 0.5, 1.0]))
+def test_iou_pairs_are_mutual_and_one_to_one(first, second, min_iou):
+    pairs = list(map(tuple, iou_pairs(first, second, min_iou)))
+    assert len({a for a, _ in pairs}) == len({b for _, b in pairs}) == len(pairs)
+
+    def iou(a, b):
+        return np.sum((first == a) & (second == b)) / np.sum((first == a) | (second == b))
+
+    for a, b in pairs:
+        assert iou(a, b) >= min_iou
+        assert all(iou(a, b) >= iou(a, c) for c in range(1, 5) if (second == c).any())
+        assert all(iou(a, b) >= iou(c, b) for c in range(1, 5) if (first == c).any())
+
+
+@given(LABELS, LABELS)
+def test_iou_pairs_are_the_same_from_either_side_unless_tied(first, second):
+    best = iou_pairs(first, second, 0.51)
+    back = iou_pairs(second, first, 0.51)
+    assert set(map(tuple, best)) == {(a, b) for b, a in back}
+
+
+@given(LABELS)
+def test_equal_labels_match_themselves(labels):
+    present = np.unique(labels[labels > 0])
+    np.testing.assert_array_equal(iou_pairs(labels, labels, 1), np.stack([present] * 2, 1))
+
+
+def voxels_that_touch(first, second, direction, connectivity):
+    """Pairs of labels, by looking at each pair of voxels."""
+    sides = zip(direction, first.shape, second.shape, strict=True)
+    shift = [n if d > 0 else -m if d < 0 else 0 for d, n, m in sides]
+    pairs = set()
+    for here, there in product(np.argwhere(first), np.argwhere(second)):
+        step = np.abs(there + shift - here)
+        if step.max() <= 1 and step.sum() <= connectivity:
+            pairs.add((first[tuple(here)], second[tuple(there)]))
+    return pairs
+
+
+@given(st.data(), st.integers(1, 3))
+def test_touching_pairs_equal_brute_force(data, connectivity):
+    direction = data.draw(st.sampled_from(later_neighbours((True,) * 3, connectivity)))
+    sides = [data.draw(st.tuples(*[st.integers(1, 3)] * 2)) for _ in range(3)]
+    shapes = [
+        tuple(s[side if d else 0] for s, d in zip(sides, direction, strict=True)) for side in (0, 1)
+    ]
+    first, second = (
+        data.draw(hnp.arrays(np.uint32, s, elements=st.integers(0, 3))) for s in shapes
+    )
+    pairs = touching_pairs(first, second, direction, connectivity)
+    assert set(map(tuple, pairs)) == voxels_that_touch(first, second, direction, connectivity)
+
+
+@pytest.mark.parametrize("connectivity, count", [(1, 3), (2, 9), (3, 13)])
+def test_neighbours_are_each_named_once(connectivity, count):
+    later = later_neighbours((True,) * 3, connectivity)
+    assert len(later) == count
+    assert not set(later) & {tuple(-s for s in d) for d in later}
+
+
+@given(LABELS, st.tuples(*[st.integers(0, 2)] * 3), st.sampled_from([1, 10**6, 10**15]))
+def test_compact_names_labels_of_the_core_first(labels, begin, stride):
+    core = tuple(slice(b, b + 2) for b in begin)
+    dense, sizes = compact(labels.astype(np.uint64) * np.uint64(stride), core)
+    inside = dense[core][dense[core] > 0]
+    np.testing.assert_array_equal(np.unique(inside), np.arange(1, len(sizes) + 1))
+    np.testing.assert_array_equal(np.bincount(inside, minlength=len(sizes) + 1)[1:], sizes)
+    pairs = set(zip(labels.flat, dense.flat, strict=True))
+    assert len(pairs) == len(np.unique(labels)) == len(np.unique(dense))
+    assert not dense[labels == 0].any()
+
+
+@pytest.mark.parametrize(
+    "labels, error, message",
+    [
+        (np.zeros((2, 2)), TypeError, "must be integers, got float64"),
+        (np.array([[-1, 2]]), ValueError, "must not be negative, got -1"),
+    ],
+)
+def test_compact_refuses_what_are_not_labels(labels, error, message):
+    with pytest.raises(error, match=message):
+        compact(labels, (slice(None),) * 2)
+
+
+def test_table_is_applied_in_several_pieces():
+    labels = np.random.default_rng(0).integers(0, 50, (30, 90, 70)).astype(np.uint32)
+    table = np.random.default_rng(1).integers(0, 2**60, 50).astype(np.uint64)
+    np.testing.assert_array_equal(apply_table(labels[:, ::2], table), table[labels[:, ::2]])
+
+
+@given(st.integers(1, 30), st.data())
+def test_merge_equals_a_disjoint_set_however_batched(count, data):
+    node = st.integers(0, count - 1)
+    edges = data.draw(st.lists(st.tuples(node, node), max_size=30))
+    batch = data.draw(st.integers(1, 5))
+    expected = DisjointSet(range(count))
+    for a, b in edges:
+        expected.merge(a, b)
+    array = np.array(edges, np.int64).reshape(-1, 2)
+    component = merge(count, [array[i : i + batch] for i in range(0, len(edges), batch)])
+    for a, b in product(range(count), repeat=2):
+        assert (component[a] == component[b]) == expected.connected(a, b)
+    _, first = np.unique(component, return_index=True)
+    assert (np.diff(first) > 0).all()
+
+
+def test_nothing_to_merge():
+    assert merge(0, []).tolist() == []
+    assert merge(3, [np.empty((0, 2), np.int64)]).tolist() == [0, 1, 2]
+    assert final_ids(merge(0, []), np.empty(0, np.int64)).tolist() == []
+
+
+@given(
+    hnp.arrays(np.int64, 20, elements=st.integers(0, 5)),
+    hnp.arrays(np.int64, 20, elements=st.integers(1, 9)),
+    st.integers(0, 20),
+)
+def test_final_ids_are_consecutive_and_large_enough(values, sizes, min_size):
+    component = merge(20, [np.stack([np.arange(20), np.argmax(values[:, None] == values, 1)], 1)])
+    ids = final_ids(component, sizes, min_size)
+    for value in np.unique(values):
+        total = sizes[values == value].sum()
+        assert (ids[values == value] > 0).all() == (total >= min_size)
+        assert len(np.unique(ids[values == value])) == 1
+    np.testing.assert_array_equal(np.unique(ids[ids > 0]), np.arange(1, ids.max() + 1))

@@ -1,0 +1,162 @@
+import bioimage_cpp
+import mwatershed
+import numpy as np
+import pytest
+from scipy import ndimage
+from skimage.metrics import variation_of_information
+
+from dask_blockwise.watershed_function import segment_function
+
+OFFSETS = [
+    *[(-1, 0, 0), (0, -1, 0), (0, 0, -1)],
+    *[(-3, 0, 0), (0, -3, 0), (0, 0, -3)],
+]
+
+
+def cells(shape, count, seed=0):
+    """Labels of the nearest of some random points: convex, touching cells."""
+    points = np.random.default_rng(seed).random((count, len(shape))) * shape
+    grid = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1)
+    distance = np.linalg.norm(grid[..., None, :] - points, axis=-1)
+    return distance.argmin(-1).astype(np.uint32) + 1
+
+
+def affinities(labels, offsets=OFFSETS):
+    values, _ = bioimage_cpp.affinities.compute_affinities(labels, offsets)
+    return values
+
+
+def assert_same_partition(one, other):
+    pairs = np.unique(np.stack([one.ravel(), other.ravel()]).astype(np.int64), axis=1)
+    for side in pairs:
+        assert len(np.unique(side)) == pairs.shape[1]
+
+
+LABELS = cells((20, 24, 28), 12)
+CLEAN = affinities(LABELS)
+
+
+def smooth_noise(strength, seed=0):
+    noise = np.random.default_rng(seed).normal(size=CLEAN.shape)
+    noise = np.stack([ndimage.gaussian_filter(channel, 1) for channel in noise])
+    return np.clip(CLEAN + strength * noise / noise.std(), 0, 1).astype(np.float32)
+
+
+def test_clean_affinities_give_the_truth_as_mwatershed_does():
+    labels = segment_function(CLEAN, offsets=OFFSETS)
+    reference = mwatershed.agglom(CLEAN.astype(np.float64) - 0.5, OFFSETS)
+    assert labels.dtype == np.uint64
+    assert_same_partition(labels, LABELS)
+    assert_same_partition(labels, reference)
+
+
+def test_noisy_affinities_stay_near_mwatershed():
+    noisy = smooth_noise(0.1)
+    labels = segment_function(noisy, offsets=OFFSETS, filter_fragments=False)
+    reference = mwatershed.agglom(noisy.astype(np.float64) - 0.5, OFFSETS)
+    assert sum(variation_of_information(labels, reference.astype(np.uint64))) < 0.2
+
+
+def test_labels_are_the_same_each_time():
+    noisy = smooth_noise(0.3)
+    first, second = (segment_function(noisy, offsets=OFFSETS) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_uint8_stands_for_the_unit_interval():
+    noisy = np.round(smooth_noise(0.2) * 255).astype(np.uint8)
+    np.testing.assert_array_equal(
+        segment_function(noisy, offsets=OFFSETS),
+        segment_function(noisy.astype(np.float32) * np.float32(1 / 255), offsets=OFFSETS),
+    )
+
+
+def test_two_dimensions():
+    labels = cells((40, 50), 8)
+    offsets = [(-1, 0), (0, -1), (-4, 0), (0, -4)]
+    assert_same_partition(segment_function(affinities(labels, offsets), offsets=offsets), labels)
+
+
+def test_order_of_channels_does_not_matter():
+    order = [4, 0, 3, 2, 5, 1]
+    labels = segment_function(CLEAN[order], offsets=[OFFSETS[c] for c in order])
+    assert_same_partition(labels, LABELS)
+
+
+def test_mask_and_voxels_without_neighbours_are_background():
+    mask = np.ones(LABELS.shape, np.uint8)
+    mask[:5] = 0
+    alone = CLEAN.copy()
+    alone[:3, 10:12, 3:6, 3:6] = 0
+    labels = segment_function(alone, offsets=OFFSETS, mask=mask)
+    assert not labels[:5].any()
+    assert labels[10, 3:5, 3:5].tolist() == [[0, 0], [0, 0]]
+
+
+def test_bias_of_each_offset():
+    low = CLEAN.copy()
+    low[:3] *= 0.4
+    assert not segment_function(low, offsets=OFFSETS, bias=0.5).any()
+    each = segment_function(low, offsets=OFFSETS, bias=[0.2] * 3 + [0.5] * 3)
+    assert_same_partition(each, LABELS)
+
+
+def test_weak_and_small_fragments_become_background():
+    weak = CLEAN * np.where(LABELS == 3, np.float32(0.55), np.float32(1))
+    assert not segment_function(weak, offsets=OFFSETS, bias=0.6)[LABELS == 3].any()
+    sizes = np.bincount(LABELS.ravel())
+    limit = int(np.median(sizes[1:]))
+    labels = segment_function(CLEAN, offsets=OFFSETS, min_size=limit)
+    np.testing.assert_array_equal(labels > 0, (sizes >= limit)[LABELS])
+
+
+def test_strides_keep_clean_partitions():
+    labels = segment_function(CLEAN, offsets=OFFSETS, strides=(2, 2, 2))
+    assert_same_partition(labels, LABELS)
+
+
+@pytest.mark.parametrize("backend", ["bioimage-cpp", "skimage"])
+def test_distance_seeds_part_touching_balls(backend):
+    grid = np.stack(np.meshgrid(*[np.arange(40)] * 3, indexing="ij"), -1)
+    centres = np.array([(12, 14, 14), (12, 14, 27), (27, 27, 20)])
+    inside = np.zeros((40,) * 3, np.float32)
+    for centre in centres:
+        inside[np.linalg.norm(grid - centre, axis=-1) < 8] = 1
+    labels = segment_function(inside, seeds="distance", fill=False, backend=backend)
+    assert labels.max() == 3
+    assert len({int(labels[tuple(centre)]) for centre in centres}) == 3
+    np.testing.assert_array_equal(labels > 0, inside > 0.5)
+    assert (segment_function(inside, seeds="distance", backend=backend) > 0).all()
+
+
+def test_distance_seeds_on_affinities_find_the_cells():
+    labels = segment_function(CLEAN, offsets=OFFSETS, seeds="distance", sigma=1)
+    split, merge = variation_of_information(LABELS, labels)
+    assert merge < 0.5
+    assert split < 1.5
+
+
+def test_nothing_inside_gives_background_alone():
+    assert not segment_function(np.zeros((8, 8), np.float32), seeds="distance").any()
+    assert not segment_function(np.zeros((6, 8, 8, 8), np.float32), offsets=OFFSETS).any()
+
+
+@pytest.mark.parametrize(
+    "array, parameters, error, message",
+    [
+        (CLEAN, {}, ValueError, "6 channels, so watershed needs 6 offsets, got none"),
+        (CLEAN, {"offsets": OFFSETS[:3]}, ValueError, "got 3"),
+        (CLEAN, {"offsets": [(1, 0)] * 6}, ValueError, "each of the 3 axes"),
+        (CLEAN, {"offsets": [(3, 0, 0)] * 6}, ValueError, "nearest neighbour"),
+        (CLEAN, {"offsets": OFFSETS, "bias": [0.5, 0.5]}, ValueError, "one for each of the 6"),
+        (CLEAN, {"offsets": OFFSETS, "strides": (2, 0, 2)}, ValueError, "positive integer"),
+        (CLEAN, {"offsets": OFFSETS, "mask": np.ones((2, 2))}, ValueError, r"mask has shape"),
+        (CLEAN, {"offsets": OFFSETS, "seeds": "random"}, ValueError, "'distance', got 'random'"),
+        (CLEAN[0], {"seeds": "distance", "bias": [0.1]}, ValueError, "single bias"),
+        (CLEAN[0], {"seeds": "distance", "backend": "vigra"}, ValueError, "got 'vigra'"),
+        (CLEAN.astype(np.int32), {"offsets": OFFSETS}, TypeError, "got int32: scale"),
+    ],
+)
+def test_mistakes_are_explained(array, parameters, error, message):
+    with pytest.raises(error, match=message):
+        segment_function(array, **parameters)
