@@ -1,0 +1,39 @@
+"""Segment volumes that do not fit one machine, block by block, with Dask."""
+
+from .argmax_worker import argmax
+from .block_client import Client
+from .blockwise_task import BlockwiseTask, DaCapoBlockwiseTask, Task
+from .geometry import Block, Coordinate, Roi
+from .map_overlap import map_overlap
+from .predict_worker import predict
+from .progress import RunSummary
+from .relabel_worker import relabel
+from .scheduler import run, run_blockwise
+from .segment_worker import connected_components, segment, watershed
+from .threshold_worker import threshold
+from .volume import BlocksFailed, Volume, create_volume, open_volume
+
+__all__ = [
+    "Block",
+    "BlocksFailed",
+    "BlockwiseTask",
+    "Client",
+    "Coordinate",
+    "DaCapoBlockwiseTask",
+    "Roi",
+    "RunSummary",
+    "Task",
+    "Volume",
+    "argmax",
+    "connected_components",
+    "create_volume",
+    "map_overlap",
+    "open_volume",
+    "predict",
+    "relabel",
+    "run",
+    "run_blockwise",
+    "segment",
+    "threshold",
+    "watershed",
+]

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["argmax_channels", "class_dtype"]
+from .geometry import Block
+from .map_overlap import map_overlap
+from .volume import Volume, open_volume
+
+__all__ = [
+    "argmax",
+    "argmax_channels",
+    "class_dtype",
+    "fit",
+    "read_write_conflict",
+    "spawn_worker",
+]
+
+fit = "shrink"
+read_write_conflict = False
 
 _PIECE = 1 << 16
 
@@ -72,3 +87,54 @@ def _raise_to(
 ) -> None:
     """Set the winner where it is better; numbers rise, so a maximum does it without branches."""
     np.maximum(winner, np.multiply(better, number, dtype=winner.dtype), out=winner)
+
+
+def argmax(volume: Volume, axis: str = "c") -> Volume:
+    """The most probable class of each voxel, lazily.
+
+    Parameters
+    ----------
+    volume : Volume
+        One channel a class.
+    axis : str
+        ``"c"``, the axis of the classes.
+
+    Returns
+    -------
+    Volume of uint8, or wider where there are more than 256 classes
+        Without the channel axis.
+
+    Raises
+    ------
+    ValueError
+        If the volume has no such axis.
+
+    Examples
+    --------
+    >>> classes = argmax(Volume.from_array(np.eye(3).reshape(3, 1, 1, 3)))
+    >>> classes[:].tolist()
+    [[[0, 1, 2]]]
+    """
+    if axis != "c" or "c" not in volume.axes:
+        raise ValueError(
+            f"argmax runs over the channels 'c' of a volume, got axis={axis!r} and axes "
+            f"{volume.axes}: name the axis of the classes 'c' (Volume.from_array(..., axes=...))."
+        )
+    classes = class_dtype(volume.shape[volume.axes.index("c")])
+    return map_overlap(argmax_channels, volume, dtype=classes, channels=None)
+
+
+def spawn_worker(input_path: str, output_path: str) -> Callable[[Block], None]:
+    """A function that writes the classes of one block.
+
+    Parameters
+    ----------
+    input_path, output_path : path or URL
+        Of stored volumes, the input with channels and the output without.
+    """
+    classes, output = argmax(open_volume(input_path)), open_volume(output_path)
+
+    def process(block: Block) -> None:
+        output[block.write_roi] = classes[block.write_roi]
+
+    return process

@@ -4,34 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from distributed import Client
-from numpy.typing import NDArray
 
-from . import components_function, sample
+from . import sample
 from .argmax_worker import argmax
 from .map_overlap import map_overlap
 from .picture import Panel, colour_segments, save_panels
 from .predict_worker import predict
-from .progress import RunSummary
+from .progress import RunSummary, TaskSummary
 from .relabel_worker import relabel
 from .sample import Sample
 from .scores import dice, score_segmentation
-from .segment_worker import segment, watershed
+from .segment_worker import connected_components, watershed
 from .threshold_worker import threshold
 from .volume import Volume, open_volume
 
-__all__ = ["DEMOS", "Result", "run_demo"]
+__all__ = ["DEMOS", "Demo", "Result", "run_demo"]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """How a sample is processed and shown."""
+
+    load: Callable[[], Sample]
+    # Lazy volumes by name, from the raw volume and a folder for what is stored on the way.
+    stages: Callable[[Sample, Volume, Path], Mapping[str, Volume]]
+    # Of what was stored, by name, on the part that the network was not trained on.
+    scores: Callable[[Sample, Mapping[str, Volume]], dict[str, float]]
+    # Of a section through what was stored.
+    panels: Callable[[Mapping[str, Volume]], list[Panel]]
+    # Pixels of the picture, and what they are in the world.
+    scale_bar: tuple[float, str]
+    # Whether the section's first row goes to the picture's top or bottom.
+    origin: Literal["upper", "lower"]
 
 
 @dataclass(frozen=True)
 class Result:
     """What a demo leaves behind."""
 
-    # An OME-Zarr container of raw, prediction and segments.
+    # OME-Zarr images of raw, prediction and segments.
     container: Path
     # A PNG of a section through them.
     picture: Path
@@ -42,17 +59,7 @@ class Result:
     def table(self) -> str:
         """Blocks, seconds, million voxels a second and peak memory of every stage."""
         rows = [("stage", "blocks", "seconds", "Mvoxel/s", "peak MB")]
-        rows += [
-            (
-                task.task_id,
-                str(task.blocks),
-                f"{task.seconds:.1f}",
-                f"{task.mvoxels_per_second or 0:.2f}",
-                f"{task.peak_memory / 1e6:.0f}",
-            )
-            for run in self.runs
-            for task in run.tasks
-        ]
+        rows += [_row(task) for run in self.runs for task in run.tasks if task.completed]
         widths = [max(map(len, column)) for column in zip(*rows)]
         return "\n".join(
             "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
@@ -60,5 +67,121 @@ class Result:
         )
 
 
-def run_demo(name: str, output: Path, client: Client | None = None) -> Result:
-    """Run a demo; what an earlier, broken-off run has stored in the output is kept."""
+def run_demo(name: str, output: str | PathLike[str], client: Client | None = None) -> Result:
+    """Segment a sample, step by step, into an OME-Zarr container.
+
+    Parameters
+    ----------
+    name : str
+        One of ``DEMOS``.
+    output : path
+        Folder for ``demo-<name>.zarr`` and ``demo-<name>.png``; what an earlier run that was
+        broken off has stored there is kept.
+    client : distributed.Client, optional
+        The present one, else a cluster on this machine, unless given.
+
+    Returns
+    -------
+    Result
+    """
+    demo, container = DEMOS[name], Path(output) / f"demo-{name}.zarr"
+    data = demo.load()
+    runs = [data.raw.to_zarr(container / "raw", client=client)]
+    stages = demo.stages(data, open_volume(container / "raw"), container)
+    runs += [stage.to_zarr(container / path, client=client) for path, stage in stages.items()]
+    stored = {path: open_volume(container / path) for path in ("raw", "prediction", *stages)}
+    picture = save_panels(
+        container.with_suffix(".png"),
+        demo.panels(stored),
+        scale_bar=demo.scale_bar,
+        origin=demo.origin,
+    )
+    return Result(container, picture, tuple(runs), demo.scores(data, stored))
+
+
+def _tissues(data: Sample, raw: Volume, container: Path) -> Mapping[str, Volume]:
+    """Tissue classes, and the connected parts of the white matter."""
+    prediction = _predict(data, raw).checkpoint(container / "prediction")
+    white = map_overlap(np.take, prediction, channels=None, indices=2, axis=0)
+    parts = connected_components(threshold(white, 0.85 * 255))
+    segments = relabel(parts, match="touch", min_size=1000)
+    return {"segments": segments, "tissues": argmax(prediction)}
+
+
+def _neurons(data: Sample, raw: Volume, container: Path) -> Mapping[str, Volume]:
+    """Neurons, by mutex watershed on affinities."""
+    prediction = _predict(data, raw).checkpoint(container / "prediction")
+    fragments = watershed(
+        prediction, offsets=data.network.channels, bias=[0.3] * 3 + [0.7] * 6, halo=16
+    )
+    return {"segments": relabel(fragments, match="iou", min_iou=0.5, min_size=200)}
+
+
+def _predict(data: Sample, raw: Volume) -> Volume:
+    return predict(raw, data.network.load(), activation=data.network.activation)
+
+
+def _tissue_scores(data: Sample, stored: Mapping[str, Volume]) -> dict[str, float]:
+    truth, found = data.truth[data.unseen], stored["tissues"][data.unseen]
+    return {
+        f"Dice of {tissue}": dice(truth == number, found == number)
+        for number, tissue in enumerate(data.network.channels)
+        if number
+    }
+
+
+def _neuron_scores(data: Sample, stored: Mapping[str, Volume]) -> dict[str, float]:
+    score = score_segmentation(data.truth[data.unseen], stored["segments"][data.unseen])
+    return {
+        "VOI split": score.voi_split,
+        "VOI merge": score.voi_merge,
+        "adapted Rand error": score.adapted_rand,
+    }
+
+
+def _tissue_panels(stored: Mapping[str, Volume]) -> list[Panel]:
+    """A coronal section through cerebrum and cerebellum."""
+    section = (slice(None), 76)
+    raw = stored["raw"][section]
+    return [
+        Panel("raw: T1", raw),
+        Panel("prediction: white matter", stored["prediction"][(2, *section)]),
+        Panel("argmax: tissues", stored["tissues"][section]),
+        Panel("segments: white matter", colour_segments(stored["segments"][section], raw)),
+    ]
+
+
+def _neuron_panels(stored: Mapping[str, Volume]) -> list[Panel]:
+    """A section that the network was not trained on."""
+    section = (180,)
+    raw = stored["raw"][section]
+    nearest = np.moveaxis(stored["prediction"][(slice(0, 3), *section)], 0, -1)
+    return [
+        Panel("raw: FIB-SEM", raw),
+        Panel("prediction: affinities z, y, x", nearest),
+        Panel("segments: neurons", colour_segments(stored["segments"][section], raw)),
+    ]
+
+
+def _row(task: TaskSummary) -> tuple[str, ...]:
+    return (
+        task.task_id,
+        str(task.blocks),
+        f"{task.seconds:.1f}",
+        f"{task.mvoxels_per_second or 0:.2f}",
+        f"{task.peak_memory / 1e6:.0f}",
+    )
+
+
+DEMOS: dict[str, Demo] = {
+    "fib25": Demo(
+        *(sample.fib25, _neurons, _neuron_scores, _neuron_panels),
+        scale_bar=(50, "500 nm"),
+        origin="upper",
+    ),
+    "mni152": Demo(
+        *(sample.mni152, _tissues, _tissue_scores, _tissue_panels),
+        scale_bar=(50, "5 cm"),
+        origin="lower",
+    ),
+}

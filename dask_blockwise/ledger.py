@@ -27,7 +27,7 @@ try:
 except ImportError:  # Windows has no flock; a second writer goes unnoticed there
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "holds"]
 
 _MARK = np.dtype([("number", "<u8"), ("check", "<u8")])
 _PART_SECONDS = 10.0
@@ -239,3 +239,26 @@ def _check_parameters(path: str, header: str, parameters: dict[str, object]) -> 
             f"{[parameters[name] for name in changed]} now), so its blocks cannot be reused. Pass "
             "resume=False to compute all blocks anew, or write to another output."
         )
+
+
+def holds(path: str, fingerprint: str) -> bool:
+    """Whether a ledger lies at a path that was written with a fingerprint.
+
+    Parameters
+    ----------
+    path : str
+    fingerprint : str
+
+    Returns
+    -------
+    bool
+    """
+    files, root = fsspec.core.url_to_fs(path)
+    name = f"{root}/task.json"
+    if not files.exists(name):
+        return False
+    try:
+        header = json.loads(bytes(files.cat_file(name)))
+    except ValueError:
+        return False
+    return bool(header.get("fingerprint") == fingerprint)

@@ -44,6 +44,16 @@ class Network:
         """The state dict, in half precision."""
         return Path(__file__).parent / f"networks/{self.name}.pt"
 
+    def load(self) -> Any:
+        """The network, a torch module in evaluation mode."""
+        import torch
+
+        from .unet import UNet
+
+        net = UNet(1, len(self.channels), self.features)
+        net.load_state_dict(torch.load(self.weights, weights_only=True))
+        return net.float().eval()
+
 
 MNI152 = Network("mni152", (8, 24, 48), ("background", "grey matter", "white matter"), "softmax")
 FIB25 = Network(

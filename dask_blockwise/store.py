@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ __all__ = [
     "exists",
     "open_array",
     "read_placement",
+    "remove",
 ]
 
 Region = tuple[slice, ...]
@@ -256,6 +258,17 @@ def create_image(
         axes=placement.axes,
         overwrite=overwrite,
     )
+
+
+def remove(path: str | os.PathLike[str]) -> None:
+    """Remove an array and all below it; nothing happens where there is none."""
+    where = _normal(path)
+    if _driver(where) is None:
+        return
+    if _remote(where):
+        ts.KvStore.open(_kvstore(where)).result().delete_range(ts.KvStore.KeyRange()).result()
+    else:
+        shutil.rmtree(where)
 
 
 def exists(path: str | os.PathLike[str]) -> bool:
