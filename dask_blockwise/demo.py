@@ -32,8 +32,8 @@ class Demo:
     """How a sample is processed and shown."""
 
     load: Callable[[], Sample]
-    # Lazy volumes by name, from the raw volume and a folder for what is stored on the way.
-    stages: Callable[[Sample, Volume, Path], Mapping[str, Volume]]
+    # Lazy volumes by name, from the network's prediction.
+    stages: Callable[[Sample, Volume], Mapping[str, Volume]]
     # Of what was stored, by name, on the part that the network was not trained on.
     scores: Callable[[Sample, Mapping[str, Volume]], dict[str, float]]
     # Of a section through what was stored.
@@ -85,11 +85,19 @@ def run_demo(name: str, output: str | PathLike[str], client: Client | None = Non
     Result
     """
     demo, container = DEMOS[name], Path(output) / f"demo-{name}.zarr"
+    runs: list[RunSummary] = []
+    stored: dict[str, Volume] = {}
+
+    def store(path: str, volume: Volume) -> Volume:
+        runs.append(volume.to_zarr(container / path, client=client))
+        stored[path] = open_volume(container / path)
+        return stored[path]
+
     data = demo.load()
-    runs = [data.raw.to_zarr(container / "raw", client=client)]
-    stages = demo.stages(data, open_volume(container / "raw"), container)
-    runs += [stage.to_zarr(container / path, client=client) for path, stage in stages.items()]
-    stored = {path: open_volume(container / path) for path in ("raw", "prediction", *stages)}
+    raw = store("raw", data.raw)
+    prediction = store("prediction", predict(raw, **data.network.options))
+    for path, volume in demo.stages(data, prediction).items():
+        store(path, volume)
     picture = save_panels(
         container.with_suffix(".png"),
         demo.panels(stored),
@@ -99,26 +107,22 @@ def run_demo(name: str, output: str | PathLike[str], client: Client | None = Non
     return Result(container, picture, tuple(runs), demo.scores(data, stored))
 
 
-def _tissues(data: Sample, raw: Volume, container: Path) -> Mapping[str, Volume]:
+def _tissues(data: Sample, prediction: Volume) -> dict[str, Volume]:
     """Tissue classes, and the connected parts of the white matter."""
-    prediction = _predict(data, raw).checkpoint(container / "prediction")
     white = map_overlap(np.take, prediction, channels=None, indices=2, axis=0)
     parts = connected_components(threshold(white, 0.85 * 255))
-    segments = relabel(parts, match="touch", min_size=1000)
-    return {"segments": segments, "tissues": argmax(prediction)}
+    return {
+        "tissues": argmax(prediction),
+        "segments": relabel(parts, match="touch", min_size=1000),
+    }
 
 
-def _neurons(data: Sample, raw: Volume, container: Path) -> Mapping[str, Volume]:
+def _neurons(data: Sample, prediction: Volume) -> dict[str, Volume]:
     """Neurons, by mutex watershed on affinities."""
-    prediction = _predict(data, raw).checkpoint(container / "prediction")
     fragments = watershed(
         prediction, offsets=data.network.channels, bias=[0.3] * 3 + [0.7] * 6, halo=16
     )
     return {"segments": relabel(fragments, match="iou", min_iou=0.5, min_size=200)}
-
-
-def _predict(data: Sample, raw: Volume) -> Volume:
-    return predict(raw, data.network.load(), activation=data.network.activation)
 
 
 def _tissue_scores(data: Sample, stored: Mapping[str, Volume]) -> dict[str, float]:

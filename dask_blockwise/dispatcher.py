@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
+from queue import SimpleQueue
 from typing import Any
 
 from dask._task_spec import Task as DaskTask
-from distributed import Client, KilledWorker, as_completed
+from distributed import Client, Future, KilledWorker, get_worker
 
 from .batch import BatchReport, read_journal, run_batch
 from .task_state import TaskState
 
 __all__ = ["Dispatcher"]
+
+_Key = tuple[Any, ...]
 
 # What the scheduler grants a batch beyond its blocks' limits before it has the worker restarted.
 _GRACE_SECONDS = 5.0
@@ -61,8 +64,9 @@ class Dispatcher:
         self._client = client
         self._run_id = run_id
         self._states = states
-        self._out: dict[tuple[Any, ...], _Batch] = {}
-        self._completed = as_completed(with_results=True, raise_errors=False)
+        self._out: dict[_Key, tuple[_Batch, Future[Any]]] = {}
+        self._topic = f"dask-blockwise-{run_id}"
+        self._arrived: SimpleQueue[tuple[_Key, BatchReport | BaseException]] = SimpleQueue()
         self._names = map("batch-{}".format, count())
         self._keys = count()
         self._loading_deaths = 0
@@ -77,12 +81,27 @@ class Dispatcher:
         RuntimeError
             If workers cannot run blocks at all, or the cluster dropped the run.
         """
-        self._feed()
-        for finished in self._completed.batches():
-            for future, result in finished:
-                self._take_in(self._out.pop(future.key), result)
-                future.release()
+        self._client.subscribe_topic(self._topic, self._hear)
+        try:
             self._feed()
+            while self._out:
+                self._take_in(*self._arrived.get())
+                while not self._arrived.empty():
+                    self._take_in(*self._arrived.get())
+                self._feed()
+        finally:
+            self._client.unsubscribe_topic(self._topic)
+
+    def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
+        """A report came, as an event: fetching results would wait for workers that just died."""
+        content = event[1]
+        self._arrived.put((tuple(content.pop("key")), BatchReport(**content)))
+
+    def _finished(self, future: Future[Any]) -> None:
+        """Dask says that a batch is over: the report of one that went well came before."""
+        failed = future.status == "error"
+        error = future.exception() if failed else RuntimeError(f"{future.status}, unreported")
+        self._arrived.put((future.key, error))
 
     def _feed(self) -> None:
         """Fill the window, downstream tasks first, while what they read is fresh."""
@@ -111,35 +130,38 @@ class Dispatcher:
             return
         keys = {self._key(batch): batch for batch in batches}
         graph = {key: self._dask_task(key, batch) for key, batch in keys.items()}
-        self._out.update(keys)
         futures = self._client.get(graph, list(graph), sync=False, priority=priority)
-        self._completed.update(futures)
+        for future in futures:
+            self._out[future.key] = keys[future.key], future
+            future.add_done_callback(self._finished)
 
-    def _key(self, batch: _Batch) -> tuple[Any, ...]:
+    def _key(self, batch: _Batch) -> _Key:
         """Dask shows its first part; the scheduler's plugin knows the run and the limit by it."""
         name = f"{batch.state.task.task_id}-{self._run_id}"
         return name, next(self._keys), _seconds_allowed(batch)
 
-    def _dask_task(self, key: tuple[Any, ...], batch: _Batch) -> DaskTask:
+    def _dask_task(self, key: _Key, batch: _Batch) -> DaskTask:
+        what: tuple[Any, ...] = (run_batch, self._run_id, batch.state.index)
         if batch.died_on is not None:
-            where = (self._run_id, batch.died_on, batch.numbers, batch.name)
-            return DaskTask(key, read_journal, *where, _data_producer=True)
-        what = (self._run_id, batch.state.index, batch.numbers, batch.name)
-        return DaskTask(key, run_batch, *what, _data_producer=True)
+            what = (read_journal, self._run_id, batch.died_on)
+        arguments = (*what, batch.numbers, batch.name)
+        return DaskTask(key, _report, self._topic, list(key), *arguments, _data_producer=True)
 
-    def _take_in(self, batch: _Batch, result: Any) -> None:
-        # The future's status is no guide: it changes back if the worker dies just now.
-        if isinstance(result, BatchReport):
-            self._settle(batch, result)
-            return
-        error = result[1] if isinstance(result, tuple) else result
-        if not isinstance(error, KilledWorker):
+    def _take_in(self, key: _Key, outcome: BatchReport | BaseException) -> None:
+        if key not in self._out:
+            return  # its report came before
+        batch, future = self._out.pop(key)
+        future.release()
+        if isinstance(outcome, BatchReport):
+            self._settle(batch, outcome)
+        elif isinstance(outcome, KilledWorker):
+            self._look_for_journal(batch, outcome.last_worker.address)
+        else:
             raise RuntimeError(
-                f"A batch of task {batch.state.task.task_id!r} could not be run at all: {error!r}. "
-                "See that the workers run and have the same packages as this process; blocks "
-                "in the ledger are kept."
-            ) from error
-        self._look_for_journal(batch, error.last_worker.address)
+                f"A batch of task {batch.state.task.task_id!r} could not be run at all: "
+                f"{outcome!r}. See that the workers run and have the same packages as this "
+                "process; blocks in the ledger are kept."
+            ) from outcome
 
     def _look_for_journal(self, batch: _Batch, address: str) -> None:
         """A worker died: its journal knows which block it ran; lacking that, none is blamed."""
@@ -162,6 +184,11 @@ class Dispatcher:
                 "process function crashes them, or takes more memory than they may have; see the "
                 "workers' logs."
             )
+
+
+def _report(topic: str, key: list[Any], work: Callable[..., BatchReport], *args: Any) -> None:
+    """On a worker: do something and send the report of it as an event."""
+    get_worker().log_event(topic, {"key": key, **vars(work(*args))})
 
 
 def _seconds_allowed(batch: _Batch) -> float:

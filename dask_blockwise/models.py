@@ -193,7 +193,7 @@ def probe(source: ModelSource, channels: int, dimensions: int) -> Footprint:
     Footprint(halo=((1, 1), (1, 1), (1, 1)), stride=(1, 1, 1), trim=(0, 0, 0), channels=4)
     """
     module = source.build()
-    with torch.inference_mode(), torch.backends.mkldnn.flags(enabled=False):
+    with torch.inference_mode():
         width = _accepted_width(module, channels, dimensions)
         axes = [_probe_axis(module, channels, dimensions, a, width) for a in range(dimensions)]
         outputs = module(torch.zeros(1, channels, *[width] * dimensions)).shape[1]
@@ -257,7 +257,7 @@ def _period(spans: list[tuple[int, int]]) -> int:
 def _accepted_width(module: torch.nn.Module, channels: int, dimensions: int) -> int:
     """The smallest size of a few that the network takes."""
     failure: Exception | None = None
-    for width in (16, 32, 64, 96, 128):
+    for width in (8, 16, 32, 64, 96, 128):
         try:
             module(torch.zeros(1, channels, *[width] * dimensions))
         except (RuntimeError, AssertionError, ValueError) as error:
@@ -266,7 +266,7 @@ def _accepted_width(module: torch.nn.Module, channels: int, dimensions: int) -> 
             return width
     raise ValueError(
         f"The network takes no input of {channels} channels and {dimensions} axes of space (tried "
-        f"sizes 16 to 128): {str(failure).splitlines()[0] if failure else ''}. Give it a volume "
+        f"sizes 8 to 128): {str(failure).splitlines()[0] if failure else ''}. Give it a volume "
         "with the channels that it was trained on."
     )
 

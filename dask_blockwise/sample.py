@@ -38,24 +38,37 @@ class Network:
     channels: tuple[Any, ...]
     # What makes probabilities of its output.
     activation: str
+    # Voxels of a block that is large beside what the network sees around it.
+    block_shape: tuple[int, int, int]
 
     @property
     def weights(self) -> Path:
         """The state dict, in half precision."""
         return Path(__file__).parent / f"networks/{self.name}.pt"
 
-    def load(self) -> Any:
-        """The network, a torch module in evaluation mode."""
-        import torch
+    @property
+    def options(self) -> dict[str, Any]:
+        """What `dask_blockwise.predict` needs to know to run it."""
+        return {
+            "model": "dask_blockwise.unet:UNet",
+            "weights": self.weights,
+            "arguments": {
+                "in_channels": 1,
+                "out_channels": len(self.channels),
+                "features": self.features,
+            },
+            "activation": self.activation,
+            "block_shape": self.block_shape,
+        }
 
-        from .unet import UNet
 
-        net = UNet(1, len(self.channels), self.features)
-        net.load_state_dict(torch.load(self.weights, weights_only=True))
-        return net.float().eval()
-
-
-MNI152 = Network("mni152", (8, 24, 48), ("background", "grey matter", "white matter"), "softmax")
+MNI152 = Network(
+    "mni152",
+    (8, 24, 48),
+    ("background", "grey matter", "white matter"),
+    "softmax",
+    block_shape=(96, 120, 100),
+)
 FIB25 = Network(
     "fib25",
     (8, 32, 96),
@@ -65,6 +78,7 @@ FIB25 = Network(
         for axis in range(3)
     ),
     "sigmoid",
+    block_shape=(100, 128, 128),
 )
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .store import StoredArray, create_array, open_array
+from .label_grid import LabelGrid
+from .store import StoredArray, create_array, open_array, remove
 
 Index = tuple[int, ...]
 
@@ -72,38 +76,33 @@ class Scratch:
 
     path: str
 
-    def create(self, blocks: int, read_shape: Index, pairs: int, overwrite: bool) -> None:
-        """Make the arrays that blocks write to.
-
-        Parameters
-        ----------
-        blocks : int
-        read_shape : tuple of int
-            Voxels that a block labels, along each axis.
-        pairs : int
-            Pairs of labels that a block can have with its neighbours at most.
-        overwrite : bool
-            Whether to throw away what is there.
-        """
-        chunks, shard = _label_chunks(read_shape)
+    def create(self, grid: LabelGrid) -> None:
+        """Make the arrays that the blocks of a grid write to; what is there is thrown away."""
+        chunks, shard = _label_chunks(grid.frame_shape)
         create_array(
             f"{self.path}/labels",
-            (blocks, *shard),
-            np.dtype(np.uint32),
+            (grid.blocks, *shard),
+            np.uint32,
             chunks=(1, *chunks),
             shards=(1, *shard),
-            axes=("block", *("zyx"[-len(shard):])),
-            overwrite=overwrite,
+            attributes={"halo": grid.halo},
+            overwrite=True,
         )
-        for name, capacity in ("sizes", int(np.prod(read_shape))), ("edges", 2 * pairs):
+        for name, capacity in ("sizes", prod(grid.frame_shape)), ("edges", 2 * grid.most_pairs):
             create_array(
                 f"{self.path}/{name}",
-                (blocks, _whole_chunks(capacity + 1)),
-                np.dtype(np.uint64),
+                (grid.blocks, _whole_chunks(capacity + 1)),
+                np.uint64,
                 chunks=(1, _ROW_CHUNK),
-                axes=("block", "entry"),
-                overwrite=overwrite,
+                overwrite=True,
             )
+
+    def remove(self) -> None:
+        """Remove all arrays, and the folder unless something else is in it."""
+        for name in "labels", "sizes", "edges", "starts", "table":
+            remove(f"{self.path}/{name}")
+        with suppress(OSError):
+            Path(self.path).rmdir()
 
     @cached_property
     def labels(self) -> StoredArray:
@@ -120,15 +119,24 @@ class Scratch:
         """For each block, pairs of labels that are one object: block << 32 | label, flattened."""
         return RaggedRows(self._open("edges"))
 
+    @cached_property
+    def starts(self) -> StoredArray:
+        """Where each block's labels begin in the table, shape ``(blocks + 1,)``."""
+        return self._open("starts")
+
+    @cached_property
+    def table(self) -> StoredArray:
+        """The id of each label of each block."""
+        return self._open("table")
+
     def write_table(self, starts: NDArray[np.int64], ids: NDArray[np.uint64]) -> None:
         """Write each label's id, and where each block's labels begin."""
         for name, values in ("starts", starts.astype(np.uint64)), ("table", ids):
             array = create_array(
                 f"{self.path}/{name}",
                 (max(1, values.size),),
-                np.dtype(np.uint64),
+                np.uint64,
                 chunks=(_TABLE_CHUNK,),
-                axes=("entry",),
                 overwrite=True,
             )
             if values.size:
@@ -136,10 +144,10 @@ class Scratch:
 
     def read_table(self, block: int) -> NDArray[np.uint64]:
         """The ids of a block's labels, with that of the background before them."""
-        begin, end = self._open("starts").read((slice(block, block + 2),)).tolist()
+        begin, end = self.starts.read((slice(block, block + 2),)).tolist()
         ids = np.zeros(end - begin + 1, np.uint64)
         if end > begin:
-            ids[1:] = self._open("table").read((slice(begin, end),))
+            ids[1:] = self.table.read((slice(begin, end),))
         return ids
 
     def _open(self, name: str) -> StoredArray:

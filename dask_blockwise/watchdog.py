@@ -112,6 +112,7 @@ class BlockTaskPlugin(SchedulerPlugin):
     async def _restart_overdue(self) -> None:
         if self.name not in self._scheduler.plugins:  # nothing is called when it is unregistered
             self._check.stop()
+            self._scheduler._broker.truncate(self.name)
         late = self._overdue() - self._restarting
         if not late:
             return

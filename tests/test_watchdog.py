@@ -11,6 +11,7 @@ from inspect import signature
 import pytest
 from dask._task_spec import Task as DaskTask
 from distributed import Client, KilledWorker, Scheduler
+from distributed.broker import Broker
 from distributed.scheduler import TaskState
 
 from dask_blockwise.watchdog import BlockTaskPlugin
@@ -94,5 +95,6 @@ def test_names_of_dasks_that_the_engine_leans_on() -> None:
     assert "_data_producer" in signature(DaskTask.__init__).parameters
     assert "suspicious" in TaskState.__slots__
     assert "allowed_failures" in signature(Scheduler.__init__).parameters
+    assert callable(Broker.truncate)
     expected = {"workers", "wait_for_workers", "on_error", "stimulus_id"}
     assert expected <= set(signature(Scheduler.restart_workers).parameters)
