@@ -208,12 +208,9 @@ def _probe_axis(
     while length <= _LONGEST:
         shape = [width] * dimensions
         shape[axis] = length
-        reached = [_reach(module, channels, shape, axis, length // 2 + p) for p in range(_PHASES)]
-        trim, inside = reached[0][2], all(not touches for *_, touches in reached)
+        trim, spans, inside = _reach(module, channels, shape, axis)
         if inside:
-            spans = [(before, after) for before, after, _, _ in reached]
-            halo = max(b for b, _ in spans), max(a for _, a in spans)
-            return halo, _period(spans), trim
+            return (max(b for b, _ in spans), max(a for _, a in spans)), _period(spans), trim
         length *= 2
     raise ValueError(
         f"An output voxel of the network depends on inputs more than {_LONGEST // 2} voxels away "
@@ -224,29 +221,33 @@ def _probe_axis(
 
 
 def _reach(
-    module: torch.nn.Module, channels: int, shape: list[int], axis: int, plane: int
-) -> tuple[int, int, int, bool]:
-    """Voxels before and after an output that see a plane, what is trimmed, if a border is met."""
-    image = torch.zeros(1, channels, *shape)
-    image.select(axis + 2, plane).fill_(float("nan"))
-    result = module(image)
-    length, trimmed = result.shape[axis + 2], shape[axis] - result.shape[axis + 2]
-    if trimmed < 0 or trimmed % 2 or length * 2 <= shape[axis] - 2 * _PHASES:
+    module: torch.nn.Module, channels: int, shape: list[int], axis: int
+) -> tuple[int, list[tuple[int, int]], bool]:
+    """What is trimmed, the voxels around an output that see each plane, and if all are inside."""
+    planes = np.arange(_PHASES) + shape[axis] // 2
+    images = torch.zeros(_PHASES, channels, *shape)
+    for image, plane in zip(images, planes.tolist(), strict=True):
+        image.select(axis + 1, plane).fill_(float("nan"))
+    result = module(images).movedim(axis + 2, 1)
+    length = result.shape[1]
+    trim = _checked_trim(shape[axis], length)
+    hit = torch.isnan(result).flatten(2).any(2).numpy()
+    if not hit.any(1).all():
+        return trim, [], False
+    first, last = hit.argmax(1), length - 1 - hit[:, ::-1].argmax(1)
+    spans = zip(np.maximum(0, last + trim - planes), np.maximum(0, planes - first - trim))
+    inside = bool((first > 0).all() and (last < length - 1).all())
+    return trim, [(int(b), int(a)) for b, a in spans], inside
+
+
+def _checked_trim(size: int, length: int) -> int:
+    if length > size or (size - length) % 2 or 2 * length <= size - 2 * _PHASES:
         raise ValueError(
-            f"The network turns {shape[axis]} voxels into {length} along an axis: networks that "
-            "change the voxel size, or trim one side more than the other, are not supported. "
-            "Resample its output to the input's voxels."
+            f"The network turns {size} voxels into {length} along an axis: networks that change "
+            "the voxel size, or trim one side more than the other, are not supported. Resample "
+            "its output to the input's voxels."
         )
-    others = [d for d in range(result.ndim) if d != axis + 2]
-    hit = torch.isnan(result).any(dim=others[0], keepdim=True)
-    for other in others[1:]:
-        hit = hit.any(dim=other, keepdim=True)
-    where = np.flatnonzero(hit.flatten().numpy()) + trimmed // 2
-    if not where.size:
-        return 0, 0, trimmed // 2, False
-    first, last = int(where[0]), int(where[-1])
-    edge = first <= trimmed // 2 or last >= trimmed // 2 + length - 1
-    return max(0, last - plane), max(0, plane - first), trimmed // 2, edge
+    return (size - length) // 2
 
 
 def _period(spans: list[tuple[int, int]]) -> int:
