@@ -7,6 +7,7 @@ more at a million blocks than at a thousand.
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -31,8 +32,18 @@ _CLUSTER_SECONDS = 2.0
 # Deaths of workers as they load a task, with no block done in between, that end a run.
 _LOADING_DEATHS = 4
 # How often a dead worker's journal is looked for, and how much sooner than blocks are run.
+# Seconds that a report may come later than the end of its batch.
+_REPORT_SECONDS = 1.0
 _JOURNAL_TRIES = 3
 _JOURNAL_PRIORITY = 100
+
+
+class _Unreported(RuntimeError):
+    """A batch is over and its report has not come."""
+
+    def __init__(self, status: str, waited: bool = False) -> None:
+        super().__init__(f"{status}, unreported")
+        self.status, self.waited = status, waited
 
 
 @dataclass(frozen=True)
@@ -94,13 +105,13 @@ class Dispatcher:
 
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
         """A report came, as an event: fetching results would wait for workers that just died."""
-        content = event[1]
-        self._arrived.put((tuple(content.pop("key")), BatchReport(**content)))
+        _, content = event
+        self._arrived.put((tuple(content["key"]), BatchReport(**content["report"])))
 
     def _finished(self, future: Future[Any]) -> None:
         """Dask says that a batch is over: the report of one that went well came before."""
         failed = future.status == "error"
-        error = future.exception() if failed else RuntimeError(f"{future.status}, unreported")
+        error = future.exception() if failed else _Unreported(future.status)
         self._arrived.put((future.key, error))
 
     def _feed(self) -> None:
@@ -150,9 +161,16 @@ class Dispatcher:
     def _take_in(self, key: _Key, outcome: BatchReport | BaseException) -> None:
         if key not in self._out:
             return  # its report came before
+        if isinstance(outcome, _Unreported) and not outcome.waited:
+            # Dask may tell the end of a batch before it passes its report on.
+            late = key, _Unreported(outcome.status, waited=True)
+            threading.Timer(_REPORT_SECONDS, self._arrived.put, [late]).start()
+            return
         batch, future = self._out.pop(key)
         future.release()
-        if isinstance(outcome, BatchReport):
+        if isinstance(outcome, _Unreported) and batch.tries < _JOURNAL_TRIES:
+            self._send([replace(batch, tries=batch.tries + 1)])
+        elif isinstance(outcome, BatchReport):
             self._settle(batch, outcome)
         elif isinstance(outcome, KilledWorker):
             self._look_for_journal(batch, outcome.last_worker.address)
@@ -188,7 +206,7 @@ class Dispatcher:
 
 def _report(topic: str, key: list[Any], work: Callable[..., BatchReport], *args: Any) -> None:
     """On a worker: do something and send the report of it as an event."""
-    get_worker().log_event(topic, {"key": key, **vars(work(*args))})
+    get_worker().log_event(topic, {"key": key, "report": vars(work(*args))})
 
 
 def _seconds_allowed(batch: _Batch) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from inspect import signature
 from math import prod
 from typing import Any
@@ -38,12 +38,25 @@ read_write_conflict = False
 class SegmentVolume(MappedVolume):
     """Labels made by a function: local to a region request, unique over the volume once stored."""
 
+    def _region(self, begin: Index, end: Index) -> NDArray[Any]:
+        labels = super()._region(begin, end)
+        return _numbered_on(labels) if "t" in self.axes else labels
+
     def _block(self, number: int, begin: Index, end: Index) -> NDArray[Any]:
         """Labels numbered on from the voxels of all blocks before, so that none is used twice."""
         labels = self._region(begin, end)
         local, _ = compact(labels, (slice(None),) * labels.ndim)
         first = np.uint64(number * prod(self.block_shape))
         return np.where(local > 0, local + first, np.uint64(0))
+
+
+def _numbered_on(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels of several time points, each of which began at 1, made different."""
+    points, first = [], np.uint64(0)
+    for point in labels:
+        points.append(np.where(point > 0, point + first, np.uint64(0)))
+        first = max(first, points[-1].max(initial=0))
+    return np.stack(points)
 
 
 @dataclass(frozen=True)
@@ -231,8 +244,8 @@ def spawn_worker(
     output = open_volume(output_path)
 
     def process(block: Block) -> None:
-        shape = tuple(block.write_roi.shape / labels.voxel_size)
-        numbered = replace(labels, chunks=shape)
-        output[block.write_roi] = numbered._block(block.number, *labels._voxels(block.write_roi))
+        local, _ = compact(values := labels[block.write_roi], (slice(None),) * values.ndim)
+        first = np.uint64(block.number << 32)
+        output[block.write_roi] = np.where(local > 0, local + first, np.uint64(0))
 
     return process

@@ -1,10 +1,13 @@
+"""The most probable class of each voxel."""
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dask_blockwise.argmax_worker import argmax_channels, class_dtype
+from dask_blockwise import Block, Volume, create_volume, open_volume
+from dask_blockwise.argmax_worker import argmax, argmax_channels, class_dtype, spawn_worker
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=4, max_side=6)
 FLOATS = st.floats(-2, 2, width=32) | st.sampled_from([np.nan, np.inf, -np.inf])
@@ -49,3 +52,44 @@ def test_class_299_is_not_class_43():
     array = np.zeros((300, 1, 1), np.float32)
     array[299] = 1
     assert argmax_channels(array) == 299
+
+
+PREDICTION = np.random.default_rng(0).random((3, 9, 10, 11), np.float32)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.tuples(*[st.integers(3, 12)] * 3))
+def test_volume_by_blocks_equals_the_whole(block):
+    volume = Volume.from_array(PREDICTION, chunks=(3, *block))
+    classes = argmax(volume)
+    assert (classes.shape, classes.axes, classes.dtype) == ((9, 10, 11), ("z", "y", "x"), np.uint8)
+    result = classes.data.compute(scheduler="synchronous")
+    np.testing.assert_array_equal(result, np.argmax(PREDICTION, 0))
+
+
+def test_each_time_point_by_itself():
+    array = np.random.default_rng(0).random((2, 4, 5, 6))
+    classes = argmax(Volume.from_array(array, axes="tcyx"))
+    assert classes.axes == ("t", "y", "x")
+    np.testing.assert_array_equal(classes[:], np.argmax(array, 1))
+
+
+@pytest.mark.parametrize(
+    "array, axis, message",
+    [
+        (np.zeros((2, 3, 4)), "c", r"over the channels 'c' .* axes \('z', 'y', 'x'\)"),
+        (np.zeros((2, 3, 4, 5)), "z", r"got axis='z'"),
+    ],
+)
+def test_a_volume_without_classes_is_refused(array, axis, message):
+    with pytest.raises(ValueError, match=message):
+        argmax(Volume.from_array(array), axis)
+
+
+def test_worker_writes_a_block(tmp_path):
+    path, output = f"{tmp_path}/a.zarr/in", f"{tmp_path}/a.zarr/out"
+    made = create_volume(path, Volume.from_array(PREDICTION))
+    made[made.roi] = PREDICTION
+    create_volume(output, made, shape=(9, 10, 11), axes="zyx", dtype="uint8", block_shape=(9, 10, 11))
+    spawn_worker(path, output)(Block(made.roi, made.roi, made.roi, ("argmax", 0)))
+    np.testing.assert_array_equal(open_volume(output)[:], np.argmax(PREDICTION, 0))

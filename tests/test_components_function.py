@@ -1,3 +1,5 @@
+"""Connected components of one array."""
+
 import numpy as np
 import pytest
 from hypothesis import given

@@ -1,3 +1,5 @@
+"""Scores against skimage."""
+
 import numpy as np
 import pytest
 from skimage import metrics

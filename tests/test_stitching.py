@@ -1,3 +1,5 @@
+"""From labels of blocks to labels of the volume."""
+
 from collections import Counter
 from itertools import product
 

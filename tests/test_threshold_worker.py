@@ -1,7 +1,12 @@
+"""A mask of the voxels above a value."""
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from dask_blockwise.threshold_worker import above
+from dask_blockwise import Block, Volume, create_volume, open_volume
+from dask_blockwise.threshold_worker import above, spawn_worker, threshold
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32", "float64"])
@@ -15,3 +20,23 @@ def test_equals_numpy(dtype, threshold):
 
 def test_nan_is_not_above():
     assert above(np.array([np.nan, np.inf]), 0).tolist() == [0, 1]
+
+
+VALUES = np.random.default_rng(0).random((2, 9, 10, 11), np.float32)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.tuples(*[st.integers(3, 12)] * 3))
+def test_volume_by_blocks_equals_the_whole(block):
+    mask = threshold(Volume.from_array(VALUES, chunks=(2, *block)), 0.3)
+    assert (mask.shape, mask.axes, mask.dtype) == (VALUES.shape, ("c", "z", "y", "x"), np.uint8)
+    np.testing.assert_array_equal(mask.data.compute(scheduler="synchronous"), VALUES > 0.3)
+
+
+def test_worker_writes_a_block(tmp_path):
+    path, output = f"{tmp_path}/a.zarr/in", f"{tmp_path}/a.zarr/out"
+    made = create_volume(path, Volume.from_array(VALUES))
+    made[made.roi] = VALUES
+    create_volume(output, made, dtype="uint8")
+    spawn_worker(path, output, threshold=0.3)(Block(made.roi, made.roi, made.roi, ("mask", 0)))
+    np.testing.assert_array_equal(open_volume(output)[:], VALUES > 0.3)

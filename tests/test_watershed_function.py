@@ -1,3 +1,5 @@
+"""Watershed of one array."""
+
 import bioimage_cpp
 import mwatershed
 import numpy as np
