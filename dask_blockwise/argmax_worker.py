@@ -82,9 +82,7 @@ def _argmax_of_numbers(channels: NDArray[Any], winner: NDArray[np.unsignedintege
         np.fmax(best, channel, out=best)
 
 
-def _raise_to(
-    winner: NDArray[np.unsignedinteger], number: int, better: NDArray[np.bool_]
-) -> None:
+def _raise_to(winner: NDArray[np.unsignedinteger], number: int, better: NDArray[np.bool_]) -> None:
     """Set the winner where it is better; numbers rise, so a maximum does it without branches."""
     np.maximum(winner, np.multiply(better, number, dtype=winner.dtype), out=winner)
 

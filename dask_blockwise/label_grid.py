@@ -73,7 +73,8 @@ class LabelGrid:
     def frame(self, number: int) -> Box:
         """All voxels that the block would see if the volume had no border."""
         begin = (
-            core.start - before for core, (before, _) in zip(self.core(number), self.halo, strict=True)
+            core.start - before
+            for core, (before, _) in zip(self.core(number), self.halo, strict=True)
         )
         return tuple(slice(b, b + size) for b, size in zip(begin, self.frame_shape, strict=True))
 

@@ -290,18 +290,14 @@ class _TimePoint(Volume):
         return cls(
             shape=volume.shape[1:],
             dtype=volume.dtype,
-            placement=Placement(
-                place.axes[1:], place.voxel_size[1:], place.offset[1:], place.unit
-            ),
+            placement=Placement(place.axes[1:], place.voxel_size[1:], place.offset[1:], place.unit),
             chunks=volume.chunks[1:],
             inputs=(volume,),
             time=time,
         )
 
     def _region(self, begin: Index, end: Index) -> NDArray[Any]:
-        values: NDArray[Any] = self.inputs[0]._region(
-            (self.time, *begin), (self.time + 1, *end)
-        )[0]
+        values: NDArray[Any] = self.inputs[0]._region((self.time, *begin), (self.time + 1, *end))[0]
         return values
 
 
@@ -315,9 +311,7 @@ def _with_channels(volume: Volume, channels: str | int | None) -> tuple[Index, P
     sizes = dict(zip(volume.axes, volume.shape)) | {"c": channels}
     held = ("t", "c", *volume.axes) if channels is not None else ("t", *volume.axes)
     axes = tuple(
-        dict.fromkeys(
-            a for a in held if a in sizes and (a != "c" or channels is not None)
-        )
+        dict.fromkeys(a for a in held if a in sizes and (a != "c" or channels is not None))
     )
     return tuple(int(sizes[a] or 0) for a in axes), replace(volume.placement, axes=axes)
 
@@ -338,7 +332,9 @@ def _pairs(halo: Any, dimensions: int) -> Halo:
 
 def _modes(boundary: Any, dimensions: int) -> tuple[Boundary, ...]:
     one = boundary is None or isinstance(boundary, str | Real)
-    modes = tuple("none" if b is None else b for b in ([boundary] * dimensions if one else boundary))
+    modes = tuple(
+        "none" if b is None else b for b in ([boundary] * dimensions if one else boundary)
+    )
     wrong = [m for m in modes if not (m in _MODES if isinstance(m, str) else isinstance(m, Real))]
     if len(modes) != dimensions or wrong:
         raise ValueError(

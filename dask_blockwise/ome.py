@@ -97,8 +97,10 @@ def placement_of(
     if min(sizes) <= 0:
         raise ValueError(f"voxel_size must be positive, got {tuple(voxel_size or ())}.")
     factor, unit = _finer(lcm(*(n.denominator for n in [*sizes, *begins])), _unit(unit))
-    scale = [1 if axis == "t" and _whole(s, b) else factor
-             for axis, s, b in zip(block_axes, sizes, begins, strict=True)]
+    scale = [
+        1 if axis == "t" and _whole(s, b) else factor
+        for axis, s, b in zip(block_axes, sizes, begins, strict=True)
+    ]
     scaled = [[int(n * f) for n, f in zip(ns, scale, strict=True)] for ns in (sizes, begins)]
     return Placement(tuple(axes), tuple(scaled[0]), tuple(scaled[1]), unit)
 
@@ -132,7 +134,9 @@ def placement_from(
         for level in image.get("datasets", ()):
             if level["path"] == dataset:
                 return _ome_placement(image, level, dimensions)
-    axes = tuple(str(a).rstrip("^") for a in array.get("axis_names", ())) or default_axes(dimensions)
+    axes = tuple(str(a).rstrip("^") for a in array.get("axis_names", ())) or default_axes(
+        dimensions
+    )
     units = array.get("units", array.get("unit", ""))
     unit = units if isinstance(units, str) else next(iter(units), "")
     size = array.get("resolution", array.get("voxel_size"))

@@ -56,8 +56,7 @@ class PredictVolume(MappedVolume):
         strides = (1,) * flat + self.footprint.stride
         trims = (0,) * flat + self.footprint.trim
         boxes = [
-            _grown(*axis)
-            for axis in zip(begin, end, size, self.halo, strides, trims, strict=True)
+            _grown(*axis) for axis in zip(begin, end, size, self.halo, strides, trims, strict=True)
         ]
         low, high, origin = zip(*boxes, strict=True)
         return low, high, origin
@@ -176,7 +175,10 @@ def spawn_worker(
     model, **options
         As for `predict`.
     """
-    prediction, output = predict(open_volume(input_path), model, **options), open_volume(output_path)
+    prediction, output = (
+        predict(open_volume(input_path), model, **options),
+        open_volume(output_path),
+    )
 
     def process(block: Block) -> None:
         output[block.write_roi] = prediction[block.write_roi]

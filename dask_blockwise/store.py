@@ -491,5 +491,3 @@ def _write_error(path: str, error: Exception) -> Exception:
     if "Permission denied" in text or "Read-only" in text:
         return PermissionError(errno.EACCES, f"{path} can't be written. Choose another path")
     return error
-
-

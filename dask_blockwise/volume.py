@@ -133,7 +133,9 @@ class Volume:
         placement = placement_of(axes or default_axes(array.ndim), voxel_size, offset, unit)
         _check_axes(placement.axes, array.ndim)
         if chunks is None:
-            chunks = getattr(array, "chunksize", None) or _default_block(placement.axes, array.shape)
+            chunks = getattr(array, "chunksize", None) or _default_block(
+                placement.axes, array.shape
+            )
         return ArrayVolume(
             shape=tuple(array.shape),
             dtype=np.dtype(array.dtype),
@@ -756,5 +758,3 @@ def _divisor(size: int, near: int) -> int:
     """The largest divisor up to near, unless that is so small that the whole is better."""
     best = max(d for d in range(1, min(size, near) + 1) if size % d == 0)
     return best if best >= near // 4 else size
-
-

@@ -90,6 +90,8 @@ def test_worker_writes_a_block(tmp_path):
     path, output = f"{tmp_path}/a.zarr/in", f"{tmp_path}/a.zarr/out"
     made = create_volume(path, Volume.from_array(PREDICTION))
     made[made.roi] = PREDICTION
-    create_volume(output, made, shape=(9, 10, 11), axes="zyx", dtype="uint8", block_shape=(9, 10, 11))
+    create_volume(
+        output, made, shape=(9, 10, 11), axes="zyx", dtype="uint8", block_shape=(9, 10, 11)
+    )
     spawn_worker(path, output)(Block(made.roi, made.roi, made.roi, ("argmax", 0)))
     np.testing.assert_array_equal(open_volume(output)[:], np.argmax(PREDICTION, 0))

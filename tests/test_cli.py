@@ -1,12 +1,9 @@
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import pytest
-from distributed import Client
-from matplotlib.image import imread
 
-from dask_blockwise import cli, demo, open_volume, sample
+from dask_blockwise import cli, demo, sample
 from dask_blockwise.geometry import Roi
 from dask_blockwise.sample import Sample
 from dask_blockwise.volume import Volume
@@ -66,8 +63,6 @@ def test_what_a_user_can_mend_ends_without_a_traceback(
     def offline() -> Sample:
         raise FileNotFoundError("The sample could not be fetched.")
 
-    monkeypatch.setitem(
-        demo.DEMOS, "fib25", dataclasses.replace(demo.DEMOS["fib25"], load=offline)
-    )
+    monkeypatch.setitem(demo.DEMOS, "fib25", dataclasses.replace(demo.DEMOS["fib25"], load=offline))
     with pytest.raises(SystemExit, match=r"^dask-blockwise: The sample could not be fetched\.$"):
         cli.main(["demo", "--sample", "fib25", "--output", str(tmp_path), "--workers", "1"])

@@ -91,9 +91,7 @@ def main() -> None:
     began, losses = time.monotonic(), []
     for step in itertools.count(1):
         image, same, known = (t[None] for t in augmented(raw, labels, rng))
-        loss = balanced_loss(
-            net(image.to(memory_format=torch.channels_last_3d)), same, known
-        )
+        loss = balanced_loss(net(image.to(memory_format=torch.channels_last_3d)), same, known)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -103,7 +101,9 @@ def main() -> None:
             pace = (time.monotonic() - began) / step
             print(f"{step}: loss {np.mean(losses[-50:]):.4f}, {pace:.2f} s a step", flush=True)
         if step % 250 == 0 or step == arguments.iterations:
-            weights = {k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()}
+            weights = {
+                k: v.half() if v.is_floating_point() else v for k, v in net.state_dict().items()
+            }
             arguments.output.parent.mkdir(parents=True, exist_ok=True)
             torch.save(weights, arguments.output)
         if step == arguments.iterations:
