@@ -241,7 +241,7 @@ def _reach(
 
 
 def _checked_trim(size: int, length: int) -> int:
-    if length > size or (size - length) % 2 or 2 * length <= size - 2 * _PHASES:
+    if length > size or (size - length) % 2 or 2 * length <= size:
         raise ValueError(
             f"The network turns {size} voxels into {length} along an axis: networks that change "
             "the voxel size, or trim one side more than the other, are not supported. Resample "

@@ -1,0 +1,63 @@
+"""map_overlap against dask.array.map_overlap."""
+
+import dask.array as da
+import numpy as np
+import pytest
+from scipy.ndimage import maximum_filter
+
+from dask_blockwise import Volume, map_overlap
+
+
+def peak(array):
+    return maximum_filter(array, 5, mode="constant")
+
+
+@pytest.mark.parametrize("boundary", ["none", "reflect", "nearest", "periodic", 0, 7])
+@pytest.mark.parametrize(
+    ("shape", "chunks", "halo"), [((23, 31), (8, 9), 3), ((13, 17, 11), (5, 6, 4), (2, 3, 2))]
+)
+def test_equals_dask(shape, chunks, halo, boundary):
+    array = np.random.default_rng(0).random(shape)
+    volume = Volume.from_array(array, chunks=chunks)
+    mapped = map_overlap(peak, volume, halo=halo, boundary=boundary)
+    theirs = da.map_overlap(
+        peak, da.from_array(array, chunks), depth=halo, boundary=boundary, dtype=float
+    )
+    np.testing.assert_array_equal(
+        mapped.data.compute(scheduler="synchronous"), theirs.compute(scheduler="synchronous")
+    )
+
+
+def test_over_a_dask_array_is_dasks_own():
+    array = da.random.default_rng(0).random((20, 20), chunks=(7, 7))
+    mapped = map_overlap(peak, Volume.from_array(array), halo=3, boundary="reflect")
+    theirs = da.map_overlap(peak, array, depth=3, boundary="reflect", dtype=float)
+    np.testing.assert_array_equal(*(x.compute(scheduler="sync") for x in (mapped.data, theirs)))
+
+
+def test_time_points_are_mapped_one_by_one():
+    array = np.random.default_rng(0).random((3, 2, 9, 9))
+    volume = Volume.from_array(array, axes=("t", "c", "y", "x"), chunks=(1, 2, 4, 4))
+    mapped = map_overlap(lambda a: maximum_filter(a, (1, 5, 5), mode="constant"), volume, halo=2)
+    whole = maximum_filter(array, (1, 1, 5, 5), mode="constant")
+    np.testing.assert_array_equal(mapped.data.compute(scheduler="sync"), whole)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"halo": (1, 2, 3)}, "halo must be"),
+        ({"halo": -1}, "none of them negative"),
+        ({"boundary": "mirror"}, "boundary must be one of"),
+        ({"block_shape": (4,)}, "block_shape must be 2 positive"),
+    ],
+)
+def test_mistakes(options, message):
+    with pytest.raises(ValueError, match=message):
+        map_overlap(peak, Volume.from_array(np.zeros((9, 9))), **options)
+
+
+def test_a_function_that_changes_the_shape_is_named():
+    shrunk = map_overlap(lambda a: a[1:], Volume.from_array(np.zeros((9, 9))), dtype=float)
+    with pytest.raises(ValueError, match="returned"):
+        shrunk[:]

@@ -1,0 +1,112 @@
+"""Volumes: regions, storing, resuming, and what is refused."""
+
+import numpy as np
+import pytest
+from ome_zarr_models import open_ome_zarr
+
+import dask_blockwise as dbw
+from dask_blockwise import Roi, Volume
+
+
+@pytest.fixture
+def array():
+    return np.random.default_rng(0).integers(0, 255, (20, 30, 25)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_stored_equals_the_array(array, tmp_path, client, zarr_format):
+    volume = Volume.from_array(
+        array, voxel_size=(40, 5.24, 5.24), offset=(80, 0, 0), unit="nanometer", chunks=(8, 16, 16)
+    )
+    path = tmp_path / "a.zarr/raw"
+    summary = volume.to_zarr(path, client=client, progress=False, zarr_format=zarr_format)
+    assert summary.tasks[0].completed == 12
+    again = dbw.open_volume(path)
+    assert (again.voxel_size, again.unit) == ((40000, 5240, 5240), "picometer")
+    np.testing.assert_array_equal(again[:], array)
+    np.testing.assert_array_equal(
+        again[Roi((80000, 5240, 0), (40000, 5240, 52400))], array[:1, 1:2, :10]
+    )
+
+
+def test_the_image_is_valid_ome_zarr(array, tmp_path, client):
+    Volume.from_array(array, unit="nanometer").to_zarr(
+        tmp_path / "a.zarr/raw", client=client, progress=False
+    )
+    import zarr
+
+    image = open_ome_zarr(zarr.open_group(tmp_path / "a.zarr/raw", mode="r"))
+    assert image.ome_attributes.multiscales[0].axes[0].name == "z"
+
+
+def test_a_second_run_does_nothing_and_another_volume_is_refused(array, tmp_path, client):
+    volume, path = Volume.from_array(array, chunks=(8, 16, 16)), tmp_path / "a.zarr/raw"
+    volume.to_zarr(path, client=client, progress=False)
+    assert volume.to_zarr(path, client=client, progress=False).tasks[0].completed == 0
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        Volume.from_array(array + 1).to_zarr(path, client=client, progress=False)
+
+
+def _fail_at_the_end(array):
+    if array.flat[-1] == 7:
+        raise RuntimeError("seven")
+    return array
+
+
+def test_a_failed_block_fails_the_run_and_the_others_are_kept(tmp_path, client):
+    array = np.arange(16, dtype=np.uint8).reshape(2, 8)
+    bad = dbw.map_overlap(_fail_at_the_end, Volume.from_array(array, chunks=(1, 4)), dtype=np.uint8)
+    path = tmp_path / "a.zarr/x"
+    with pytest.raises(dbw.BlocksFailed, match="seven"):
+        bad.to_zarr(path, client=client, progress=False, max_retries=0)
+    stored = dbw.open_volume(path)[:]
+    assert stored[1].tolist() == array[1].tolist()
+    assert stored[0].tolist() == [0, 1, 2, 3, 0, 0, 0, 0]
+
+
+def test_checkpoints_are_stored_on_the_way(array, tmp_path, client):
+    mask = dbw.threshold(Volume.from_array(array, chunks=(8, 16, 16)), 100)
+    mask = mask.checkpoint(tmp_path / "a.zarr/mask")
+    twice = dbw.map_overlap(np.multiply, mask, mask.inputs[0], dtype=np.uint8)
+    twice.to_zarr(tmp_path / "a.zarr/twice", client=client, progress=False)
+    for name in "mask", "twice":
+        np.testing.assert_array_equal(dbw.open_volume(tmp_path / "a.zarr" / name)[:], array > 100)
+
+
+def test_plan_counts_blocks_and_halos(array):
+    plan = dbw.map_overlap(np.copy, Volume.from_array(array, chunks=(10, 10, 25)), halo=2).plan()
+    assert (plan.blocks, plan.read_bytes) == (6, 24 * 38 * 25)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "error", "message"),
+    [
+        (lambda v, p: dbw.open_volume(p / "none.zarr"), FileNotFoundError, "No array at"),
+        (lambda v, p: v[Roi((0, 0, 0), (99, 1, 1))], ValueError, "isn't within"),
+        (lambda v, p: v["x"], TypeError, "indexed with a Roi"),
+        (lambda v, p: v.to_zarr(p / "a.zarr/b", blocks=3), TypeError, "options are"),
+        (lambda v, p: dbw.create_volume(p / "a.zarr/b"), ValueError, "needs shape and dtype"),
+        (lambda v, p: Volume.from_array(np.eye(2), axes=("c", "t")), ValueError, "axes must be"),
+        (lambda v, p: dbw.argmax(v), ValueError, "runs over the channels"),
+        (lambda v, p: dbw.watershed(v, offsets=[(0, 0, 1)] * 2), ValueError, "1 channels"),
+        (lambda v, p: dbw.relabel(v, match="iou"), ValueError, "no halo"),
+        (lambda v, p: dbw.relabel(v, match="nearest"), ValueError, "match must be"),
+    ],
+)
+def test_mistakes(array, tmp_path, mistake, error, message):
+    with pytest.raises(error, match=message):
+        mistake(Volume.from_array(array), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "shape", "total"),
+    [
+        ("n5-zarr/shardExamples/test.zarr/mid_sharded", (4, 6), 990),
+        ("n5-zarr/examples/dimensionOrder.zarr/c-order", (3, 4, 5), 1770),
+        ("n5-zarr/examples/dimensionOrder.zarr/f-order", (3, 4, 5), 1770),
+        *((f"tensorstore_n5/{c}", (4, 5), 190) for c in ("gzip", "xz", "blosc", "raw", "bzip2")),
+    ],
+)
+def test_containers_of_other_tools(data, path, shape, total):
+    volume = dbw.open_volume(data / "containers" / path)
+    assert (volume.shape, int(volume[:].sum())) == (shape, total)
