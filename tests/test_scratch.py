@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dask_blockwise.label_grid import LabelGrid
 from dask_blockwise.scratch import Scratch
 
-GRID = LabelGrid((20, 70), (10, 35), ((2, 2), (3, 3)), (True, True))
+GRID = LabelGrid((20, 250), (10, 125), ((2, 2), (3, 3)), (True, True))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,8 @@ def test_a_block_reads_its_own_ids(scratch, counts):
 
 
 def test_labels_are_chunked_to_be_read_in_parts(scratch):
-    assert scratch.labels.shape == (4, 14, 42)
+    assert scratch.labels.shape == (4, 14, 132)
+    assert scratch.labels.chunks == (1, 14, 44)
     assert scratch.labels.dtype == np.uint32
 
 
