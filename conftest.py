@@ -14,7 +14,7 @@ def threads() -> Iterator[Client]:
         processes=False,
         n_workers=1,
         threads_per_worker=2,
-        dashboard_address=None,
+        dashboard_address=":0",
         set_as_default=False,
     ) as client:
         yield client

@@ -97,7 +97,7 @@ class LabelGrid:
     @property
     def most_pairs(self) -> int:
         """Pairs of labels that a block can have at most with its neighbours."""
-        return 3 ** len(self.shape) * prod(self.frame_shape)
+        return int(3 ** len(self.shape)) * prod(self.frame_shape)
 
     def _index(self, number: int) -> list[int]:
         return [int(i) for i in np.unravel_index(number, self.counts)]

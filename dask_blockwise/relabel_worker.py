@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 import dask.array as da
 import numpy as np
-from dask import delayed
+from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from .blockwise_task import Task
@@ -240,7 +240,8 @@ def _dask_array(fragments: Volume, grid: LabelGrid, rule: Rule) -> da.Array:
         core = grid.core(n)
         ids = delayed(apply_table)(labelled[n][0][within(core, grid.frame(n))], tables[n])
         blocks[index] = da.from_delayed(ids, [s.stop - s.start for s in core], np.uint64)
-    return da.block(blocks.tolist())
+    array: da.Array = da.block(blocks.tolist())
+    return array
 
 
 def _later(grid: LabelGrid, rule: Rule, number: int) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -112,7 +112,8 @@ class Relabelling:
     def _read(self, number: int, box: Box) -> NDArray[np.integer]:
         """A block's labels in a box of the volume."""
         there = within(box, self.grid.frame(number))
-        return self.scratch.labels.read((slice(number, number + 1), *there))[0]
+        (labels,) = self.scratch.labels.read((slice(number, number + 1), *there))
+        return np.asarray(labels)
 
 
 def label_block(
@@ -170,13 +171,13 @@ def match_block(
 
 
 def solve_blocks(
-    sizes: list[NDArray[np.integer]], edges: Iterable[NDArray[np.uint64]], min_size: int
+    sizes: Sequence[NDArray[np.integer]], edges: Iterable[NDArray[np.uint64]], min_size: int
 ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
     """Final ids of the labels of all blocks.
 
     Parameters
     ----------
-    sizes : list of ndarray of int
+    sizes : sequence of ndarray of int
         For each block, the voxels of its labels.
     edges : iterable of ndarray of uint64
         For each block, what `match_block` found.
@@ -232,7 +233,7 @@ def _dense(
     """Pairs as positions among all labels, without those that lie in a halo only."""
     pairs = row.reshape(-1, 2)
     block, label = (pairs >> _LABEL_BITS).astype(np.intp), (pairs & _LABEL_MASK).astype(np.int64)
-    own: NDArray[np.bool_] = (label <= counts[block]).all(axis=1)
+    own = np.all(label <= counts[block], axis=1)
     dense: NDArray[np.int64] = (starts[block] + label - 1)[own]
     return dense
 

@@ -66,10 +66,11 @@ class _Segmenter:
     function: Callable[..., NDArray[Any]]
 
     def __call__(self, array: NDArray[Any], *masks: NDArray[Any], **parameters: Any) -> Any:
-        extra = {"mask": mask for mask in masks}
+        if masks:
+            parameters["mask"] = masks[0]
         if "block" in signature(self.function).parameters:
-            extra["block"] = None  # type: ignore[assignment]
-        labels = np.asarray(self.function(array, **extra, **parameters))
+            parameters["block"] = None
+        labels = np.asarray(self.function(array, **parameters))
         if labels.dtype.kind not in "iub":
             raise TypeError(
                 f"{self.__name__} returned {labels.dtype}; a segment function returns integers."
@@ -134,9 +135,8 @@ def segment(
     if not callable(function):
         file = WorkerFile.read(function)
         parameters = {**(file.optional("default_parameters") or {}), **parameters}
-        function = file.required("segment_function")
     mapped = map_overlap(
-        _Segmenter(function),
+        _Segmenter(function if callable(function) else file.required("segment_function")),
         volume,
         *([] if mask is None else [mask]),
         halo=halo,

@@ -185,9 +185,10 @@ def _nearest(offsets: Offsets) -> list[bool]:
 def _as_unit(array: NDArray[Any]) -> NDArray[np.float32]:
     """Values in [0, 1]; uint8 stands for them in steps of 1/255."""
     if array.dtype == np.uint8:
-        return np.multiply(array, np.float32(1 / 255), dtype=np.float32)
-    values: NDArray[np.float32] = array.astype(np.float32)
-    return np.nan_to_num(values, copy=False)
+        scaled: NDArray[np.float32] = np.multiply(array, np.float32(1 / 255), dtype=np.float32)
+        return scaled
+    values: NDArray[np.float32] = np.nan_to_num(array.astype(np.float32), copy=False)
+    return values
 
 
 def _shifted(affinities: NDArray[Any], bias: float | Sequence[float]) -> NDArray[np.float32]:
@@ -292,8 +293,13 @@ def _maxima(
     smooth = bioimage_cpp.filters.gaussian_smoothing(distance, sigma) if sigma else distance
     around = 2 * max(1, round(sigma)) + 1
     peaks = (smooth == ndimage.maximum_filter(smooth, around, mode="nearest")) & objects
-    labels: NDArray[np.int32] = ndimage.label(peaks, np.ones((3,) * peaks.ndim))[0]
-    return labels
+    seeds, count = ndimage.label(peaks, np.ones((3,) * peaks.ndim))
+    # Smoothing moves the maximum of a small object out of it; such an object is its own seed.
+    parts, parts_count = ndimage.label(objects)
+    without = np.ones(parts_count + 1, bool)
+    without[parts[peaks]] = without[0] = False
+    labels: NDArray[np.int32] = np.where(without[parts], parts + count, seeds)
+    return labels.astype(np.int32, copy=False)
 
 
 def _flood(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
@@ -10,6 +10,7 @@ from scipy import ndimage
 from dask_blockwise.components_function import segment_function
 
 
+@settings(max_examples=300)
 @given(
     hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=3), elements=st.integers(0, 2)),
     st.data(),
@@ -25,6 +26,13 @@ def test_equals_scipy(mask, data):
     assert len(np.unique(np.stack([labels, expected]).reshape(2, -1), axis=1).T) == count + (
         0 in mask
     )
+
+
+def test_thin_masks_of_truth_values():
+    thin = np.array([[False], [False], [True]])
+    for mask in thin, thin.T, thin[None], thin[..., None]:
+        for connectivity in range(1, mask.ndim + 1):
+            np.testing.assert_array_equal(segment_function(mask, connectivity=connectivity), mask)
 
 
 def test_mask_of_bool_in_any_layout():
