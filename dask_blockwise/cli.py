@@ -66,6 +66,14 @@ def _demo(options: argparse.Namespace) -> None:
 
 def _report(result: Result) -> None:
     scores = [f"{name:<22}{value:.3f}" for name, value in result.scores.items()]
-    print("", result.table(), "", "On data that the network has not seen:", *scores, "", sep="\n")
+    print(
+        "",
+        result.table(),
+        "",
+        "On data that the network was not trained on (see README on how blind this is):",
+        *scores,
+        "",
+        sep="\n",
+    )
     print(f"Volumes: {result.container}")
     print(f"Picture: {result.picture}")

@@ -1,4 +1,4 @@
-"""Networks: loaded once a process, run on arrays, and probed for what they see. The door to torch."""
+"""Networks: loaded once a process, run on arrays, probed for what they see. The door to torch."""
 
 from __future__ import annotations
 

@@ -83,8 +83,8 @@ def placement_of(
 
     Examples
     --------
-    >>> placement_of(("z", "y", "x"), (40, 5.24, 5.24), unit="nm")
-    Placement(axes=('z', 'y', 'x'), voxel_size=(40000, 5240, 5240), offset=(0, 0, 0), unit='picometer')
+    >>> placement_of(("y", "x"), (40, 5.24), unit="nm")
+    Placement(axes=('y', 'x'), voxel_size=(40000, 5240), offset=(0, 0), unit='picometer')
     """
     block_axes = [axis for axis in axes if axis != "c"]
     sizes = [_exact(v) for v in voxel_size or [1] * len(block_axes)]

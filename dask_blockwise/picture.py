@@ -117,10 +117,10 @@ def save_panels(
 
 
 def _draw_bar(axes: Any, pixels: float, caption: str) -> None:
-    width, bottom = np.ptp(axes.get_xlim()), 0.05
-    end = bottom + pixels / width
-    axes.plot([bottom, end], [bottom] * 2, color="white", lw=3, transform=axes.transAxes)
-    middle = (bottom + end) / 2
-    axes.text(
-        *(middle, bottom + 0.02), caption, color="white", ha="center", transform=axes.transAxes
-    )
+    from matplotlib.patheffects import withStroke
+
+    begin, end = 0.05, 0.05 + pixels / np.ptp(axes.get_xlim())
+    edge = [withStroke(linewidth=2, foreground="black")]
+    place = {"transform": axes.transAxes, "color": "white", "path_effects": edge}
+    axes.plot([begin, end], [0.05, 0.05], lw=3, **place)
+    axes.text((begin + end) / 2, 0.07, caption, ha="center", **place)

@@ -134,7 +134,7 @@ def fib25() -> Sample:
     The truth has an id for each neuron, and 0 where nobody labelled. The network was trained on
     z < 1600 nm alone. The volume is read from the folder that DASK_BLOCKWISE_DATA names
     (fib25/raw.tif, fib25/labels.npz), else fetched once from the public repository
-    janelia-flyem/neuroproof_examples (14 MB) and cached.
+    janelia-flyem/neuroproof_examples and cached.
 
     Returns
     -------
@@ -165,12 +165,12 @@ def _sample(
     place: dict[str, Any],
     trained: tuple[int, ...],
 ) -> Sample:
-    volumes = [
-        Volume.from_array(array, axes=("z", "y", "x"), chunks=(64, 64, 64), **place)
-        for array in (raw, truth)
-    ]
-    whole, seen = volumes[0].roi, Coordinate(trained) * Coordinate(place["voxel_size"])
-    return Sample(*volumes, network, unseen=Roi(whole.begin + seen, whole.shape - seen))
+    def volume(array: NDArray[Any]) -> Volume:
+        return Volume.from_array(array, axes=("z", "y", "x"), chunks=(64, 64, 64), **place)
+
+    whole, seen = volume(raw).roi, Coordinate(trained) * Coordinate(place["voxel_size"])
+    unseen = Roi(whole.begin + seen, whole.shape - seen)
+    return Sample(volume(raw), volume(truth), network, unseen)
 
 
 def _template(name: str) -> NDArray[np.uint8]:
@@ -228,4 +228,5 @@ def _neurons(path: str) -> NDArray[np.uint32]:
         pieces, neurons = file["transforms"][:].T.astype(np.int64)
     table = np.zeros(max(pieces.max(), supervoxels.max()) + 1, np.uint32)
     table[pieces] = neurons
-    return table[supervoxels]
+    truth: NDArray[np.uint32] = table[supervoxels]
+    return truth

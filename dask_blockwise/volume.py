@@ -402,9 +402,9 @@ class Volume:
 
     def _target(self, path: str, block: Index, options: StoreOptions) -> StoredArray:
         """The array to store at: that of an earlier run of the same, or a new one."""
-        if exists(path) and not options.overwrite and options.resume:
-            if holds(_ledger(f"{path.rstrip('/')}/s0"), self._fingerprint(block)):
-                return open_array(path, writable=True)
+        goes_on = options.resume and not options.overwrite and exists(path)
+        if goes_on and holds(_ledger(f"{path.rstrip('/')}/s0"), self._fingerprint(block)):
+            return open_array(path, writable=True)
         chunks, shards = _layout(self._with_channels(block), self.axes, options.zarr_format)
         return create_image(
             path,

@@ -1,37 +1,41 @@
 import dataclasses
+import functools
+import re
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from distributed import Client
+from matplotlib.image import imread
 
-from dask_blockwise import cli, demo, sample
+from dask_blockwise import cli, demo, open_volume, sample
 from dask_blockwise.geometry import Roi
 from dask_blockwise.sample import Sample
 from dask_blockwise.volume import Volume
 
 
-def cropped(whole: Sample, roi: Roi) -> Sample:
+def cropped(load: Callable[[], Sample], roi: Roi) -> Sample:
     """A small part, so that the test is quick."""
+    whole = load()
 
     def part(volume: Volume) -> Volume:
-        return Volume.from_array(
-            volume[roi], volume.voxel_size, roi.begin, unit=volume.unit, chunks=(32, 64, 64)
-        )
+        return Volume.from_array(volume[roi], volume.voxel_size, roi.begin, unit=volume.unit)
 
-    unseen = whole.unseen.intersect(roi)
-    return Sample(part(whole.raw), part(whole.truth), whole.network, unseen)
+    network = dataclasses.replace(whole.network, block_shape=(48, 32, 48))
+    return Sample(part(whole.raw), part(whole.truth), network, whole.unseen.intersect(roi))
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Demos of small parts; sections and halos are those of the real ones."""
+    """Demos of a few small blocks."""
     parts = {
-        "mni152": (sample.mni152, Roi((-72, -58, -30), (64, 80, 60))),
-        "fib25": (sample.fib25, Roi((1400, 0, 0), (480, 600, 600))),
+        "mni152": (sample.mni152, Roi((-24, -50, 0), (48, 64, 48)), (slice(None), 40)),
+        "fib25": (sample.fib25, Roi((1440, 0, 0), (480, 640, 480)), (40,)),
     }
-    for name, (load, roi) in parts.items():
-        part = dataclasses.replace(
-            demo.DEMOS[name], load=lambda load=load, roi=roi: cropped(load(), roi), section=40
-        )
+    for name, (load, roi, section) in parts.items():
+        loaded = functools.partial(cropped, load, roi)
+        part = dataclasses.replace(demo.DEMOS[name], load=loaded, section=section)
         monkeypatch.setitem(demo.DEMOS, name, part)
 
 
@@ -66,3 +70,37 @@ def test_what_a_user_can_mend_ends_without_a_traceback(
     monkeypatch.setitem(demo.DEMOS, "fib25", dataclasses.replace(demo.DEMOS["fib25"], load=offline))
     with pytest.raises(SystemExit, match=r"^dask-blockwise: The sample could not be fetched\.$"):
         cli.main(["demo", "--sample", "fib25", "--output", str(tmp_path), "--workers", "1"])
+
+
+@pytest.mark.parametrize(
+    "name, scores", [("mni152", {"Dice": (0.7, 1)}), ("fib25", {"VOI": (0, 2), "Rand": (0, 0.5)})]
+)
+def test_demo_stores_scores_pictures_and_goes_on(
+    name: str,
+    scores: dict[str, tuple[float, float]],
+    small: None,
+    client: Client,
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    result = demo.run_demo(name, tmp_path, client)
+    cli._report(result)
+    raw, prediction, segments = (
+        open_volume(result.container / path) for path in ("raw", "prediction", "segments")
+    )
+    assert prediction.roi == segments.roi == raw.roi
+    assert segments.unit == raw.unit
+    found = np.unique(segments[:])
+    assert np.array_equal(found, np.arange(found.size))
+    assert imread(result.picture)[..., :3].std() > 0.1
+    for score, value in result.scores.items():
+        least, most = next(limits for part, limits in scores.items() if part in score)
+        assert least <= value <= most, score
+    shown = capsys.readouterr().out
+    assert re.search(r"^stage +blocks +seconds +Mvoxel/s +peak MB$", shown, re.MULTILINE)
+    assert all(f"\n{stage} " in shown for stage in ("raw", "prediction", "segment-segments"))
+    assert str(result.picture) in shown
+    again = demo.run_demo(name, tmp_path, client)
+    assert not any(task.completed for run in again.runs for task in run.tasks)
+    assert again.scores == result.scores

@@ -60,7 +60,7 @@ def augmented(
 
 
 def balanced_loss(logits: Tensor, same: Tensor, known: Tensor) -> Tensor:
-    """Binary cross entropy in which, for each offset, cuts weigh as much as joins do at most 4:1."""
+    """Binary cross entropy in which, for each offset, cuts weigh as much as joins, up to 4:1."""
     axes = (0, 2, 3, 4)
     cuts = ((1 - same) * known).sum(axes, keepdim=True)
     joins = (same * known).sum(axes, keepdim=True)
