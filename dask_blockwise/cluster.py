@@ -7,9 +7,12 @@ import importlib
 import multiprocessing
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, get_args
 
-from distributed import LocalCluster, Worker
+import dask
+from distributed import Client, LocalCluster, Worker
 from distributed.deploy.spec import SpecCluster
 
 BatchSystem = Literal["slurm", "lsf", "pbs", "sge"]
@@ -51,6 +54,21 @@ def local_cluster(
         "silence_logs": "CRITICAL",
     }
     return LocalCluster(**{**settings, **options})
+
+
+@contextmanager
+def patient_cluster(client: Client) -> Iterator[None]:
+    """Keep a local cluster from giving up workers while they are being restarted.
+
+    ``LocalCluster`` looks 15 seconds after a worker's death whether it is back, and closes its
+    nanny for good if it happens to be down, be it for another death. Batch systems keep their
+    own rule, by which they replace lost jobs.
+    """
+    if not isinstance(client.cluster, LocalCluster):
+        yield
+        return
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}):
+        yield
 
 
 def usable_cores() -> int:

@@ -6,13 +6,15 @@ more at a million blocks than at a thousand.
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from dask._task_spec import Task as DaskTask
@@ -24,11 +26,14 @@ from .task_state import TaskState
 __all__ = ["Dispatcher"]
 
 _Key = tuple[Any, ...]
+_logger = logging.getLogger(__name__)
 
 # What the scheduler grants a batch beyond its blocks' limits before it has the worker restarted.
 _GRACE_SECONDS = 5.0
 # Seconds between looks at how many threads the cluster has.
 _CLUSTER_SECONDS = 2.0
+# Seconds without any worker after which a warning says that the run waits.
+_LONELY_SECONDS = 60.0
 # Deaths of workers as they load a task, with no block done in between, that end a run.
 _LOADING_DEATHS = 4
 # How often a dead worker's journal is looked for, and how much sooner than blocks are run.
@@ -83,6 +88,7 @@ class Dispatcher:
         self._loading_deaths = 0
         self._threads = 1
         self._look_again = -math.inf
+        self._seen_workers = time.monotonic()
 
     def go(self) -> None:
         """Run until no block may run any more.
@@ -96,7 +102,8 @@ class Dispatcher:
         try:
             self._feed()
             while self._out:
-                self._take_in(*self._arrived.get())
+                with suppress(Empty):
+                    self._take_in(*self._arrived.get(timeout=_CLUSTER_SECONDS))
                 while not self._arrived.empty():
                     self._take_in(*self._arrived.get())
                 self._feed()
@@ -111,8 +118,9 @@ class Dispatcher:
     def _finished(self, future: Future[Any]) -> None:
         """Dask says that a batch is over: the report of one that went well came before."""
         failed = future.status == "error"
-        error = future.exception() if failed else _Unreported(future.status)
-        self._arrived.put((future.key, error))
+        error: Any = future.exception() if failed else _Unreported(str(future.status))
+        key: Any = future.key
+        self._arrived.put((key, error))
 
     def _feed(self) -> None:
         """Fill the window, downstream tasks first, while what they read is fresh."""
@@ -131,9 +139,17 @@ class Dispatcher:
 
     def _look_at_cluster(self) -> None:
         """Follow a cluster that grows and shrinks."""
-        if time.monotonic() > self._look_again:
-            self._threads = max(1, sum(self._client.nthreads().values()))
-            self._look_again = time.monotonic() + _CLUSTER_SECONDS
+        now = time.monotonic()
+        if now < self._look_again:
+            return
+        threads = sum(self._client.nthreads().values())
+        if threads:
+            self._seen_workers = now
+        elif now - self._seen_workers > _LONELY_SECONDS:
+            _logger.warning("The cluster has no workers; the run waits for some.")
+            self._seen_workers = now
+        self._threads = max(1, threads)
+        self._look_again = now + _CLUSTER_SECONDS
 
     def _send(self, batches: Sequence[_Batch], priority: int = 0) -> None:
         """One message for all of them; each queues on the scheduler rather than on a worker."""

@@ -20,7 +20,7 @@ from distributed import Worker, WorkerPlugin, get_client
 from .batch import Work, close_run, forget_run, open_run
 from .block_client import Context
 from .blockwise_task import BlockwiseTask, Task
-from .cluster import local_cluster
+from .cluster import local_cluster, patient_cluster
 from .dispatcher import Dispatcher
 from .frontier import Frontier
 from .geometry import Roi
@@ -86,6 +86,7 @@ def run(
     with ExitStack() as stack:
         ledgers = [_open_ledger(stack, task, resume) for task in ordered]
         dask_client = stack.enter_context(_present_or_new(client))
+        stack.enter_context(patient_cluster(dask_client))
         _check_processes(dask_client, ordered)
         contexts = [_context(dask_client, task, run_id) for task in ordered]
         blobs = [_pickle(task, context) for task, context in zip(ordered, contexts)]

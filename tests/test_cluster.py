@@ -7,10 +7,16 @@ import sys
 import types
 from typing import Any
 
+import dask
 import pytest
 from distributed import Client
 
-from dask_blockwise.cluster import jobqueue_cluster, local_cluster, usable_cores
+from dask_blockwise.cluster import (
+    jobqueue_cluster,
+    local_cluster,
+    patient_cluster,
+    usable_cores,
+)
 
 
 def test_local_cluster_has_a_process_a_core() -> None:
@@ -26,6 +32,14 @@ def test_a_script_without_a_guard_is_told_so(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(process, "_inheriting", True, raising=False)
     with pytest.raises(RuntimeError, match="__name__ == '__main__'"):
         local_cluster()
+
+
+def test_a_local_cluster_is_not_given_up_while_workers_restart(client: Client) -> None:
+    timeout = "distributed.deploy.lost-worker-timeout"
+    before = dask.config.get(timeout)
+    with patient_cluster(client):
+        assert dask.config.get(timeout) == "1 day"
+    assert dask.config.get(timeout) == before
 
 
 def test_unknown_batch_system() -> None:
