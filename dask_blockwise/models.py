@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
-import io
 import pickle
 import threading
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,10 +18,13 @@ import torch
 import yaml
 from numpy.typing import NDArray
 
-__all__ = ["Footprint", "ModelSource", "infer", "probe"]
+__all__ = ["Footprint", "ModelSource", "infer", "infer_batch", "load", "probe"]
 
-_PHASES = 16
-_LONGEST = 512
+# Every stride divides 96; 32 neighbouring planes meet every phase of one.
+_STRIDES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+_PHASES = 32
+_LENGTHS = (96, 192, 384, 576)
+_WIDTHS = (8, 16, 32, 64, 96, 44, 92, 128, 140, 188)
 _loaded: dict[tuple[ModelSource, str], torch.nn.Module] = {}
 _lock = threading.Lock()
 
@@ -44,6 +48,8 @@ class ModelSource:
     weights: str | None = None
     # The pickled module.
     content: bytes = b""
+    # Size and time of the files, so that other weights at the same path are another model.
+    stamp: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(
@@ -63,11 +69,17 @@ class ModelSource:
         if isinstance(model, torch.nn.Module):
             return cls("module", type(model).__name__, content=_pickled(model))
         text = str(model)
-        pairs = tuple(sorted((arguments or {}).items()))
+        pairs = tuple((name, _frozen(v)) for name, v in sorted((arguments or {}).items()))
         if weights is not None and not Path(weights).exists():
             raise FileNotFoundError(f"There are no weights at {weights}: check the path.")
         if ":" in text and not Path(text).exists():
-            return cls("import", text, pairs, None if weights is None else str(weights))
+            path = None if weights is None else str(weights)
+            return cls("import", text, pairs, path, stamp=_stamp(path))
+        if weights is not None:
+            raise ValueError(
+                f"weights={weights} are given beside the model {text}, which brings its own: name "
+                "the network as 'package.module:Class', or leave weights out."
+            )
         return cls._of_file(Path(text), trust)
 
     @classmethod
@@ -80,12 +92,12 @@ class ModelSource:
                 "weights=, a TorchScript or torch.export file, or a bioimage.io folder."
             )
         if path.suffix == ".pt2":
-            return cls("export", str(path))
+            return cls("export", str(path), stamp=_stamp(path))
         try:
-            torch.jit.load(str(path), map_location="cpu")
+            _torchscript(str(path))
         except RuntimeError as error:
             return cls._pickled_file(path, trust, error)
-        return cls("torchscript", str(path))
+        return cls("torchscript", str(path), stamp=_stamp(path))
 
     @classmethod
     def _pickled_file(cls, path: Path, trust: bool, error: Exception) -> ModelSource:
@@ -97,18 +109,24 @@ class ModelSource:
                 "you trust whoever made it."
             ) from error
         module = torch.load(path, map_location="cpu", weights_only=False)
+        if not isinstance(module, torch.nn.Module):
+            raise TypeError(
+                f"{path} holds a {type(module).__name__}, but a network is needed. If these are "
+                "weights alone, name it: predict(volume, 'package.module:Class', weights=path)."
+            )
         return cls("module", str(path), content=_pickled(module))
 
     def build(self) -> torch.nn.Module:
         """Load the network, in float32 and ready for inference."""
         module = self._build()
-        return module if self.kind == "export" else module.float().eval()
+        ready: torch.nn.Module = module if self.kind == "export" else module.float().eval()
+        return ready
 
     def _build(self) -> Any:
         if self.kind == "module":
             return pickle.loads(self.content)
         if self.kind == "torchscript":
-            return torch.jit.load(self.where, map_location="cpu")
+            return _torchscript(self.where)
         if self.kind == "export":
             return torch.export.load(self.where).module()
         package, _, name = self.where.partition(":")
@@ -124,11 +142,13 @@ class Footprint:
 
     # Voxels before and after it, along each axis.
     halo: tuple[tuple[int, int], ...]
-    # Inputs must begin at, and be as long as, a multiple of it, along each axis.
+    # Inputs must begin at multiples of it, along each axis, for the same prediction.
     stride: tuple[int, ...]
     # Voxels that valid convolutions take off each side; 0 for same convolutions.
     trim: tuple[int, ...]
     channels: int
+    # What is left of the length of an input after division by the stride.
+    rest: tuple[int, ...] = ()
 
 
 def infer(
@@ -147,13 +167,42 @@ def infer(
     -------
     ndarray of float32, shape (channels, ...)
     """
+    values: NDArray[np.float32] = infer_batch(source, array[None], device, precision)[0]
+    return values
+
+
+def infer_batch(
+    source: ModelSource,
+    arrays: NDArray[np.float32],
+    device: str = "cpu",
+    precision: str = "float32",
+) -> NDArray[np.float32]:
+    """Run a network on arrays of one shape at once, as `infer` on each.
+
+    Parameters
+    ----------
+    source : ModelSource
+    arrays : ndarray of float32, shape (n, c, z, y, x) or (n, c, y, x)
+    device : str
+    precision : "float32", "bfloat16" or "float16"
+
+    Returns
+    -------
+    ndarray of float32, shape (n, channels, ...)
+
+    Examples
+    --------
+    >>> source = ModelSource.of(torch.nn.MaxPool2d(3, 1, 1))
+    >>> infer_batch(source, np.eye(3, dtype=np.float32)[None, None]).min()
+    np.float32(1.0)
+    """
     kind = getattr(torch, precision)
-    layout = torch.channels_last_3d if array.ndim == 4 else torch.channels_last
-    module = _load(source, device)
+    layout = torch.channels_last_3d if arrays.ndim == 5 else torch.channels_last
+    module = load(source, device)
     with torch.inference_mode(), torch.autocast(device.split(":")[0], kind, precision != "float32"):
-        batch = torch.from_numpy(np.ascontiguousarray(array))[None].to(device)
+        batch = torch.from_numpy(np.ascontiguousarray(arrays)).to(device)
         result: torch.Tensor = module(batch.contiguous(memory_format=layout))
-    values: NDArray[np.float32] = result[0].float().cpu().numpy()
+    values: NDArray[np.float32] = result.float().cpu().numpy()
     return values
 
 
@@ -163,11 +212,12 @@ def best_device() -> str:
 
 
 @cache
-def probe(source: ModelSource, channels: int, dimensions: int) -> Footprint:
+def probe(source: ModelSource, channels: int, dimensions: int, bounded: bool = True) -> Footprint:
     """Find which input voxels an output voxel of a network depends on.
 
     A plane of NaN is laid through the input; the planes of the output that it reaches are those
-    that depend on it, whatever the weights.
+    that depend on it, whatever the weights. The stride is the smallest step by which inputs may
+    grow and be shifted, and the output grows and is shifted alike.
 
     Parameters
     ----------
@@ -176,6 +226,8 @@ def probe(source: ModelSource, channels: int, dimensions: int) -> Footprint:
         Of the input.
     dimensions : int
         2 or 3.
+    bounded : bool
+        Whether to refuse a network that sees all of its input; its halo is 0 otherwise.
 
     Returns
     -------
@@ -189,91 +241,161 @@ def probe(source: ModelSource, channels: int, dimensions: int) -> Footprint:
 
     Examples
     --------
-    >>> probe(ModelSource.of(torch.nn.Conv3d(1, 4, 3, padding=1)), 1, 3)
-    Footprint(halo=((1, 1), (1, 1), (1, 1)), stride=(1, 1, 1), trim=(0, 0, 0), channels=4)
+    >>> footprint = probe(ModelSource.of(torch.nn.Conv3d(1, 4, 3, padding=1)), 1, 3)
+    >>> footprint.halo, footprint.stride, footprint.trim, footprint.channels
+    (((1, 1), (1, 1), (1, 1)), (1, 1, 1), (0, 0, 0), 4)
     """
-    module = source.build()
+    module = load(source, "cpu")
     with torch.inference_mode():
         width = _accepted_width(module, channels, dimensions)
-        axes = [_probe_axis(module, channels, dimensions, a, width) for a in range(dimensions)]
-        outputs = module(torch.zeros(1, channels, *[width] * dimensions)).shape[1]
-    halo, stride, trim = zip(*axes)
-    return Footprint(halo, stride, trim, outputs)
+        shape = (channels, *[width] * dimensions)
+        axes = [_Axis.of(module, shape, axis) for axis in range(dimensions)]
+        found = [axis.probe(bounded) for axis in axes]
+        outputs = module(torch.zeros(1, *shape)).shape[1]
+    halo, stride, trim = zip(*found)
+    rest = tuple(axis.base % s for axis, s in zip(axes, stride))
+    return Footprint(halo, stride, trim, outputs, rest)
 
 
-def _probe_axis(
-    module: torch.nn.Module, channels: int, dimensions: int, axis: int, width: int
-) -> tuple[tuple[int, int], int, int]:
-    length = max(64, width)
-    while length <= _LONGEST:
-        shape = [width] * dimensions
-        shape[axis] = length
-        trim, spans, inside = _reach(module, channels, shape, axis)
-        if inside:
-            return (max(b for b, _ in spans), max(a for _, a in spans)), _period(spans), trim
-        length *= 2
-    raise ValueError(
-        f"An output voxel of the network depends on inputs more than {_LONGEST // 2} voxels away "
-        "along an axis, probably on all of them, as with instance or group normalisation or global "
-        "pooling: its prediction by blocks would differ from that of the whole volume. Use batch "
-        "normalisation, or give halo= and accept seams."
-    )
+@dataclass(frozen=True)
+class _Axis:
+    """One axis of a network's input, along which it is probed."""
 
+    module: torch.nn.Module
+    # An input that the network takes, (c, z, y, x).
+    shape: tuple[int, ...]
+    axis: int
+    # The network takes it and any multiple of 96 voxels.
+    base: int = 0
 
-def _reach(
-    module: torch.nn.Module, channels: int, shape: list[int], axis: int
-) -> tuple[int, list[tuple[int, int]], bool]:
-    """What is trimmed, the voxels around an output that see each plane, and if all are inside."""
-    planes = np.arange(_PHASES) + shape[axis] // 2
-    images = torch.zeros(_PHASES, channels, *shape)
-    for image, plane in zip(images, planes.tolist(), strict=True):
-        image.select(axis + 1, plane).fill_(float("nan"))
-    result = module(images).movedim(axis + 2, 1)
-    length = result.shape[1]
-    trim = _checked_trim(shape[axis], length)
-    hit = torch.isnan(result).flatten(2).any(2).numpy()
-    if not hit.any(1).all():
-        return trim, [], False
-    first, last = hit.argmax(1), length - 1 - hit[:, ::-1].argmax(1)
-    spans = zip(np.maximum(0, last + trim - planes), np.maximum(0, planes - first - trim))
-    inside = bool((first > 0).all() and (last < length - 1).all())
-    return trim, [(int(b), int(a)) for b, a in spans], inside
+    @classmethod
+    def of(cls, module: torch.nn.Module, shape: tuple[int, ...], axis: int) -> _Axis:
+        """The network may take multiples of its stride alone, or only those and a rest."""
+        plain = cls(module, shape, axis)
+        try:
+            plain._trim(*_LENGTHS[:2])
+        except (RuntimeError, AssertionError, ValueError):
+            return cls(module, shape, axis, shape[axis + 1])
+        return plain
 
-
-def _checked_trim(size: int, length: int) -> int:
-    if length > size or (size - length) % 2 or 2 * length <= size:
+    def probe(self, bounded: bool) -> tuple[tuple[int, int], int, int]:
+        """Halo, stride and trim."""
+        trim = self._trim(self.base + _LENGTHS[0], self.base + _LENGTHS[1])
+        for length in (self.base + n for n in _LENGTHS):
+            start = (length - _PHASES) // 2
+            seen = self._spans(length, trim, (start, start + _PHASES - 1))
+            margin = max(map(max, seen), default=0) + _PHASES
+            if not seen or length - 2 * (trim + margin) <= _PHASES:
+                continue
+            stride = self._stride(length, trim, margin)
+            spans = seen + self._spans(length, trim, range(start, start + stride))
+            return (max(b for b, _ in spans), max(a for _, a in spans)), stride, trim
+        if not bounded:
+            return (0, 0), self._stride(self.base + _LENGTHS[0], trim, None), trim
         raise ValueError(
-            f"The network turns {size} voxels into {length} along an axis: networks that change "
-            "the voxel size, or trim one side more than the other, are not supported. Resample "
-            "its output to the input's voxels."
+            f"An output voxel of the network depends on inputs more than {_LENGTHS[-1] // 2} "
+            "voxels away along an axis, probably on all of them, as with instance or group "
+            "normalisation or global pooling: its prediction by blocks would differ from that of "
+            "the whole volume. Use batch normalisation, or give halo= and accept seams."
         )
-    return (size - length) // 2
 
+    def _input(self, length: int) -> torch.Tensor:
+        shape = list(self.shape)
+        shape[self.axis + 1] = length
+        return torch.zeros(1, *shape)
 
-def _period(spans: list[tuple[int, int]]) -> int:
-    periods = (p for p in (1, 2, 4, 8) if all(a == b for a, b in zip(spans, spans[p:])))
-    return next(periods, _PHASES)
+    def _run(self, image: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.module(image)
+        return result.movedim(self.axis + 2, 0)
+
+    def _trim(self, short: int, long: int) -> int:
+        first, second = (len(self._run(self._input(n))) for n in (short, long))
+        if second - first != long - short or first > short or (short - first) % 2:
+            raise ValueError(
+                f"The network turns {short} voxels into {first} along an axis, and {long} into "
+                f"{second}: networks that change the voxel size, or trim one side more than the "
+                "other, are not supported. Resample its output to the input's voxels."
+            )
+        return (short - first) // 2
+
+    def _spans(self, length: int, trim: int, planes: Iterable[int]) -> list[tuple[int, int]]:
+        """How far before and after it an output sees each plane; none if the input is too short."""
+        spans = []
+        for plane in planes:
+            image = self._input(length)
+            image.select(self.axis + 2, plane).fill_(float("nan"))
+            hit = torch.isnan(self._run(image)).flatten(1).any(1).nonzero()
+            first, last = (int(hit[0]), int(hit[-1])) if len(hit) else (plane - trim, plane - trim)
+            if first <= 0 or last >= length - 2 * trim - 1:
+                return []
+            spans.append((max(0, last + trim - plane), max(0, plane - first - trim)))
+        return spans
+
+    def _stride(self, length: int, trim: int, margin: int | None) -> int:
+        for stride in _STRIDES:
+            if self._grows(length, trim, stride) and self._shifts(length, stride, margin):
+                return stride
+        raise ValueError(
+            f"The network neither grows nor shifts by one of {_STRIDES} voxels along an axis: its "
+            "prediction depends on where its input begins, so blocks would not fit one another. "
+            "Use a network of convolutions and pooling by small factors."
+        )
+
+    def _grows(self, length: int, trim: int, stride: int) -> bool:
+        try:
+            return len(self._run(self._input(length + stride))) == length + stride - 2 * trim
+        except (RuntimeError, AssertionError, ValueError):
+            return False
+
+    def _shifts(self, length: int, stride: int, margin: int | None) -> bool:
+        """Whether a shifted input gives the shifted output, away from the borders."""
+        if margin is None:
+            return True
+        generator = torch.Generator().manual_seed(0)
+        image = torch.randn(self._input(length + stride).shape, generator=generator)
+        one = self._run(image.narrow(self.axis + 2, 0, length))
+        other = self._run(image.narrow(self.axis + 2, stride, length))
+        inner = slice(margin, len(one) - margin - stride)
+        tolerance = 1e-4 * float(one.abs().max())
+        return torch.allclose(one[stride:][inner], other[inner], rtol=1e-3, atol=tolerance)
 
 
 def _accepted_width(module: torch.nn.Module, channels: int, dimensions: int) -> int:
     """The smallest size of a few that the network takes."""
     failure: Exception | None = None
-    for width in (8, 16, 32, 64, 96, 128):
+    for width in _WIDTHS:
         try:
-            module(torch.zeros(1, channels, *[width] * dimensions))
+            result = module(torch.zeros(1, channels, *[width] * dimensions))
         except (RuntimeError, AssertionError, ValueError) as error:
             failure = error
         else:
-            return width
+            if result.ndim == dimensions + 2 and result.numel():
+                return width
     raise ValueError(
         f"The network takes no input of {channels} channels and {dimensions} axes of space (tried "
-        f"sizes 8 to 128): {str(failure).splitlines()[0] if failure else ''}. Give it a volume "
+        f"sizes 8 to 188): {str(failure).splitlines()[0] if failure else ''}. Give it a volume "
         "with the channels that it was trained on."
     )
 
 
-def _load(source: ModelSource, device: str) -> torch.nn.Module:
-    """Once a process, however many threads ask."""
+def load(source: ModelSource, device: str = "cpu") -> torch.nn.Module:
+    """Load a network, once a process however many threads ask.
+
+    Parameters
+    ----------
+    source : ModelSource
+    device : str
+
+    Returns
+    -------
+    torch.nn.Module
+
+    Examples
+    --------
+    >>> source = ModelSource.of(torch.nn.ReLU())
+    >>> load(source) is load(source)
+    True
+    """
     with _lock:
         if (source, device) not in _loaded:
             _loaded[source, device] = source.build().to(device)
@@ -281,15 +403,30 @@ def _load(source: ModelSource, device: str) -> torch.nn.Module:
 
 
 def _pickled(module: torch.nn.Module) -> bytes:
-    content = io.BytesIO()
     try:
-        pickle.dump(module, content)
+        return pickle.dumps(copy.deepcopy(module).cpu())
     except Exception as error:
         raise TypeError(
             f"The network {type(module).__name__} can't be sent to other processes ({error}): "
             "define its class in a module that workers can import."
         ) from error
-    return content.getvalue()
+
+
+def _torchscript(path: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.load(path, map_location="cpu")
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _stamp(path: str | Path | None) -> tuple[tuple[int, int], ...]:
+    if path is None:
+        return ()
+    found = Path(path).stat()
+    return ((found.st_size, found.st_mtime_ns),)
 
 
 def _state(path: str) -> dict[str, torch.Tensor]:

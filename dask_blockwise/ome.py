@@ -8,14 +8,44 @@ from fractions import Fraction
 from math import lcm
 from typing import Any
 
-__all__ = ["Placement", "default_axes", "ome_attributes", "placement_from", "placement_of"]
+__all__ = [
+    "Placement",
+    "default_axes",
+    "n5_attributes",
+    "ome_attributes",
+    "placement_from",
+    "placement_of",
+    "precomputed_attributes",
+]
 
-# Each unit and the next finer ones, a factor of 1000 apart.
-_METRES = (
-    *("kilometer", "meter", "millimeter", "micrometer"),
-    *("nanometer", "picometer", "femtometer", "attometer"),
-)
-_SHORT = {"m": 1, "mm": 2, "um": 3, "µm": 3, "μm": 3, "micron": 3, "microns": 3, "nm": 4, "pm": 5}
+_PREFIXES = ("kilo", "", "milli", "micro", "nano", "pico", "femto", "atto", "zepto", "yocto")
+
+
+def _ladder(base: str) -> dict[str, Fraction]:
+    """Units in terms of the base, each a thousand of the next."""
+    return {f"{prefix}{base}": Fraction(1000) ** (1 - n) for n, prefix in enumerate(_PREFIXES)}
+
+
+_LADDERS = {"space": _ladder("meter"), "time": _ladder("second")}
+_ODD_UNITS = {
+    "space": {
+        **{"hectometer": Fraction(100), "decimeter": Fraction("0.1"), "inch": Fraction("0.0254")},
+        **{
+            "centimeter": Fraction("0.01"),
+            "angstrom": Fraction("1e-10"),
+            "foot": Fraction(".3048"),
+        },
+    },
+    "time": {"minute": Fraction(60), "hour": Fraction(3600), "day": Fraction(86400)},
+}
+_UNITS = {kind: _LADDERS[kind] | _ODD_UNITS[kind] for kind in _LADDERS}
+_NO_UNITS = ("", "pixel", "voxel")
+_SHORT = {
+    **{"m": "meter", "cm": "centimeter", "mm": "millimeter", "nm": "nanometer", "pm": "picometer"},
+    **dict.fromkeys(("um", "µm", "μm", "micron", "microns"), "micrometer"),
+    **{"s": "second", "sec": "second", "ms": "millisecond", "us": "microsecond"},
+    **{"min": "minute", "h": "hour", "a": "angstrom", "å": "angstrom"},
+}
 _KINDS = {"t": "time", "c": "channel"}
 
 
@@ -37,6 +67,8 @@ class Placement:
     offset: tuple[int, ...]
     # Of voxel size and offset along space, such as "nanometer"; "" where none is known.
     unit: str
+    # The same along "t", such as "millisecond".
+    time_unit: str = ""
 
     @property
     def block_axes(self) -> tuple[str, ...]:
@@ -61,16 +93,19 @@ def placement_of(
     axes: Sequence[str],
     voxel_size: Sequence[Any] | None = None,
     offset: Sequence[Any] | None = None,
-    unit: str = "",
+    unit: str | Sequence[str] = "",
 ) -> Placement:
-    """Hold sizes that may be fractions exactly, by choosing a finer unit where there is one.
+    """Hold sizes that may be fractions exactly, by choosing a finer unit where they have one.
+
+    Without a unit, fractions become whole by scaling the world.
 
     Parameters
     ----------
     axes : sequence of str
     voxel_size, offset : sequence of number, optional
         For all axes but "c"; 1 and 0 unless given.
-    unit : str
+    unit : str or sequence of str
+        Of space, or one for each axis but "c".
 
     Returns
     -------
@@ -83,26 +118,28 @@ def placement_of(
 
     Examples
     --------
-    >>> placement_of(("y", "x"), (40, 5.24), unit="nm")
-    Placement(axes=('y', 'x'), voxel_size=(40000, 5240), offset=(0, 0), unit='picometer')
+    >>> placement = placement_of(("z", "y", "x"), (40, 5.24, 5.24), unit="nm")
+    >>> placement.voxel_size, placement.unit
+    ((40000, 5240, 5240), 'picometer')
     """
     block_axes = [axis for axis in axes if axis != "c"]
-    sizes = [_exact(v) for v in voxel_size or [1] * len(block_axes)]
-    begins = [_exact(v) for v in offset or [0] * len(block_axes)]
-    if not len(sizes) == len(begins) == len(block_axes):
-        raise ValueError(
-            f"voxel_size and offset need one number for each of the axes {tuple(block_axes)} "
-            f"(channels have none), got {voxel_size} and {offset}."
-        )
-    if min(sizes) <= 0:
+    sizes = _numbers(voxel_size, 1, block_axes)
+    begins = _numbers(offset, 0, block_axes)
+    if min(sizes, default=Fraction(1)) <= 0:
         raise ValueError(f"voxel_size must be positive, got {tuple(voxel_size or ())}.")
-    factor, unit = _finer(lcm(*(n.denominator for n in [*sizes, *begins])), _unit(unit))
-    scale = [
-        1 if axis == "t" and _whole(s, b) else factor
-        for axis, s, b in zip(block_axes, sizes, begins, strict=True)
-    ]
-    scaled = [[int(n * f) for n, f in zip(ns, scale, strict=True)] for ns in (sizes, begins)]
-    return Placement(tuple(axes), tuple(scaled[0]), tuple(scaled[1]), unit)
+    units = _units(unit, block_axes)
+    factors, chosen = [Fraction(1)] * len(block_axes), {}
+    for kind in _UNITS:
+        of_kind = [i for i, axis in enumerate(block_axes) if _kind(axis) == kind]
+        numbers = [(sizes[i], begins[i]) for i in of_kind]
+        chosen[kind], scales = _whole_units(kind, [units[i] for i in of_kind], numbers)
+        for i, scale in zip(of_kind, scales, strict=True):
+            factors[i] = scale
+    voxel_size, offset = (
+        tuple(int(n * f) for n, f in zip(numbers, factors, strict=True))
+        for numbers in (sizes, begins)
+    )
+    return Placement(tuple(axes), voxel_size, offset, chosen["space"], chosen["time"])
 
 
 def placement_from(
@@ -113,12 +150,12 @@ def placement_from(
     Parameters
     ----------
     group : mapping
-        Attributes of the group that holds the array; OME-Zarr 0.4 and 0.5 images are understood.
+        Attributes of the group that holds the array; OME-Zarr images up to 0.5 are understood.
     dataset : str
         The array's path within the group.
     array : mapping
-        The array's own attributes: ``resolution`` or ``voxel_size``, ``offset``, ``axis_names``,
-        ``units``, as funlib.persistence writes them.
+        The array's own attributes: ``resolution`` or ``voxel_size``, ``offset`` in world units,
+        ``axis_names``, ``units``, as funlib.persistence and DaCapo write them.
     dimensions : int
 
     Returns
@@ -127,21 +164,55 @@ def placement_from(
 
     Examples
     --------
-    >>> placement_from({}, "s0", {"resolution": [4, 4], "offset": [8, 0]}, 2)
-    Placement(axes=('y', 'x'), voxel_size=(4, 4), offset=(8, 0), unit='')
+    >>> placement = placement_from({}, "s0", {"resolution": [4, 4], "offset": [8, 0]}, 2)
+    >>> placement.axes, placement.voxel_size, placement.offset
+    (('y', 'x'), (4, 4), (8, 0))
     """
     for image in group.get("ome", group).get("multiscales", ()):
         for level in image.get("datasets", ()):
             if level["path"] == dataset:
                 return _ome_placement(image, level, dimensions)
-    axes = tuple(str(a).rstrip("^") for a in array.get("axis_names", ())) or default_axes(
-        dimensions
-    )
-    units = array.get("units", array.get("unit", ""))
-    unit = units if isinstance(units, str) else next(iter(units), "")
-    size = array.get("resolution", array.get("voxel_size"))
-    spatial = len(axes) - ("c" in axes)
-    return placement_of(axes, _last(size, spatial), _last(array.get("offset"), spatial), unit)
+    size, offset = array.get("resolution", array.get("voxel_size")), array.get("offset")
+    axes = _named_axes(array, dimensions, len(size) if size else 0)
+    spatial = sum(axis != "c" for axis in axes)
+    units = _recorded_units(array.get("units", array.get("unit", "")), spatial)
+    return placement_of(axes, _all_axes(size, spatial, 1), _all_axes(offset, spatial, 0), units)
+
+
+def n5_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """An N5 array's attributes, whose x comes first, turned to z, y, x.
+
+    Examples
+    --------
+    >>> n5_attributes({"pixelResolution": {"dimensions": [4, 4, 40], "unit": "nm"}})
+    {'resolution': [40, 4, 4], 'units': 'nm'}
+    """
+    turned = dict(attributes)
+    pixel = turned.pop("pixelResolution", None)
+    if isinstance(pixel, Mapping):
+        turned = {"resolution": pixel["dimensions"], "units": pixel.get("unit", "")} | turned
+    elif pixel:
+        turned = {"resolution": pixel} | turned
+    of_axes = ("resolution", "voxel_size", "offset", "axis_names", "units")
+    return {
+        key: value[::-1] if key in of_axes and isinstance(value, list) else value
+        for key, value in turned.items()
+    }
+
+
+def precomputed_attributes(info: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+    """Resolution and offset, in z, y, x, of one scale of neuroglancer precomputed data.
+
+    Examples
+    --------
+    >>> scale = {"key": "4_4_40", "resolution": [4, 4, 40], "voxel_offset": [10, 0, 0]}
+    >>> precomputed_attributes({"scales": [scale]})
+    {'resolution': [40, 4, 4], 'offset': [0, 0, 40], 'units': 'nm'}
+    """
+    scale = next(s for s in info["scales"] if key in (None, s["key"]))
+    size, begin = scale["resolution"][::-1], scale.get("voxel_offset", [0, 0, 0])[::-1]
+    offset = [_plain(_exact(v) * b) for v, b in zip(size, begin, strict=True)]
+    return {"resolution": size, "offset": offset, "units": "nm"}
 
 
 def ome_attributes(
@@ -178,7 +249,7 @@ def ome_attributes(
     ]
     image = {
         "name": name,
-        "axes": [_ome_axis(axis, placement.unit) for axis in placement.axes],
+        "axes": [_ome_axis(axis, placement) for axis in placement.axes],
         "datasets": [{"path": dataset, "coordinateTransformations": transforms}],
     }
     if zarr_format == 3:
@@ -187,8 +258,13 @@ def ome_attributes(
 
 
 def _ome_placement(image: Mapping[str, Any], level: Mapping[str, Any], n: int) -> Placement:
-    listed = image.get("axes") or default_axes(n)
-    axes = [axis if isinstance(axis, str) else axis["name"] for axis in listed]
+    listed = [a if isinstance(a, Mapping) else {"name": a} for a in image.get("axes", ())]
+    axes = [str(axis["name"]) for axis in listed] or list(default_axes(n))
+    if len(axes) != n:
+        raise ValueError(
+            f"The OME-Zarr metadata of {level['path']!r} names the axes {tuple(axes)}, but the "
+            f"array has {n} dimensions: mend the metadata, or open the array from elsewhere."
+        )
     scale, shift = [Fraction(1)] * n, [Fraction(0)] * n
     for holder in (level, image):
         for step in holder.get("coordinateTransformations", ()):
@@ -196,21 +272,80 @@ def _ome_placement(image: Mapping[str, Any], level: Mapping[str, Any], n: int) -
             to = [_exact(v) for v in step.get("translation", [0] * n)]
             scale = [s * b for s, b in zip(scale, by, strict=True)]
             shift = [s * b + t for s, b, t in zip(shift, by, to, strict=True)]
-    units = [a.get("unit", "") for a in listed if isinstance(a, dict) and a["name"] in "zyx"]
     blocks = [i for i, axis in enumerate(axes) if axis != "c"]
-    return placement_of(
-        axes, [scale[i] for i in blocks], [shift[i] for i in blocks], next(filter(None, units), "")
-    )
+    units = _recorded_units([listed[i].get("unit") if listed else "" for i in blocks], len(blocks))
+    return placement_of(axes, [scale[i] for i in blocks], [shift[i] for i in blocks], units)
 
 
-def _ome_axis(axis: str, unit: str) -> dict[str, str]:
-    kind = _KINDS.get(axis, "space")
-    return {"name": axis, "type": kind} | ({"unit": unit} if unit and kind == "space" else {})
+def _ome_axis(axis: str, placement: Placement) -> dict[str, str]:
+    kind = _kind(axis)
+    unit = {"space": placement.unit, "time": placement.time_unit}.get(kind, "")
+    return {"name": axis, "type": kind} | ({"unit": unit} if unit else {})
 
 
 def _with_channel(placement: Placement, values: Sequence[int], channel: int) -> list[float]:
     rest = iter(values)
-    return [float(channel if axis == "c" else next(rest)) for axis in placement.axes]
+    numbers = [channel if axis == "c" else next(rest) for axis in placement.axes]
+    # A float has no digits for a larger whole number.
+    return [float(n) if abs(n) <= 2**53 else n for n in numbers]
+
+
+def _named_axes(array: Mapping[str, Any], dimensions: int, sized: int) -> tuple[str, ...]:
+    """Axes by name, by the number of resolutions, or else by default."""
+    listed = array.get("axis_names", array.get("_ARRAY_DIMENSIONS", ()))
+    names = tuple(str(name).rstrip("^") for name in listed)
+    if len(names) == dimensions and set(names) <= set("tczyx"):
+        return names
+    if 2 <= sized == dimensions - 1 <= 3:
+        return ("c", *default_axes(sized))
+    return default_axes(dimensions)
+
+
+def _numbers(
+    values: Sequence[Any] | None, default: int, block_axes: Sequence[str]
+) -> list[Fraction]:
+    numbers = [default] * len(block_axes) if values is None else list(values)
+    if len(numbers) != len(block_axes):
+        raise ValueError(
+            f"voxel_size and offset need one number for each of the axes {tuple(block_axes)} "
+            f"(channels have none), got {tuple(numbers)}."
+        )
+    return [_exact(number) for number in numbers]
+
+
+def _units(unit: str | Sequence[str], block_axes: Sequence[str]) -> list[str]:
+    """One for each axis; one that has none takes that of its kind."""
+    if isinstance(unit, str):
+        return [_long(unit) if _kind(axis) == "space" else "" for axis in block_axes]
+    given = dict(zip(block_axes, map(_long, unit), strict=True))
+    known = {_kind(axis): name for axis, name in given.items() if name}
+    return [name or known.get(_kind(axis), "") for axis, name in given.items()]
+
+
+def _whole_units(
+    kind: str, units: Sequence[str], numbers: Sequence[tuple[Fraction, Fraction]]
+) -> tuple[str, list[Fraction]]:
+    """A unit in which all sizes and offsets are whole, and what it multiplies each axis by."""
+    denominator = lcm(*(n.denominator for pair in numbers for n in pair))
+    if len(set(units)) <= 1 and (denominator == 1 or units[0] in _NO_UNITS):
+        return next(iter(units), ""), [Fraction(denominator)] * len(units)
+    known = _UNITS[kind]
+    if set(units) <= set(known):
+        smallest = min(known[unit] for unit in units)
+        for finer, size in _LADDERS[kind].items():
+            factors = [known[unit] / size for unit in units]
+            if size <= smallest and _are_whole(numbers, factors):
+                return finer, factors
+    raise ValueError(
+        f"World units are whole numbers, but the voxel size or offset in {' and '.join(units)} "
+        f"is a fraction of 1/{denominator} that no finer unit makes whole: round it, or give it "
+        "in meters or a thousandth, millionth, ... of one."
+    )
+
+
+def _are_whole(numbers: Sequence[tuple[Fraction, Fraction]], factors: Sequence[Fraction]) -> bool:
+    pairs = zip(numbers, factors, strict=True)
+    return all((n * factor).denominator == 1 for pair, factor in pairs for n in pair)
 
 
 def _exact(value: Any) -> Fraction:
@@ -218,28 +353,29 @@ def _exact(value: Any) -> Fraction:
     return value if isinstance(value, Fraction) else Fraction(str(value))
 
 
-def _unit(name: str) -> str:
-    return _METRES[_SHORT[name]] if name in _SHORT else name
+def _plain(number: Fraction) -> int | float:
+    return int(number) if number.denominator == 1 else float(number)
 
 
-def _finer(denominator: int, unit: str) -> tuple[int, str]:
-    if denominator == 1:
-        return 1, unit
-    start = _METRES.index(unit) if unit in _METRES else len(_METRES)
-    for steps, finer in enumerate(_METRES[start:]):
-        if 1000**steps % denominator == 0:
-            return int(1000**steps), finer
-    if unit in ("", "pixel", "voxel"):
-        return denominator, unit
-    raise ValueError(
-        f"World units are whole numbers, but this voxel size or offset is a fraction of "
-        f"1/{denominator} {unit}: give them in a finer unit."
-    )
+def _kind(axis: str) -> str:
+    return _KINDS.get(axis, "space")
 
 
-def _whole(*numbers: Fraction) -> bool:
-    return all(n.denominator == 1 for n in numbers)
+def _long(unit: str) -> str:
+    return _SHORT.get(unit.strip().lower(), unit.strip())
 
 
-def _last(values: Sequence[Any] | None, count: int) -> Sequence[Any] | None:
-    return None if values is None else list(values)[-count:]
+def _recorded_units(units: Any, count: int) -> str | list[str]:
+    """Units of the last axes; one that isn't known counts as none."""
+    if isinstance(units, str) or units is None:
+        name = _long(units or "")
+        return name if name in {*_UNITS["space"], *_UNITS["time"], *_NO_UNITS} else ""
+    listed = [str(_recorded_units(unit, 1)) for unit in units][-count:]
+    return listed if len(listed) == count else next(iter(listed), "")
+
+
+def _all_axes(values: Sequence[Any] | None, count: int, default: int) -> Sequence[Any] | None:
+    """The values of the last axes, after defaults for those that have none."""
+    if values is None:
+        return None
+    return [*[default] * (count - len(values)), *values[-count:]]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, Literal
 
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
 from .geometry import Block
 from .map_overlap import MappedVolume, map_overlap, read_padded
-from .models import Footprint, ModelSource, best_device, infer, probe
+from .models import Footprint, ModelSource, best_device, infer_batch, probe
 from .volume import Index, Volume, open_volume
 
 __all__ = ["PredictVolume", "fit", "predict", "read_write_conflict", "spawn_worker"]
@@ -35,41 +37,96 @@ class PredictVolume(MappedVolume):
     device: str
     precision: str
 
+    # Voxels that the network is given at once, along each axis of space; None for a block's.
+    input_shape: Index | None = None
+    # How many of them at once.
+    batch: int = 1
+
     def _point(self, sources: tuple[Volume, ...], begin: Index, end: Index) -> NDArray[Any]:
         (raw,) = sources
-        size = raw.shape[int("c" in raw.axes) :]
-        low, high, origin = self._input_box(begin, end, size)
-        dimensions = len(self.footprint.trim)
+        result = np.empty((self.footprint.channels, *np.subtract(end, begin)), self.dtype)
+        pieces: list[tuple[NDArray[np.float32], Any, Any]] = []
+        for low, high in self._tiles(begin, end):
+            array, core = self._read(raw, low, high)
+            target = tuple(slice(a - o, b - o) for a, b, o in zip(low, high, begin, strict=True))
+            pieces += self._planes(array, core, target)
+            while len(pieces) >= self.batch:
+                self._infer(pieces[: self.batch], result)
+                pieces = pieces[self.batch :]
+        for piece in pieces:
+            self._infer([piece], result)
+        return result
+
+    def _tiles(self, begin: Index, end: Index) -> Iterator[tuple[Index, Index]]:
+        """Boxes that an input of the given shape is enough for."""
+        if self.input_shape is None:
+            yield begin, end
+            return
+        steps = self._steps()
+        starts = (range(*axis) for axis in zip(begin, end, steps, strict=True))
+        for low in product(*starts):
+            yield low, tuple(min(o + s, e) for o, s, e in zip(low, steps, end, strict=True))
+
+    def _steps(self) -> Index:
+        """What is predicted of an input of the given shape, along each axis."""
+        size = _space_of(self.inputs[0])
+        _, strides, trims, _ = self._axes()
+        given = self.input_shape or size
+        return tuple(
+            n if shape >= n and not trim else shape - (2 * trim or sum(halo)) - stride + 1
+            for n, shape, halo, stride, trim in zip(
+                size, given, self.halo, strides, trims, strict=True
+            )
+        )
+
+    def _axes(self) -> tuple[int, Index, Index, Index]:
+        """Number of axes that the network lacks; strides, trims and rests of all of space."""
+        flat = len(self.halo) - len(self.footprint.trim)
+        strides = (1,) * flat + self.footprint.stride
+        return flat, strides, (0,) * flat + self.footprint.trim, (0,) * flat + self.footprint.rest
+
+    def _read(
+        self, raw: Volume, begin: Index, end: Index
+    ) -> tuple[NDArray[np.float32], tuple[slice, ...]]:
+        """What the network is given for a box, and where in its output the box lies."""
+        _, *grid = self._axes()
+        given = self.input_shape or (None,) * len(begin)
+        axes = zip(begin, end, _space_of(raw), self.halo, *grid, given, strict=True)
+        low, high, origin = zip(*(_grown(*axis) for axis in axes), strict=True)
         array = read_padded(raw, low, high, self.boundary).astype(np.float32)
         array = (array - np.float32(self.normalize[0])) / np.float32(self.normalize[1])
-        array = array if "c" in raw.axes else array[None]
-        if dimensions < len(size):
-            result = np.stack([self._infer(plane) for plane in np.moveaxis(array, 1, 0)], 1)
-        else:
-            result = self._infer(array)
-        core = (slice(b - o, e - o) for b, e, o in zip(begin, end, origin, strict=True))
-        return self._stored(result[(slice(None), *core)])
+        core = tuple(slice(b - o, e - o) for b, e, o in zip(begin, end, origin, strict=True))
+        return array if "c" in raw.axes else array[None], core
 
-    def _input_box(self, begin: Index, end: Index, size: Index) -> tuple[Index, Index, Index]:
-        """What the network is given for a box, and where its output begins."""
-        flat = len(size) - len(self.footprint.trim)
-        strides = (1,) * flat + self.footprint.stride
-        trims = (0,) * flat + self.footprint.trim
-        boxes = [
-            _grown(*axis) for axis in zip(begin, end, size, self.halo, strides, trims, strict=True)
-        ]
-        low, high, origin = zip(*boxes, strict=True)
-        return low, high, origin
+    def _planes(
+        self, array: NDArray[np.float32], core: tuple[slice, ...], target: tuple[slice, ...]
+    ) -> list[tuple[NDArray[np.float32], Any, Any]]:
+        """The array, or for a network of two axes its planes."""
+        if not self._axes()[0]:
+            return [(array, core, target)]
+        first = target[0].start
+        wanted = range(core[0].start, core[0].stop)
+        return [(array[:, z], core[1:], (first + i, *target[1:])) for i, z in enumerate(wanted)]
 
-    def _infer(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
-        return infer(self.source, array, self.device, self.precision)
+    def _infer(
+        self, pieces: list[tuple[NDArray[np.float32], Any, Any]], result: NDArray[Any]
+    ) -> None:
+        groups: dict[Index, list[tuple[NDArray[np.float32], Any, Any]]] = {}
+        for piece in pieces:
+            groups.setdefault(piece[0].shape, []).append(piece)
+        for group in groups.values():
+            arrays = np.stack([array for array, _, _ in group])
+            outputs = infer_batch(self.source, arrays, self.device, self.precision)
+            for output, (_, core, target) in zip(outputs, group, strict=True):
+                result[(slice(None), *target)] = self._stored(output[(slice(None), *core)])
 
     def _stored(self, values: NDArray[np.float32]) -> NDArray[Any]:
         values = _activate(values, self.activation)
         if self.dtype != np.uint8:
             return values.astype(self.dtype, copy=False)
         unit = values if self.activation in ("sigmoid", "softmax") else (values + 1) / 2
-        return np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
+        quantised: NDArray[np.uint8] = np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
+        return quantised
 
 
 def predict(
@@ -79,10 +136,12 @@ def predict(
     weights: str | os.PathLike[str] | None = None,
     arguments: Mapping[str, Any] | None = None,
     halo: Any = "auto",
+    input_shape: Sequence[int] | None = None,
     boundary: Any = "reflect",
     normalize: str | tuple[float, float] = "dtype",
     activation: Activation | None = None,
     output_dtype: Any = "uint8",
+    batch: int = 1,
     device: str = "auto",
     precision: str = "float32",
     trust: bool = False,
@@ -103,6 +162,9 @@ def predict(
     halo : "auto", int, or one for each axis of space
         With ``"auto"`` the network is probed for its exact field, and blocks begin at multiples of
         its stride: the prediction equals that of the whole volume to float rounding.
+    input_shape : sequence of int, optional
+        Voxels that the network is given at once, along each axis of space; those of a block and
+        its halo unless given.
     boundary : str or number
         What a network of valid convolutions sees beyond the volume; one of same convolutions sees
         its own padding there.
@@ -111,6 +173,8 @@ def predict(
     activation : "sigmoid", "softmax", "tanh" or None
     output_dtype : "uint8" or "float32"
         uint8 stands for [0, 1] after sigmoid or softmax, for [-1, 1] otherwise, clipped.
+    batch : int
+        How many inputs, or planes, the network is given at once.
     device : str
     precision : "float32", "bfloat16" or "float16"
     trust : bool
@@ -141,7 +205,7 @@ def predict(
     source = ModelSource.of(model, None if weights is None else str(weights), arguments, trust)
     channels = dict(zip(volume.axes, volume.shape)).get("c", 1)
     space = sum(axis not in "tc" for axis in volume.axes)
-    footprint = _footprint(source, channels, space)
+    footprint = _footprint(source, channels, space, halo == "auto")
     flat = ((0, 0),) * (space - len(footprint.trim))
     mapped = map_overlap(
         _unused,
@@ -152,7 +216,7 @@ def predict(
         channels=footprint.channels,
         block_shape=block_shape,
     )
-    return PredictVolume(
+    predicted = PredictVolume(
         **{name: getattr(mapped, name) for name in mapped.__dataclass_fields__},
         source=source,
         footprint=footprint,
@@ -160,7 +224,12 @@ def predict(
         activation=activation,
         device=best_device() if device == "auto" else device,
         precision=precision,
+        input_shape=None if input_shape is None else tuple(input_shape),
+        batch=_checked_batch(batch),
     )
+    _check_boundary(predicted.boundary)
+    _check_input_shape(predicted)
+    return predicted
 
 
 def spawn_worker(
@@ -186,29 +255,78 @@ def spawn_worker(
     return process
 
 
-def _footprint(source: ModelSource, channels: int, space: int) -> Footprint:
+def _footprint(source: ModelSource, channels: int, space: int, bounded: bool) -> Footprint:
     try:
-        return probe(source, channels, space)
+        return probe(source, channels, space, bounded)
     except ValueError as error:
         if space != 3 or "takes no input" not in str(error):
             raise
         try:
-            return probe(source, channels, 2)
+            return probe(source, channels, 2, bounded)
         except ValueError:
             raise error from None
 
 
 def _grown(
-    begin: int, end: int, size: int, halo: tuple[int, int], stride: int, trim: int
+    begin: int,
+    end: int,
+    size: int,
+    halo: tuple[int, int],
+    stride: int,
+    trim: int,
+    rest: int,
+    given: int | None,
 ) -> tuple[int, int, int]:
     """What is read along an axis, and where the output begins."""
     if trim:
-        low, high = begin // stride * stride, -(-end // stride) * stride
-        return low - trim, high + trim, low
+        low = begin // stride * stride
+        needed = end - low + 2 * trim
+        length = given or needed + (rest - needed) % stride
+        return low - trim, low - trim + length, low
     low = max(0, begin - halo[0]) // stride * stride
     whole = -(-size // stride) * stride
+    if given:
+        low = max(0, min(low, whole - given))
+        return low, low + given, low
     high = min(whole, -(-(end + halo[1]) // stride) * stride)
     return low, high, low
+
+
+def _check_boundary(boundary: tuple[Any, ...]) -> None:
+    if "none" in boundary:
+        raise ValueError(
+            f"boundary={boundary} leaves nothing beyond the volume, but a network's input is "
+            "padded to a multiple of its stride: use 'reflect', 'nearest', 'periodic' or a number."
+        )
+
+
+def _checked_batch(batch: int) -> int:
+    if batch < 1:
+        raise ValueError(f"batch must be a positive number of inputs, got {batch}.")
+    return batch
+
+
+def _check_input_shape(prediction: PredictVolume) -> None:
+    given = prediction.input_shape
+    if given is None:
+        return
+    _, strides, _, rests = prediction._axes()
+    if len(given) != len(strides) or any(
+        n < 1 or n % s != r for n, s, r in zip(given, strides, rests)
+    ):
+        raise ValueError(
+            f"input_shape must be {len(strides)} positive numbers of voxels, which leave {rests} "
+            f"after division by the network's stride {strides}, got {given}."
+        )
+    if min(prediction._steps()) < 1:
+        raise ValueError(
+            f"input_shape {given} leaves nothing after the network's halo {prediction.halo} and "
+            f"stride {strides}: give a larger one, or none for that of a block."
+        )
+
+
+def _space_of(volume: Volume) -> Index:
+    return tuple(n for axis, n in zip(volume.axes, volume.shape) if axis not in "tc")
 
 
 def _activate(values: NDArray[np.float32], activation: Activation | None) -> NDArray[np.float32]:
@@ -223,9 +341,9 @@ def _activate(values: NDArray[np.float32], activation: Activation | None) -> NDA
 def _normalization(normalize: str | tuple[float, float], volume: Volume) -> tuple[float, float]:
     if normalize == "volume":
         return _statistics(volume)
-    if isinstance(normalize, tuple):
+    if not isinstance(normalize, str) and len(normalize) == 2 and normalize[1]:
         return float(normalize[0]), float(normalize[1])
-    if normalize != "dtype":
+    if not isinstance(normalize, str) or normalize != "dtype":
         raise ValueError(
             f"normalize must be 'dtype', 'volume' or (subtract, divide), got {normalize!r}."
         )
@@ -236,13 +354,15 @@ def _normalization(normalize: str | tuple[float, float], volume: Volume) -> tupl
 def _statistics(volume: Volume) -> tuple[float, float]:
     """Mean and standard deviation of the whole volume, in one pass by blocks."""
     data = volume.data.astype(np.float64)
-    return float(data.mean().compute()), float(data.std().compute()) or 1.0
+    mean, deviation = da.stack([data.mean(), data.std()]).compute().tolist()
+    return mean, deviation or 1.0
 
 
 def _output_dtype(dtype: Any) -> np.dtype[Any]:
     if np.dtype(dtype) not in (np.uint8, np.float32):
         raise ValueError(f"output_dtype must be uint8 or float32, got {dtype!r}.")
-    return np.dtype(dtype)
+    kind: np.dtype[Any] = np.dtype(dtype)
+    return kind
 
 
 def _unused(array: NDArray[Any]) -> NDArray[Any]:

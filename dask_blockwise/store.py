@@ -1,45 +1,61 @@
-"""Arrays on disk or in the cloud: the one door to zarr and TensorStore.
-
-TensorStore reads and writes, with one cache of decoded chunks in each process, so that neighbouring
-blocks that share a halo decode a chunk once. zarr-python holds groups and attributes, creates
-arrays, and reads what TensorStore can't decode.
-"""
+"""Arrays on disk or in the cloud: opened, created, read and written in whole shards or chunks."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-import shutil
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
-import tensorstore as ts
-import zarr
 from numpy.typing import NDArray
 
+from .formats import (
+    FORMATS,
+    find_array,
+    layout_of,
+    new_array_documents,
+    open_tensorstore,
+    open_zarr,
+    put,
+    remove_all,
+    store_error,
+)
+from .groups import (
+    array_paths,
+    exists,
+    image_levels,
+    make_groups_above,
+    make_room,
+    put_group,
+    read_attributes,
+    remove_if_empty,
+    what_is_there,
+    write_attributes,
+)
+from .location import is_remote, location_of
 from .ome import Placement, ome_attributes, placement_from
 
 __all__ = [
     "StoredArray",
+    "array_paths",
     "create_array",
     "create_image",
     "exists",
     "open_array",
+    "read_attributes",
     "read_placement",
     "remove",
+    "write_attributes",
 ]
 
 Region = tuple[slice, ...]
 
-_CACHE_BYTES = 256 << 20
 _LEVEL = "s0"
-_lock = threading.Lock()
-_opened: dict[tuple[str, str, bool], Any] = {}
-_contexts: dict[int, Any] = {}
+_GROUPS_SEARCHED = 3
 
 
 @dataclass(frozen=True)
@@ -47,19 +63,31 @@ class StoredArray:
     """An array in a store: small to send, opened once in each process.
 
     Axes are in C order: those of N5 and neuroglancer precomputed, which store x first, are turned.
+    The cache of decoded chunks holds ``DASK_BLOCKWISE_CACHE_MB`` megabytes a process (256).
     """
 
-    # Of the array itself, local or a URL.
+    # As it was given, for people.
     path: str
+    # Absolute, or a URL.
+    location: str
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     chunks: tuple[int, ...]
     shards: tuple[int, ...] | None
-    # "zarr", "zarr3", "n5", "neuroglancer_precomputed", or "zarr-python".
+    # TensorStore's name of the format: "zarr", "zarr3", "n5" or "neuroglancer_precomputed".
     driver: str
+    # Whether zarr-python must decode it.
+    by_zarr: bool = False
     attributes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     # Whether every read asks the store anew.
     rechecks: bool = False
+    # Which opening this is: a later one never sees what an earlier one has cached.
+    opening: str = field(default_factory=lambda: uuid4().hex, compare=False, repr=False)
+
+    @property
+    def zarr_format(self) -> int | None:
+        """2 or 3; None for N5 and precomputed."""
+        return FORMATS.get(self.driver)
 
     @property
     def write_unit(self) -> tuple[int, ...]:
@@ -71,11 +99,20 @@ class StoredArray:
         return replace(self, rechecks=True)
 
     def read(self, region: Region) -> NDArray[Any]:
-        """Read a region, given by slices with a start and a stop."""
-        if self.driver == "zarr-python":
-            return np.asarray(self._array()[region])
-        values: NDArray[Any] = self._array()[region].read().result()
-        return np.ascontiguousarray(values)
+        """Read a region, given by slices with a start and a stop.
+
+        Raises
+        ------
+        OSError
+            If the store can't be read, or what it holds is damaged.
+        """
+        part = self._array()[region]
+        if self.by_zarr:
+            return np.asarray(part)
+        try:
+            return np.ascontiguousarray(part.read().result())
+        except (ValueError, OSError) as error:
+            raise store_error(self.path, "read", error) from error
 
     def write(self, region: Region, values: NDArray[Any]) -> None:
         """Write a region of whole shards, or chunks where there are none.
@@ -83,18 +120,23 @@ class StoredArray:
         Raises
         ------
         ValueError
-            If the region begins or ends within one.
+            If the region begins or ends within one, or the values don't fit it or its dtype.
         OSError
             If the store is full or can't be written.
         """
         self._check_whole(region)
+        cast = self._cast(region, values)
         try:
-            if self.driver == "zarr-python":
-                self._array()[region] = values
+            if self.by_zarr:
+                self._array()[region] = cast
             else:
-                self._array()[region].write(values.astype(self.dtype, copy=False)).result()
+                self._array()[region].write(cast).result()
         except (ValueError, OSError) as error:
-            raise _write_error(self.path, error) from error
+            raise store_error(self.path, "written", error) from error
+
+    def __dask_tokenize__(self) -> tuple[Any, ...]:
+        kind = self.dtype.str, self.shape, self.chunks, self.shards, self.driver
+        return (self.location, *kind, json.dumps(dict(self.attributes), sort_keys=True))
 
     def _check_whole(self, region: Region) -> None:
         axes = zip(region, self.write_unit, self.shape, strict=True)
@@ -108,12 +150,28 @@ class StoredArray:
                 "divide the blocks."
             )
 
+    def _cast(self, region: Region, values: NDArray[Any]) -> NDArray[Any]:
+        """The values in the array's dtype, if they have the region's shape and fit."""
+        shape = tuple(s.stop - s.start for s in region)
+        if values.shape != shape:
+            raise ValueError(
+                f"A write to {self.path} of a region of shape {shape} needs values of that shape, "
+                f"got {values.shape}."
+            )
+        with np.errstate(invalid="ignore", over="ignore"):
+            cast = values.astype(self.dtype, copy=False)
+        may_lose = self.dtype.kind in "biu" and not np.can_cast(values.dtype, self.dtype)
+        if may_lose and not np.array_equal(cast, values):
+            raise ValueError(
+                f"{self.path} holds {self.dtype}, which can't hold all of these {values.dtype} "
+                "values: create it with a wider dtype, or round and clip them first."
+            )
+        return cast
+
     def _array(self) -> Any:
-        key = (self.path, self.driver, self.rechecks)
-        with _lock:
-            if key not in _opened:
-                _opened[key] = _open(*key)
-            return _opened[key]
+        if self.by_zarr:
+            return open_zarr(self.location, self.opening)
+        return open_tensorstore(self.location, self.driver, self.rechecks, self.opening)
 
 
 def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredArray:
@@ -122,8 +180,10 @@ def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredAr
     Parameters
     ----------
     path : path or URL
+        Of the array, or of the group of an image; for one scale of precomputed data its key is
+        added, ``"em/8_8_40"``.
     writable : bool
-        Whether it will be written to; refused for arrays that only zarr-python can decode.
+        Whether it will be written to.
 
     Returns
     -------
@@ -133,19 +193,39 @@ def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredAr
     ------
     FileNotFoundError
         If there is no array, with those that lie below the path.
+    PermissionError
+        If it will be written to, but a local folder can't be.
+
+    Examples
+    --------
+    >>> made = create_array("in.zarr/raw", (4, 6), "uint8", chunks=(2, 6), fill_value=7)
+    >>> open_array("in.zarr/raw").read((slice(0, 1), slice(2, 5)))
+    array([[7, 7, 7]], dtype=uint8)
     """
-    where = _normal(path)
-    group = _group_attributes(where)
-    for image in group.get("ome", group).get("multiscales", ()):
-        where = f"{where}/{image['datasets'][0]['path']}"
-        break
-    driver = _driver(where)
-    if driver is None:
-        raise FileNotFoundError(_nothing(where))
-    with _lock:
-        for key in [key for key in _opened if key[0] == where]:
-            del _opened[key]
-    return _describe(where, driver)
+    given = _given(path)
+    if levels := image_levels(read_attributes(path)):
+        given = f"{given}/{levels[0]}"
+    location = location_of(given)
+    found = find_array(location)
+    if found is None:
+        raise FileNotFoundError(what_is_there(given))
+    if writable and not is_remote(location) and not os.access(location, os.W_OK):
+        raise PermissionError(errno.EACCES, f"{given} can't be written. Choose another path")
+    driver, attributes = found
+    opening = uuid4().hex
+    layout = layout_of(location, driver, opening)
+    return StoredArray(
+        path=given,
+        location=location,
+        shape=layout.shape,
+        dtype=layout.dtype,
+        chunks=layout.chunks,
+        shards=layout.shards,
+        driver=driver,
+        by_zarr=layout.by_zarr,
+        attributes=attributes,
+        opening=opening,
+    )
 
 
 def create_array(
@@ -166,6 +246,7 @@ def create_array(
     Parameters
     ----------
     path : path or URL
+        Groups are made from the first folder on whose name ends in ``.zarr``.
     shape, chunks, shards : sequence of int
     dtype : dtype
     zarr_format : int
@@ -174,6 +255,7 @@ def create_array(
         Names of the dimensions.
     attributes : mapping, optional
     overwrite : bool
+        Whether an array or image that is there is replaced; anything else is never removed.
     fill_value : number
 
     Returns
@@ -186,32 +268,31 @@ def create_array(
         If something is there, unless it may be overwritten.
     ValueError
         If chunks don't divide shards, or zarr 2 is asked for shards.
+    OSError
+        If the store is full or can't be written.
+
+    Examples
+    --------
+    >>> array = create_array("out.zarr/a", (8, 8), "uint8", chunks=(2, 2), shards=(4, 4))
+    >>> array.write((slice(0, 4), slice(4, 8)), np.ones((4, 4), np.uint8))
+    >>> array.write_unit, int(array.read((slice(0, 8), slice(0, 8))).sum())
+    ((4, 4), 16)
     """
-    where = _normal(path)
-    _check_layout(tuple(chunks), tuple(shards) if shards else None, zarr_format)
-    if not overwrite and exists(where):
-        raise FileExistsError(_there(where))
-    with _lock:
-        for key in [key for key in _opened if key[0] == where]:
-            del _opened[key]
-    try:
-        zarr.create_array(
-            where,
-            shape=tuple(shape),
-            dtype=dtype,
-            chunks=tuple(chunks),
-            shards=tuple(shards) if shards else None,
-            compressors=_compressor(zarr_format),
-            zarr_format=zarr_format,
-            dimension_names=axes if zarr_format == 3 else None,
-            attributes=dict(attributes or {}),
-            fill_value=fill_value,
-            overwrite=overwrite,
-            storage_options=_storage_options(where),
-        )
-    except OSError as error:
-        raise _write_error(where, error) from error
-    return _describe(where, "zarr3" if zarr_format == 3 else "zarr")
+    given, location = _given(path), location_of(path)
+    layout = _layout(shape, chunks, shards, zarr_format)
+    make_room(given, location, overwrite)
+    make_groups_above(location, zarr_format)
+    documents = new_array_documents(
+        zarr_format,
+        axes,
+        **layout,
+        dtype=dtype,
+        attributes=dict(attributes or {}),
+        fill_value=fill_value,
+    )
+    for name, document in documents.items():
+        put(location, name, document)
+    return open_array(given)
 
 
 def create_image(
@@ -224,270 +305,96 @@ def create_image(
     shards: Sequence[int] | None = None,
     zarr_format: int = 3,
     overwrite: bool = False,
+    name: str | None = None,
 ) -> StoredArray:
-    """Create an OME-Zarr image of one level: version 0.5 in zarr 3, 0.4 in zarr 2.
+    """Create an OME-Zarr image of one level, "s0": version 0.5 in zarr 3, 0.4 in zarr 2.
+
+    Parameters
+    ----------
+    path : path or URL
+        Of the image's group, such as ``"out.zarr/segments"``.
+    placement : Placement
+    shape, dtype, chunks, shards, zarr_format, overwrite
+        As of ``create_array``.
+    name : str, optional
+        The group's own unless given.
+
+    Returns
+    -------
+    StoredArray
 
     Raises
     ------
     FileExistsError
         If something is there, unless it may be overwritten.
+    OSError
+        If the store is full or can't be written.
+
+    Examples
+    --------
+    >>> placement = Placement(("y", "x"), (4, 4), (0, 0), "nanometer")
+    >>> image = create_image("out.zarr/raw", placement, (8, 8), "uint8", chunks=(4, 4))
+    >>> image.path, read_placement(open_array("out.zarr/raw")) == placement
+    ('out.zarr/raw/s0', True)
     """
-    where = _normal(path)
-    if not overwrite and exists(where):
-        raise FileExistsError(_there(where))
-    name = where.rsplit("/", 1)[-1]
-    _check_layout(tuple(chunks), tuple(shards) if shards else None, zarr_format)
-    try:
-        _make_parents(where, zarr_format)
-        zarr.create_group(
-            where,
-            zarr_format=zarr_format,  # type: ignore[arg-type]
-            overwrite=overwrite,
-            attributes=ome_attributes(placement, _LEVEL, name, zarr_format),
-            storage_options=_storage_options(where),
-        )
-    except OSError as error:
-        raise _write_error(where, error) from error
+    given, location = _given(path), location_of(path)
+    _layout(shape, chunks, shards, zarr_format)
+    make_room(given, location, overwrite)
+    make_groups_above(location, zarr_format)
+    title = name or location.rsplit("/", 1)[-1]
+    attributes = ome_attributes(placement, _LEVEL, title, zarr_format)
+    put_group(location, attributes, zarr_format)
     return create_array(
-        f"{where}/{_LEVEL}",
+        f"{given}/{_LEVEL}",
         shape,
         dtype,
         chunks=chunks,
         shards=shards,
         zarr_format=zarr_format,
         axes=placement.axes,
-        overwrite=overwrite,
     )
 
 
 def remove(path: str | os.PathLike[str]) -> None:
-    """Remove an array and all below it; nothing happens where there is none."""
-    where = _normal(path)
-    if _driver(where) is None:
-        return
-    if _remote(where):
-        ts.KvStore.open(_kvstore(where)).result().delete_range(ts.KvStore.KeyRange()).result()
-    else:
-        shutil.rmtree(where)
-
-
-def exists(path: str | os.PathLike[str]) -> bool:
-    """Whether an array or a group lies at a path."""
-    where = _normal(path)
-    return _driver(where) is not None or bool(_node(where))
+    """Remove an array and all below it, and its local group if that leaves nothing in it."""
+    location = location_of(path)
+    if find_array(location) is not None:
+        remove_all(location)
+        remove_if_empty(location.rpartition("/")[0])
 
 
 def read_placement(array: StoredArray) -> Placement:
     """Axes, voxel size, offset and unit of an array, from its own and its group's attributes."""
-    attributes = dict(array.attributes)
-    if array.driver == "neuroglancer_precomputed":
-        return _precomputed_placement(array)
-    if array.driver == "n5":
-        turned = {k: attributes[k][::-1] for k in ("resolution", "offset") if k in attributes}
-        attributes = attributes | turned
-    parts = array.path.split("/")
-    for up in (1, 2):
-        group, dataset = "/".join(parts[:-up]), "/".join(parts[-up:])
-        found = _group_attributes(group) if group else {}
-        if found:
-            return placement_from(found, dataset, attributes, len(array.shape))
-    return placement_from({}, "", attributes, len(array.shape))
+    parts = array.location.split("/")
+    groups = [
+        ("/".join(parts[:-up]), "/".join(parts[-up:]))
+        for up in range(1, min(_GROUPS_SEARCHED, len(parts) - 1) + 1)
+    ]
+    for group, dataset in groups if array.zarr_format else ():
+        attributes = read_attributes(group)
+        if dataset in image_levels(attributes):
+            return placement_from(attributes, dataset, array.attributes, len(array.shape))
+    return placement_from({}, "", array.attributes, len(array.shape))
 
 
-def _normal(path: str | os.PathLike[str]) -> str:
-    text = os.fspath(path).rstrip("/")
-    return text.removeprefix("file://") if "://" not in text or text.startswith("file://") else text
+def _given(path: str | os.PathLike[str]) -> str:
+    return os.fspath(path).removeprefix("file://").rstrip("/") or "/"
 
 
-def _remote(path: str) -> bool:
-    return "://" in path
-
-
-def _kvstore(path: str) -> dict[str, Any]:
-    if not _remote(path):
-        return {"driver": "file", "path": os.path.abspath(path) + "/"}
-    scheme, _, rest = path.partition("://")
-    bucket, _, key = rest.partition("/")
-    if scheme not in ("s3", "gs"):
-        raise ValueError(f"{path}: only local paths, s3:// and gs:// can be opened.")
-    store = {"driver": "s3" if scheme == "s3" else "gcs", "bucket": bucket, "path": key + "/"}
-    endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    if scheme == "s3" and endpoint:
-        store |= {"endpoint": endpoint, "aws_region": os.environ.get("AWS_REGION", "us-east-1")}
-    return store
-
-
-def _storage_options(path: str) -> dict[str, Any] | None:
-    return {} if _remote(path) else None
-
-
-def _read_json(path: str, name: str) -> dict[str, Any]:
-    """A JSON document of a store; empty where there is none."""
-    if not _remote(path):
-        try:
-            with open(os.path.join(path, name)) as file:
-                return dict(json.load(file))
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
-    value = ts.KvStore.open(_kvstore(path)).result().read(name).result().value
-    return dict(json.loads(value)) if value else {}
-
-
-def _node(path: str) -> dict[str, Any]:
-    for name in ("zarr.json", ".zgroup", "attributes.json"):
-        if document := _read_json(path, name):
-            return document
-    return {}
-
-
-def _group_attributes(path: str) -> dict[str, Any]:
-    document = _read_json(path, "zarr.json")
-    if document.get("node_type") == "group":
-        return dict(document.get("attributes", {}))
-    return {} if document else _read_json(path, ".zattrs")
-
-
-def _driver(path: str) -> str | None:
-    if _read_json(path, "zarr.json").get("node_type") == "array":
-        return "zarr3"
-    if _read_json(path, ".zarray"):
-        return "zarr"
-    if "dimensions" in _read_json(path, "attributes.json"):
-        return "n5"
-    return "neuroglancer_precomputed" if "scales" in _read_json(path, "info") else None
-
-
-def _attributes(path: str, driver: str) -> dict[str, Any]:
-    if driver == "zarr3":
-        return dict(_read_json(path, "zarr.json").get("attributes", {}))
-    return _read_json(path, {"zarr": ".zattrs", "n5": "attributes.json"}.get(driver, "info"))
-
-
-def _open(path: str, driver: str, rechecks: bool) -> Any:
-    if driver == "zarr-python":
-        return zarr.open_array(path, storage_options=_storage_options(path))
-    spec = {
-        "driver": driver,
-        "kvstore": _kvstore(path),
-        "recheck_cached_metadata": "open",
-        "recheck_cached_data": True if rechecks else "open",
-    }
-    array = ts.open(spec, open=True, context=_context()).result()
-    return _c_order(array, driver)
-
-
-def _c_order(array: Any, driver: str) -> Any:
-    """Turn x, y, z into z, y, x; precomputed's channel comes last and goes first."""
-    if driver == "n5":
-        return array.T
-    if driver != "neuroglancer_precomputed":
-        return array
-    array = array.T[ts.d[:].translate_to[0]]
-    return array[0] if array.shape[0] == 1 else array
-
-
-def _context() -> Any:
-    """The cache of this process."""
-    pid = os.getpid()
-    if pid not in _contexts:
-        _contexts[pid] = ts.Context({"cache_pool": {"total_bytes_limit": _CACHE_BYTES}})
-    return _contexts[pid]
-
-
-def _describe(path: str, driver: str) -> StoredArray:
-    try:
-        array = _open(path, driver, False)
-        dtype, layout = array.dtype.numpy_dtype, array.chunk_layout
-        chunks, unit = layout.read_chunk.shape, layout.write_chunk.shape
-    except (ValueError, NotImplementedError):
-        # A codec, filter or data type that TensorStore doesn't have.
-        driver = "zarr-python"
-        array = _open(path, driver, False)
-        dtype, chunks, unit = array.dtype, array.chunks, array.shards or array.chunks
-    chunks, unit = (tuple(int(n) or 1 for n in sizes) for sizes in (chunks, unit))
-    return StoredArray(
-        path=path,
-        shape=tuple(int(n) for n in array.shape),
-        dtype=np.dtype(dtype),
-        chunks=chunks,
-        shards=unit if unit != chunks else None,
-        driver=driver,
-        attributes=_attributes(path, "zarr" if driver == "zarr-python" else driver),
-    )
-
-
-def _precomputed_placement(array: StoredArray) -> Placement:
-    scale = array.attributes["scales"][0]
-    voxel_size = scale["resolution"][::-1]
-    begin = [v * o for v, o in zip(voxel_size, scale.get("voxel_offset", [0] * 3)[::-1])]
-    group = {"resolution": voxel_size, "offset": begin, "unit": "nm"}
-    return placement_from({}, "", group, len(array.shape))
-
-
-def _make_parents(path: str, zarr_format: int) -> None:
-    """Make the container a group, if the path lies in one that is none yet."""
-    parent = path.rsplit("/", 1)[0] if "/" in path else ""
-    if ".zarr" in parent and not _node(parent):
-        zarr.open_group(
-            parent,
-            mode="a",
-            zarr_format=zarr_format,  # type: ignore[arg-type]
-            storage_options=_storage_options(parent),
-        )
-
-
-def _compressor(zarr_format: int) -> Any:
-    if zarr_format == 3:
-        return zarr.codecs.ZstdCodec(level=3)
-    from numcodecs import Zstd
-
-    return Zstd(level=3)
-
-
-def _check_layout(
-    chunks: tuple[int, ...], shards: tuple[int, ...] | None, zarr_format: int
-) -> None:
+def _layout(
+    shape: Sequence[int], chunks: Sequence[int], shards: Sequence[int] | None, zarr_format: int
+) -> dict[str, Any]:
+    """Shape, chunks and shards as zarr takes them, if they agree."""
+    sizes = [tuple(int(n) for n in s) for s in (shape, chunks, shards or chunks)]
     if zarr_format not in (2, 3):
         raise ValueError(f"zarr_format must be 2 or 3, got {zarr_format}.")
     if shards and zarr_format == 2:
         raise ValueError("zarr 2 has no shards: leave shards out, or use zarr_format=3.")
-    if shards and any(s % c for s, c in zip(shards, chunks, strict=True)):
-        raise ValueError(f"Chunks {chunks} must divide shards {shards} along every axis.")
-
-
-def _there(path: str) -> str:
-    return (
-        f"{path} exists already, and was not written by this very computation. Choose another "
-        "path, or pass overwrite=True to replace it."
-    )
-
-
-def _nothing(path: str) -> str:
-    if _remote(path):
-        return f"No array at {path}: check the path, and that its bucket may be read."
-    if not os.path.exists(path):
-        parent = os.path.dirname(os.path.abspath(path))
-        while not os.path.isdir(parent):
-            parent = os.path.dirname(parent)
-        near = ", ".join(sorted(os.listdir(parent))[:8]) or "nothing"
-        return f"No array at {path}: there is no such folder. {parent} has {near}."
-    below = [
-        os.path.relpath(folder, path)
-        for folder, _, files in os.walk(path)
-        if {".zarray", "zarr.json", "attributes.json"} & set(files) and _driver(folder)
-    ]
-    hint = f"Arrays below it: {', '.join(sorted(below)[:8])}." if below else "Nor is one below it."
-    return f"No array at {path}. {hint} Open one of zarr, OME-Zarr, N5 or precomputed."
-
-
-def _write_error(path: str, error: Exception) -> Exception:
-    text = str(error)
-    if "No space left" in text or "ENOSPC" in text:
-        return OSError(
-            errno.ENOSPC,
-            f"The disk of {path} is full. Blocks that are written stay; free some space, and the "
-            "same call goes on from there",
+    if len({len(s) for s in sizes}) != 1 or min(map(min, sizes)) < 1:
+        raise ValueError(
+            f"Shape {sizes[0]}, chunks {sizes[1]} and shards {sizes[2]} must have one positive "
+            "number for each axis."
         )
-    if "Permission denied" in text or "Read-only" in text:
-        return PermissionError(errno.EACCES, f"{path} can't be written. Choose another path")
-    return error
+    if any(s % c for s, c in zip(sizes[2], sizes[1], strict=True)):
+        raise ValueError(f"Chunks {sizes[1]} must divide shards {sizes[2]} along every axis.")
+    return {"shape": sizes[0], "chunks": sizes[1], "shards": sizes[2] if shards else None}
