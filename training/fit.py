@@ -19,11 +19,14 @@ def fit(
     loss_of: Callable[..., Tensor],
     iterations: int,
     output: Path,
+    *,
+    settled: float = 1.0,
 ) -> None:
     """Train with AdamW under one cycle of the learning rate; write the weights now and then.
 
-    The last third runs with the batch statistics that the network will have for good: those of
-    single crops tell it the contrast, which a prediction by blocks must not know.
+    After the share ``settled`` of the steps, the batch statistics are those that the network will
+    have for good: those of single crops tell it the contrast, which a prediction by blocks must
+    not know.
     """
     net.to(memory_format=torch.channels_last_3d)
     optimizer = torch.optim.AdamW(net.parameters(), weight_decay=1e-4)
@@ -32,7 +35,7 @@ def fit(
     )
     began, losses = time.monotonic(), []
     for step, example in enumerate(itertools.islice(examples, iterations), start=1):
-        if 3 * step > 2 * iterations:
+        if step > settled * iterations:
             net.eval()
         image, *targets = (part[None] for part in example)
         loss = loss_of(net(image.to(memory_format=torch.channels_last_3d)), *targets)

@@ -71,7 +71,7 @@ def main() -> None:
     torch.manual_seed(0)
     net = UNet(1, len(brain.network.channels), brain.network.features)
     examples = crops(raw[:, :middle], truth[:, :middle])
-    fit(net, examples, loss_of, arguments.iterations, arguments.output)
+    fit(net, examples, loss_of, arguments.iterations, arguments.output, settled=2 / 3)
     front = predicted_classes(net, raw)[:, middle:]
     for number, tissue in enumerate(brain.network.channels[1:], start=1):
         score = dice(truth[:, middle:] == number, front == number)
