@@ -11,6 +11,7 @@ from distributed import Client
 
 from .cluster import local_cluster
 from .demo import DEMOS, Result, run_demo
+from .volume import BlocksFailed
 
 __all__ = ["main"]
 
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
-    except (FileNotFoundError, ModuleNotFoundError, ValueError) as error:
+    except (OSError, ModuleNotFoundError, ValueError, BlocksFailed) as error:
         raise SystemExit(f"dask-blockwise: {error}") from error
 
 

@@ -72,6 +72,16 @@ def test_what_a_user_can_mend_ends_without_a_traceback(
         cli.main(["demo", "--sample", "fib25", "--output", str(tmp_path), "--workers", "1"])
 
 
+def test_what_another_computation_left_is_neither_overwritten_nor_a_traceback(
+    small: None, tmp_path: Path
+) -> None:
+    other = Volume.from_array(np.zeros((4, 4, 4), np.uint8))
+    other.to_zarr(tmp_path / "demo-mni152.zarr/raw", progress=False)
+    with pytest.raises(SystemExit, match=r"^dask-blockwise: .*raw exists already"):
+        cli.main(["demo", "--output", str(tmp_path), "--workers", "1"])
+    assert open_volume(tmp_path / "demo-mni152.zarr/raw").shape == (4, 4, 4)
+
+
 @pytest.mark.parametrize(
     "name, scores", [("mni152", {"Dice": (0.7, 1)}), ("fib25", {"VOI": (0, 2), "Rand": (0, 0.5)})]
 )
