@@ -87,7 +87,7 @@ class MappedVolume(Volume):
         low = tuple(b - before for b, (before, _) in zip(begin, self.halo, strict=True))
         high = tuple(e + after for e, (_, after) in zip(end, self.halo, strict=True))
         arrays = [read_padded(source, low, high, self.boundary) for source in sources]
-        values = np.asarray(self.function(*arrays, **self.parameters))
+        values = np.asarray(self._values(arrays, begin, end))
         self._check_shape(values, arrays[0], sources[0])
         size = _space(sources[0])
         trim = [
@@ -97,6 +97,10 @@ class MappedVolume(Volume):
         trim = [slice(s.start, s.start + e - b) for s, b, e in zip(trim, begin, end, strict=True)]
         core = values[(..., *trim)] if size else values
         return core.astype(self.dtype, copy=False)
+
+    def _values(self, arrays: Sequence[NDArray[Any]], begin: Index, end: Index) -> NDArray[Any]:
+        """Values of a box of one time point and its halo."""
+        return self.function(*arrays, **self.parameters)
 
     def _check_shape(self, values: NDArray[Any], array: NDArray[Any], source: Volume) -> None:
         space = array.shape[array.ndim - len(_space(source)) :]

@@ -113,12 +113,11 @@ class RelabelVolume(Volume):
         return Relabelling(fragments._from_stores(), grid, self.rule, scratch, target)
 
     def _grid(self, block: Index) -> tuple[LabelGrid, Volume]:
-        """The blocks with their halo, and the fragments without it."""
+        """The blocks with their halo, and the fragments."""
         fragments = self.inputs[0]
         halo: tuple[tuple[int, int], ...] = ((0, 0),) * len(block)
         if isinstance(fragments, SegmentVolume):
             halo = (*((0, 0),) * ("t" in self.axes), *fragments.halo)
-            fragments = replace(fragments, halo=((0, 0),) * len(fragments.halo))
         stitched = tuple(axis != "t" for axis in self.axes)
         return LabelGrid(self.shape, block, halo, stitched), fragments
 

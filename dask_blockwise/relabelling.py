@@ -62,7 +62,7 @@ class Relabelling:
     Parameters
     ----------
     fragments
-        The volume of labels, without a halo of its own.
+        The volume of labels.
     grid
         Its blocks, with the halo in which their labels are compared.
     rule
@@ -124,7 +124,6 @@ def label_block(
     Parameters
     ----------
     fragments : Volume of int
-        Without a halo of its own.
     grid : LabelGrid
     number : int
         The block's, in raster order.
@@ -137,8 +136,7 @@ def label_block(
         As from `dask_blockwise.stitching.compact`.
     """
     core, seen, frame = (at(number) for at in (grid.core, grid.seen, grid.frame))
-    region = fragments._region(tuple(s.start for s in seen), tuple(s.stop for s in seen))
-    labels, sizes = compact(region, within(core, seen))
+    labels, sizes = compact(fragments._seen(core, seen), within(core, seen))
     framed = np.zeros(grid.frame_shape, np.uint32)
     framed[within(seen, frame)] = labels
     return framed, sizes

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from inspect import signature
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -13,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import components_function, watershed_function
-from .geometry import Block
+from .geometry import Block, Coordinate, Roi
+from .label_grid import Box, within
 from .map_overlap import MappedVolume, map_overlap
+from .segment_function import Parameters, SegmentFunction
 from .stitching import compact
 from .volume import Index, Volume, open_volume
 from .watershed_function import check_offsets
-from .worker_file import WorkerFile
 
 __all__ = [
     "SegmentVolume",
@@ -38,8 +38,13 @@ read_write_conflict = False
 class SegmentVolume(MappedVolume):
     """Labels made by a function: local to a region request, unique over the volume once stored."""
 
+    # Where the volume begins in its inputs, in voxels along all axes but "c".
+    origin: Index
+    # What labels are made for; the region that is asked for unless given.
+    block: Block | None = None
+
     def _region(self, begin: Index, end: Index) -> NDArray[Any]:
-        labels = super()._region(begin, end)
+        labels = super()._region(_sum(begin, self.origin), _sum(end, self.origin))
         return _numbered_on(labels) if "t" in self.axes else labels
 
     def _block(self, number: int, begin: Index, end: Index) -> NDArray[Any]:
@@ -48,6 +53,62 @@ class SegmentVolume(MappedVolume):
         local, _ = compact(labels, (slice(None),) * labels.ndim)
         first = np.uint64(number * prod(self.block_shape))
         return np.where(local > 0, local + first, np.uint64(0))
+
+    def _seen(self, core: Box, seen: Box) -> NDArray[Any]:
+        """Labels of what a block sees, made knowing its core."""
+        time = len(core) - len(self.halo)
+        begin, end = (_sum(corner, self.origin)[time:] for corner in _corners(core))
+        low, high = self._read(begin, end)
+        shift = tuple(-n for n in self.origin[time:])
+        read = (*core[:time], *map(slice, _sum(low, shift), _sum(high, shift)))
+        block, halo = self._block_of(begin, end), ((0, 0),) * len(self.halo)
+        labels = replace(self, halo=halo, block=block)._region(*_corners(read))
+        return labels[within(seen, read)]
+
+    def _values(self, arrays: Sequence[NDArray[Any]], begin: Index, end: Index) -> NDArray[Any]:
+        array, *masks = arrays
+        return self.function(array, self.block or self._block_of(begin, end), masks)
+
+    def _read(self, begin: Index, end: Index) -> tuple[Index, Index]:
+        """What the function is given for a box, in voxels of the inputs along space."""
+        sizes = self._along_space(self.inputs[0]._without_channels(self.inputs[0].shape))
+        axes = list(zip(begin, end, self.halo, sizes, strict=True))
+        return (
+            tuple(max(0, b - before) for b, _, (before, _), _ in axes),
+            tuple(min(n, e + after) for _, e, (_, after), n in axes),
+        )
+
+    def _block_of(self, begin: Index, end: Index) -> Block:
+        """The block that a box is written by, numbered along space."""
+        first, shape, step = (
+            self._along_space(values)
+            for values in (self.origin, self._without_channels(self.shape), self.block_shape)
+        )
+        counts = [-(-n // s) for n, s in zip(shape, step, strict=True)]
+        at = [(b - f) // s for b, f, s in zip(begin, first, step, strict=True)]
+        return Block(
+            self._roi_of(*self._read(first, _sum(first, shape))),
+            self._roi_of(*self._read(begin, end)),
+            self._roi_of(begin, end),
+            ("segment", int(np.ravel_multi_index(at, counts))),
+        )
+
+    def _roi_of(self, begin: Index, end: Index) -> Roi:
+        source = self.inputs[0]
+        size = Coordinate(self._along_space(source.voxel_size))
+        offset = Coordinate(self._along_space(source.offset))
+        return Roi(offset + Coordinate(begin) * size, Coordinate(np.subtract(end, begin)) * size)
+
+    def _along_space(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(values[len(values) - len(self.halo) :])
+
+
+def _sum(one: Index, other: Index) -> Index:
+    return tuple(a + b for a, b in zip(one, other, strict=True))
+
+
+def _corners(box: Box) -> tuple[Index, Index]:
+    return tuple(s.start for s in box), tuple(s.stop for s in box)
 
 
 def _numbered_on(labels: NDArray[Any]) -> NDArray[Any]:
@@ -59,37 +120,16 @@ def _numbered_on(labels: NDArray[Any]) -> NDArray[Any]:
     return np.stack(points)
 
 
-@dataclass(frozen=True)
-class _Segmenter:
-    """A segment function, called as it wants to be."""
-
-    function: Callable[..., NDArray[Any]]
-
-    def __call__(self, array: NDArray[Any], *masks: NDArray[Any], **parameters: Any) -> Any:
-        if masks:
-            parameters["mask"] = masks[0]
-        if "block" in signature(self.function).parameters:
-            parameters["block"] = None
-        labels = np.asarray(self.function(array, **parameters))
-        if labels.dtype.kind not in "iub":
-            raise TypeError(
-                f"{self.__name__} returned {labels.dtype}; a segment function returns integers."
-            )
-        return labels
-
-    @property
-    def __name__(self) -> str:
-        return str(getattr(self.function, "__name__", self.function))
-
-
 def segment(
     volume: Volume,
     function: Callable[..., NDArray[Any]] | str | os.PathLike[str],
     *,
     halo: Any,
     mask: Volume | None = None,
+    roi: Roi | None = None,
     block_shape: Sequence[int] | None = None,
-    **parameters: Any,
+    parameters: Parameters | None = None,
+    **more: Any,
 ) -> Volume:
     """Label objects by a function, lazily, each block with a halo around it.
 
@@ -97,15 +137,20 @@ def segment(
     ----------
     volume : Volume
     function : callable, or path of a Python file that has ``segment_function``
-        Called with an array of one time point, ``block=None`` where it takes a block, ``mask``
-        where there is one, and the parameters; returns labels of the array's shape in space, 0 for
-        background.
+        Called with an array of one time point, the `Block` where it takes one (its second
+        parameter), ``mask`` where there is one, and the parameters; returns labels of the array's
+        shape in space, 0 for background. The array can be indexed with ``block.read_roi``, as
+        dacapo's segment functions do.
     halo : int, or one for each axis of space
         Voxels that a block reads beyond what it writes.
     mask : Volume, optional
+    roi : Roi, optional
+        What to label, in world units; all unless given. A halo may lie beyond it.
     block_shape : sequence of int, optional
-    **parameters
+    parameters : mapping, or YAML: a path or an open file
         Of the function; a file's ``default_parameters`` hold where none is given.
+    **more
+        Parameters, over those.
 
     Returns
     -------
@@ -115,10 +160,12 @@ def segment(
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
+    FileNotFoundError, AttributeError
+        If there is no such file, or no ``segment_function`` in it.
+    TypeError
+        If the function has no such parameter, or one that it needs is missing.
     ValueError
-        If the halo or mask doesn't fit the volume.
+        If the halo, mask or roi doesn't fit the volume.
 
     References
     ----------
@@ -132,21 +179,25 @@ def segment(
     >>> labels[:], labels.data.compute()
     (array([[1, 1, 0, 2]], dtype=uint64), array([[1, 1, 0, 3]], dtype=uint64))
     """
-    if not callable(function):
-        file = WorkerFile.read(function)
-        parameters = {**(file.optional("default_parameters") or {}), **parameters}
+    called = SegmentFunction.of(function, parameters, mask is not None, **more)
     mapped = map_overlap(
-        _Segmenter(function if callable(function) else file.required("segment_function")),
+        called,
         volume,
         *([] if mask is None else [mask]),
         halo=halo,
         dtype=np.uint64,
         channels=None,
         block_shape=block_shape,
-        **parameters,
     )
-    values = {name: getattr(mapped, name) for name in mapped.__dataclass_fields__}
-    return SegmentVolume(**values)
+    begin, end = volume._voxels(roi or volume.roi)
+    shape = tuple(np.subtract(end, begin).tolist())
+    offset = volume.offset + Coordinate(begin) * volume.voxel_size
+    values = {name: getattr(mapped, name) for name in mapped.__dataclass_fields__} | {
+        "shape": shape,
+        "placement": replace(mapped.placement, offset=tuple(offset)),
+        "chunks": tuple(min(c, n) for c, n in zip(mapped.chunks, shape, strict=True)),
+    }
+    return SegmentVolume(**values, origin=begin)
 
 
 def watershed(
@@ -225,26 +276,30 @@ def spawn_worker(
     input_path: str,
     output_path: str,
     segment_function_file: str,
-    halo: Any = 0,
-    parameters: dict[str, Any] | None = None,
+    parameters: Parameters | None = None,
 ) -> Callable[[Block], None]:
-    """A function that writes the labels of one block, with ids unique over the volume.
+    """A function that labels what a block reads and writes its core, with ids unique to it.
+
+    Blocks that share an object have different ids for it: `segment_blockwise` and `relabel` put
+    them together.
 
     Parameters
     ----------
     input_path, output_path : path or URL
         Of stored volumes; the output of uint64, without channels.
     segment_function_file : path
-    halo : int, or one for each axis of space
-    parameters : dict, optional
+    parameters : mapping, or YAML: a path or an open file
     """
-    labels = segment(
-        open_volume(input_path), segment_function_file, halo=halo, **(parameters or {})
-    )
-    output = open_volume(output_path)
+    function = SegmentFunction.of(segment_function_file, parameters)
+    source, output = open_volume(input_path), open_volume(output_path)
 
     def process(block: Block) -> None:
-        local, _ = compact(values := labels[block.write_roi], (slice(None),) * values.ndim)
+        seen = replace(block, read_roi=block.read_roi.intersect(source.roi))
+        labels = function(source[seen.read_roi], seen)
+        begin = (block.write_roi.begin - seen.read_roi.begin) / source.voxel_size
+        shape = block.write_roi.shape / source.voxel_size
+        core = labels[tuple(slice(b, b + n) for b, n in zip(begin, shape, strict=True))]
+        local, _ = compact(core, (slice(None),) * core.ndim)
         first = np.uint64(block.number << 32)
         output[block.write_roi] = np.where(local > 0, local + first, np.uint64(0))
 

@@ -333,6 +333,10 @@ class Volume:
         """Values of the block with a number in raster order."""
         return self._region(begin, end)
 
+    def _seen(self, core: tuple[slice, ...], seen: tuple[slice, ...]) -> NDArray[Any]:
+        """Values of what a block sees around its core."""
+        return self._region(tuple(s.start for s in seen), tuple(s.stop for s in seen))
+
     @property
     def _own_context(self) -> Context:
         zero = Coordinate((0,) * len(self.voxel_size))

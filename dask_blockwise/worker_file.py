@@ -19,6 +19,11 @@ __all__ = ["FileFunction", "SpawnedWorker", "WorkerFile"]
 
 _loading = threading.RLock()
 
+_WORKER = (
+    "spawn_worker(*args, **kwargs), fit ('valid', 'overhang' or 'shrink') and "
+    "read_write_conflict (True or False)"
+)
+
 
 @dataclass(frozen=True)
 class WorkerFile:
@@ -26,9 +31,13 @@ class WorkerFile:
 
     path: str
     source: str
+    # What such a file must define, for people.
+    needs: str = _WORKER
+    # Of which package it is a module, so that its relative imports work.
+    package: str = ""
 
     @classmethod
-    def read(cls, path: str | PathLike[str]) -> WorkerFile:
+    def read(cls, path: str | PathLike[str], needs: str = _WORKER) -> WorkerFile:
         """Read a worker file.
 
         Raises
@@ -39,10 +48,10 @@ class WorkerFile:
         file = Path(path).absolute()
         if not file.is_file():
             raise FileNotFoundError(
-                f"There is no worker file {str(path)!r} (looked for {file}). Give the path of a "
-                "Python file with spawn_worker, fit and read_write_conflict."
+                f"There is no file {str(path)!r} (looked for {file}). Give the path of a Python "
+                f"file with {needs}."
             )
-        return cls(str(file), file.read_text())
+        return cls(str(file), file.read_text(), needs, _package_of(file.parent))
 
     @property
     def module(self) -> ModuleType:
@@ -74,9 +83,7 @@ class WorkerFile:
         """
         if not hasattr(self.module, name):
             raise AttributeError(
-                f"The worker file {self.path} does not define {name}: it needs "
-                "spawn_worker(*args, **kwargs), fit ('valid', 'overhang' or 'shrink') and "
-                "read_write_conflict (True or False)."
+                f"The file {self.path} does not define {name}: it needs {self.needs}."
             )
         return getattr(self.module, name)
 
@@ -91,7 +98,7 @@ class WorkerFile:
 
     def _load(self) -> None:
         module = ModuleType(self._module_name)
-        module.__file__ = self.path
+        module.__file__, module.__package__ = self.path, self.package
         sys.modules[self._module_name] = module
         try:
             exec(compile(self.source, self.path, "exec"), vars(module))
@@ -109,9 +116,9 @@ class FileFunction:
     # Position, where the file has a tuple of functions under the name.
     item: int | None = None
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         function = self.file.required(self.name)
-        return (function if self.item is None else function[self.item])(*args)
+        return (function if self.item is None else function[self.item])(*args, **kwargs)
 
 
 @dataclass(frozen=True)
@@ -135,3 +142,17 @@ class SpawnedWorker:
                 "function of a block, or one that takes nothing and asks Client() for blocks."
             )
         return function
+
+
+def _package_of(folder: Path) -> str:
+    """The dotted name of the package that a folder is, empty if it is none.
+
+    Examples
+    --------
+    >>> _package_of(Path(__file__).parent)
+    'dask_blockwise'
+    """
+    if not (folder / "__init__.py").is_file():
+        return ""
+    above = _package_of(folder.parent)
+    return f"{above}.{folder.name}" if above else folder.name

@@ -221,7 +221,7 @@ def test_worker_file_that_lacks_a_name(tmp_path: Path, missing: str) -> None:
 
 
 def test_worker_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"There is no worker file.*absent\.py"):
+    with pytest.raises(FileNotFoundError, match=r"There is no file.*absent\.py"):
         BlockwiseTask(tmp_path / "absent.py", TOTAL, TEN, TEN)
 
 

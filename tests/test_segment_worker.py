@@ -10,10 +10,12 @@ from scipy import ndimage
 from dask_blockwise import (
     Block,
     Roi,
+    Task,
     Volume,
     connected_components,
     create_volume,
     open_volume,
+    relabel,
     segment,
     watershed,
 )
@@ -94,6 +96,52 @@ def test_each_time_point_has_ids_of_its_own():
         assert_one_to_one(point, labels_of(truth))
 
 
+def test_a_part_of_a_volume_is_labelled_with_its_halo_beyond_it():
+    volume, seen = Volume.from_array(MASK, offset=(10, 0, 0), chunks=(4, 4, 4)), []
+
+    def look(array, block):
+        seen.append((array, block))
+        return labels_of(array)
+
+    part = Roi((13, 2, 4), (6, 7, 9))
+    labels = segment(volume, look, halo=2, roi=part)
+    assert (labels.roi, labels.block_shape) == (part, (4, 4, 4))
+    region = labels[Roi((17, 6, 4), (2, 3, 4))]
+    array, block = seen[0]
+    np.testing.assert_array_equal(array, MASK[5:11, 4:11, 2:10])
+    np.testing.assert_array_equal(region, labels_of(array)[2:4, 2:5, 2:6])
+    assert block.write_roi == Roi((17, 6, 4), (2, 3, 4))
+    assert block.read_roi == Roi((15, 4, 2), (6, 7, 8))
+    assert block.number == 1 * 2 * 3 + 1 * 3
+
+
+@pytest.mark.parametrize("shape", [(11, 12), (11, 12, 13)])
+def test_stored_and_relabelled_blocks_know_where_they_are(shape, tmp_path, present):
+    """Each block's function is told the very grid of the run, the halo cut at the border."""
+    told = tmp_path / "told"
+    volume = Volume.from_array(np.ones(shape, np.uint8), chunks=(5,) * len(shape))
+
+    def look(array, block):
+        with told.open("a") as file:
+            file.write(f"{block.number} {block.read_roi} {block.write_roi}\n")
+        return np.ones(array.shape, int) * (block.number + 1)
+
+    labels = segment(volume, look, halo=2)
+    grid = Task(
+        "t", volume.roi.grow((2,) * len(shape), (2,) * len(shape)),
+        Roi((0,) * len(shape), (9,) * len(shape)), Roi((2,) * len(shape), (5,) * len(shape)),
+        print, fit="shrink",
+    ).grid  # fmt: skip
+    expected = {
+        f"{n} {read.intersect(volume.roi)} {write}"
+        for n, (read, write) in enumerate(map(grid.rois, range(len(grid))))
+    }
+    for stored in labels, relabel(labels, match="touch"):
+        stored.to_zarr(f"{tmp_path}/{type(stored).__name__}.zarr/labels", progress=False)
+        assert set(told.read_text().splitlines()) == expected
+        told.unlink()
+
+
 def test_a_file_and_its_default_parameters(tmp_path):
     file = tmp_path / "above.py"
     file.write_text(
@@ -152,7 +200,17 @@ PLAIN = Volume.from_array(np.ones((4, 4, 4), np.float32))
         (lambda: watershed(AFFINITIES, offsets=[(1, 0)] * 6), ValueError, "each of the 3 axes"),
         (lambda: segment(PLAIN, "nowhere.py", halo=0), FileNotFoundError, "nowhere.py"),
         (lambda: segment(PLAIN, labels_of, halo=(1, 2)), ValueError, "halo must be"),
-        (lambda: segment(PLAIN, labels_of, halo=1, mask=SHIFTED), ValueError, "the same region"),
+        (lambda: segment(PLAIN, labels_of, halo=1, mask=PLAIN), TypeError, "no parameter 'mask'"),
+        (
+            lambda: segment(PLAIN, labels_of, halo=0, roi=Roi((0, 0, 1), (4, 4, 4))),
+            ValueError,
+            "isn't within",
+        ),
+        (
+            lambda: segment(PLAIN, lambda a, mask: a, halo=1, mask=SHIFTED),
+            ValueError,
+            "the same region",
+        ),
         (lambda: segment(PLAIN, lambda a: a, halo=0)[:], TypeError, "returned float32"),
         (lambda: segment(PLAIN, lambda a: a[1:] > 0, halo=0)[:], ValueError, "keep the shape"),
     ],
@@ -171,9 +229,9 @@ def test_worker_numbers_blocks_apart(tmp_path):
     result = create_volume(output, source, dtype="uint64")
     file = tmp_path / "components.py"
     file.write_text("from dask_blockwise.components_function import segment_function\n")
-    process = spawn_worker(path, output, str(file), halo=1, parameters={"connectivity": 1})
+    process = spawn_worker(path, output, str(file), parameters={"connectivity": 1})
     for number, (box, _) in enumerate(cut_into_blocks(MASK, (5, 6, 7))):
         roi = Roi([s.start for s in box], MASK[box].shape)
-        process(Block(source.roi, roi, roi, ("segment", number)))
+        process(Block(source.roi, roi.grow((1, 1, 1), (1, 1, 1)), roi, ("segment", number)))
     ids = [set(np.unique(result[:][box])) - {0} for box, _ in cut_into_blocks(MASK, (5, 6, 7))]
     assert sum(map(len, ids)) == len(set().union(*ids)) > 50
