@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from html import escape
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dask
 import dask.array as da
@@ -22,11 +22,15 @@ from numpy.typing import NDArray
 from .blockwise_task import Task
 from .geometry import Block, Coordinate, Roi
 from .ledger import holds
+from .objects import Gathering, table_path
 from .ome import Placement, default_axes, placement_of
 from .plan import Plan
 from .progress import RunSummary
 from .scheduler import run
 from .store import StoredArray, create_image, exists, open_array, read_placement
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 __all__ = [
     "ArrayVolume",
@@ -309,6 +313,64 @@ class Volume:
         if not summary:
             raise BlocksFailed(summary)
         return summary
+
+    def objects(
+        self,
+        *volumes: Volume,
+        path: str | os.PathLike[str] | None = None,
+        client: Client | None = None,
+        resume: bool = True,
+        progress: bool = True,
+        **named: Volume,
+    ) -> DataFrame:
+        """Measure each object of these labels, block by block, and write a table beside them.
+
+        Parameters
+        ----------
+        *volumes, **named : Volume
+            The mean of each over each object is wanted: ``objects(raw)`` gives a column
+            ``mean_1``, ``objects(raw=raw)`` a column ``mean_raw``, and one a channel,
+            ``mean_raw_0``, where there are channels. They lie where the labels lie.
+        path : path or URL, optional
+            Of the table, without ``.parquet`` and ``.csv``; ``<labels>.objects`` unless given. A
+            table that is there is replaced.
+        client : distributed.Client, optional
+            As for ``to_zarr``.
+        resume : bool
+            Whether to go on with what a run that was broken off has counted.
+        progress : bool
+            Whether to show a bar.
+
+        Returns
+        -------
+        DataFrame
+            A row an object, by id: ``id``; ``voxels``; ``volume`` (area in 2-D) in world units;
+            ``begin_z`` to ``end_x``, the bounding box, and ``centroid_z`` to ``centroid_x``, in
+            world units as regions are: a voxel spans from its position to the next one's; the
+            means; and ``unit``. With a time axis, a row for each object at each time point ``t``.
+
+        Raises
+        ------
+        ValueError
+            If these aren't labels with final ids, lie in no store and have no path given, or a
+            volume doesn't lie where they do.
+        BlocksFailed
+            If blocks failed for good, after all others are done.
+
+        Examples
+        --------
+        >>> raw = Volume.from_array(np.array([[4, 6, 1], [9, 9, 3]], np.uint8), chunks=(1, 3))
+        >>> labels = Volume.from_array(np.array([[1, 1, 0], [0, 0, 2]]), chunks=(1, 3))
+        >>> table = labels.objects(raw=raw, path="cells", progress=False)
+        >>> table[["id", "voxels", "centroid_y", "centroid_x", "mean_raw"]].values.tolist()
+        [[1.0, 2.0, 0.5, 1.0, 5.0], [2.0, 1.0, 1.5, 2.5, 3.0]]
+        """
+        measured = {str(n): volume for n, volume in enumerate(volumes, 1)} | named
+        gathering = Gathering(self, measured, table_path(self, path and os.fspath(path)))
+        summary = run(gathering.task, client, progress, resume)
+        if not summary:
+            raise BlocksFailed(summary)
+        return gathering.join()
 
     def plan(self, block_shape: Sequence[int] | None = None) -> Plan:
         """What storing the volume would take; runs nothing.
