@@ -1,40 +1,30 @@
-"""What a worker process does with a batch of blocks, and what it leaves behind when it dies.
-
-A journal in the machine's temporary directory holds each block's fate, so that after a death it
-is known which block was running and which were done already.
-"""
+"""What a worker process does with a batch of blocks."""
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import shutil
-import tempfile
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cache
-from itertools import takewhile
 from pathlib import Path
-from typing import IO, Any, Self
-from urllib.parse import quote
 
 import psutil
 
 from .block_client import BlockLoops, Context, Handover, block_function
 from .blockwise_task import CheckFunction
+from .gate import Gate
 from .geometry import Block, BlockGrid
-from .watchdog import deadline
+from .journal import BatchReport, Journal, presence, read_report, run_directory
+from .output import captured, unbuffer
 from .worker_file import SpawnedWorker
 
-__all__ = ["BatchReport", "Work"]
-
-# The frame between a block's own calls and ours, as faulthandler writes it.
-_OUR_FRAME = "in _process"
+__all__ = ["Batch", "Work", "close_run", "forget_run", "open_run", "run_batch"]
 
 
 @dataclass(frozen=True)
@@ -43,45 +33,39 @@ class Work:
 
     task_id: str
     grid: BlockGrid
-    process_function: Callable[..., Any]
+    process_function: Callable[..., object]
     pre_check: CheckFunction | None
     post_check: CheckFunction | None
     timeout: float | None
     context: Context
 
 
-@dataclass
-class BatchReport:
-    """What became of the blocks of a batch; blocks are given by their numbers."""
+@dataclass(frozen=True)
+class Batch:
+    """Blocks that one process runs one after the other."""
 
-    done: list[int] = field(default_factory=list)
-    # The pre-check said that they are done already.
-    skipped: list[int] = field(default_factory=list)
-    # With the traceback of each.
-    failures: list[tuple[int, str]] = field(default_factory=list)
-    # Never begun.
-    left: list[int] = field(default_factory=list)
-    # Seconds that the blocks took, all together.
-    seconds: float = 0.0
-    # Largest resident memory of the worker process while it ran them, in bytes.
-    peak_memory: int = 0
-    # False when the journal of a dead worker could not be found.
-    known: bool = True
-    # The worker died before the first block began, as it loaded the task.
-    died_loading: bool = False
+    run_id: str
+    # Position of the task in the run.
+    task: int
+    numbers: list[int]
+    # Name of its journal.
+    name: str
+    # Whether nothing else of ours may run in the process meanwhile.
+    alone: bool
 
 
 class _Run:
     """A run as a worker process knows it: its tasks, and the directory of its journals."""
 
-    def __init__(self, run_id: str, blobs: Sequence[bytes]) -> None:
+    def __init__(self, run_id: str, blobs: Sequence[bytes], captures: bool) -> None:
         self._blobs = blobs
-        self._functions: dict[int, tuple[Work, Callable[[Block], Any]]] = {}
+        self._functions: dict[int, tuple[Work, Callable[[Block], object]]] = {}
         self._lock = threading.Lock()
         self.stopped = False
-        self.directory = _directory(run_id)
+        self.captures = captures
+        self.directory = run_directory(run_id)
 
-    def task(self, number: int) -> tuple[Work, Callable[[Block], Any]]:
+    def task(self, number: int) -> tuple[Work, Callable[[Block], object]]:
         """A task and its function of a block, unpickled and set up once a process."""
         with self._lock:
             if number not in self._functions:
@@ -95,7 +79,7 @@ class _Run:
                 function.close()
 
 
-def _unpack(blob: bytes) -> tuple[Work, Callable[[Block], Any]]:
+def _unpack(blob: bytes) -> tuple[Work, Callable[[Block], object]]:
     work: Work = pickle.loads(blob)
     function = work.process_function
     if isinstance(function, SpawnedWorker):
@@ -104,14 +88,29 @@ def _unpack(blob: bytes) -> tuple[Work, Callable[[Block], Any]]:
 
 
 _runs: dict[str, _Run] = {}
+_gate = Gate()
 
 
-def open_run(run_id: str, address: str, blobs: Sequence[bytes]) -> None:
-    """Make a run's tasks known to this worker process."""
-    _directory(run_id).mkdir(exist_ok=True)
-    _presence(run_id, address).touch()
+def open_run(run_id: str, address: str, blobs: Sequence[bytes], captures: bool) -> None:
+    """Make a run's tasks known to this worker process.
+
+    Parameters
+    ----------
+    run_id
+        Name of the run.
+    address
+        Address of the worker.
+    blobs
+        The ``Work`` of each task, pickled.
+    captures
+        Whether the process is the worker's own, so that what it prints may be collected.
+    """
+    run_directory(run_id).mkdir(exist_ok=True)
+    presence(run_id, address).touch()
     if run_id not in _runs:
-        _runs[run_id] = _Run(run_id, blobs)
+        _runs[run_id] = _Run(run_id, blobs, captures)
+        if captures:
+            unbuffer()
 
 
 def close_run(run_id: str) -> None:
@@ -124,58 +123,53 @@ def close_run(run_id: str) -> None:
 def forget_run(run_id: str) -> None:
     """End a run in this worker process and on this machine."""
     close_run(run_id)
-    shutil.rmtree(_directory(run_id), ignore_errors=True)
+    shutil.rmtree(run_directory(run_id), ignore_errors=True)
 
 
-def run_batch(run_id: str, task: int, numbers: Sequence[int], name: str) -> BatchReport:
-    """Run blocks one after the other; one that fails leaves the others alone."""
-    run = _runs[run_id]
-    path = run.directory / name
-    # A batch that ran before on a worker that died before it could tell goes on from there.
-    report = _read_journal(path, numbers)
-    todo, report.left, report.died_loading = report.left, [], False
-    with _Journal(path) as journal:
-        work, function = run.task(task)
-        begin = time.perf_counter()
+def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
+    """Run blocks one after the other; one that fails leaves the others alone.
+
+    Parameters
+    ----------
+    batch
+        The blocks.
+    begun
+        Called when the task is loaded and the first block is about to run.
+    """
+    run = _runs[batch.run_id]
+    path = run.directory / batch.name
+    with ExitStack() as stack:
+        stack.enter_context(_gate.passed(batch.alone))
+        journal = stack.enter_context(Journal(path))
+        if run.captures:
+            stack.enter_context(captured(journal.output.fileno()))
+        work, function = run.task(batch.task)
+        begun()
         _reset_peak_memory()
-        for number in todo:
-            if run.stopped:
-                report.left.append(number)
-            else:
-                _run_block(work, function, number, journal, report)
-        report.seconds = time.perf_counter() - begin
-    report.peak_memory = _peak_memory()
+        begin = time.perf_counter()
+        for number in batch.numbers:
+            if run.stopped or not journal.begin(number):
+                break
+            _run_block(work, function, number, journal)
+        seconds = time.perf_counter() - begin
+    report = read_report(path, batch.numbers)
+    report.seconds, report.peak_memory = seconds, _peak_memory()
     return report
 
 
-def read_journal(run_id: str, address: str, numbers: Sequence[int], name: str) -> BatchReport:
-    """After a worker's death: what became of a batch, if this machine is the one it ran on."""
-    if not _presence(run_id, address).exists():
-        return BatchReport(left=list(numbers), known=False)
-    return _read_journal(_directory(run_id) / name, numbers)
-
-
 def _run_block(
-    work: Work,
-    function: Callable[[Block], Any],
-    number: int,
-    journal: _Journal,
-    report: BatchReport,
+    work: Work, function: Callable[[Block], object], number: int, journal: Journal
 ) -> None:
-    journal.note(number, "started")
     try:
         with journal.deadline(work.timeout):
             skipped = _process(work, function, work.grid.block(work.task_id, number))
     except BaseException:
-        error = traceback.format_exc()
-        journal.note(number, "failed", error)
-        report.failures.append((number, error))
+        journal.end(number, "failures", traceback.format_exc())
     else:
-        journal.note(number, "skipped" if skipped else "done")
-        (report.skipped if skipped else report.done).append(number)
+        journal.end(number, "skipped" if skipped else "done")
 
 
-def _process(work: Work, function: Callable[[Block], Any], block: Block) -> bool:
+def _process(work: Work, function: Callable[[Block], object], block: Block) -> bool:
     """Process a block unless its pre-check says that it is done; whether it was skipped."""
     if work.pre_check is not None and work.pre_check(block):
         return True
@@ -186,75 +180,6 @@ def _process(work: Work, function: Callable[[Block], Any], block: Block) -> bool
             "but left something else than the check expects."
         )
     return False
-
-
-class _Journal:
-    """What became of a batch's blocks, line by line, in a file that outlives its process."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("ab", buffering=0)
-        self._trace_path = _trace_of(path)
-        self._trace: IO[str] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._file.close()
-        if self._trace is not None:
-            self._trace.close()
-
-    def note(self, number: int, fate: str, error: str = "") -> None:
-        self._file.write(json.dumps([number, fate, error]).encode() + b"\n")
-
-    def deadline(self, seconds: float | None) -> AbstractContextManager[None]:
-        if seconds is None:
-            return nullcontext()
-        if self._trace is None:
-            self._trace = self._trace_path.open("w")
-        return deadline(seconds, self._trace)
-
-
-def _read_journal(path: Path, numbers: Sequence[int]) -> BatchReport:
-    """Sort the blocks by the last line that the journal has on each."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    fates = {number: (fate, error) for number, fate, error in map(json.loads, lines)}
-    report = BatchReport(died_loading=path.exists() and not fates)
-    for number in numbers:
-        fate, error = fates.get(number, ("left", ""))
-        if fate == "started":
-            report.failures.append((number, _last_words(path)))
-        elif fate == "failed":
-            report.failures.append((number, error))
-        else:
-            getattr(report, fate).append(number)
-    return report
-
-
-def _last_words(path: Path) -> str:
-    trace = _trace_of(path).read_text() if _trace_of(path).exists() else ""
-    if not trace:
-        return "The worker process died while it ran the block."
-    stack = next((stack for stack in trace.split("\n\n") if _OUR_FRAME in stack), trace)
-    frames = stack.partition("most recent call first):\n")[2] or stack
-    where = "\n".join(takewhile(lambda line: _OUR_FRAME not in line, frames.splitlines()))
-    return (
-        "The block took longer than its time limit, so its worker process was killed. It was in "
-        f"(innermost call first):\n{where}"
-    )
-
-
-def _trace_of(path: Path) -> Path:
-    return path.with_name(path.name + ".trace")
-
-
-def _directory(run_id: str) -> Path:
-    return Path(tempfile.gettempdir()) / f"dask-blockwise-{run_id}"
-
-
-def _presence(run_id: str, address: str) -> Path:
-    """A file that says that a worker runs, or ran, on this machine."""
-    return _directory(run_id) / f"worker-{quote(address, safe='')}"
 
 
 @cache

@@ -10,18 +10,22 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from dask._task_spec import Task as DaskTask
 from distributed import Client, Future, KilledWorker, get_worker
+from distributed.comm.addressing import get_address_host
 
-from .batch import BatchReport, read_journal, run_batch
+from .batch import Batch, run_batch
+from .journal import BatchReport, post_mortem
 from .task_state import TaskState
+from .watchdog import SentBefore
 
 __all__ = ["Dispatcher"]
 
@@ -36,31 +40,32 @@ _CLUSTER_SECONDS = 2.0
 _LONELY_SECONDS = 60.0
 # Deaths of workers as they load a task, with no block done in between, that end a run.
 _LOADING_DEATHS = 4
-# How often a dead worker's journal is looked for, and how much sooner than blocks are run.
 # Seconds that a report may come later than the end of its batch.
 _REPORT_SECONDS = 1.0
-_JOURNAL_TRIES = 3
-_JOURNAL_PRIORITY = 100
+# How often a dead worker's journal is searched for on its machine, how long that may wait for
+# another worker there, and how much sooner than blocks it runs.
+_SEARCHES = 3
+_SEARCH_SECONDS = 60.0
+_SEARCH_PRIORITY = 100
 
 
-class _Unreported(RuntimeError):
-    """A batch is over and its report has not come."""
+class _Over(Exception):
+    """Dask says that a batch is over."""
 
-    def __init__(self, status: str, waited: bool = False) -> None:
-        super().__init__(f"{status}, unreported")
-        self.status, self.waited = status, waited
+
+class _Unreported(Exception):
+    """It has been over for a while and its report has not come."""
 
 
 @dataclass(frozen=True)
-class _Batch:
+class _Sent:
     """A batch that is out, or the search for the journal of one whose worker died."""
 
     state: TaskState
-    numbers: list[int]
-    name: str
-    # Address of the worker that died with it, where its journal is looked for.
+    batch: Batch
+    # Address of the worker that died with it, on whose machine its journal is searched for.
     died_on: str | None = None
-    tries: int = 0
+    searches: int = 0
 
 
 class Dispatcher:
@@ -80,7 +85,7 @@ class Dispatcher:
         self._client = client
         self._run_id = run_id
         self._states = states
-        self._out: dict[_Key, tuple[_Batch, Future[Any]]] = {}
+        self._out: dict[_Key, tuple[_Sent, Future[Any]]] = {}
         self._topic = f"dask-blockwise-{run_id}"
         self._arrived: SimpleQueue[tuple[_Key, BatchReport | BaseException]] = SimpleQueue()
         self._names = map("batch-{}".format, count())
@@ -117,16 +122,24 @@ class Dispatcher:
 
     def _finished(self, future: Future[Any]) -> None:
         """Dask says that a batch is over: the report of one that went well came before."""
-        failed = future.status == "error"
-        error: Any = future.exception() if failed else _Unreported(str(future.status))
         key: Any = future.key
-        self._arrived.put((key, error))
+        if future.status == "error":
+            self._arrived.put((key, future.exception()))
+        elif future.status == "cancelled":
+            self._arrived.put((key, RuntimeError("cancelled")))
+        else:
+            self._arrived.put((key, _Over()))
+
+    def _later(self, seconds: float, key: _Key, outcome: BaseException) -> None:
+        timer = threading.Timer(seconds, self._arrived.put, [(key, outcome)])
+        timer.daemon = True
+        timer.start()
 
     def _feed(self) -> None:
         """Fill the window, downstream tasks first, while what they read is fresh."""
         self._look_at_cluster()
         window = 2 * self._threads + 2
-        batches: list[_Batch] = []
+        batches: list[_Sent] = []
         while len(self._out) + len(batches) < window:
             state = next((s for s in reversed(self._states) if s.may_run), None)
             if state is None:
@@ -134,8 +147,12 @@ class Dispatcher:
             numbers = state.next_batch(min(self._threads, state.task.num_workers or window))
             if numbers:
                 state.running += 1
-                batches.append(_Batch(state, numbers, next(self._names)))
+                batches.append(self._batch(state, numbers))
         self._send(batches)
+
+    def _batch(self, state: TaskState, numbers: list[int]) -> _Sent:
+        alone = state.alone(numbers)
+        return _Sent(state, Batch(self._run_id, state.index, numbers, next(self._names), alone))
 
     def _look_at_cluster(self) -> None:
         """Follow a cluster that grows and shrinks."""
@@ -151,82 +168,92 @@ class Dispatcher:
         self._threads = max(1, threads)
         self._look_again = now + _CLUSTER_SECONDS
 
-    def _send(self, batches: Sequence[_Batch], priority: int = 0) -> None:
+    def _send(self, batches: Sequence[_Sent], **options: Any) -> None:
         """One message for all of them; each queues on the scheduler rather than on a worker."""
         if not batches:
             return
-        keys = {self._key(batch): batch for batch in batches}
-        graph = {key: self._dask_task(key, batch) for key, batch in keys.items()}
-        futures = self._client.get(graph, list(graph), sync=False, priority=priority)
+        keys = {self._key(sent): sent for sent in batches}
+        graph = {key: self._dask_task(key, sent) for key, sent in keys.items()}
+        futures = self._client.get(graph, list(graph), sync=False, **options)
         for future in futures:
             self._out[future.key] = keys[future.key], future
             future.add_done_callback(self._finished)
 
-    def _key(self, batch: _Batch) -> _Key:
+    def _key(self, sent: _Sent) -> _Key:
         """Dask shows its first part; the scheduler's plugin knows the run and the limit by it."""
-        name = f"{batch.state.task.task_id}-{self._run_id}"
-        return name, next(self._keys), _seconds_allowed(batch)
+        name = f"{sent.state.task.task_id}-{self._run_id}"
+        return name, next(self._keys), _seconds_allowed(sent)
 
-    def _dask_task(self, key: _Key, batch: _Batch) -> DaskTask:
-        what: tuple[Any, ...] = (run_batch, self._run_id, batch.state.index)
-        if batch.died_on is not None:
-            what = (read_journal, self._run_id, batch.died_on)
-        arguments = (*what, batch.numbers, batch.name)
-        return DaskTask(key, _report, self._topic, list(key), *arguments, _data_producer=True)
+    def _dask_task(self, key: _Key, sent: _Sent) -> DaskTask:
+        action = _run if sent.died_on is None else partial(_search, sent.died_on)
+        return DaskTask(key, action, self._topic, list(key), sent.batch, _data_producer=True)
 
     def _take_in(self, key: _Key, outcome: BatchReport | BaseException) -> None:
         if key not in self._out:
             return  # its report came before
-        if isinstance(outcome, _Unreported) and not outcome.waited:
-            # Dask may tell the end of a batch before it passes its report on.
-            late = key, _Unreported(outcome.status, waited=True)
-            threading.Timer(_REPORT_SECONDS, self._arrived.put, [late]).start()
+        if isinstance(outcome, _Over):
+            self._later(_REPORT_SECONDS, key, _Unreported())
             return
-        batch, future = self._out.pop(key)
+        sent, future = self._out.pop(key)
         future.release()
-        if isinstance(outcome, _Unreported) and batch.tries < _JOURNAL_TRIES:
-            self._send([replace(batch, tries=batch.tries + 1)])
-        elif isinstance(outcome, BatchReport):
-            self._settle(batch, outcome)
+        if isinstance(outcome, BatchReport):
+            self._settle(sent, outcome)
         elif isinstance(outcome, KilledWorker):
-            self._look_for_journal(batch, outcome.last_worker.address)
+            self._look_for_journal(sent, outcome.last_worker.address)
+        elif isinstance(outcome, (SentBefore, _Unreported)):
+            self._look_for_journal(sent, *outcome.args)
         else:
             raise RuntimeError(
-                f"A batch of task {batch.state.task.task_id!r} could not be run at all: "
+                f"A batch of task {sent.state.task.task_id!r} could not be run at all: "
                 f"{outcome!r}. See that the workers run and have the same packages as this "
                 "process; blocks in the ledger are kept."
             ) from outcome
 
-    def _look_for_journal(self, batch: _Batch, address: str) -> None:
-        """A worker died: its journal knows which block it ran; lacking that, none is blamed."""
-        if batch.tries < _JOURNAL_TRIES:
-            died_on = batch.died_on or address
-            self._send([replace(batch, died_on=died_on, tries=batch.tries + 1)], _JOURNAL_PRIORITY)
-        else:
-            self._settle(batch, BatchReport(left=batch.numbers, known=False))
+    def _look_for_journal(self, sent: _Sent, address: str = "") -> None:
+        """A batch ended without a report: its journal knows which of its blocks ran.
 
-    def _settle(self, batch: _Batch, report: BatchReport) -> None:
-        batch.state.running -= 1
-        if not report.known and len(report.left) == 1:
-            report = BatchReport(failures=[(report.left[0], "The worker process died.")])
-        further = batch.state.settle(report)
+        It is searched for here, and then on the machine of the worker. Where it is lost, every
+        block of the batch may have run once.
+        """
+        batch, died_on = sent.batch, sent.died_on or address
+        report = post_mortem(self._run_id, died_on, batch.name, batch.numbers)
+        if not report.lost or not died_on or sent.searches == _SEARCHES:
+            self._settle(sent, report)
+            return
+        search = replace(sent, died_on=died_on, searches=sent.searches + 1)
+        self._send([search], priority=_SEARCH_PRIORITY, workers=[get_address_host(died_on)])
+        key = next(key for key, (found, _) in self._out.items() if found is search)
+        self._later(_SEARCH_SECONDS, key, TimeoutError())
+
+    def _settle(self, sent: _Sent, report: BatchReport) -> None:
+        sent.state.running -= 1
+        further = sent.state.settle(report)
         self._loading_deaths = 0 if further else self._loading_deaths + report.died_loading
         if self._loading_deaths >= _LOADING_DEATHS:
             raise RuntimeError(
                 f"Worker processes keep dying before they begin a block of task "
-                f"{batch.state.task.task_id!r}: {self._loading_deaths} times in a row. Loading its "
+                f"{sent.state.task.task_id!r}: {self._loading_deaths} times in a row. Loading its "
                 "process function crashes them, or takes more memory than they may have; see the "
                 "workers' logs."
             )
 
 
-def _report(topic: str, key: list[Any], work: Callable[..., BatchReport], *args: Any) -> None:
-    """On a worker: do something and send the report of it as an event."""
-    get_worker().log_event(topic, {"key": key, "report": vars(work(*args))})
+def _run(topic: str, key: list[Any], batch: Batch) -> None:
+    """On a worker: run a batch and send the report of it as an event."""
+    worker = get_worker()
+    begun = partial(worker.log_event, f"{topic}-begun", {"key": key})
+    report = run_batch(batch, begun if math.isfinite(key[-1]) else lambda: None)
+    worker.log_event(topic, {"key": key, "report": vars(report)})
 
 
-def _seconds_allowed(batch: _Batch) -> float:
-    timeout = batch.state.task.timeout
-    if timeout is None or batch.died_on is not None:
+def _search(died_on: str, topic: str, key: list[Any], batch: Batch) -> None:
+    """On a worker: send what the journal of a dead one on the same machine says."""
+    report = post_mortem(batch.run_id, died_on, batch.name, batch.numbers)
+    get_worker().log_event(topic, {"key": key, "report": vars(report)})
+
+
+def _seconds_allowed(sent: _Sent) -> float:
+    timeout = sent.state.task.timeout
+    if timeout is None or sent.died_on is not None:
         return math.inf
-    return timeout * len(batch.numbers) + _GRACE_SECONDS
+    return timeout * len(sent.batch.numbers) + _GRACE_SECONDS

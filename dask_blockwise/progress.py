@@ -53,7 +53,8 @@ class TaskSummary:
     errors: dict[int, str] = field(default_factory=dict)
     # Blocks that were not run because one that they depend on failed.
     orphans: tuple[int, ...] = ()
-    # File with the traceback of every failed attempt, on the machine that ran the driver.
+    # File with the traceback of every failed attempt and with what blocks printed, on the machine
+    # of the driver; none where there was neither.
     log: str | None = None
 
     @property
@@ -160,7 +161,7 @@ def _task_faults(task: TaskSummary) -> Iterable[str]:
         blocks = _listed(task.orphans)
         yield f"\nTask {task.task_id!r}: blocks {blocks} had no input and did not run."
     if task.log:
-        yield f"Every failed attempt: {task.log}"
+        yield f"Task {task.task_id!r}: failed attempts and printed output are in {task.log}"
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -246,7 +246,7 @@ def _states(
 def _log_path(task: Task, run_id: str) -> Path:
     """Beside the ledger, where that is a local directory."""
     if task.ledger is not None and "://" not in task.ledger:
-        return Path(task.ledger) / "failures.log"
+        return Path(task.ledger) / "blocks.log"
     name = task.task_id.replace("/", "_")
     return Path(tempfile.gettempdir()) / f"dask-blockwise-logs/{run_id}-{name}.log"
 
@@ -260,7 +260,9 @@ class _RunPlugin(WorkerPlugin):
         self._blobs = blobs
 
     def setup(self, worker: Worker) -> None:
-        open_run(self._run_id, worker.address, self._blobs)
+        # A worker without a nanny may live in somebody's own process.
+        captures = worker.nanny is not None
+        open_run(self._run_id, worker.address, self._blobs, captures)
 
     def teardown(self, worker: Worker) -> None:
         close_run(self._run_id)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .batch import BatchReport
 from .block_client import Context
 from .blockwise_task import Task
 from .frontier import Frontier
+from .journal import BatchReport
 from .ledger import Ledger
 from .progress import Bar, TaskSummary
 
@@ -24,6 +24,10 @@ _BATCH_SECONDS = 1.0
 _BATCH_BLOCKS = 256
 # Where blocks have a time limit: the scheduler knows only how long a whole batch may take.
 _TIMED_BATCH_BLOCKS = 32
+_LOST = (
+    "The worker of the block's batch was lost, and with its machine the record of whether it had "
+    "begun the block."
+)
 
 
 class TaskState:
@@ -42,7 +46,7 @@ class TaskState:
     bar
         Where progress is shown.
     log
-        File for the traceback of every failed attempt.
+        File for the traceback of every failed attempt, and for what blocks print.
     context
         What the task's ``init_callback_fn`` is given.
     """
@@ -101,6 +105,15 @@ class TaskState:
                 return todo
         return []
 
+    def alone(self, numbers: Sequence[int]) -> bool:
+        """Whether blocks must have a process to themselves.
+
+        All that run in a process when it dies lose an attempt, as any of them may be the cause.
+        Nothing runs beside a block that has lost one, or has none to lose: so none ever fails
+        because of another.
+        """
+        return self.task.max_retries == 0 or any(self._attempts[n] for n in numbers)
+
     def settle(self, report: BatchReport) -> bool:
         """Take in what became of a batch; whether any block got further."""
         self._end = time.monotonic()
@@ -111,13 +124,15 @@ class TaskState:
         self._skipped += len(report.skipped)
         for number in report.done + report.skipped:
             self._release(number)
-        for number, error in report.failures:
+        for number, text in report.printed:
+            self._write_log(number, "printed", text)
+        for number, error in [*report.failures, *((number, _LOST) for number in report.lost)]:
             self._fail(number, error)
         if report.left:
-            self._again.extend([report.left] if report.known else [[n] for n in report.left])
+            self._again.append(report.left)
         settled = len(report.done) + len(report.skipped)
         self._bar.update(settled, len(self._failed), self._retries)
-        return bool(settled or report.failures)
+        return bool(settled or report.failures or report.lost)
 
     def summary(self) -> TaskSummary:
         """What became of the task's blocks."""
@@ -174,9 +189,9 @@ class TaskState:
         self._frontier.done(self.index, number)
 
     def _fail(self, number: int, error: str) -> None:
+        self._write_log(number, "failed", error)
         self._attempts[number] += 1
         self._errors.setdefault(number, error)
-        self._write_log(number, error)
         if self._attempts[number] > self.task.max_retries:
             self._settled[number] = True
             self._failed[number] = self._errors[number]
@@ -184,11 +199,11 @@ class TaskState:
             self._retries += 1
             self._again.append([number])
 
-    def _write_log(self, number: int, error: str) -> None:
+    def _write_log(self, number: int, event: str, text: str) -> None:
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        attempt = f"{time.asctime()} block {number}, attempt {self._attempts[number]}"
+        head = f"{time.asctime()} block {number}, attempt {self._attempts[number] + 1}, {event}:"
         with self._log.open("a") as log:
-            log.write(f"{attempt}\n{error.rstrip()}\n\n")
+            log.write(f"{head}\n{text.rstrip()}\n\n")
 
     def _voxels_written(self) -> int | None:
         """Voxels of the completed blocks; cut blocks count in the proportion of all blocks."""

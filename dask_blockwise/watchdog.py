@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
+from dask._task_spec import Task as DaskTask
 from distributed import Scheduler, SchedulerPlugin
 from tornado.ioloop import PeriodicCallback
 
-__all__ = ["BlockTaskPlugin", "deadline"]
+__all__ = ["BlockTaskPlugin", "SentBefore", "deadline"]
 
 
 class _Deadlines:
@@ -70,11 +71,20 @@ def deadline(seconds: float, trace: IO[str]) -> Iterator[None]:
         _deadlines.remove(token)
 
 
+class SentBefore(RuntimeError):
+    """Dask was about to run a batch again; its argument is the worker that it was sent to."""
+
+
+def _refuse(worker: str) -> None:
+    raise SentBefore(worker)
+
+
 class BlockTaskPlugin(SchedulerPlugin):
     """Looks after a run's batches on the scheduler.
 
-    A worker's death is reported to the run at once, which alone counts attempts, instead of the
-    batch being run elsewhere first. A worker that is overdue is restarted.
+    A batch is sent to a worker once: a worker's death, its retirement, or the loss of its result
+    is reported to the run, which alone counts attempts, instead of the batch being run again. A
+    worker that is overdue is restarted.
 
     Parameters
     ----------
@@ -92,7 +102,7 @@ class BlockTaskPlugin(SchedulerPlugin):
 
     async def start(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
-        self._started: dict[Any, float] = {}
+        self._begun: dict[Any, float] = {}
         self._restarting: set[str] = set()
         self._check = PeriodicCallback(self._restart_overdue, self._period * 1000)
         self._check.start()
@@ -101,10 +111,17 @@ class BlockTaskPlugin(SchedulerPlugin):
         if not (isinstance(key, tuple) and str(key[0]).endswith(self._run_id)):
             return
         if finish == "processing":
-            self._scheduler.tasks[key].suspicious = self._scheduler.allowed_failures
-            self._started[key] = time.monotonic()
+            task = self._scheduler.tasks[key]
+            task.suspicious = self._scheduler.allowed_failures
+            # By now the message to the worker is made, with what was here before.
+            task.run_spec = DaskTask(key, _refuse, getattr(task.processing_on, "address", ""))
         elif start == "processing":
-            self._started.pop(key, None)
+            self._begun.pop(key, None)
+
+    def log_event(self, topic: str, msg: Any) -> None:
+        """A batch's time counts from its first block, not while it queues or its task loads."""
+        if topic == f"{self.name}-begun":
+            self._begun[tuple(msg["key"])] = time.monotonic()
 
     async def before_close(self) -> None:
         self._check.stop()
@@ -112,7 +129,8 @@ class BlockTaskPlugin(SchedulerPlugin):
     async def _restart_overdue(self) -> None:
         if self.name not in self._scheduler.plugins:  # nothing is called when it is unregistered
             self._check.stop()
-            self._scheduler._broker.truncate(self.name)
+        for topic in (self.name, f"{self.name}-begun"):
+            self._scheduler._broker.truncate(topic)
         late = self._overdue() - self._restarting
         if not late:
             return
@@ -130,6 +148,6 @@ class BlockTaskPlugin(SchedulerPlugin):
     def _overdue(self) -> set[str]:
         """Addresses of workers with a batch that has taken longer than it may."""
         now = time.monotonic()
-        late = (key for key, started in self._started.items() if now - started > key[-1])
+        late = (key for key, begun in self._begun.items() if now - begun > key[-1])
         workers = (self._scheduler.tasks[key].processing_on for key in late)
         return {worker.address for worker in workers if worker is not None}

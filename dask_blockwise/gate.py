@@ -1,0 +1,49 @@
+"""Lets batches run side by side in a process, or one of them alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["Gate"]
+
+
+class Gate:
+    """Any number may be inside together, or one that must be alone.
+
+    One that must be alone waits for those inside, and lets nobody in before it.
+
+    Examples
+    --------
+    >>> gate = Gate()
+    >>> with gate.passed(alone=True):
+    ...     print("no other is inside")
+    no other is inside
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._loners = 0
+
+    @contextmanager
+    def passed(self, alone: bool) -> Iterator[None]:
+        """Wait for admittance, and hold it for the body."""
+        self._enter(alone)
+        try:
+            yield
+        finally:
+            self._leave(alone)
+
+    def _enter(self, alone: bool) -> None:
+        with self._changed:
+            self._loners += alone
+            self._changed.wait_for(lambda: not (self._inside if alone else self._loners))
+            self._inside += 1
+
+    def _leave(self, alone: bool) -> None:
+        with self._changed:
+            self._inside -= 1
+            self._loners -= alone
+            self._changed.notify_all()
