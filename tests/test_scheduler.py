@@ -399,7 +399,7 @@ def test_two_tasks_of_one_name_are_refused(client: Client, tmp_path: Path) -> No
 def threads() -> Iterator[Client]:
     with (
         LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
