@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import signal
 import threading
 import time
 import traceback
@@ -20,7 +21,7 @@ from .block_client import BlockLoops, Context, Handover, block_function
 from .blockwise_task import CheckFunction
 from .gate import Gate
 from .geometry import Block, BlockGrid
-from .journal import BatchReport, Journal, presence, read_report, run_directory
+from .journal import BatchReport, Journal, presence, run_directory
 from .output import captured, unbuffer
 from .worker_file import SpawnedWorker
 
@@ -57,13 +58,19 @@ class Batch:
 class _Run:
     """A run as a worker process knows it: its tasks, and the directory of its journals."""
 
-    def __init__(self, run_id: str, blobs: Sequence[bytes], captures: bool) -> None:
+    def __init__(self, presence: Path, blobs: Sequence[bytes], captures: bool) -> None:
+        self._presence = presence
         self._blobs = blobs
         self._functions: dict[int, tuple[Work, Callable[[Block], object]]] = {}
         self._lock = threading.Lock()
         self.stopped = False
         self.captures = captures
-        self.directory = run_directory(run_id)
+        self._mark()
+
+    def journal(self, name: str) -> Journal:
+        """A new journal, even if somebody has swept the temporary directory."""
+        self._mark()
+        return Journal(self._presence.with_name(name))
 
     def task(self, number: int) -> tuple[Work, Callable[[Block], object]]:
         """A task and its function of a block, unpickled and set up once a process."""
@@ -71,6 +78,10 @@ class _Run:
             if number not in self._functions:
                 self._functions[number] = _unpack(self._blobs[number])
         return self._functions[number]
+
+    def _mark(self) -> None:
+        self._presence.parent.mkdir(exist_ok=True)
+        self._presence.touch()
 
     def close(self) -> None:
         self.stopped = True
@@ -91,7 +102,7 @@ _runs: dict[str, _Run] = {}
 _gate = Gate()
 
 
-def open_run(run_id: str, address: str, blobs: Sequence[bytes], captures: bool) -> None:
+def open_run(run_id: str, address: str, blobs: Sequence[bytes], owned: bool) -> None:
     """Make a run's tasks known to this worker process.
 
     Parameters
@@ -102,15 +113,15 @@ def open_run(run_id: str, address: str, blobs: Sequence[bytes], captures: bool) 
         Address of the worker.
     blobs
         The ``Work`` of each task, pickled.
-    captures
+    owned
         Whether the process is the worker's own, so that what it prints may be collected.
     """
-    run_directory(run_id).mkdir(exist_ok=True)
-    presence(run_id, address).touch()
     if run_id not in _runs:
-        _runs[run_id] = _Run(run_id, blobs, captures)
-        if captures:
-            unbuffer()
+        _runs[run_id] = _Run(presence(run_id, address), blobs, owned)
+    if owned:
+        unbuffer()
+        # Ctrl-C reaches every process of a terminal, and it is the driver that stops the workers.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def close_run(run_id: str) -> None:
@@ -137,10 +148,9 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
         Called when the task is loaded and the first block is about to run.
     """
     run = _runs[batch.run_id]
-    path = run.directory / batch.name
     with ExitStack() as stack:
         stack.enter_context(_gate.passed(batch.alone))
-        journal = stack.enter_context(Journal(path))
+        journal = stack.enter_context(run.journal(batch.name))
         if run.captures:
             stack.enter_context(captured(journal.output.fileno()))
         work, function = run.task(batch.task)
@@ -151,9 +161,8 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
             if run.stopped or not journal.begin(number):
                 break
             _run_block(work, function, number, journal)
-        seconds = time.perf_counter() - begin
-    report = read_report(path, batch.numbers)
-    report.seconds, report.peak_memory = seconds, _peak_memory()
+        report = journal.report(batch.numbers)
+        report.seconds, report.peak_memory = time.perf_counter() - begin, _peak_memory()
     return report
 
 

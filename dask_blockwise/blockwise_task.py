@@ -62,6 +62,8 @@ class Task:
         Whatever the blocks' content depends on: a ledger with another fingerprint is refused.
     voxels_per_block
         Voxels that a whole block writes, for the rate in the summary.
+    title
+        What the progress bar and the summary call the task; its id unless given.
 
     Raises
     ------
@@ -100,6 +102,7 @@ class Task:
     ledger: str | None = None
     fingerprint: str = ""
     voxels_per_block: int | None = None
+    title: str | None = None
 
     def __post_init__(self) -> None:
         _check_numbers(self)

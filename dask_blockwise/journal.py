@@ -7,6 +7,7 @@ which were done already, which were never begun, and what was printed.
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ from urllib.parse import quote
 
 from .watchdog import deadline
 
-__all__ = ["BatchReport", "Journal", "post_mortem", "presence", "read_report", "run_directory"]
+__all__ = ["BatchReport", "Journal", "post_mortem", "presence", "run_directory"]
 
 # The frame between a block's own calls and ours, as faulthandler writes it.
 _OUR_FRAME = "in _process"
@@ -60,25 +61,24 @@ class Journal:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("ab", buffering=0)
-        self._given_up = _given_up(path)
-        self._trace_path = _trace(path)
+        self._path = path
+        self._notes = path.open("a+b", buffering=0)
         self._trace: IO[str] | None = None
         # Where the process's stdout and stderr may go meanwhile.
-        self.output: IO[bytes] = _output(path).open("ab", buffering=0)
+        self.output: IO[bytes] = _beside(path, "output").open("a+b", buffering=0)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for file in (self._file, self.output, self._trace):
+        for file in (self._notes, self.output, self._trace):
             if file is not None:
                 file.close()
 
     def begin(self, number: int) -> bool:
         """Note that a block begins; False where it must not, as the batch was given up."""
-        self._note(number, "failures", at=self.output.seek(0, 2))
-        return not self._given_up.exists()
+        self._note(number, "failures", at=self.output.seek(0, os.SEEK_END))
+        return not _beside(self._path, "given-up").exists()
 
     def end(self, number: int, fate: str, error: str = "") -> None:
         """Note what became of a block, by the name of the field of ``BatchReport``."""
@@ -89,30 +89,42 @@ class Journal:
         if seconds is None:
             return nullcontext()
         if self._trace is None:
-            self._trace = self._trace_path.open("w")
+            self._trace = _beside(self._path, "trace").open("w")
             self._trace.write(f"{threading.get_ident():#018x}\n\n")
             self._trace.flush()
         return deadline(seconds, self._trace)
 
-    def _note(self, number: int, fate: str, error: str | None = None, at: int = -1) -> None:
-        self._file.write(json.dumps([number, fate, error, at]).encode() + b"\n")
+    def report(self, numbers: Sequence[int]) -> BatchReport:
+        """Sort the blocks of the batch by the last note on each."""
+        self._notes.seek(0)
+        notes: list[Any] = list(map(json.loads, self._notes.read().splitlines()))
+        fates = {number: (fate, error) for number, fate, error, _ in notes}
+        report = BatchReport()
+        for number in numbers:
+            fate, error = fates.get(number, ("left", ""))
+            if fate == "failures":
+                report.failures.append((number, error or self._last_words()))
+            else:
+                getattr(report, fate).append(number)
+        begun = [(number, at) for number, _, error, at in notes if error is None]
+        report.printed = list(_printed(self.output, begun or [(numbers[0], 0)]))
+        return report
 
+    def _note(self, number: int, fate: str, error: str | None = None, at: int = 0) -> None:
+        self._notes.write(json.dumps([number, fate, error, at]).encode() + b"\n")
 
-def read_report(path: Path, numbers: Sequence[int]) -> BatchReport:
-    """Sort the blocks of a batch by the last note that its journal has on each."""
-    lines = path.read_text().splitlines() if path.exists() else []
-    notes: list[Any] = list(map(json.loads, lines))
-    fates = {number: (fate, error) for number, fate, error, _ in notes}
-    report = BatchReport(died_loading=path.exists() and not notes)
-    for number in numbers:
-        fate, error = fates.get(number, ("left", ""))
-        if fate == "failures":
-            report.failures.append((number, _last_words(path) if error is None else error))
-        else:
-            getattr(report, fate).append(number)
-    begun = [(number, at) for number, _, error, at in notes if error is None]
-    report.printed = list(_printed(_output(path), begun or [(numbers[0], 0)]))
-    return report
+    def _last_words(self) -> str:
+        path = _beside(self._path, "trace")
+        thread, _, stacks = (path.read_text() if path.exists() else "").partition("\n\n")
+        if not stacks:
+            return "The worker process died while it ran the block."
+        found = (stack for stack in stacks.split("\n\n") if f"Thread {thread}" in stack)
+        frames = next(found, stacks).partition("most recent call first):\n")[2]
+        where = "\n".join(takewhile(lambda line: _OUR_FRAME not in line, frames.splitlines()))
+        return (
+            "The block took longer than its time limit, so its worker process was killed. It was "
+            f"in (innermost call first):\n{where}"
+        )
 
 
 def post_mortem(run_id: str, address: str, name: str, numbers: Sequence[int]) -> BatchReport:
@@ -121,11 +133,16 @@ def post_mortem(run_id: str, address: str, name: str, numbers: Sequence[int]) ->
     The batch is given up first. A worker that lives on although Dask lost it notes a block before
     it looks whether the batch was given up: so a block is either in the journal, or never runs.
     """
-    if not presence(run_id, address).exists():
-        return BatchReport(lost=list(numbers))
     path = run_directory(run_id) / name
-    _given_up(path).touch()
-    return read_report(path, numbers)
+    if not (presence(run_id, address).exists() or path.exists()):
+        return BatchReport(lost=list(numbers))
+    _beside(path, "given-up").touch()
+    if not path.exists():
+        return BatchReport(left=list(numbers))
+    with Journal(path) as journal:
+        report = journal.report(numbers)
+    report.died_loading = len(report.left) == len(numbers)
+    return report
 
 
 def run_directory(run_id: str) -> Path:
@@ -138,17 +155,13 @@ def presence(run_id: str, address: str) -> Path:
     return run_directory(run_id) / f"worker-{quote(address, safe='')}"
 
 
-def _printed(path: Path, begun: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+def _printed(file: IO[bytes], begun: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:
     """What each block printed, given where in the file it began to."""
-    end = path.stat().st_size if path.exists() else 0
-    if not end:
-        return
     # What was printed before the first block, as the task was loaded, goes to that block.
-    edges = [0, *(at for _, at in begun[1:]), end]
-    with path.open("rb") as file:
-        for (number, _), (start, stop) in zip(begun, pairwise(edges)):
-            if stop > start:
-                yield number, _tail(file, start, stop)
+    edges = [0, *(at for _, at in begun[1:]), file.seek(0, os.SEEK_END)]
+    for (number, _), (start, stop) in zip(begun, pairwise(edges)):
+        if stop > start:
+            yield number, _tail(file, start, stop)
 
 
 def _tail(file: IO[bytes], start: int, stop: int) -> str:
@@ -158,27 +171,5 @@ def _tail(file: IO[bytes], start: int, stop: int) -> str:
     return f"[{left_out} bytes left out]\n{text}" if left_out else text
 
 
-def _last_words(path: Path) -> str:
-    trace = _trace(path).read_text() if _trace(path).exists() else ""
-    thread, _, stacks = trace.partition("\n\n")
-    if not stacks:
-        return "The worker process died while it ran the block."
-    stack = next((stack for stack in stacks.split("\n\n") if f"Thread {thread}" in stack), stacks)
-    frames = stack.partition("most recent call first):\n")[2] or stack
-    where = "\n".join(takewhile(lambda line: _OUR_FRAME not in line, frames.splitlines()))
-    return (
-        "The block took longer than its time limit, so its worker process was killed. It was in "
-        f"(innermost call first):\n{where}"
-    )
-
-
-def _trace(path: Path) -> Path:
-    return path.with_name(f"{path.name}.trace")
-
-
-def _output(path: Path) -> Path:
-    return path.with_name(f"{path.name}.output")
-
-
-def _given_up(path: Path) -> Path:
-    return path.with_name(f"{path.name}.given-up")
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}.{suffix}")

@@ -56,6 +56,13 @@ class TaskSummary:
     # File with the traceback of every failed attempt and with what blocks printed, on the machine
     # of the driver; none where there was neither.
     log: str | None = None
+    # What tables call the task, unless its id.
+    title: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What tables call the task."""
+        return self.title or self.task_id
 
     @property
     def failed(self) -> int:
@@ -104,7 +111,8 @@ class RunSummary:
         return all(task.succeeded for task in self.tasks)
 
     def __getitem__(self, task_id: str) -> TaskSummary:
-        return {task.task_id: task for task in self.tasks}[task_id]
+        named = {task.name: task for task in self.tasks}
+        return (named | {task.task_id: task for task in self.tasks})[task_id]
 
     def __str__(self) -> str:
         rows = [_COLUMNS, *map(_row, self.tasks)]
@@ -134,7 +142,7 @@ def _row(task: TaskSummary) -> tuple[str, ...]:
         task.retries,
     )
     return (
-        task.task_id,
+        task.name,
         *map(str, counts),
         f"{task.seconds:.1f}",
         f"{task.seconds_per_block:.3g}",
@@ -155,13 +163,13 @@ def _cells(row: Sequence[str]) -> str:
 def _task_faults(task: TaskSummary) -> Iterable[str]:
     if task.errors:
         number = min(task.errors)
-        yield f"\nTask {task.task_id!r}: blocks {_listed(sorted(task.errors))} failed."
+        yield f"\nTask {task.name!r}: blocks {_listed(sorted(task.errors))} failed."
         yield f"First error of block {number}:\n{task.errors[number].rstrip()}"
     if task.orphans:
         blocks = _listed(task.orphans)
-        yield f"\nTask {task.task_id!r}: blocks {blocks} had no input and did not run."
+        yield f"\nTask {task.name!r}: blocks {blocks} had no input and did not run."
     if task.log:
-        yield f"Task {task.task_id!r}: failed attempts and printed output are in {task.log}"
+        yield f"Task {task.name!r}: failed attempts and printed output are in {task.log}"
 
 
 def _listed(numbers: Sequence[int]) -> str:
@@ -180,13 +188,13 @@ class Bar(Protocol):
         """Nothing more will come."""
 
 
-def open_bar(task_id: str, blocks: int, done: int, shown: bool) -> Bar:
+def open_bar(title: str, blocks: int, done: int, shown: bool) -> Bar:
     """A bar in a terminal or notebook, now and then a line elsewhere, or nothing."""
     if not shown:
         return _NoBar()
     if sys.stderr.isatty() or "ipykernel" in sys.modules:
-        return _LiveBar(task_id, blocks, done)
-    return _Lines(task_id, blocks, done)
+        return _LiveBar(title, blocks, done)
+    return _Lines(title, blocks, done)
 
 
 class _NoBar:
@@ -198,8 +206,8 @@ class _NoBar:
 
 
 class _LiveBar:
-    def __init__(self, task_id: str, blocks: int, done: int) -> None:
-        self._bar = tqdm(total=blocks, initial=done, desc=task_id, unit="block")
+    def __init__(self, title: str, blocks: int, done: int) -> None:
+        self._bar = tqdm(total=blocks, initial=done, desc=title, unit="block")
 
     def update(self, blocks: int, failed: int, retries: int) -> None:
         if failed or retries:
@@ -211,8 +219,8 @@ class _LiveBar:
 
 
 class _Lines:
-    def __init__(self, task_id: str, blocks: int, done: int) -> None:
-        self._task_id, self._blocks, self._done, self._before = task_id, blocks, done, done
+    def __init__(self, title: str, blocks: int, done: int) -> None:
+        self._title, self._blocks, self._done, self._before = title, blocks, done, done
         self._begin = time.monotonic()
         self._due = self._begin + _SECONDS_A_LINE
         self._faults = ""
@@ -230,6 +238,6 @@ class _Lines:
         now = time.monotonic()
         rate = (self._done - self._before) / max(now - self._begin, 1e-9)
         left = f", {(self._blocks - self._done) / rate:.0f} s left" if rate else ""
-        done = f"{self._task_id}: {self._done} of {self._blocks} blocks"
+        done = f"{self._title}: {self._done} of {self._blocks} blocks"
         sys.stderr.write(f"{done}{self._faults}, {rate:.3g} blocks/s{left}\n")
         self._due = now + _SECONDS_A_LINE

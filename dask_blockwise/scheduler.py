@@ -82,7 +82,7 @@ def run(
     (True, 4)
     """
     ordered = _in_order([tasks] if isinstance(tasks, Task) else tasks)
-    run_id = uuid.uuid4().hex[:12]
+    run_id = _new_run_id()
     with ExitStack() as stack:
         ledgers = [_open_ledger(stack, task, resume) for task in ordered]
         dask_client = stack.enter_context(_present_or_new(client))
@@ -140,6 +140,10 @@ def run_blockwise(
     return bool(run(task))
 
 
+def _new_run_id() -> str:
+    return uuid.uuid4().hex[:12]
+
+
 def _in_order(tasks: Sequence[Task]) -> list[Task]:
     """The tasks and all those upstream of them, each after what it reads from."""
     ordered: dict[Task, None] = {}
@@ -187,13 +191,15 @@ def _present_or_new(client: DaskClient | None) -> Iterator[DaskClient]:
 
 
 def _check_processes(client: DaskClient, tasks: Sequence[Task]) -> None:
-    """A time limit kills the worker's process, which must not be this one."""
+    """A time limit kills the worker's process, which a nanny must start again."""
     timed = [task.task_id for task in tasks if task.timeout is not None]
-    if timed and any(address.startswith("inproc") for address in client.nthreads()):
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    if timed and any(worker["nanny"] is None for worker in workers.values()):
         raise ValueError(
             f"Task {timed[0]!r} has a timeout, which is kept by killing the worker's process, but "
-            "the cluster's workers are threads of this process. Start it with processes=True, or "
-            "set timeout=None."
+            "the cluster has workers without a nanny to start them again, or that are threads of "
+            "this process. Start it with processes=True (LocalCluster), without --no-nanny "
+            "(dask worker, dask-jobqueue), or set timeout=None."
         )
 
 
@@ -236,7 +242,7 @@ def _states(
     states = []
     for index, (task, ledger, context) in enumerate(zip(tasks, ledgers, contexts)):
         done = 0 if ledger is None else int(ledger.done.sum())
-        bar = open_bar(task.task_id, len(task.grid), done, progress)
+        bar = open_bar(task.title or task.task_id, len(task.grid), done, progress)
         stack.callback(bar.close)
         log = _log_path(task, context["run_id"])
         states.append(TaskState(task, index, frontier, ledger, bar, log, context))
@@ -261,8 +267,8 @@ class _RunPlugin(WorkerPlugin):
 
     def setup(self, worker: Worker) -> None:
         # A worker without a nanny may live in somebody's own process.
-        captures = worker.nanny is not None
-        open_run(self._run_id, worker.address, self._blobs, captures)
+        owned = worker.nanny is not None
+        open_run(self._run_id, worker.address, self._blobs, owned)
 
     def teardown(self, worker: Worker) -> None:
         close_run(self._run_id)
@@ -313,5 +319,5 @@ def _how_to_go_on(states: Sequence[TaskState]) -> str:
         summary = state.summary()
         done = f"{summary.completed + summary.skipped} of {summary.blocks} blocks are done"
         kept = "the same call goes on from there" if state.task.ledger else "none is kept"
-        lines.append(f"Task {summary.task_id!r}: {done}; {kept}.")
+        lines.append(f"Task {summary.name!r}: {done}; {kept}.")
     return " ".join(lines)

@@ -139,6 +139,7 @@ class TaskState:
         unsettled = () if self._again or self.running else np.flatnonzero(~self._settled).tolist()
         return TaskSummary(
             task_id=self.task.task_id,
+            title=self.task.title,
             blocks=len(self.task.grid),
             completed=self._completed,
             skipped=self._skipped,

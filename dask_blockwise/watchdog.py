@@ -102,6 +102,8 @@ class BlockTaskPlugin(SchedulerPlugin):
 
     async def start(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
+        # No batch waits on a worker, whose death it would share; all wait here.
+        scheduler.WORKER_SATURATION = 1.0
         self._begun: dict[Any, float] = {}
         self._restarting: set[str] = set()
         self._check = PeriodicCallback(self._restart_overdue, self._period * 1000)

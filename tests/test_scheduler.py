@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -18,53 +16,11 @@ from typing import Any
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
+from recording import line, recorder, runs, times
 
 from dask_blockwise.blockwise_task import Task
-from dask_blockwise.geometry import Block, Roi
+from dask_blockwise.geometry import Block
 from dask_blockwise.scheduler import run
-
-Process = Callable[[Block], None]
-
-
-def line(
-    blocks: int, process: Callable[..., Any], task_id: str = "task", halo: int = 0, **options: Any
-) -> Task:
-    """A task over a line of blocks of 10."""
-    read, write = Roi((0,), (10 + 2 * halo,)), Roi((halo,), (10,))
-    total = Roi((0,), (10 * blocks + 2 * halo,))
-    options = {"read_write_conflict": False, "num_workers": None} | options
-    return Task(task_id, total, read, write, process, **options)
-
-
-def recorder(directory: Path, misbehave: Callable[[int, int], None] | None = None) -> Process:
-    """Writes one line a run of a block: when it began and ended; None while it has not ended."""
-
-    def process(block: Block) -> None:
-        begin = time.time()
-        path = directory / f"{block.task_id}-{block.number}"
-        with path.open("a") as file:
-            file.write("begun\n")
-        runs = path.read_text().count("begun")
-        if misbehave is not None:
-            misbehave(block.number, runs)
-        with path.open("a") as file:
-            file.write(json.dumps([begin, time.time()]) + "\n")
-
-    return process
-
-
-def runs(directory: Path, task_id: str = "task") -> dict[int, int]:
-    """How often each block was begun."""
-    paths = directory.glob(f"{task_id}-*")
-    return {int(p.name.rpartition("-")[2]): p.read_text().count("begun") for p in paths}
-
-
-def times(directory: Path, task_id: str = "task") -> dict[int, tuple[float, float]]:
-    """When each block began and ended, the last time that it ended."""
-    paths = directory.glob(f"{task_id}-*")
-    return {
-        int(p.name.rpartition("-")[2]): json.loads(p.read_text().splitlines()[-1]) for p in paths
-    }
 
 
 def test_every_block_runs_once_and_is_counted(client: Client, tmp_path: Path) -> None:
@@ -110,37 +66,6 @@ def test_a_failing_block_leaves_the_others_alone(client: Client, tmp_path: Path)
     assert (result.completed, result.failed, result.retries) == (39, 1, 4)
     assert runs(tmp_path) == dict.fromkeys(range(40), 1) | {3: 3, 4: 3}
     assert "attempt 1" in result.errors[3]
-
-
-@pytest.mark.parametrize("how", ["killed", "exit 0", "sys.exit"])
-def test_a_dead_worker_is_blamed_on_the_block_it_ran_alone(
-    client: Client, tmp_path: Path, how: str
-) -> None:
-    def die(number: int, attempt: int) -> None:
-        time.sleep(0.002)
-        if number == 70 or (number == 30 and attempt == 1):
-            if how == "killed":
-                os.kill(os.getpid(), signal.SIGKILL)
-            os._exit(0) if how == "exit 0" else sys.exit(0)
-
-    summary = run(line(100, recorder(tmp_path, die), max_retries=1), client, progress=False)
-    assert list(summary["task"].errors) == [70]
-    assert runs(tmp_path) == dict.fromkeys(range(100), 1) | {30: 2, 70: 2}
-
-
-@pytest.mark.parametrize("how", ["sleeps", "holds the GIL"])
-def test_a_hanging_block_is_killed_and_named(client: Client, tmp_path: Path, how: str) -> None:
-    def hang(number: int, attempt: int) -> None:
-        time.sleep(0.002)
-        if number == 70 or (number == 30 and attempt == 1):
-            re.match("(a+)+$", "a" * 60 + "b") if how == "holds the GIL" else time.sleep(1e6)
-
-    task = line(100, recorder(tmp_path, hang), max_retries=1, timeout=1.0)
-    summary = run(task, client, progress=False)
-    assert runs(tmp_path) == dict.fromkeys(range(100), 1) | {30: 2, 70: 2}
-    assert list(summary["task"].errors) == [70]
-    assert "took longer than its time limit" in summary["task"].errors[70]
-    assert "in hang" in summary["task"].errors[70]
 
 
 def test_a_stopped_process_is_restarted(client: Client, tmp_path: Path) -> None:
@@ -216,22 +141,6 @@ def test_conflicting_blocks_after_a_failed_one_are_orphaned(client: Client, tmp_
     options = {"halo": 3, "read_write_conflict": True, "max_retries": 0}
     summary = run(line(6, recorder(tmp_path, fail), **options), client, progress=False)
     assert summary["task"].orphans == (1, 3)  # as in daisy
-
-
-def test_checks_before_and_after(client: Client, tmp_path: Path) -> None:
-    def before(block: Block) -> bool:
-        return block.number < 3
-
-    def after(block: Block) -> bool:
-        attempts = (tmp_path / f"task-{block.number}").read_text().count("begun")
-        return block.number != 5 and (block.number != 6 or attempts == 2)
-
-    task = line(8, recorder(tmp_path), check_function=(before, after))
-    summary = run(task, client, progress=False)
-    result = summary["task"]
-    assert (result.skipped, result.completed, result.failed, result.retries) == (3, 4, 1, 3)
-    assert runs(tmp_path) == {3: 1, 4: 1, 5: 3, 6: 2, 7: 1}
-    assert "check after block ('task', 5) was not true" in result.errors[5]
 
 
 def test_one_check_serves_as_both(client: Client, tmp_path: Path) -> None:
