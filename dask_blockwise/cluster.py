@@ -19,6 +19,9 @@ BatchSystem = Literal["slurm", "lsf", "pbs", "sge"]
 
 __all__ = ["jobqueue_cluster", "local_cluster"]
 
+# As each batch system writes it: to SLURM "24:00" is 24 minutes.
+_A_DAY = {"slurm": "24:00:00", "lsf": "24:00", "pbs": "24:00:00", "sge": "24:00:00"}
+
 
 def local_cluster(
     n_workers: int | None = None, memory_limit: str | float = "auto", **options: Any
@@ -91,7 +94,7 @@ def jobqueue_cluster(
     cores: int = 1,
     processes: int | None = None,
     memory: str = "4GB",
-    walltime: str = "24:00",
+    walltime: str | None = None,
     queue: str | None = None,
     **options: Any,
 ) -> SpecCluster:
@@ -108,7 +111,7 @@ def jobqueue_cluster(
     memory
         Memory of a job, as text.
     walltime
-        Time limit of a job, as the batch system writes it.
+        Time limit of a job, as the batch system writes it; a day unless given.
     queue
         Queue or partition; the batch system's own default unless given.
     options
@@ -129,7 +132,7 @@ def jobqueue_cluster(
         "cores": cores,
         "processes": processes or cores,
         "memory": memory,
-        "walltime": walltime,
+        "walltime": walltime or _A_DAY[system],
         "queue": queue,
     }
     cluster: SpecCluster = cluster_class(**{**job, **options})

@@ -46,7 +46,7 @@ _REPORT_SECONDS = 1.0
 # another worker there, and how much sooner than blocks it runs.
 _SEARCHES = 3
 _SEARCH_SECONDS = 60.0
-_SEARCH_PRIORITY = 100
+_SEARCH_PRIORITY = 1000
 
 
 class _Over(Exception):
@@ -139,16 +139,14 @@ class Dispatcher:
         """Fill the window, downstream tasks first, while what they read is fresh."""
         self._look_at_cluster()
         window = 2 * self._threads + 2
-        batches: list[_Sent] = []
-        while len(self._out) + len(batches) < window:
+        while len(self._out) < window:
             state = next((s for s in reversed(self._states) if s.may_run), None)
             if state is None:
                 break
             numbers = state.next_batch(min(self._threads, state.task.num_workers or window))
             if numbers:
                 state.running += 1
-                batches.append(self._batch(state, numbers))
-        self._send(batches)
+                self._send(self._batch(state, numbers), priority=state.index)
 
     def _batch(self, state: TaskState, numbers: list[int]) -> _Sent:
         alone = state.alone(numbers)
@@ -168,16 +166,14 @@ class Dispatcher:
         self._threads = max(1, threads)
         self._look_again = now + _CLUSTER_SECONDS
 
-    def _send(self, batches: Sequence[_Sent], **options: Any) -> None:
-        """One message for all of them; each queues on the scheduler rather than on a worker."""
-        if not batches:
-            return
-        keys = {self._key(sent): sent for sent in batches}
-        graph = {key: self._dask_task(key, sent) for key, sent in keys.items()}
-        futures = self._client.get(graph, list(graph), sync=False, **options)
-        for future in futures:
-            self._out[future.key] = keys[future.key], future
-            future.add_done_callback(self._finished)
+    def _send(self, sent: _Sent, **options: Any) -> _Key:
+        """Queue on the scheduler, after all of the same priority: within one graph, Dask sorts."""
+        key = self._key(sent)
+        graph = {key: self._dask_task(key, sent)}
+        (future,) = self._client.get(graph, [key], sync=False, fifo_timeout=0, **options)
+        self._out[key] = sent, future
+        future.add_done_callback(self._finished)
+        return key
 
     def _key(self, sent: _Sent) -> _Key:
         """Dask shows its first part; the scheduler's plugin knows the run and the limit by it."""
@@ -221,8 +217,8 @@ class Dispatcher:
             self._settle(sent, report)
             return
         search = replace(sent, died_on=died_on, searches=sent.searches + 1)
-        self._send([search], priority=_SEARCH_PRIORITY, workers=[get_address_host(died_on)])
-        key = next(key for key, (found, _) in self._out.items() if found is search)
+        hosts = [get_address_host(died_on)]
+        key = self._send(search, priority=_SEARCH_PRIORITY, workers=hosts)
         self._later(_SEARCH_SECONDS, key, TimeoutError())
 
     def _settle(self, sent: _Sent, report: BatchReport) -> None:

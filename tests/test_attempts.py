@@ -18,7 +18,6 @@ from distributed import Client, LocalCluster
 from recording import line, recorder, runs, times
 
 from dask_blockwise.dispatcher import Dispatcher
-from dask_blockwise.geometry import Block
 from dask_blockwise.journal import run_directory
 from dask_blockwise.scheduler import run
 
@@ -168,16 +167,3 @@ def test_a_worker_that_is_retired_costs_no_more_than_an_attempt(tmp_path: Path) 
         thread.join()
     assert summary
     assert max(runs(tmp_path).values()) <= 2
-
-
-def test_one_process_survives_any_number_of_failures(crowded: Client, tmp_path: Path) -> None:
-    def process(block: Block) -> None:
-        (tmp_path / f"{block.number}-{os.getpid()}").touch()
-        if block.number % 2:
-            raise ValueError
-
-    result = run(line(40, process, max_retries=0), crowded, progress=False)["task"]
-    assert sorted(result.errors) == list(range(1, 40, 2))
-    assert result.completed == 20
-    processes = {path.name.partition("-")[2] for path in tmp_path.iterdir()}
-    assert len(processes) == 1

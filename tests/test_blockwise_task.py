@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import pickle
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import pytest
 from distributed import Client as DaskClient
 
@@ -195,20 +193,6 @@ def test_a_loop_that_cannot_go_on(
         assert summary  # each thread starts its loop anew for the next block
     else:
         assert message in "".join(summary[task.task_id].errors.values())
-
-
-def test_files_of_one_name_do_not_share_globals(tmp_path: Path) -> None:
-    tasks = []
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-        body = f"NAME = {name!r}\ndef spawn_worker():\n    return lambda block: NAME\n"
-        tasks.append(BlockwiseTask(write(tmp_path / name, body), TOTAL, TEN, TEN))
-    one, two = tasks
-    assert one.task_id != two.task_id
-    blocks = [task.grid.block(task.task_id, 0) for task in tasks]
-    assert [one.process_function(blocks[0]), two.process_function(blocks[1])] == ["one", "two"]
-    again = pickle.loads(cloudpickle.dumps(one.process_function))
-    assert again(blocks[0]) == "one"
 
 
 @pytest.mark.parametrize("missing", ["spawn_worker", "fit", "read_write_conflict"])

@@ -72,7 +72,7 @@ def test_jobqueue_arguments(monkeypatch: pytest.MonkeyPatch, system: Any) -> Non
         "cores": 4,
         "processes": 4,
         "memory": "16GB",
-        "walltime": "24:00",
+        "walltime": "24:00" if system == "lsf" else "24:00:00",
         "queue": "gpu",
         "account": "me",
     }
