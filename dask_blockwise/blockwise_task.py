@@ -50,9 +50,12 @@ class Task:
     num_workers
         At most so many blocks at once; None for as many as the cluster runs.
     max_retries
-        A block runs at most ``max_retries + 1`` times, whatever made it fail.
+        A block runs at most ``max_retries + 1`` times, whatever made it fail. Where a worker
+        process runs several blocks at once, a block that was run before, or that may run only
+        once, has the process to itself: so none fails because of another.
     timeout
-        Seconds that a block may take; then its worker process is killed.
+        Seconds that a block may take; then its worker process is killed, and its nanny starts
+        another.
     upstream_tasks
         Tasks whose output this one reads: a block starts when the upstream blocks whose write ROI
         meets its read ROI are done.

@@ -63,6 +63,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._notes = path.open("a+b", buffering=0)
+        self._given_up = _beside(path, "given-up")
         self._trace: IO[str] | None = None
         # Where the process's stdout and stderr may go meanwhile.
         self.output: IO[bytes] = _beside(path, "output").open("a+b", buffering=0)
@@ -78,7 +79,7 @@ class Journal:
     def begin(self, number: int) -> bool:
         """Note that a block begins; False where it must not, as the batch was given up."""
         self._note(number, "failures", at=self.output.seek(0, os.SEEK_END))
-        return not _beside(self._path, "given-up").exists()
+        return not self._given_up.exists()
 
     def end(self, number: int, fate: str, error: str = "") -> None:
         """Note what became of a block, by the name of the field of ``BatchReport``."""
