@@ -9,6 +9,7 @@ from .predict_worker import predict
 from .progress import RunSummary
 from .relabel_worker import relabel
 from .scheduler import run, run_blockwise
+from .segment_blockwise import segment_blockwise
 from .segment_worker import connected_components, segment, watershed
 from .threshold_worker import threshold
 from .volume import BlocksFailed, Volume, create_volume, open_volume
@@ -34,6 +35,7 @@ __all__ = [
     "run",
     "run_blockwise",
     "segment",
+    "segment_blockwise",
     "threshold",
     "watershed",
 ]

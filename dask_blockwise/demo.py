@@ -125,7 +125,11 @@ def _neurons(data: Sample, prediction: Volume) -> dict[str, Volume]:
     """Neurons, by mutex watershed on affinities."""
     # Chosen with an eye on the scored part too, so the scores are not blind to them.
     fragments = watershed(
-        prediction, offsets=data.network.channels, bias=[0.3] * 3 + [0.7] * 6, halo=16
+        prediction,
+        offsets=data.network.channels,
+        bias=[0.3] * 3 + [0.7] * 6,
+        attract="nearest",
+        halo=16,
     )
     return {"segments": relabel(fragments, match="iou", min_iou=0.5, min_size=200)}
 

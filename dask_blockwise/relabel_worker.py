@@ -84,11 +84,15 @@ class RelabelVolume(Volume):
         near = Coordinate(steps.grid.stitched) * self.voxel_size
         # A ledger lies in an array that is made anew or removed when its marks no longer hold.
         segment = step(steps.segment, block, upstream, f"{scratch}/labels", self.context)
+        # Labels are the same whatever the rule, so that another rule can be tried on them.
+        segment = replace(segment, fingerprint=self.inputs[0]._fingerprint(block))
         stitch = step(steps.stitch, block, [segment], f"{scratch}/edges", (near, near))
-        solve = step(steps.solve, whole, [stitch], f"{scratch}/sizes")
+        solve = step(steps.solve, whole, [stitch], f"{scratch}/edges/solved")
         relabel = replace(relabel, upstream_tasks=[solve])
         if not _goes_on(segment, options):
-            steps.scratch.create(steps.grid)
+            steps.scratch.create_labels(steps.grid)
+        if not _goes_on(stitch, options):
+            steps.scratch.create_edges(steps.grid)
         if self.keep_scratch:
             return [relabel]
         return [relabel, replace(step(steps.clean, whole, [relabel], scratch), ledger=None)]
@@ -130,7 +134,7 @@ def relabel(
     connectivity: int = 1,
     min_size: int = 0,
     keep_scratch: bool = False,
-) -> Volume:
+) -> RelabelVolume:
     """One id for each object of the volume, from labels made block by block, lazily.
 
     Parameters
@@ -148,11 +152,12 @@ def relabel(
     min_size : int
         Objects of fewer voxels become background.
     keep_scratch : bool
-        Leave the labels of single blocks, their sizes, edges and table in ``<path>.scratch``.
+        Leave the labels of single blocks, their sizes, edges and table in ``<path>.scratch``:
+        the same labels relabelled by another rule to the same path are not segmented again.
 
     Returns
     -------
-    Volume of uint64
+    RelabelVolume of uint64
         Ids 1..n in the order in which blocks first see them; 0 is background. Each time point is
         relabelled by itself.
 

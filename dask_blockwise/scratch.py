@@ -76,8 +76,8 @@ class Scratch:
 
     path: str
 
-    def create(self, grid: LabelGrid) -> None:
-        """Make the arrays that the blocks of a grid write to; what is there is thrown away."""
+    def create_labels(self, grid: LabelGrid) -> None:
+        """Make the arrays of what blocks find by themselves; what is there is thrown away."""
         chunks, shard = _label_chunks(grid.frame_shape)
         create_array(
             f"{self.path}/labels",
@@ -88,14 +88,15 @@ class Scratch:
             attributes={"halo": grid.halo},
             overwrite=True,
         )
-        for name, capacity in ("sizes", prod(grid.frame_shape)), ("edges", 2 * grid.most_pairs):
-            create_array(
-                f"{self.path}/{name}",
-                (grid.blocks, _whole_chunks(capacity + 1)),
-                np.uint64,
-                chunks=(1, _ROW_CHUNK),
-                overwrite=True,
-            )
+        self._create_rows("sizes", grid.blocks, prod(grid.frame_shape))
+
+    def create_edges(self, grid: LabelGrid) -> None:
+        """Make the array of what blocks find with their neighbours, in the same way."""
+        self._create_rows("edges", grid.blocks, 2 * grid.most_pairs)
+
+    def _create_rows(self, name: str, rows: int, capacity: int) -> None:
+        shape, chunks = (rows, _whole_chunks(capacity + 1)), (1, _ROW_CHUNK)
+        create_array(f"{self.path}/{name}", shape, np.uint64, chunks=chunks, overwrite=True)
 
     def remove(self) -> None:
         """Remove all arrays, and the folder unless something else is in it."""

@@ -130,7 +130,7 @@ def segment(
     block_shape: Sequence[int] | None = None,
     parameters: Parameters | None = None,
     **more: Any,
-) -> Volume:
+) -> SegmentVolume:
     """Label objects by a function, lazily, each block with a halo around it.
 
     Parameters
@@ -154,7 +154,7 @@ def segment(
 
     Returns
     -------
-    Volume of uint64
+    SegmentVolume of uint64
         Ids are local to a region request; stored, or by blocks of ``.data``, they are unique over
         the volume. ``relabel`` makes one id an object of them.
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
-import bioimage_cpp
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
+from numpy.typing import NDArray
 
+from .distance_watershed import Backend, distance_watershed
 from .geometry import Block
-
-Offsets = Sequence[Sequence[int]]
-Backend = Literal["bioimage-cpp", "skimage"]
+from .mutex_watershed import Attract, Offsets, are_nearest, mutex_watershed
 
 __all__ = ["check_offsets", "segment_function"]
 
@@ -24,6 +21,7 @@ def segment_function(
     offsets: Offsets | None = None,
     bias: float | Sequence[float] = 0.5,
     *,
+    attract: Attract = "all",
     strides: Sequence[int] | None = None,
     mask: NDArray[Any] | None = None,
     min_size: int = 0,
@@ -37,10 +35,12 @@ def segment_function(
 
     Mutex watershed (``seeds=None``): the affinity of ``offsets[c]`` at voxel ``v`` says how sure
     it is that ``v`` and ``v + offsets[c]`` are in one object. The bias is subtracted, then edges
-    are taken from the strongest to the weakest: nearest-neighbour offsets (no component beyond
-    -1..1) attract, longer ones repel. A voxel to which no neighbour has an affinity above the bias
-    is background. dacapo gives the same values to mwatershed, where an offset of any length
-    attracts above the bias and repels below it; on clean affinities the partitions are equal.
+    are taken from the strongest to the weakest. With ``attract="all"``, as in dacapo, an offset of
+    any length joins its voxels above the bias and keeps them apart below it. With ``"nearest"``,
+    as Wolf et al. have it, nearest-neighbour offsets (no component beyond -1..1) join, longer ones
+    keep apart: objects are connected, it is faster and takes half the memory. A voxel to which
+    nothing that joins has an affinity above the bias is background. On clean affinities the
+    partitions are equal.
 
     Distance-seeded watershed (``seeds="distance"``): seeds are maxima of the smoothed distance to
     the nearest boundary, and flood the object from there. The input is the probability that a
@@ -57,8 +57,11 @@ def segment_function(
     bias : float, or one a channel
         Affinities above it hold together, below it push apart. For ``seeds="distance"``: what is
         at most this is boundary.
+    attract : "all" or "nearest"
+        Which offsets may join voxels.
     strides : sequence of int, optional
-        Take the repelling edges at every so many voxels an axis alone: faster, less splitting.
+        Take edges that aren't nearest neighbours' at every so many voxels an axis alone: faster,
+        less splitting.
     mask : ndarray, shape (z, y, x) or (y, x), optional
         Voxels where it is 0 become background.
     min_size : int
@@ -99,15 +102,22 @@ def segment_function(
     array([[1, 1, 1, 2, 2, 2]], dtype=uint64)
     """
     check_values(input_array)
+    inside_mask = None if mask is None else np.asarray(mask) != 0
     if seeds == "distance":
+        if np.ndim(bias):
+            raise ValueError(f"seeds='distance' takes a single bias, got {bias}.")
         inside = _inside(input_array, offsets)
         _check_mask(mask, inside.shape)
-        labels = _distance_watershed(inside, bias, sigma, mask, fill, backend)
+        boundary = np.asarray(bias).item()
+        labels = distance_watershed(inside, boundary, sigma, inside_mask, fill, backend)
     elif seeds is None:
         check_offsets(offsets, input_array.shape[0], input_array.ndim - 1, bias, strides)
+        _check_attract(attract)
         _check_mask(mask, input_array.shape[1:])
         weights = _shifted(input_array, bias)
-        labels = _mutex_watershed(weights, offsets or (), strides, mask, filter_fragments)
+        mean = weights.mean(0)
+        labels = mutex_watershed(weights, offsets or (), attract, strides, inside_mask)
+        labels = _without_weak(labels, mean) if filter_fragments else labels
     else:
         raise ValueError(f"seeds must be None (mutex watershed) or 'distance', got {seeds!r}.")
     return _without_small(labels, min_size)
@@ -154,7 +164,7 @@ def check_offsets(
         raise ValueError(
             f"Each offset needs one step for each of the {axes} axes, got {list(offsets)}."
         )
-    if not any(_nearest(offsets)):
+    if not any(are_nearest(offsets)):
         raise ValueError(
             f"No offset of {list(offsets)} is a nearest neighbour (all steps within -1..1), so "
             "nothing would hold voxels together: include the affinities to direct neighbours."
@@ -177,9 +187,9 @@ def _check_mask(mask: NDArray[Any] | None, shape: tuple[int, ...]) -> None:
         )
 
 
-def _nearest(offsets: Offsets) -> list[bool]:
-    """Which offsets reach no further than the next voxel."""
-    return [max(map(abs, offset)) == 1 for offset in offsets]
+def _check_attract(attract: str) -> None:
+    if attract not in get_args(Attract):
+        raise ValueError(f"attract must be 'all' or 'nearest', got {attract!r}.")
 
 
 def _as_unit(array: NDArray[Any]) -> NDArray[np.float32]:
@@ -197,42 +207,6 @@ def _shifted(affinities: NDArray[Any], bias: float | Sequence[float]) -> NDArray
     for weight, channel, shift in zip(weights, affinities, shifts, strict=True):
         np.subtract(_as_unit(channel), shift, out=weight)
     return weights
-
-
-def _mutex_watershed(
-    weights: NDArray[np.float32],
-    offsets: Offsets,
-    strides: Sequence[int] | None,
-    mask: NDArray[Any] | None,
-    filter_fragments: bool,
-) -> NDArray[np.uint64]:
-    """Mutex watershed of affinities from which the bias has been subtracted."""
-    nearest = _nearest(offsets)
-    mean = weights.mean(0)
-    attractive = [c for c, near in enumerate(nearest) if near]
-    repulsive = [c for c, near in enumerate(nearest) if not near]
-    edges = np.concatenate([weights[attractive], -weights[repulsive]])
-    held = _held(edges, [offsets[c] for c in attractive])
-    labels: NDArray[np.uint64] = bioimage_cpp.segmentation.mutex_watershed(
-        edges,
-        [tuple(offsets[c]) for c in attractive + repulsive],
-        len(attractive),
-        strides=strides,
-        mask=held if mask is None else held & (mask != 0),
-    )
-    return _without_weak(labels, mean) if filter_fragments else labels
-
-
-def _held(edges: NDArray[np.float32], offsets: Offsets) -> NDArray[np.bool_]:
-    """Voxels that an affinity above the bias ties to a neighbour."""
-    held = np.zeros(edges.shape[1:], bool)
-    for edge, offset in zip(edges, offsets, strict=False):
-        here = tuple(slice(max(0, -step), -step if step > 0 else None) for step in offset)
-        there = tuple(slice(max(0, step), step if step < 0 else None) for step in offset)
-        ties = edge[here] > 0
-        held[here] |= ties
-        held[there] |= ties
-    return held
 
 
 def _without_weak(labels: NDArray[np.uint64], affinity: NDArray[np.float32]) -> NDArray[np.uint64]:
@@ -259,60 +233,5 @@ def _inside(array: NDArray[Any], offsets: Offsets | None) -> NDArray[np.float32]
     if offsets is None:
         return _as_unit(array)
     check_offsets(offsets, array.shape[0], array.ndim - 1)
-    weakest: NDArray[Any] = array[np.array(_nearest(offsets or ()))].min(0)
+    weakest: NDArray[Any] = array[np.array(are_nearest(offsets or ()))].min(0)
     return _as_unit(weakest)
-
-
-def _distance_watershed(
-    inside: NDArray[np.float32],
-    bias: float | Sequence[float],
-    sigma: float,
-    mask: ArrayLike | None,
-    fill: bool,
-    backend: Backend,
-) -> NDArray[np.uint64]:
-    """Flood from the maxima of the smoothed distance to the nearest boundary."""
-    if np.ndim(bias):
-        raise ValueError(f"seeds='distance' takes a single bias, got {bias}.")
-    objects = inside > bias
-    if mask is not None:
-        objects &= np.asarray(mask) != 0
-    distance = bioimage_cpp.distance.distance_transform(objects)
-    seeds = _maxima(distance, objects, sigma)
-    # Distances inside, probabilities outside: one landscape, lowest at the seeds, the same
-    # whatever the region it is computed on.
-    height = np.where(objects, -distance, 1 - inside)
-    flooded = objects if not fill else None if mask is None else np.asarray(mask) != 0
-    return _flood(height, seeds, flooded, backend).astype(np.uint64)
-
-
-def _maxima(
-    distance: NDArray[np.float32], objects: NDArray[np.bool_], sigma: float
-) -> NDArray[np.int32]:
-    """Numbered local maxima of the smoothed distance."""
-    smooth = bioimage_cpp.filters.gaussian_smoothing(distance, sigma) if sigma else distance
-    around = 2 * max(1, round(sigma)) + 1
-    peaks = (smooth == ndimage.maximum_filter(smooth, around, mode="nearest")) & objects
-    seeds, count = ndimage.label(peaks, np.ones((3,) * peaks.ndim))
-    # Smoothing moves the maximum of a small object out of it; such an object is its own seed.
-    parts, parts_count = ndimage.label(objects)
-    without = np.ones(parts_count + 1, bool)
-    without[parts[peaks]] = without[0] = False
-    labels: NDArray[np.int32] = np.where(without[parts], parts + count, seeds)
-    return labels.astype(np.int32, copy=False)
-
-
-def _flood(
-    height: NDArray[np.float32],
-    seeds: NDArray[np.int32],
-    mask: NDArray[np.bool_] | None,
-    backend: Backend,
-) -> NDArray[np.int32]:
-    if backend not in get_args(Backend):
-        raise ValueError(f"backend must be 'bioimage-cpp' or 'skimage', got {backend!r}.")
-    if backend == "bioimage-cpp":
-        watershed = bioimage_cpp.segmentation.watershed
-    else:
-        from skimage.segmentation import watershed
-    labels: NDArray[np.int32] = watershed(height, seeds, mask=mask)
-    return labels

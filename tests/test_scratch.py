@@ -16,7 +16,8 @@ GRID = LabelGrid((20, 250), (10, 125), ((2, 2), (3, 3)), (True, True))
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory):
     scratch = Scratch(f"{tmp_path_factory.mktemp('scratch')}/out.scratch")
-    scratch.create(GRID)
+    scratch.create_labels(GRID)
+    scratch.create_edges(GRID)
     return scratch
 
 
@@ -51,7 +52,8 @@ def test_labels_are_chunked_to_be_read_in_parts(scratch):
 
 def test_nothing_is_left(tmp_path):
     scratch = Scratch(f"{tmp_path}/out.scratch")
-    scratch.create(GRID)
+    scratch.create_labels(GRID)
+    scratch.create_edges(GRID)
     scratch.write_table(np.zeros(5, np.int64), np.zeros(0, np.uint64))
     scratch.remove()
     scratch.remove()

@@ -44,19 +44,35 @@ def smooth_noise(strength, seed=0):
     return np.clip(CLEAN + strength * noise / noise.std(), 0, 1).astype(np.float32)
 
 
-def test_clean_affinities_give_the_truth_as_mwatershed_does():
-    labels = segment_function(CLEAN, offsets=OFFSETS)
+@pytest.mark.parametrize("attract", ["all", "nearest"])
+def test_clean_affinities_give_the_truth_as_mwatershed_does(attract):
+    labels = segment_function(CLEAN, offsets=OFFSETS, attract=attract)
     reference = mwatershed.agglom(CLEAN.astype(np.float64) - 0.5, OFFSETS)
     assert labels.dtype == np.uint64
     assert_same_partition(labels, LABELS)
     assert_same_partition(labels, reference)
 
 
-def test_noisy_affinities_stay_near_mwatershed():
+@pytest.mark.parametrize("bias", [0.4, [0.3] * 3 + [0.6] * 3])
+def test_by_default_as_dacapo_does(bias):
+    """mwatershed on the affinities less the bias, without the fragments of a mean below it."""
+    noisy = smooth_noise(0.3)
+    weights = noisy - np.broadcast_to(np.float32(bias), 6).reshape(6, 1, 1, 1)
+    expected = mwatershed.agglom(weights.astype(np.float64), OFFSETS)
+    ids = np.unique(expected)
+    strong = ids[ndimage.mean(weights.mean(0), expected, ids) >= 0]
+    kept = np.where(np.isin(expected, strong), expected, 0)
+    assert 0 < len(np.unique(kept)) < len(np.unique(expected))
+    assert_same_partition(segment_function(noisy, offsets=OFFSETS, bias=bias), kept)
+
+
+def test_noisy_affinities_of_either_kind_are_alike():
     noisy = smooth_noise(0.1)
-    labels = segment_function(noisy, offsets=OFFSETS, filter_fragments=False)
-    reference = mwatershed.agglom(noisy.astype(np.float64) - 0.5, OFFSETS)
-    assert sum(variation_of_information(labels, reference.astype(np.uint64))) < 0.2
+    one, other = (
+        segment_function(noisy, offsets=OFFSETS, filter_fragments=False, attract=attract)
+        for attract in ("all", "nearest")
+    )
+    assert 0 < sum(variation_of_information(one, other)) < 0.2
 
 
 def test_labels_are_the_same_each_time():
@@ -85,22 +101,35 @@ def test_order_of_channels_does_not_matter():
     assert_same_partition(labels, LABELS)
 
 
-def test_mask_and_voxels_without_neighbours_are_background():
+@pytest.mark.parametrize("attract", ["all", "nearest"])
+def test_mask_and_voxels_without_neighbours_are_background(attract):
     mask = np.ones(LABELS.shape, np.uint8)
     mask[:5] = 0
     alone = CLEAN.copy()
-    alone[:3, 10:12, 3:6, 3:6] = 0
-    labels = segment_function(alone, offsets=OFFSETS, mask=mask)
+    alone[:, 10:12, 3:6, 3:6] = alone[3:, :, 3:9, 3:9] = 0
+    labels = segment_function(alone, offsets=OFFSETS, mask=mask, attract=attract)
     assert not labels[:5].any()
     assert labels[10, 3:5, 3:5].tolist() == [[0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("attract, objects", [("all", 1), ("nearest", 2)])
+def test_long_offsets_join_across_a_gap_or_do_not(attract, objects):
+    mask = np.ones((8, 9, 9), bool)
+    mask[:, 4] = False
+    ones = np.ones((4, *mask.shape), np.float32)
+    offsets = [*OFFSETS[:3], (0, -3, 0)]
+    labels = segment_function(ones, offsets=offsets, mask=mask, attract=attract)
+    np.testing.assert_array_equal(labels > 0, mask)
+    assert len(np.unique(labels[mask])) == objects
 
 
 def test_bias_of_each_offset():
     low = CLEAN.copy()
     low[:3] *= 0.4
-    assert not segment_function(low, offsets=OFFSETS, bias=0.5).any()
-    each = segment_function(low, offsets=OFFSETS, bias=[0.2] * 3 + [0.5] * 3)
-    assert_same_partition(each, LABELS)
+    assert not segment_function(low, offsets=OFFSETS, attract="nearest").any()
+    for attract in "all", "nearest":
+        each = segment_function(low, offsets=OFFSETS, bias=[0.2] * 3 + [0.5] * 3, attract=attract)
+        assert_same_partition(each, LABELS)
 
 
 def test_weak_and_small_fragments_become_background():
@@ -112,8 +141,9 @@ def test_weak_and_small_fragments_become_background():
     np.testing.assert_array_equal(labels > 0, (sizes >= limit)[LABELS])
 
 
-def test_strides_keep_clean_partitions():
-    labels = segment_function(CLEAN, offsets=OFFSETS, strides=(2, 2, 2))
+@pytest.mark.parametrize("attract", ["all", "nearest"])
+def test_strides_keep_clean_partitions(attract):
+    labels = segment_function(CLEAN, offsets=OFFSETS, strides=(2, 2, 2), attract=attract)
     assert_same_partition(labels, LABELS)
 
 
@@ -153,6 +183,7 @@ def test_nothing_inside_gives_background_alone():
         (CLEAN, {"offsets": OFFSETS, "bias": [0.5, 0.5]}, ValueError, "one for each of the 6"),
         (CLEAN, {"offsets": OFFSETS, "strides": (2, 0, 2)}, ValueError, "positive integer"),
         (CLEAN, {"offsets": OFFSETS, "mask": np.ones((2, 2))}, ValueError, r"mask has shape"),
+        (CLEAN, {"offsets": OFFSETS, "attract": "some"}, ValueError, "'nearest', got 'some'"),
         (CLEAN, {"offsets": OFFSETS, "seeds": "random"}, ValueError, "'distance', got 'random'"),
         (CLEAN[0], {"seeds": "distance", "bias": [0.1]}, ValueError, "single bias"),
         (CLEAN[0], {"seeds": "distance", "backend": "vigra"}, ValueError, "got 'vigra'"),

@@ -1,0 +1,255 @@
+"""Segment, stitch and relabel a region as one run, called as dacapo's segment_blockwise is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from os import PathLike, fspath
+from typing import Any, Protocol, runtime_checkable
+
+from numpy.typing import NDArray
+
+from .blockwise_task import Task
+from .geometry import Roi
+from .ledger import Ledger, holds
+from .relabel_worker import RelabelVolume, relabel
+from .scheduler import run
+from .segment_function import Parameters
+from .segment_worker import segment
+from .store import StoredArray, exists
+from .volume import Index, StoredVolume, StoreOptions, Volume, open_volume
+
+__all__ = ["segment_blockwise"]
+
+_log = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class ArrayIdentifier(Protocol):
+    """Where an array lies, as dacapo says it (``LocalArrayIdentifier``)."""
+
+    container: Any
+    dataset: str
+
+
+ArrayPath = str | PathLike[str] | ArrayIdentifier
+
+
+def segment_blockwise(
+    segment_function_file: str | PathLike[str],
+    context: Sequence[int],
+    total_roi: Roi,
+    read_roi: Roi,
+    write_roi: Roi,
+    num_workers: int | None = 16,
+    max_retries: int = 2,
+    timeout: float | None = None,
+    upstream_tasks: Sequence[Task] | None = None,
+    keep_tmpdir: bool = False,
+    *args: ArrayPath,
+    parameters: Parameters | None = None,
+    relabelling: Mapping[str, Any] | None = None,
+    **kwargs: Any,
+) -> bool:
+    """Segment a region block by block, and give every object in it one id, as one run.
+
+    Blocks are labelled with context, labels of neighbours are compared, and the output gets ids
+    1..n over the whole region. A second call of the same does only what is missing. What the
+    output holds beforehand is never read.
+
+    Parameters
+    ----------
+    segment_function_file : path
+        A Python file that has ``segment_function(input_array, block, **parameters)``.
+    context : sequence of int
+        World units that a block reads on each side of what it writes; more where ``read_roi`` has
+        more around ``write_roi``.
+    total_roi : Roi
+        What to segment, in world units, without the context.
+    read_roi, write_roi : Roi
+        Of one block; blocks step by the shape of ``write_roi`` from the beginning of ``total_roi``.
+    num_workers : int or None
+        At most so many blocks at once.
+    max_retries : int
+        A block runs at most ``max_retries + 1`` times.
+    timeout : float, optional
+        Seconds that a block may take.
+    upstream_tasks : sequence of Task, optional
+        Those that write the input: a block starts when what it reads is written.
+    keep_tmpdir : bool
+        Leave the labels of single blocks in ``<output>.scratch``. Another call with
+        ``keep_tmpdir=True`` that differs in ``relabelling`` alone takes them from there, and
+        doesn't segment again; remove the folder when the input has changed.
+    *args
+        The input's and the output's path, for those who give them by position.
+    parameters : mapping, or YAML: a path or an open file
+        Of the segment function, over its file's ``default_parameters``.
+    relabelling : mapping, optional
+        ``match`` (``"iou"`` where there is context, else ``"touch"``), ``min_iou``,
+        ``connectivity`` and ``min_size`` of `relabel`.
+    **kwargs
+        ``input_path`` and ``output_path``, or under dacapo's names ``input_array_identifier`` and
+        ``output_array_identifier``: a path, a URL, or what has a ``container`` and a ``dataset``.
+        The output is made unless it is there; if it is, its shards or chunks must divide the
+        blocks. All others are parameters of the segment function.
+
+    Returns
+    -------
+    bool
+        Whether every block is done.
+
+    Raises
+    ------
+    FileNotFoundError, AttributeError
+        If there is no input, no such file, or no ``segment_function`` in it.
+    TypeError
+        If the segment function has no such parameter, or one that it needs is missing.
+    ValueError
+        If the ROIs don't fit the voxels, the input or the output.
+
+    References
+    ----------
+    dacapo, ``dacapo/blockwise/scheduler.py``.
+
+    Examples
+    --------
+    >>> from dask_blockwise import components_function, create_volume
+    >>> mask = create_volume("in.zarr/mask", shape=(1, 6), dtype="uint8", block_shape=(1, 6))
+    >>> mask[mask.roi] = np.array([[1, 1, 1, 1, 0, 1]])
+    >>> block = Roi((0, 0), (1, 2))
+    >>> segment_blockwise(
+    ...     components_function.__file__, (0, 0), mask.roi, block, block,
+    ...     input_path="in.zarr/mask", output_path="out.zarr/objects",
+    ... )
+    True
+    >>> open_volume("out.zarr/objects")[:]
+    array([[1, 1, 1, 1, 0, 2]], dtype=uint64)
+    """
+    source = _opened(_taken("input", args[:1], kwargs), upstream_tasks)
+    path = _taken("output", args[1:], kwargs)
+    labels = segment(
+        source,
+        segment_function_file,
+        halo=_halo(context, read_roi, write_roi, source),
+        roi=_checked(total_roi, write_roi, source),
+        block_shape=write_roi.shape / source.voxel_size,
+        parameters=parameters,
+        **kwargs,
+    )
+    match = "iou" if any(map(any, labels.halo)) else "touch"
+    objects = relabel(
+        labels, **{"match": match, "keep_scratch": keep_tmpdir, **(relabelling or {})}
+    )
+    options = StoreOptions(num_workers=num_workers, max_retries=max_retries, timeout=timeout)
+    tasks = _tasks(objects, path, options, list(upstream_tasks or ()))
+    summary = run(tasks)
+    if not summary:
+        _log.warning("Some blocks failed; the same call does only what is missing.\n%s", summary)
+    if keep_tmpdir:
+        _log.info(
+            "The labels of single blocks are kept in %s.scratch: call again with keep_tmpdir=True "
+            "and another relabelling={...} to relabel them without segmenting again.",
+            path,
+        )
+    return bool(summary)
+
+
+def _taken(role: str, args: Sequence[ArrayPath], kwargs: dict[str, Any]) -> str:
+    """The path of an array, given by position or by name; its name is removed."""
+    names = (f"{role}_path", f"{role}_array_identifier")
+    given = [*args[:1], *(kwargs.pop(name) for name in names if name in kwargs)]
+    if len(given) != 1:
+        raise TypeError(
+            f"segment_blockwise needs one {role}, got {len(given)}: give {names[0]}=..., a path or "
+            "URL of an array."
+        )
+    (where,) = given
+    if isinstance(where, ArrayIdentifier):
+        return f"{where.container}/{where.dataset}"
+    return str(fspath(where))
+
+
+def _opened(path: str, upstream_tasks: Sequence[Task] | None) -> StoredVolume:
+    """The input; if the run itself writes it, what was read of it before is not trusted."""
+    source = open_volume(path)
+    return replace(source, stored=source.stored.uncached()) if upstream_tasks else source
+
+
+def _checked(total_roi: Roi, write_roi: Roi, source: Volume) -> Roi:
+    """The region, if it and a block are whole voxels of the input."""
+    source._voxels(total_roi)
+    if any(n % size for n, size in zip(write_roi.shape, source.voxel_size, strict=True)):
+        raise ValueError(
+            f"write_roi has shape {tuple(write_roi.shape)}, which cuts voxels of "
+            f"{tuple(source.voxel_size)} world units: make it a multiple of them."
+        )
+    return total_roi
+
+
+def _halo(
+    context: Sequence[int], read_roi: Roi, write_roi: Roi, source: Volume
+) -> list[tuple[int, int]]:
+    """Voxels that a block reads before and after what it writes."""
+    before, after = write_roi.begin - read_roi.begin, read_roi.end - write_roi.end
+    time = "t" in source.axes
+    axes = zip(before, after, context, source.voxel_size, strict=True)
+    return [(-(-max(b, c) // s), -(-max(a, c) // s)) for b, a, c, s in axes][time:]
+
+
+def _tasks(
+    objects: RelabelVolume, path: str, options: StoreOptions, upstream: list[Task]
+) -> list[Task]:
+    """The tasks that store objects at a path; what another computation left there is not reused."""
+    block = objects.block_shape
+    if not exists(path):
+        return objects._tasks(path, objects._target(path, block, options), block, options, upstream)
+    target = _within(open_volume(path), objects)
+    tasks = objects._tasks(path, target, block, options, upstream)
+    relabelling = tasks[0]
+    if relabelling.ledger and not holds(relabelling.ledger, relabelling.fingerprint):
+        Ledger(relabelling.ledger, relabelling.grid, relabelling.fingerprint, resume=False).close()
+    return tasks
+
+
+@dataclass(frozen=True)
+class _Part(StoredArray):
+    """A part of a stored array, written by the voxels of the part."""
+
+    begin: Index = ()
+
+    def write(self, region: tuple[slice, ...], values: NDArray[Any]) -> None:
+        axes = zip(region, self.begin, strict=True)
+        super().write(tuple(slice(s.start + b, s.stop + b) for s, b in axes), values)
+
+
+def _within(output: StoredVolume, objects: Volume) -> StoredArray:
+    """The region's part of an array that is there, if blocks can be written to it."""
+    begin, end = output._voxels(objects.roi)
+    if output.voxel_size != objects.voxel_size or "c" in output.axes:
+        raise ValueError(
+            f"The output {output!r} must have the input's voxel size {tuple(objects.voxel_size)} "
+            "and no channels: create it with create_volume(path, input, dtype='uint64'), or name "
+            "one that isn't there yet."
+        )
+    if output.dtype.kind not in "iu" or output.dtype.itemsize < 4:
+        raise ValueError(f"The output {output!r} can't hold ids: create it with dtype='uint64'.")
+    _check_whole(output.stored, begin, end, objects.block_shape)
+    known = {f.name: getattr(output.stored, f.name) for f in fields(output.stored)}
+    return _Part(**known, begin=begin)
+
+
+def _check_whole(stored: StoredArray, begin: Index, end: Index, block: Index) -> None:
+    """Refuse blocks that aren't whole shards or chunks, of which two writers would lose voxels."""
+    axes = zip(begin, end, block, stored.write_unit, stored.shape, strict=True)
+    whole = [
+        not b % unit and not step % unit and (not e % unit or e == size)
+        for b, e, step, unit, size in axes
+    ]
+    if not all(whole):
+        raise ValueError(
+            f"Blocks of {block} voxels from {begin} to {end} are not whole shards or chunks of "
+            f"{stored.write_unit} of {stored.path}: two blocks would write to one. Create the "
+            f"output with create_volume(..., block_shape={block}), or change write_roi or "
+            "total_roi."
+        )
