@@ -9,6 +9,8 @@ from .predict_worker import predict
 from .progress import RunSummary
 from .relabel_worker import relabel
 from .scheduler import run, run_blockwise
+from .seam_report import SeamReport
+from .seams import seams
 from .segment_worker import connected_components, segment, watershed
 from .threshold_worker import threshold
 from .volume import BlocksFailed, Volume, create_volume, open_volume
@@ -22,6 +24,7 @@ __all__ = [
     "DaCapoBlockwiseTask",
     "Roi",
     "RunSummary",
+    "SeamReport",
     "Task",
     "Volume",
     "argmax",
@@ -33,6 +36,7 @@ __all__ = [
     "relabel",
     "run",
     "run_blockwise",
+    "seams",
     "segment",
     "threshold",
     "watershed",
