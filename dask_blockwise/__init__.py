@@ -9,6 +9,8 @@ from .predict_worker import predict
 from .progress import RunSummary
 from .relabel_worker import relabel
 from .scheduler import run, run_blockwise
+from .seam_report import SeamReport
+from .seams import seams
 from .segment_blockwise import segment_blockwise
 from .segment_worker import connected_components, segment, watershed
 from .threshold_worker import threshold
@@ -23,6 +25,7 @@ __all__ = [
     "DaCapoBlockwiseTask",
     "Roi",
     "RunSummary",
+    "SeamReport",
     "Task",
     "Volume",
     "argmax",
@@ -34,6 +37,7 @@ __all__ = [
     "relabel",
     "run",
     "run_blockwise",
+    "seams",
     "segment",
     "segment_blockwise",
     "threshold",
