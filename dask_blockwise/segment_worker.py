@@ -150,7 +150,7 @@ def segment(
     parameters : mapping, or YAML: a path or an open file
         Of the function; a file's ``default_parameters`` hold where none is given.
     **more
-        Parameters, over those.
+        Over those.
 
     Returns
     -------
@@ -228,7 +228,7 @@ def watershed(
 
     Returns
     -------
-    Volume of uint64
+    SegmentVolume of uint64
 
     Raises
     ------
@@ -239,9 +239,9 @@ def watershed(
     space = sum(axis not in "tc" for axis in affinities.axes)
     if parameters.get("seeds") is None or offsets is not None:
         check_offsets(offsets, prod(channels), space, bias, parameters.get("strides"))
-    chosen = {"offsets": offsets, "bias": bias, **parameters}
+    chosen = {"offsets": offsets, "bias": bias, "mask": mask, **parameters}
     function = watershed_function.segment_function
-    return segment(affinities, function, halo=halo, mask=mask, block_shape=block_shape, **chosen)
+    return segment(affinities, function, halo=halo, block_shape=block_shape, **chosen)
 
 
 def connected_components(
@@ -280,8 +280,7 @@ def spawn_worker(
 ) -> Callable[[Block], None]:
     """A function that labels what a block reads and writes its core, with ids unique to it.
 
-    Blocks that share an object have different ids for it: `segment_blockwise` and `relabel` put
-    them together.
+    `segment_blockwise` and `relabel` put objects of several blocks together.
 
     Parameters
     ----------
@@ -297,8 +296,7 @@ def spawn_worker(
         seen = replace(block, read_roi=block.read_roi.intersect(source.roi))
         labels = function(source[seen.read_roi], seen)
         begin = (block.write_roi.begin - seen.read_roi.begin) / source.voxel_size
-        shape = block.write_roi.shape / source.voxel_size
-        core = labels[tuple(slice(b, b + n) for b, n in zip(begin, shape, strict=True))]
+        core = labels[tuple(map(slice, begin, begin + block.write_roi.shape / source.voxel_size))]
         local, _ = compact(core, (slice(None),) * core.ndim)
         first = np.uint64(block.number << 32)
         output[block.write_roi] = np.where(local > 0, local + first, np.uint64(0))
