@@ -127,7 +127,7 @@ class Volume(Regions):
         Returns
         -------
         Volume
-            Previews compute it, until it is stored.
+            Previews compute it.
         """
         chosen = StoreOptions.of(options)
         block = self._checked_block(chosen.block_shape)
