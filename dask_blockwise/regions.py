@@ -66,6 +66,9 @@ class Regions(Frame):
     def __dask_tokenize__(self) -> str:
         return self.token
 
+    def _fingerprint(self, block: Index) -> str:
+        return str(tokenize(self.token, block))
+
     @property
     def context(self) -> Context:
         """What is read before and after a region, in world units, down to what is stored."""
@@ -98,10 +101,10 @@ class Regions(Frame):
         """Whether ``.data`` is more than a region request for each block."""
         return False
 
-    def _check_regional(self) -> None:
-        """Refuse where values of a block need those of the whole volume."""
+    def _check_regional(self, stored: bool = False) -> None:
+        """Refuse where a block needs values of the whole volume that no checkpoint has stored."""
         for volume in self.inputs:
-            volume._check_regional()
+            volume._check_regional(stored)
 
 
 def _dask_block(

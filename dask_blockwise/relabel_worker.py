@@ -68,7 +68,7 @@ class RelabelVolume(Volume):
         self._check_regional()
         return self
 
-    def _check_regional(self) -> None:
+    def _check_regional(self, stored: bool = False) -> None:
         raise ValueError(
             "A stage after relabel needs its final ids: store them on the way, "
             "relabel(...).checkpoint(path), and open what is stored for .data."

@@ -9,10 +9,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from dask.base import tokenize
 from distributed import Client
 
-from .blockwise_task import Task
+from .blockwise_task import Task, check_limits
 from .chunking import chunks_and_shards
 from .geometry import Block, Coordinate, Roi
 from .indexing import Index, bounded, full_box
@@ -63,6 +62,9 @@ class StoreOptions:
     # Seconds a block may take.
     timeout: float | None = None
 
+    def __post_init__(self) -> None:
+        check_limits(self.num_workers, self.max_retries, self.timeout)
+
     @classmethod
     def of(cls, options: dict[str, Any]) -> StoreOptions:
         """Options by name.
@@ -91,7 +93,7 @@ class Storing:
     @property
     def fingerprint(self) -> str:
         """What the content of the blocks depends on."""
-        return str(tokenize(self.volume.token, self.block))
+        return self.volume._fingerprint(self.block)
 
     def target(self, path: str) -> StoredArray:
         """The array to store at: that of an earlier run of the same, or a new one."""

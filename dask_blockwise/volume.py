@@ -269,6 +269,8 @@ class Volume(Regions):
         """The tasks that store the volume at a path; its array is made."""
         block = self._checked_block(options.block_shape)
         self._check_not_in_place(path)
+        for volume in self.inputs:
+            volume._check_regional(stored=True)
         upstream = self._upstream(made)
         target = Storing(self, block, options).target(path)
         return self._tasks(path, target, block, options, upstream)
@@ -385,6 +387,10 @@ class Checkpoint(Volume):
 
     def _from_stores(self) -> Volume:
         return _volume(open_array(self.path).uncached())
+
+    def _check_regional(self, stored: bool = False) -> None:
+        for volume in self.inputs[0].inputs if stored else self.inputs:
+            volume._check_regional(stored)
 
     def _upstream(self, made: Made) -> list[Task]:
         where = location_of(self.path)

@@ -58,7 +58,7 @@ def small_disk(tmp_path: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
         subprocess.run(["umount", "-l", str(mounted)], check=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def bucket() -> Iterator[str]:
     """An S3 server on this machine, with one bucket."""
     pytest.importorskip("flask", reason="needs moto[server]")

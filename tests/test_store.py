@@ -4,12 +4,10 @@ import bz2
 import errno
 import json
 import lzma
-import os
 import pickle
 import struct
 import subprocess
 import sys
-import urllib.request
 import zlib
 from itertools import product
 from pathlib import Path
