@@ -3,6 +3,7 @@
 from .argmax_worker import argmax
 from .block_client import Client
 from .blockwise_task import BlockwiseTask, DaCapoBlockwiseTask, Task
+from .creation import create_volume
 from .geometry import Block, Coordinate, Roi
 from .map_overlap import map_overlap
 from .predict_worker import predict
@@ -14,7 +15,7 @@ from .seams import seams
 from .segment_blockwise import segment_blockwise
 from .segment_worker import connected_components, segment, watershed
 from .threshold_worker import threshold
-from .volume import BlocksFailed, Volume, create_volume, open_volume
+from .volume import BlocksFailed, Volume, open_volume
 
 __all__ = [
     "Block",

@@ -18,7 +18,7 @@ from .worker_file import SpawnedWorker, WorkerFile
 CheckFunction = Callable[[Block], Any]
 Checks = CheckFunction | tuple[CheckFunction | None, CheckFunction | None] | None
 
-__all__ = ["BlockwiseTask", "DaCapoBlockwiseTask", "Task"]
+__all__ = ["BlockwiseTask", "DaCapoBlockwiseTask", "Task", "check_limits"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,7 @@ class Task:
     title: str | None = None
 
     def __post_init__(self) -> None:
-        _check_numbers(self)
+        check_limits(self.num_workers, self.max_retries, self.timeout)
         _check_functions(self)
         _check_covers(self.task_id, self.grid)
 
@@ -204,17 +204,18 @@ DaCapoBlockwiseTask = BlockwiseTask
 _numbers = count(1)
 
 
-def _check_numbers(task: Task) -> None:
-    if task.num_workers is not None and task.num_workers < 1:
+def check_limits(num_workers: int | None, max_retries: int, timeout: float | None) -> None:
+    """Refuse a number of workers, retries or seconds that makes no sense."""
+    if num_workers is not None and num_workers < 1:
         raise ValueError(
-            f"num_workers must be at least 1, got {task.num_workers}; None stands for as many as "
+            f"num_workers must be at least 1, got {num_workers}; None stands for as many as "
             "the cluster runs."
         )
-    if task.max_retries < 0:
-        raise ValueError(f"max_retries must be 0 or more, got {task.max_retries}.")
-    if task.timeout is not None and task.timeout <= 0:
+    if max_retries < 0:
+        raise ValueError(f"max_retries must be 0 or more, got {max_retries}.")
+    if timeout is not None and timeout <= 0:
         raise ValueError(
-            f"timeout must be a positive number of seconds, got {task.timeout}; None sets no limit."
+            f"timeout must be a positive number of seconds, got {timeout}; None sets no limit."
         )
 
 

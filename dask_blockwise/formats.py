@@ -32,10 +32,12 @@ __all__ = [
     "Layout",
     "find_array",
     "layout_of",
+    "list_names",
     "new_array_documents",
     "open_tensorstore",
     "open_zarr",
     "put",
+    "read_bytes",
     "read_json",
     "remove_all",
     "store_error",
@@ -68,17 +70,27 @@ def _kvstore(location: str) -> Any:
 
 def read_json(location: str, name: str) -> dict[str, Any]:
     """A JSON document of a store; empty where there is none."""
-    try:
-        value = _kvstore(location).read(name).result().value
-    except (ValueError, OSError) as error:
-        # A bucket that may not be listed denies what isn't there.
-        if is_remote(location) and "PERMISSION_DENIED" in str(error):
-            return {}
-        raise store_error(f"{location}/{name}", "read", error) from error
+    value = read_bytes(location, name)
     try:
         return dict(json.loads(value)) if value else {}
     except (ValueError, TypeError) as error:
         raise ValueError(f"{location}/{name} is damaged: it should be a JSON object.") from error
+
+
+def read_bytes(location: str, name: str) -> bytes:
+    """A document of a store; empty where there is none."""
+    try:
+        return bytes(_kvstore(location).read(name).result().value)
+    except (ValueError, OSError) as error:
+        # A bucket that may not be listed denies what isn't there.
+        if is_remote(location) and "PERMISSION_DENIED" in str(error):
+            return b""
+        raise store_error(f"{location}/{name}", "read", error) from error
+
+
+def list_names(location: str) -> list[str]:
+    """Names of all documents below a location, in order."""
+    return sorted(key.decode() for key in _kvstore(location).list().result())
 
 
 def put(location: str, name: str, document: bytes) -> None:

@@ -16,11 +16,12 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
-import fsspec
 import numpy as np
 import numpy.typing as npt
 
+from .formats import list_names, put, read_bytes, remove_all
 from .geometry import BlockGrid
+from .location import location_of
 
 try:
     import fcntl
@@ -30,6 +31,7 @@ except ImportError:  # Windows has no flock; a second writer goes unnoticed ther
 __all__ = ["Ledger", "holds"]
 
 _MARK = np.dtype([("number", "<u8"), ("check", "<u8")])
+_HEADER = "task.json"
 _PART_SECONDS = 10.0
 
 
@@ -39,7 +41,7 @@ class Ledger:
     Parameters
     ----------
     path
-        Directory of the ledger, made when missing: a local path, or a URL that fsspec knows
+        Directory of the ledger, made when missing: a local path, or s3:// or gs://
         (there, marks are gathered and written as one small file every ten seconds).
     grid
         The task's tiling.
@@ -120,7 +122,7 @@ class _LocalLog:
     def __init__(self, path: str) -> None:
         directory = Path(path)
         directory.mkdir(parents=True, exist_ok=True)
-        self._header = directory / "task.json"
+        self._header = directory / _HEADER
         self._marks = directory / "done.bin"
         with ExitStack() as on_error:
             self._file = on_error.enter_context(self._marks.open("ab", buffering=0))
@@ -156,22 +158,19 @@ class _PartsLog:
     """An object store, which cannot append: marks are gathered and written as whole files."""
 
     def __init__(self, path: str) -> None:
-        self._fs, self._root = fsspec.core.url_to_fs(path)
+        self._root = location_of(path)
         self._pending = bytearray()
         self._due = time.monotonic() + _PART_SECONDS
 
     def header(self) -> str:
-        name = f"{self._root}/task.json"
-        if not self._fs.exists(name):
-            return ""
-        return bytes(self._fs.cat_file(name)).decode(errors="replace")
+        return read_bytes(self._root, _HEADER).decode(errors="replace")
 
     def write_header(self, header: str) -> None:
-        self._fs.makedirs(self._root, exist_ok=True)
-        self._fs.pipe_file(f"{self._root}/task.json", header.encode())
+        put(self._root, _HEADER, header.encode())
 
     def read(self) -> bytes:
-        parts = (bytes(self._fs.cat_file(name)) for name in self._parts())
+        names = (name for name in list_names(self._root) if name.startswith("done-"))
+        parts = (read_bytes(self._root, name) for name in names)
         return b"".join(part[: len(part) // _MARK.itemsize * _MARK.itemsize] for part in parts)
 
     def append(self, marks: bytes) -> None:
@@ -180,20 +179,15 @@ class _PartsLog:
             self._flush()
 
     def clear(self) -> None:
-        if self._fs.exists(self._root):
-            self._fs.rm(self._root, recursive=True)
+        remove_all(self._root)
 
     def close(self) -> None:
         self._flush()
 
-    def _parts(self) -> list[str]:
-        self._fs.invalidate_cache()
-        return sorted(self._fs.glob(f"{self._root}/done-*.bin"))
-
     def _flush(self) -> None:
         if self._pending:
-            name = f"{self._root}/done-{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.bin"
-            self._fs.pipe_file(name, bytes(self._pending))
+            name = f"done-{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.bin"
+            put(self._root, name, bytes(self._pending))
             self._pending.clear()
         self._due = time.monotonic() + _PART_SECONDS
 
@@ -253,12 +247,8 @@ def holds(path: str, fingerprint: str) -> bool:
     -------
     bool
     """
-    files, root = fsspec.core.url_to_fs(path)
-    name = f"{root}/task.json"
-    if not files.exists(name):
-        return False
     try:
-        header = json.loads(bytes(files.cat_file(name)))
+        header = json.loads(read_bytes(location_of(path), _HEADER))
     except ValueError:
         return False
     return bool(header.get("fingerprint") == fingerprint)

@@ -47,7 +47,7 @@ class _Volume(Protocol):
     def _voxels(self, roi: Roi) -> tuple[Index, Index]: ...
     def _block(self, number: int, begin: Index, end: Index) -> NDArray[Any]: ...
     def _from_stores(self) -> _Volume: ...
-    def _upstream(self) -> list[Task]: ...
+    def _upstream(self, made: dict[str, Any]) -> list[Task]: ...
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ class Gathering:
         roi, size = self.segments.roi, self.segments.voxel_size
         block = Roi(roi.begin, Coordinate(self.segments.block_shape) * size)
         measured = {name: volume._from_stores() for name, volume in self.measured.items()}
-        upstream = [
-            task for v in (self.segments, *self.measured.values()) for task in v._upstream()
-        ]
+        made: dict[str, Any] = {}
+        volumes = self.segments, *self.measured.values()
+        upstream = [task for volume in volumes for task in volume._upstream(made)]
         if not holds(self._parts, self._fingerprint):
             self.clean()
         return Task(

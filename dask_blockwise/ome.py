@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import lcm
 from typing import Any
+
+from .units import UNITS, axis_kind, recorded_units, units_of_axes, whole_units
 
 __all__ = [
     "Placement",
@@ -17,36 +18,6 @@ __all__ = [
     "placement_of",
     "precomputed_attributes",
 ]
-
-_PREFIXES = ("kilo", "", "milli", "micro", "nano", "pico", "femto", "atto", "zepto", "yocto")
-
-
-def _ladder(base: str) -> dict[str, Fraction]:
-    """Units in terms of the base, each a thousand of the next."""
-    return {f"{prefix}{base}": Fraction(1000) ** (1 - n) for n, prefix in enumerate(_PREFIXES)}
-
-
-_LADDERS = {"space": _ladder("meter"), "time": _ladder("second")}
-_ODD_UNITS = {
-    "space": {
-        **{"hectometer": Fraction(100), "decimeter": Fraction("0.1"), "inch": Fraction("0.0254")},
-        **{
-            "centimeter": Fraction("0.01"),
-            "angstrom": Fraction("1e-10"),
-            "foot": Fraction(".3048"),
-        },
-    },
-    "time": {"minute": Fraction(60), "hour": Fraction(3600), "day": Fraction(86400)},
-}
-_UNITS = {kind: _LADDERS[kind] | _ODD_UNITS[kind] for kind in _LADDERS}
-_NO_UNITS = ("", "pixel", "voxel")
-_SHORT = {
-    **{"m": "meter", "cm": "centimeter", "mm": "millimeter", "nm": "nanometer", "pm": "picometer"},
-    **dict.fromkeys(("um", "µm", "μm", "micron", "microns"), "micrometer"),
-    **{"s": "second", "sec": "second", "ms": "millisecond", "us": "microsecond"},
-    **{"min": "minute", "h": "hour", "a": "angstrom", "å": "angstrom"},
-}
-_KINDS = {"t": "time", "c": "channel"}
 
 
 @dataclass(frozen=True)
@@ -127,12 +98,12 @@ def placement_of(
     begins = _numbers(offset, 0, block_axes)
     if min(sizes, default=Fraction(1)) <= 0:
         raise ValueError(f"voxel_size must be positive, got {tuple(voxel_size or ())}.")
-    units = _units(unit, block_axes)
+    units = units_of_axes(unit, block_axes)
     factors, chosen = [Fraction(1)] * len(block_axes), {}
-    for kind in _UNITS:
-        of_kind = [i for i, axis in enumerate(block_axes) if _kind(axis) == kind]
+    for kind in UNITS:
+        of_kind = [i for i, axis in enumerate(block_axes) if axis_kind(axis) == kind]
         numbers = [(sizes[i], begins[i]) for i in of_kind]
-        chosen[kind], scales = _whole_units(kind, [units[i] for i in of_kind], numbers)
+        chosen[kind], scales = whole_units(kind, [units[i] for i in of_kind], numbers)
         for i, scale in zip(of_kind, scales, strict=True):
             factors[i] = scale
     voxel_size, offset = (
@@ -175,7 +146,7 @@ def placement_from(
     size, offset = array.get("resolution", array.get("voxel_size")), array.get("offset")
     axes = _named_axes(array, dimensions, len(size) if size else 0)
     spatial = sum(axis != "c" for axis in axes)
-    units = _recorded_units(array.get("units", array.get("unit", "")), spatial)
+    units = recorded_units(array.get("units", array.get("unit", "")), spatial)
     return placement_of(axes, _all_axes(size, spatial, 1), _all_axes(offset, spatial, 0), units)
 
 
@@ -273,12 +244,12 @@ def _ome_placement(image: Mapping[str, Any], level: Mapping[str, Any], n: int) -
             scale = [s * b for s, b in zip(scale, by, strict=True)]
             shift = [s * b + t for s, b, t in zip(shift, by, to, strict=True)]
     blocks = [i for i, axis in enumerate(axes) if axis != "c"]
-    units = _recorded_units([listed[i].get("unit") if listed else "" for i in blocks], len(blocks))
+    units = recorded_units([listed[i].get("unit") if listed else "" for i in blocks], len(blocks))
     return placement_of(axes, [scale[i] for i in blocks], [shift[i] for i in blocks], units)
 
 
 def _ome_axis(axis: str, placement: Placement) -> dict[str, str]:
-    kind = _kind(axis)
+    kind = axis_kind(axis)
     unit = {"space": placement.unit, "time": placement.time_unit}.get(kind, "")
     return {"name": axis, "type": kind} | ({"unit": unit} if unit else {})
 
@@ -313,41 +284,6 @@ def _numbers(
     return [_exact(number) for number in numbers]
 
 
-def _units(unit: str | Sequence[str], block_axes: Sequence[str]) -> list[str]:
-    """One for each axis; one that has none takes that of its kind."""
-    if isinstance(unit, str):
-        return [_long(unit) if _kind(axis) == "space" else "" for axis in block_axes]
-    given = dict(zip(block_axes, map(_long, unit), strict=True))
-    known = {_kind(axis): name for axis, name in given.items() if name}
-    return [name or known.get(_kind(axis), "") for axis, name in given.items()]
-
-
-def _whole_units(
-    kind: str, units: Sequence[str], numbers: Sequence[tuple[Fraction, Fraction]]
-) -> tuple[str, list[Fraction]]:
-    """A unit in which all sizes and offsets are whole, and what it multiplies each axis by."""
-    denominator = lcm(*(n.denominator for pair in numbers for n in pair))
-    if len(set(units)) <= 1 and (denominator == 1 or units[0] in _NO_UNITS):
-        return next(iter(units), ""), [Fraction(denominator)] * len(units)
-    known = _UNITS[kind]
-    if set(units) <= set(known):
-        smallest = min(known[unit] for unit in units)
-        for finer, size in _LADDERS[kind].items():
-            factors = [known[unit] / size for unit in units]
-            if size <= smallest and _are_whole(numbers, factors):
-                return finer, factors
-    raise ValueError(
-        f"World units are whole numbers, but the voxel size or offset in {' and '.join(units)} "
-        f"is a fraction of 1/{denominator} that no finer unit makes whole: round it, or give it "
-        "in meters or a thousandth, millionth, ... of one."
-    )
-
-
-def _are_whole(numbers: Sequence[tuple[Fraction, Fraction]], factors: Sequence[Fraction]) -> bool:
-    pairs = zip(numbers, factors, strict=True)
-    return all((n * factor).denominator == 1 for pair, factor in pairs for n in pair)
-
-
 def _exact(value: Any) -> Fraction:
     """The number that was meant: 5.24 rather than the nearest float."""
     return value if isinstance(value, Fraction) else Fraction(str(value))
@@ -355,23 +291,6 @@ def _exact(value: Any) -> Fraction:
 
 def _plain(number: Fraction) -> int | float:
     return int(number) if number.denominator == 1 else float(number)
-
-
-def _kind(axis: str) -> str:
-    return _KINDS.get(axis, "space")
-
-
-def _long(unit: str) -> str:
-    return _SHORT.get(unit.strip().lower(), unit.strip())
-
-
-def _recorded_units(units: Any, count: int) -> str | list[str]:
-    """Units of the last axes; one that isn't known counts as none."""
-    if isinstance(units, str) or units is None:
-        name = _long(units or "")
-        return name if name in {*_UNITS["space"], *_UNITS["time"], *_NO_UNITS} else ""
-    listed = [str(_recorded_units(unit, 1)) for unit in units][-count:]
-    return listed if len(listed) == count else next(iter(listed), "")
 
 
 def _all_axes(values: Sequence[Any] | None, count: int, default: int) -> Sequence[Any] | None:

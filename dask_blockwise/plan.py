@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from math import prod
 from typing import Any, Protocol
 
 import numpy as np
+from dask.utils import format_bytes
 
+from .display import html_table
 from .geometry import Coordinate
+from .indexing import Index
 
 __all__ = ["Plan"]
-
-Index = tuple[int, ...]
 
 
 class _Planned(Protocol):
@@ -67,22 +67,20 @@ class Plan:
         )
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:<18}{value}" for name, value in self._rows())
+        return "\n".join(f"{name:<18}{value}" for name, value in self._rows().items())
 
     def _repr_html_(self) -> str:
-        rows = self._rows()
-        cells = "".join(f"<tr><th>{n}</th><td>{escape(v)}</td></tr>" for n, v in rows)
-        return f"<table>{cells}</table>"
+        return html_table(self._rows())
 
-    def _rows(self) -> list[tuple[str, str]]:
-        return [
-            ("block", " x ".join(map(str, self.block_shape))),
-            ("blocks", f"{self.blocks:,}"),
-            ("read", f"{self.read_bytes / 1e6:,.1f} MB"),
-            ("written", f"{self.write_bytes / 1e6:,.1f} MB"),
-            ("a worker holds", f"{self.worker_bytes / 1e6:,.1f} MB"),
-            ("recompute factor", f"{self.recompute_factor:.2f}"),
-        ]
+    def _rows(self) -> dict[str, str]:
+        return {
+            "block": " x ".join(map(str, self.block_shape)),
+            "blocks": f"{self.blocks:,}",
+            "read": format_bytes(self.read_bytes),
+            "written": format_bytes(self.write_bytes),
+            "a worker holds": format_bytes(self.worker_bytes),
+            "recompute factor": f"{self.recompute_factor:.2f}",
+        }
 
 
 def _seen(size: int, block: int, before: int, after: int) -> int:

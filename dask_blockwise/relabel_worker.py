@@ -61,10 +61,17 @@ class RelabelVolume(Volume):
         ids = final_ids(np.arange(sizes.size), sizes, self.rule.min_size)
         return apply_table(labels, _with_background(ids))
 
+    def _in_dask(self) -> bool:
+        return True
+
     def _from_stores(self) -> Volume:
+        self._check_regional()
+        return self
+
+    def _check_regional(self, stored: bool = False) -> None:
         raise ValueError(
             "A stage after relabel needs its final ids: store them on the way, "
-            "relabel(...).checkpoint(path)."
+            "relabel(...).checkpoint(path), and open what is stored for .data."
         )
 
     def _tasks(

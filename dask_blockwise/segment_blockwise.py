@@ -18,6 +18,7 @@ from .scheduler import run
 from .segment_function import Parameters
 from .segment_worker import segment
 from .store import StoredArray, exists
+from .storing import Storing
 from .volume import Index, StoredVolume, StoreOptions, Volume, open_volume
 
 __all__ = ["segment_blockwise"]
@@ -203,7 +204,9 @@ def _tasks(
     """The tasks that store objects at a path; what another computation left there is not reused."""
     block = objects.block_shape
     if not exists(path):
-        return objects._tasks(path, objects._target(path, block, options), block, options, upstream)
+        return objects._tasks(
+            path, Storing(objects, block, options).target(path), block, options, upstream
+        )
     target = _within(open_volume(path), objects)
     tasks = objects._tasks(path, target, block, options, upstream)
     relabelling = tasks[0]

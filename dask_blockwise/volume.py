@@ -1,33 +1,34 @@
-"""Volumes: what answers a region of the world with an ndarray, stored or computed on request."""
+"""Volumes: previewed by region, made into one another, stored; and opened where they are stored."""
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, fields, replace
-from functools import cached_property, partial
-from html import escape
+from dataclasses import dataclass, replace
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dask
 import dask.array as da
 import numpy as np
-from dask.base import tokenize
+from dask.base import compute
+from dask.utils import format_bytes
 from distributed import Client
 from numpy.typing import NDArray
 
 from .blockwise_task import Task
-from .geometry import Block, Coordinate, Roi
-from .ledger import holds
+from .chunking import default_block
+from .display import by_axis, html_table
+from .frame import check_axes
+from .geometry import Roi
+from .indexing import Index, bounded, full_box
+from .location import location_of
 from .objects import Gathering, table_path
-from .ome import Placement, default_axes, placement_of
+from .ome import default_axes, placement_of
 from .plan import Plan
 from .progress import RunSummary
-from .scheduler import run
-from .store import StoredArray, create_image, exists, open_array, read_placement
+from .regions import Context, Regions
+from .store import StoredArray, open_array, read_placement
+from .storing import BlocksFailed, Made, StoreBlock, StoreOptions, Storing, run_all, task_name
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -36,55 +37,17 @@ __all__ = [
     "ArrayVolume",
     "BlocksFailed",
     "Checkpoint",
+    "Context",
+    "Index",
     "StoreOptions",
     "StoredVolume",
     "Volume",
-    "create_volume",
     "open_volume",
 ]
 
-Index = tuple[int, ...]
-Context = tuple[Coordinate, Coordinate]
-
-_task_numbers = itertools.count(1)
-
-
-class BlocksFailed(RuntimeError):
-    """Some blocks of a run failed for good; all others are done and kept.
-
-    Parameters
-    ----------
-    summary : RunSummary
-        Which blocks, with the first traceback of each.
-    """
-
-    def __init__(self, summary: RunSummary) -> None:
-        super().__init__(
-            f"Some blocks failed; all others are done and kept, and the same call does only what "
-            f"is missing.\n{summary}"
-        )
-        self.summary = summary
-
-
-@dataclass(frozen=True)
-class StoreOptions:
-    """How a volume is stored and run."""
-
-    _: KW_ONLY
-    # Voxels of a block along each axis but "c"; None for the volume's own.
-    block_shape: Index | None = None
-    zarr_format: int = 3
-    overwrite: bool = False
-    resume: bool = True
-    # At most so many blocks of a task at once; None for as many as the cluster runs.
-    num_workers: int | None = None
-    max_retries: int = 2
-    # Seconds a block may take.
-    timeout: float | None = None
-
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Volume:
+class Volume(Regions):
     """Voxels in the world: ``volume[roi]`` gives an ndarray, read or computed on request.
 
     A region is a ``Roi`` in world units over all axes but the channels', or slices in voxels over
@@ -99,13 +62,6 @@ class Volume:
     (array([[5, 6]]), array([ 9, 10]))
     """
 
-    shape: Index
-    dtype: np.dtype[Any]
-    placement: Placement
-    # What is stored together, and for a lazy volume one block; in voxels along all axes.
-    chunks: Index
-    shards: Index | None = None
-    # What the volume is computed from.
     inputs: tuple[Volume, ...] = ()
 
     @staticmethod
@@ -135,11 +91,9 @@ class Volume:
         Volume
         """
         placement = placement_of(axes or default_axes(array.ndim), voxel_size, offset, unit)
-        _check_axes(placement.axes, array.ndim)
+        check_axes(placement.axes, array.ndim)
         if chunks is None:
-            chunks = getattr(array, "chunksize", None) or _default_block(
-                placement.axes, array.shape
-            )
+            chunks = getattr(array, "chunksize", None) or default_block(placement.axes, array.shape)
         return ArrayVolume(
             shape=tuple(array.shape),
             dtype=np.dtype(array.dtype),
@@ -148,99 +102,18 @@ class Volume:
             array=array,
         )
 
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of all axes, such as ``("c", "z", "y", "x")``."""
-        return self.placement.axes
-
-    @property
-    def voxel_size(self) -> Coordinate:
-        """World units a voxel, along all axes but "c"."""
-        return Coordinate(self.placement.voxel_size)
-
-    @property
-    def offset(self) -> Coordinate:
-        """World position of the first voxel, along all axes but "c"."""
-        return Coordinate(self.placement.offset)
-
-    @property
-    def unit(self) -> str:
-        """Unit of the world along space, such as ``"nanometer"``; empty where none is known."""
-        return self.placement.unit
-
-    @property
-    def roi(self) -> Roi:
-        """Where the volume lies, in world units, along all axes but "c"."""
-        return Roi(self.offset, Coordinate(self._without_channels(self.shape)) * self.voxel_size)
-
-    @property
-    def block_shape(self) -> Index:
-        """Voxels of a block, along all axes but "c"."""
-        return self._without_channels(self.shards or self.chunks)
-
-    @property
-    def data(self) -> da.Array:
-        """The volume as a dask array of one task a block, all channels together."""
-        shape, block = self._without_channels(self.shape), self.block_shape
-        chunks = [_split(n, b) for n, b in zip(shape, block, strict=True)]
-        if "c" in self.axes:
-            chunks.insert(self.axes.index("c"), (self.shape[self.axes.index("c")],))
-        return da.map_blocks(
-            partial(_dask_block, self),
-            chunks=tuple(chunks),
-            dtype=self.dtype,
-            meta=np.empty((0,) * len(chunks), self.dtype),
-            name=f"volume-{self.token}",
-        )
-
-    def __getitem__(self, key: Any) -> NDArray[Any]:
-        if isinstance(key, Roi):
-            return self._region(*self._voxels(key))
-        bounds, rest = _slices(key, self.shape)
-        region = self._without_channels(tuple(bounds))
-        values = self._region(tuple(b for b, _ in region), tuple(e for _, e in region))
-        if "c" in self.axes:
-            channel = self.axes.index("c")
-            values = values[(slice(None),) * channel + (slice(*bounds[channel]),)]
-        return values[rest]
-
-    def __repr__(self) -> str:
-        kind = type(self).__name__
-        return f"<{kind} {self.shape} {self.dtype} {''.join(self.axes)}, {self.roi} {self.unit}>"
-
     def _repr_html_(self) -> str:
+        axes = self.placement.block_axes
+        spans = [f"{begin} to {end}" for begin, end in zip(self.roi.begin, self.roi.end)]
         rows = {
-            "shape": dict(zip(self.axes, self.shape)),
-            "dtype": self.dtype,
-            "voxel size": f"{tuple(self.voxel_size)} {self.unit}",
-            "region": self.roi,
-            "block": self.block_shape,
+            "shape": by_axis(self.axes, self.shape),
+            "values": f"{self.dtype}, {format_bytes(prod(self.shape) * self.dtype.itemsize)}",
+            "voxel size": by_axis(axes, self.voxel_size, self.unit),
+            "region": by_axis(axes, spans, self.unit),
+            "block": by_axis(axes, self.block_shape),
             "computed from": " + ".join(map(repr, self.inputs)) or "what is stored",
         }
-        cells = "".join(
-            f"<tr><th>{name}</th><td>{escape(str(value))}</td></tr>" for name, value in rows.items()
-        )
-        return f"<table>{cells}</table>"
-
-    @cached_property
-    def token(self) -> str:
-        """A hash of all that the values depend on."""
-        values = [getattr(self, f.name) for f in fields(self) if f.name != "inputs"]
-        return str(tokenize(type(self).__qualname__, *values, *(i.token for i in self.inputs)))
-
-    def __dask_tokenize__(self) -> str:
-        return self.token
-
-    @property
-    def context(self) -> Context:
-        """What is read before and after a region, in world units, down to what is stored."""
-        before, after = self._own_context
-        inner = [volume.context for volume in self.inputs]
-        zero = Coordinate((0,) * len(self.voxel_size))
-        return (
-            before + _largest([zero, *(b for b, _ in inner)]),
-            after + _largest([zero, *(a for _, a in inner)]),
-        )
+        return html_table(rows)
 
     def checkpoint(self, path: str | os.PathLike[str], **options: Any) -> Volume:
         """The same volume, stored on the way when something made from it is stored.
@@ -254,9 +127,9 @@ class Volume:
         Returns
         -------
         Volume
-            Previews compute it, until it is stored.
+            Previews compute it.
         """
-        chosen = _options(options)
+        chosen = StoreOptions.of(options)
         block = self._checked_block(chosen.block_shape)
         chunks = self._with_channels(block)
         return Checkpoint(
@@ -308,11 +181,8 @@ class Volume:
         >>> open_volume("eye.zarr/copy")[1, :2]
         array([0., 1.])
         """
-        tasks = self._stored_at(os.fspath(path), _options({"resume": resume, **options}))
-        summary = run(tasks, client, progress, resume)
-        if not summary:
-            raise BlocksFailed(summary)
-        return summary
+        chosen = StoreOptions.of({"resume": resume, **options})
+        return run_all(self._stored_at(os.fspath(path), chosen, {}), client, progress, resume)
 
     def objects(
         self,
@@ -366,10 +236,8 @@ class Volume:
         [[1.0, 2.0, 0.5, 1.0, 5.0], [2.0, 1.0, 1.5, 2.5, 3.0]]
         """
         measured = {str(n): volume for n, volume in enumerate(volumes, 1)} | named
-        gathering = Gathering(self, measured, table_path(self, path and os.fspath(path)))
-        summary = run(gathering.task, client, progress, resume)
-        if not summary:
-            raise BlocksFailed(summary)
+        gathering = Gathering(self, measured, table_path(self, os.fspath(path) if path else None))
+        run_all(gathering.task, client, progress, resume)
         return gathering.join()
 
     def plan(self, block_shape: Sequence[int] | None = None) -> Plan:
@@ -387,39 +255,24 @@ class Volume:
         block = self._checked_block(tuple(block_shape) if block_shape else None)
         return Plan.of(self, block)
 
-    def _region(self, begin: Index, end: Index) -> NDArray[Any]:
-        """Values of a box, in voxels along all axes but "c", within the volume."""
-        raise NotImplementedError
-
-    def _block(self, number: int, begin: Index, end: Index) -> NDArray[Any]:
-        """Values of the block with a number in raster order."""
-        return self._region(begin, end)
-
-    def _seen(self, core: tuple[slice, ...], seen: tuple[slice, ...]) -> NDArray[Any]:
-        """Values of what a block sees around its core."""
-        return self._region(tuple(s.start for s in seen), tuple(s.stop for s in seen))
-
-    @property
-    def _own_context(self) -> Context:
-        zero = Coordinate((0,) * len(self.voxel_size))
-        return zero, zero
-
     def _from_stores(self) -> Volume:
         """The volume as workers compute it: checkpoints are read from where they are stored."""
         if not self.inputs:
             return self
         return replace(self, inputs=tuple(volume._from_stores() for volume in self.inputs))
 
-    def _upstream(self) -> list[Task]:
-        """The tasks that store the checkpoints below."""
-        return [task for volume in self.inputs for task in volume._upstream()]
+    def _upstream(self, made: Made) -> list[Task]:
+        """The tasks that store the checkpoints below; those made already are used again."""
+        return [task for volume in self.inputs for task in volume._upstream(made)]
 
-    def _stored_at(self, path: str, options: StoreOptions) -> list[Task]:
+    def _stored_at(self, path: str, options: StoreOptions, made: Made) -> list[Task]:
         """The tasks that store the volume at a path; its array is made."""
         block = self._checked_block(options.block_shape)
         self._check_not_in_place(path)
-        upstream = self._upstream()
-        target = self._target(path, block, options)
+        for volume in self.inputs:
+            volume._check_regional(stored=True)
+        upstream = self._upstream(made)
+        target = Storing(self, block, options).target(path)
         return self._tasks(path, target, block, options, upstream)
 
     def _tasks(
@@ -430,9 +283,9 @@ class Volume:
         options: StoreOptions,
         upstream: list[Task],
     ) -> list[Task]:
-        store = _Store(self._from_stores(), target)
-        name = f"{Path(path).name}-{next(_task_numbers)}"
-        return [self._task(name, store, self.context, block, options, upstream, target.path)]
+        process = StoreBlock(self._from_stores(), target)
+        name, context = task_name(path), self.context
+        return [self._task(name, process, context, block, options, upstream, target.path)]
 
     def _task(
         self,
@@ -445,75 +298,11 @@ class Volume:
         ledger: str,
     ) -> Task:
         """A task over the volume's blocks, of which each reads so much context."""
-        write = Roi(self.offset, Coordinate(block) * self.voxel_size)
-        return Task(
-            name,
-            self.roi.grow(*context),
-            write.grow(*context),
-            write,
-            process,
-            read_write_conflict=False,
-            fit="shrink",
-            num_workers=options.num_workers,
-            max_retries=options.max_retries,
-            timeout=options.timeout,
-            upstream_tasks=list(upstream) or None,
-            ledger=_ledger(ledger),
-            fingerprint=self._fingerprint(block),
-            voxels_per_block=prod(block),
-        )
-
-    def _fingerprint(self, block: Index) -> str:
-        return str(tokenize(self.token, block))
-
-    def _target(self, path: str, block: Index, options: StoreOptions) -> StoredArray:
-        """The array to store at: that of an earlier run of the same, or a new one."""
-        goes_on = options.resume and not options.overwrite and exists(path)
-        if goes_on and holds(_ledger(f"{path.rstrip('/')}/s0"), self._fingerprint(block)):
-            return open_array(path, writable=True)
-        chunks, shards = _layout(self._with_channels(block), self.axes, options.zarr_format)
-        return create_image(
-            path,
-            self.placement,
-            self.shape,
-            self.dtype,
-            chunks=chunks,
-            shards=shards,
-            zarr_format=options.zarr_format,
-            overwrite=options.overwrite,
-        )
+        return Storing(self, block, options).task(name, process, context, upstream, ledger)
 
     def _check_not_in_place(self, path: str) -> None:
         for volume in self.inputs:
             volume._check_not_in_place(path)
-
-    def _checked_block(self, block: Index | None) -> Index:
-        if block is None:
-            return self.block_shape
-        if len(block) != len(self.voxel_size) or min(block) < 1:
-            raise ValueError(
-                f"block_shape must be {len(self.voxel_size)} positive numbers of voxels, for the "
-                f"axes {self.placement.block_axes}, got {block}."
-            )
-        return tuple(min(b, n) for b, n in zip(block, self._without_channels(self.shape)))
-
-    def _voxels(self, roi: Roi) -> tuple[Index, Index]:
-        if roi.dims != len(self.voxel_size) or not self.roi.contains(roi):
-            raise ValueError(
-                f"The region {roi} isn't within the volume's {self.roi}: intersect it with "
-                "volume.roi, in world units along all axes but 'c'."
-            )
-        _check_on_grid(roi, self)
-        begin = (roi.begin - self.offset) / self.voxel_size
-        return tuple(begin), tuple(begin + roi.shape / self.voxel_size)
-
-    def _without_channels(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(v for axis, v in zip(self.axes, values, strict=True) if axis != "c")
-
-    def _with_channels(self, block: Index) -> Index:
-        rest = iter(block)
-        axes = zip(self.axes, self.shape, strict=True)
-        return tuple(n if axis == "c" else next(rest) for axis, n in axes)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -525,13 +314,16 @@ class ArrayVolume(Volume):
     @property
     def data(self) -> da.Array:
         """The array itself, or its blocks."""
-        return self.array if isinstance(self.array, da.Array) else super().data
+        return self.array if self._in_dask() else super().data
+
+    def _in_dask(self) -> bool:
+        return isinstance(self.array, da.Array)
 
     def _region(self, begin: Index, end: Index) -> NDArray[Any]:
-        values = self.array[_full(self.axes, begin, end)]
+        values = self.array[full_box(self.axes, begin, end)]
         if isinstance(values, da.Array):
             # Within a task, where no other scheduler may be asked.
-            (values,) = dask.compute(values, scheduler="synchronous")
+            (values,) = compute(values, scheduler="synchronous")
         return np.asarray(values)
 
 
@@ -550,12 +342,12 @@ class StoredVolume(Volume):
         self.stored.write(self._box(roi), np.asarray(values))
 
     def _box(self, roi: Roi) -> tuple[slice, ...]:
-        box = _full(self.axes, *self._voxels(roi))
+        box = full_box(self.axes, *self._voxels(roi))
         axes = zip(box, self.shape, strict=True)
         return tuple(slice(s.start or 0, n if s.stop is None else s.stop) for s, n in axes)
 
     def _region(self, begin: Index, end: Index) -> NDArray[Any]:
-        return self.stored.read(_bounded(_full(self.axes, begin, end), self.shape))
+        return self.stored.read(bounded(full_box(self.axes, begin, end), self.shape))
 
     def _check_not_in_place(self, path: str) -> None:
         if self.path in (path.rstrip("/"), f"{path.rstrip('/')}/s0"):
@@ -573,14 +365,22 @@ class Checkpoint(Volume):
     options: StoreOptions
 
     @property
-    def token(self) -> str:  # type: ignore[override]
+    def token(self) -> str:
         """That of what it stores."""
         return self.inputs[0].token
+
+    @property
+    def data(self) -> da.Array:
+        """That of what it stores."""
+        return self.inputs[0].data
 
     @property
     def context(self) -> Context:
         """None: what is made from it reads it from where it is stored."""
         return self._own_context
+
+    def _in_dask(self) -> bool:
+        return self.inputs[0]._in_dask()
 
     def _region(self, begin: Index, end: Index) -> NDArray[Any]:
         return self.inputs[0]._region(begin, end)
@@ -588,26 +388,26 @@ class Checkpoint(Volume):
     def _from_stores(self) -> Volume:
         return _volume(open_array(self.path).uncached())
 
-    def _upstream(self) -> list[Task]:
-        return self.inputs[0]._stored_at(self.path, self.options)
+    def _check_regional(self, stored: bool = False) -> None:
+        for volume in self.inputs[0].inputs if stored else self.inputs:
+            volume._check_regional(stored)
+
+    def _upstream(self, made: Made) -> list[Task]:
+        where = location_of(self.path)
+        if where not in made:
+            made[where] = self.token, self.inputs[0]._stored_at(self.path, self.options, made)
+        token, tasks = made[where]
+        if token != self.token:
+            raise ValueError(
+                f"Two different checkpoints of one run would be stored at {self.path}: give each "
+                "a path of its own."
+            )
+        return tasks
 
     def _check_not_in_place(self, path: str) -> None:
         if self.path.rstrip("/") == path.rstrip("/"):
             raise ValueError(f"{path} is a checkpoint on the way: store at another path.")
         super()._check_not_in_place(path)
-
-
-@dataclass(frozen=True)
-class _Store:
-    """Store one block of a volume."""
-
-    volume: Volume
-    target: StoredArray
-
-    def __call__(self, block: Block) -> None:
-        begin, end = self.volume._voxels(block.write_roi)
-        box = _bounded(_full(self.volume.axes, begin, end), self.volume.shape)
-        self.target.write(box, self.volume._block(block.number, begin, end))
 
 
 def open_volume(path: str | os.PathLike[str]) -> StoredVolume:
@@ -629,82 +429,17 @@ def open_volume(path: str | os.PathLike[str]) -> StoredVolume:
 
     Examples
     --------
-    >>> made = create_volume("in.zarr/raw", shape=(4, 4), dtype="uint8", voxel_size=(8, 8))
+    >>> volume = Volume.from_array(np.eye(4), voxel_size=(8, 8))
+    >>> _ = volume.to_zarr("in.zarr/raw", progress=False)
     >>> open_volume("in.zarr/raw").roi
     [0:32, 0:32] (32, 32)
     """
     return _volume(open_array(path))
 
 
-def create_volume(
-    path: str | os.PathLike[str],
-    like: Volume | None = None,
-    *,
-    shape: Sequence[int] | None = None,
-    dtype: Any = None,
-    axes: Sequence[str] | None = None,
-    voxel_size: Sequence[Any] | None = None,
-    offset: Sequence[Any] | None = None,
-    unit: str = "",
-    block_shape: Sequence[int] | None = None,
-    zarr_format: int = 3,
-    overwrite: bool = False,
-) -> StoredVolume:
-    """Create an OME-Zarr image of zeros, to be written block by block.
-
-    Parameters
-    ----------
-    path : path or URL
-    like : Volume, optional
-        Gives whatever is not given.
-    shape : sequence of int
-    dtype : dtype
-    axes : sequence of str
-    voxel_size, offset : sequence of number
-        In world units, for all axes but "c".
-    unit : str
-    block_shape : sequence of int
-        Voxels of what is written at once: one shard, or one chunk.
-    zarr_format : int
-    overwrite : bool
-
-    Returns
-    -------
-    StoredVolume
-
-    Raises
-    ------
-    ValueError
-        If neither ``like`` nor ``shape`` and ``dtype`` are given.
-    FileExistsError
-        If something is there.
-    """
-    if like is None and (shape is None or dtype is None):
-        raise ValueError("create_volume needs shape and dtype, or a volume to be like.")
-    full = tuple(shape) if shape is not None else like.shape  # type: ignore[union-attr]
-    placement = like.placement if like is not None else None
-    if placement is None or axes or voxel_size or offset or unit:
-        placement = placement_of(axes or default_axes(len(full)), voxel_size, offset, unit)
-    _check_axes(placement.axes, len(full))
-    block = tuple(block_shape or (like.block_shape if like is not None else ()))
-    sizes = iter(block)
-    whole = (
-        tuple(n if axis == "c" else min(n, next(sizes)) for axis, n in zip(placement.axes, full))
-        if block
-        else _default_block(placement.axes, full)
-    )
-    chunks, shards = _layout(whole, placement.axes, zarr_format)
-    kind = np.dtype(dtype) if dtype is not None else like.dtype  # type: ignore[union-attr]
-    create_image(
-        path, placement, full, kind,
-        chunks=chunks, shards=shards, zarr_format=zarr_format, overwrite=overwrite,
-    )  # fmt: skip
-    return open_volume(path)
-
-
 def _volume(stored: StoredArray) -> StoredVolume:
     placement = read_placement(stored)
-    _check_axes(placement.axes, len(stored.shape))
+    check_axes(placement.axes, len(stored.shape))
     return StoredVolume(
         shape=stored.shape,
         dtype=stored.dtype,
@@ -713,114 +448,3 @@ def _volume(stored: StoredArray) -> StoredVolume:
         shards=stored.shards,
         stored=stored,
     )
-
-
-def _dask_block(
-    volume: Volume, block_id: Index | None = None, block_info: Any = None
-) -> NDArray[Any]:
-    index = volume._without_channels(block_id or ())
-    shape, block = volume._without_channels(volume.shape), volume.block_shape
-    begin = tuple(i * b for i, b in zip(index, block, strict=True))
-    end = tuple(min(n, o + b) for n, o, b in zip(shape, begin, block, strict=True))
-    counts = tuple(-(-n // b) for n, b in zip(shape, block, strict=True))
-    return volume._block(int(np.ravel_multi_index(index, counts)), begin, end)
-
-
-def _full(axes: tuple[str, ...], begin: Index, end: Index) -> tuple[slice, ...]:
-    """Slices along all axes of a box without channels."""
-    bounds = iter(zip(begin, end, strict=True))
-    return tuple(slice(None) if axis == "c" else slice(*next(bounds)) for axis in axes)
-
-
-def _bounded(box: tuple[slice, ...], shape: Index) -> tuple[slice, ...]:
-    return tuple(slice(*s.indices(n)[:2]) for s, n in zip(box, shape, strict=True))
-
-
-def _slices(key: Any, shape: Index) -> tuple[list[tuple[int, int]], tuple[Any, ...]]:
-    """The bounds of a numpy index, and what remains to be applied within them."""
-    keys = list(key) if isinstance(key, tuple) else [key]
-    if Ellipsis in keys:
-        at = keys.index(Ellipsis)
-        keys[at : at + 1] = [slice(None)] * (len(shape) - len(keys) + 1)
-    keys += [slice(None)] * (len(shape) - len(keys))
-    if len(keys) > len(shape) or any(not isinstance(k, int | np.integer | slice) for k in keys):
-        raise TypeError(
-            f"A volume is indexed with a Roi in world units, or with integers and slices along "
-            f"its {len(shape)} axes, got {key!r}."
-        )
-    pairs = [_axis_slice(k, n) for k, n in zip(keys, shape, strict=True)]
-    return [bounds for bounds, _ in pairs], tuple(rest for _, rest in pairs)
-
-
-def _axis_slice(key: Any, size: int) -> tuple[tuple[int, int], Any]:
-    if isinstance(key, slice):
-        wanted = range(size)[key]
-        if not wanted:
-            return (0, 0), slice(None)
-        low, high = min(wanted), max(wanted)
-        return (low, high + 1), slice(None, None, key.step)
-    at = range(size)[key]
-    return (at, at + 1), 0
-
-
-def _check_axes(axes: tuple[str, ...], dimensions: int) -> None:
-    space = [axis for axis in axes if axis not in "tc"]
-    ordered = [axis for axis in ("t", "c") if axis in axes] + space
-    if len(axes) != dimensions or list(axes) != ordered or len(set(axes)) != len(axes):
-        raise ValueError(
-            f"axes must be an optional 't', an optional 'c' and then space, one for each of the "
-            f"array's {dimensions} dimensions, got {axes}. Transpose the array, or name its axes."
-        )
-
-
-def _check_on_grid(roi: Roi, volume: Volume) -> None:
-    off, size = (roi.begin - volume.offset), volume.voxel_size
-    if any(o % v for o, v in zip(off, size)) or any(n % v for n, v in zip(roi.shape, size)):
-        raise ValueError(
-            f"The region {roi} cuts voxels of {tuple(size)} world units: snap it, "
-            "roi.snap_to_grid(volume.voxel_size)."
-        )
-
-
-def _options(options: dict[str, Any]) -> StoreOptions:
-    known = {f.name for f in fields(StoreOptions)}
-    if unknown := set(options) - known:
-        raise TypeError(f"Unknown {sorted(unknown)}: options are {sorted(known)}.")
-    if options.get("block_shape") is not None:
-        options = options | {"block_shape": tuple(options["block_shape"])}
-    return StoreOptions(**options)
-
-
-def _ledger(array_path: str) -> str:
-    return f"{array_path}/.dask_blockwise"
-
-
-def _split(size: int, step: int) -> Index:
-    return tuple(min(step, size - begin) for begin in range(0, size, step)) or (0,)
-
-
-def _largest(coordinates: list[Coordinate]) -> Coordinate:
-    return Coordinate(max(values) for values in zip(*coordinates))
-
-
-def _default_block(axes: tuple[str, ...], shape: Sequence[int]) -> Index:
-    space = sum(axis not in "tc" for axis in axes)
-    size = 128 if space >= 3 else 1024
-    return tuple(
-        n if axis == "c" else 1 if axis == "t" else min(n, size) for axis, n in zip(axes, shape)
-    )
-
-
-def _layout(block: Index, axes: tuple[str, ...], zarr_format: int) -> tuple[Index, Index | None]:
-    """A shard a block with inner chunks near 64 (512 in 2-D); zarr 2 has chunks alone."""
-    if zarr_format == 2:
-        return block, None
-    near = 64 if sum(axis not in "tc" for axis in axes) >= 3 else 512
-    chunks = tuple(b if axis in "tc" else _divisor(b, near) for axis, b in zip(axes, block))
-    return chunks, (block if chunks != block else None)
-
-
-def _divisor(size: int, near: int) -> int:
-    """The largest divisor up to near, unless that is so small that the whole is better."""
-    best = max(d for d in range(1, min(size, near) + 1) if size % d == 0)
-    return best if best >= near // 4 else size

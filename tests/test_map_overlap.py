@@ -3,9 +3,11 @@
 import dask.array as da
 import numpy as np
 import pytest
-from scipy.ndimage import maximum_filter
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import correlate1d, maximum_filter
 
-from dask_blockwise import Volume, map_overlap
+from dask_blockwise import Volume, map_overlap, open_volume
 
 
 def peak(array):
@@ -26,6 +28,60 @@ def test_equals_dask(shape, chunks, halo, boundary):
     np.testing.assert_array_equal(
         mapped.data.compute(scheduler="synchronous"), theirs.compute(scheduler="synchronous")
     )
+
+
+@st.composite
+def overlaps(draw):
+    """Shape, chunks, halo and boundary of 1 to 3 axes; halos may be larger than chunks."""
+    shape = draw(st.lists(st.integers(2, 9), min_size=1, max_size=3))
+    axes = [
+        (
+            draw(st.integers(1, size)),
+            draw(st.integers(0, size)),
+            draw(st.sampled_from(["none", "reflect", "nearest", "periodic", 5])),
+        )
+        for size in shape
+    ]
+    return tuple(shape), *zip(*axes)
+
+
+def weighted(array, radius):
+    """Sums that tell every voxel within the radius from every other."""
+    for axis, size in enumerate(radius):
+        array = correlate1d(array, np.arange(1.0, 2 * size + 2), axis, mode="constant")
+    return array
+
+
+@settings(max_examples=60)
+@given(overlap=overlaps())
+def test_any_overlap_equals_dask(overlap):
+    shape, chunks, halo, boundary = overlap
+    array = np.random.default_rng(0).random(shape)
+    volume = Volume.from_array(array, axes=("z", "y", "x")[-len(shape) :], chunks=chunks)
+    mapped = map_overlap(weighted, volume, halo=halo, boundary=boundary, dtype=float, radius=halo)
+    theirs = da.map_overlap(
+        weighted,
+        da.from_array(array, chunks),
+        depth=dict(enumerate(halo)),
+        boundary=dict(enumerate(boundary)),
+        dtype=float,
+        radius=halo,
+        meta=np.empty((0,) * array.ndim),
+    )
+    np.testing.assert_allclose(
+        mapped.data.compute(scheduler="sync"), theirs.compute(scheduler="sync"), rtol=1e-12
+    )
+
+
+def test_a_stored_volume_takes_one_task_a_chunk(tmp_path, threads):
+    values = np.random.default_rng(0).random((20, 20))
+    with threads.as_current():
+        Volume.from_array(values, chunks=(8, 8)).to_zarr(tmp_path / "a.zarr/x", progress=False)
+    volume = open_volume(tmp_path / "a.zarr/x")
+    smooth = map_overlap(peak, volume, halo=2)
+    twice = map_overlap(peak, smooth, halo=2, boundary="reflect")
+    assert len(dict(twice.data.__dask_graph__())) == 9
+    np.testing.assert_array_equal(smooth.data.compute(scheduler="sync"), peak(values))
 
 
 def test_over_a_dask_array_is_dasks_own():

@@ -4,12 +4,10 @@ import bz2
 import errno
 import json
 import lzma
-import os
 import pickle
 import struct
 import subprocess
 import sys
-import urllib.request
 import zlib
 from itertools import product
 from pathlib import Path
@@ -407,23 +405,6 @@ def test_damaged_files_are_named(tmp_path, name):
         open_array(tmp_path / "w.zarr").read(box((0, 4), (0, 4)))
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 256 kB, and a function that makes it read-only."""
-    mounted = tmp_path / "disk"
-    mounted.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(mounted)]
-    if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small disk takes root")
-    try:
-        yield (
-            mounted,
-            lambda: subprocess.run(["mount", "-o", "remount,ro", str(mounted)], check=True),
-        )
-    finally:
-        subprocess.run(["umount", "-l", str(mounted)], check=True)
-
-
 def test_a_full_or_read_only_disk_is_named(small_disk):
     disk, protect = small_disk
     noise = np.random.default_rng(0).integers(0, 255, (1 << 19,)).astype("u1")
@@ -440,29 +421,6 @@ def test_a_full_or_read_only_disk_is_named(small_disk):
     ):
         with pytest.raises(PermissionError, match=r"can't be (written|removed)"):
             act()
-
-
-@pytest.fixture(scope="module")
-def bucket():
-    """An S3 server on this machine, with one bucket."""
-    pytest.importorskip("flask", reason="needs moto[server]")
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    environment = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        url = f"{environment['AWS_ENDPOINT_URL']}/bucket"
-        urllib.request.urlopen(urllib.request.Request(url, method="PUT")).close()
-        yield "s3://bucket"
-    server.stop()
 
 
 @pytest.mark.parametrize(("zarr_format", "shards"), [(2, None), (3, None), (3, (4, 4, 4))])

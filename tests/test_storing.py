@@ -1,0 +1,204 @@
+"""Storing: the same whatever the blocks, workers and accidents; each voxel written once."""
+
+import logging
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from distributed import Client, LocalCluster
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import uniform_filter
+
+import dask_blockwise as dbw
+from dask_blockwise import Roi, Volume
+from dask_blockwise.stored_array import StoredArray
+
+SHAPE = (20, 30, 25)
+MEAN = {"halo": 1, "boundary": "reflect", "size": 3, "dtype": float}
+
+
+@pytest.fixture
+def array():
+    return np.random.default_rng(0).integers(0, 255, SHAPE).astype(np.uint8)
+
+
+@pytest.fixture
+def volume(array):
+    return Volume.from_array(array, chunks=(8, 16, 16))
+
+
+def smooth(array, size):
+    return uniform_filter(array.astype(float), size)
+
+
+def counted(array, folder):
+    """Leave a file for each call."""
+    (Path(folder) / os.urandom(8).hex()).write_text(str(array.size))
+    return array
+
+
+def kill_once(array, folder):
+    """Kill the process at the first block that finds no mark of an earlier death."""
+    try:
+        (Path(folder) / "killed").touch(exist_ok=False)
+        os.kill(os.getpid(), signal.SIGKILL)
+    except FileExistsError:
+        pass
+    return array + 1
+
+
+def test_two_stages_on_one_checkpoint_store_it_once(volume, array, tmp_path, client):
+    (tmp_path / "calls").mkdir()
+    base = dbw.map_overlap(counted, volume, dtype=np.uint8, folder=str(tmp_path / "calls"))
+    base = base.checkpoint(tmp_path / "a.zarr/base")
+    mean = dbw.map_overlap(smooth, base, **MEAN)
+    both = dbw.map_overlap(np.subtract, mean, dbw.map_overlap(np.copy, base, dtype=np.uint8))
+    summary = both.to_zarr(tmp_path / "a.zarr/both", client=client, progress=False)
+    assert [task.completed for task in summary.tasks] == [12, 12]
+    assert len(list((tmp_path / "calls").iterdir())) == 12
+    np.testing.assert_allclose(
+        dbw.open_volume(tmp_path / "a.zarr/both")[:], smooth(array, 3) - array, atol=1e-9
+    )
+
+
+def test_two_checkpoints_at_one_path_are_refused(volume, tmp_path):
+    one, other = (dbw.threshold(volume, t).checkpoint(tmp_path / "a.zarr/x") for t in (1, 2))
+    both = dbw.map_overlap(np.add, one, other)
+    with pytest.raises(ValueError, match="Two different checkpoints"):
+        both.to_zarr(tmp_path / "a.zarr/both", progress=False)
+
+
+@settings(max_examples=12)
+@given(block=st.tuples(*(st.integers(5, n) for n in SHAPE)), zarr_format=st.sampled_from([2, 3]))
+def test_any_block_shape_gives_the_same_and_writes_voxels_once(
+    tmp_path_factory, threads, block, zarr_format
+):
+    array = np.random.default_rng(0).random(SHAPE)
+    path, times, write = (
+        tmp_path_factory.mktemp("any") / "a.zarr/x",
+        np.zeros(SHAPE),
+        StoredArray.write,
+    )
+
+    def counting(self, region, values):
+        times[region] += 1
+        write(self, region, values)
+
+    mapped = dbw.map_overlap(smooth, Volume.from_array(array, chunks=(7, 8, 9)), **MEAN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StoredArray, "write", counting)
+        options = {"block_shape": block, "zarr_format": zarr_format, "progress": False}
+        mapped.to_zarr(path, client=threads, **options)
+    np.testing.assert_allclose(dbw.open_volume(path)[:], smooth(array, 3), rtol=1e-12)
+    assert (times == 1).all()
+
+
+def test_a_killed_worker_changes_nothing(volume, array, tmp_path, client):
+    killer = dbw.map_overlap(kill_once, volume, dtype=np.uint8, folder=str(tmp_path))
+    summary = killer.to_zarr(tmp_path / "a.zarr/x", client=client, progress=False)
+    assert (tmp_path / "killed").exists()
+    assert summary.tasks[0].completed == 12
+    np.testing.assert_array_equal(dbw.open_volume(tmp_path / "a.zarr/x")[:], array + 1)
+
+
+def test_a_full_disk_fails_the_run_at_its_end_and_the_same_call_goes_on(small_disk, client):
+    disk, _ = small_disk
+    noise = np.random.default_rng(0).integers(0, 255, (8, 1 << 14)).astype(np.uint8)
+    volume, path = Volume.from_array(noise, chunks=(1, 1 << 14)), disk / "a.zarr/x"
+    (disk / "full").write_bytes(bytes(180 << 10))
+    with pytest.raises(dbw.BlocksFailed, match=r"The disk of .* is full. .* the same call"):
+        volume.to_zarr(path, client=client, progress=False, max_retries=0)
+    kept = dbw.open_volume(path)[:].any(axis=1)
+    assert 0 < kept.sum() < 8
+    (disk / "full").unlink()
+    again = volume.to_zarr(path, client=client, progress=False)
+    assert again.tasks[0].completed == 8 - kept.sum()
+    np.testing.assert_array_equal(dbw.open_volume(path)[:], noise)
+
+
+def test_what_is_written_in_the_run_is_read_anew(array, tmp_path, client):
+    path = tmp_path / "a.zarr/base"
+    options = {"client": client, "progress": False}
+    base = Volume.from_array(array, chunks=(8, 16, 16))
+    base.to_zarr(path, **options)
+    # Workers have the old values in their caches.
+    dbw.open_volume(path).to_zarr(tmp_path / "a.zarr/old", **options)
+    changed = dbw.map_overlap(np.invert, base).checkpoint(path, overwrite=True)
+    mean = dbw.map_overlap(smooth, changed, **MEAN)
+    mean.to_zarr(tmp_path / "a.zarr/mean", **options)
+    found = dbw.open_volume(tmp_path / "a.zarr/mean")[:]
+    np.testing.assert_allclose(found, smooth(~array, 3), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        ({"block_shape": (8, 8)}, "block_shape must be 3 positive"),
+        ({"block_shape": (8, 8, 0)}, "block_shape must be 3 positive"),
+        ({"zarr_format": 1}, "zarr_format must be 2 or 3"),
+        ({"num_workers": 0}, "num_workers must be at least 1"),
+        ({"max_retries": -1}, "max_retries must be 0 or more"),
+        ({"timeout": 0}, "timeout must be a positive"),
+    ],
+)
+def test_mistakes_leave_nothing_behind(volume, tmp_path, mistake, message):
+    with pytest.raises(ValueError, match=message):
+        volume.to_zarr(tmp_path / "a.zarr/x", progress=False, **mistake)
+    assert not (tmp_path / "a.zarr").exists()
+
+
+def test_stages_after_relabel_are_right_or_refused(tmp_path, threads):
+    mask = np.zeros((6, 24), np.uint8)
+    mask[1, 1:22] = mask[4, 3:9] = 1
+    pieces = dbw.connected_components(Volume.from_array(mask, chunks=(3, 8)))
+    objects = dbw.relabel(pieces, match="touch")
+    copied = dbw.map_overlap(np.copy, objects, halo=1, boundary="reflect")
+    stored = dbw.map_overlap(np.copy, objects.checkpoint(tmp_path / "a.zarr/ids"))
+    stored.to_zarr(tmp_path / "a.zarr/copy", client=threads, progress=False)
+    ids = dbw.open_volume(tmp_path / "a.zarr/copy")[:]
+    assert np.unique(ids).tolist() == [0, 1, 2]
+    for volume in copied, stored, objects.checkpoint(tmp_path / "b.zarr"):
+        np.testing.assert_array_equal(volume.data.compute(scheduler="sync"), ids)
+    both = dbw.map_overlap(np.add, objects, objects)
+    with pytest.raises(ValueError, match="needs its final ids"):
+        _ = both.data
+    with pytest.raises(ValueError, match="needs its final ids"):
+        both.to_zarr(tmp_path / "c.zarr/x", progress=False)
+    assert not (tmp_path / "c.zarr").exists()
+
+
+def test_a_plan_foretells_what_is_read(volume, tmp_path, threads):
+    (tmp_path / "calls").mkdir()
+    first = dbw.map_overlap(counted, volume, halo=1, dtype=np.uint8, folder=str(tmp_path / "calls"))
+    second = dbw.map_overlap(smooth, first, halo=2, size=3, dtype=float)
+    plan = second.plan()
+    summary = second.to_zarr(tmp_path / "a.zarr/x", client=threads, progress=False)
+    computed = sum(int(call.read_text()) for call in (tmp_path / "calls").iterdir())
+    assert (plan.blocks, plan.read_bytes) == (summary.tasks[0].completed, computed)
+    assert plan.recompute_factor == computed / volume.data.size
+
+
+def test_all_of_it_in_s3(array, bucket):
+    options = {"progress": False, "block_shape": (8, 16, 16)}
+    with (
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=":0",
+            silence_logs=logging.ERROR,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        raw = Volume.from_array(array, voxel_size=(40, 5.24, 5.24), unit="nanometer")
+        raw.to_zarr(f"{bucket}/all.zarr/raw", client=client, **options)
+        raw = dbw.open_volume(f"{bucket}/all.zarr/raw")
+        mean = dbw.map_overlap(smooth, raw, **MEAN)
+        path = f"{bucket}/all.zarr/mean"
+        assert mean.to_zarr(path, client=client, **options).tasks[0].completed == 12
+        assert mean.to_zarr(path, client=client, **options).tasks[0].completed == 0
+    found = dbw.open_volume(path)
+    assert (found.voxel_size, found.unit) == ((40000, 5240, 5240), "picometer")
+    np.testing.assert_allclose(found[Roi((0, 0, 0), found.roi.shape)], smooth(array, 3))
