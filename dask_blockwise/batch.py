@@ -125,15 +125,18 @@ def open_run(run_id: str, address: str, blobs: Sequence[bytes], owned: bool) -> 
 
 
 def close_run(run_id: str) -> None:
-    """End a run in this worker process: a batch that is running stops after its present block."""
-    run = _runs.pop(run_id, None)
-    if run is not None:
-        run.close()
+    """End a run in this worker process: a batch that is running stops after its present block.
+
+    A worker that is closing may be sent another; that one stops before its first.
+    """
+    if run_id in _runs:
+        _runs[run_id].close()
 
 
 def forget_run(run_id: str) -> None:
     """End a run in this worker process and on this machine."""
     close_run(run_id)
+    _runs.pop(run_id, None)
     shutil.rmtree(run_directory(run_id), ignore_errors=True)
 
 
