@@ -135,7 +135,8 @@ def layout_of(location: str, driver: str, opening: str) -> Layout:
         dtype, pieces = array.dtype.numpy_dtype, array.chunk_layout
         chunks, unit, by_zarr = pieces.read_chunk.shape, pieces.write_chunk.shape, False
     except (ValueError, NotImplementedError):
-        # A codec, filter or data type that TensorStore doesn't have.
+        # A codec, filter or data type that TensorStore doesn't have, or a setting that it refuses,
+        # such as zlib's own level of gzip, -1, in what n5-zarr has written.
         if driver not in FORMATS:
             raise
         array = open_zarr(location, opening)

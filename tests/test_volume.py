@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+import zarr
+from numcodecs import Delta
 from ome_zarr_models import open_ome_zarr
 
 import dask_blockwise as dbw
@@ -33,10 +35,79 @@ def test_the_image_is_valid_ome_zarr(array, tmp_path, client):
     Volume.from_array(array, unit="nanometer").to_zarr(
         tmp_path / "a.zarr/raw", client=client, progress=False
     )
-    import zarr
-
     image = open_ome_zarr(zarr.open_group(tmp_path / "a.zarr/raw", mode="r"))
     assert image.ome_attributes.multiscales[0].axes[0].name == "z"
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize(
+    ("axes", "shape", "chunks"),
+    [
+        (("t", "c", "z", "y", "x"), (2, 3, 4, 5, 6), (1, 3, 4, 4, 4)),
+        (("t", "y", "x"), (3, 7, 5), (1, 4, 5)),
+        (("c", "y", "x"), (2, 7, 5), (2, 3, 5)),
+    ],
+)
+def test_axes_and_fractions_survive_storing(tmp_path, threads, zarr_format, axes, shape, chunks):
+    array = np.random.default_rng(0).random(shape).astype(np.float32)
+    count = sum(axis != "c" for axis in axes)
+    place = {"voxel_size": (1.25,) * count, "offset": (2.5,) * count, "unit": "micrometer"}
+    volume = Volume.from_array(array, axes=axes, chunks=chunks, **place)
+    path = tmp_path / "a.zarr/x"
+    volume.to_zarr(path, client=threads, progress=False, zarr_format=zarr_format)
+    again = dbw.open_volume(path)
+    assert (again.placement, again.block_shape) == (volume.placement, volume.block_shape)
+    assert (again.voxel_size[-1], again.offset[-1], again.unit) == (1250, 2500, "nanometer")
+    np.testing.assert_array_equal(again[:], array)
+    open_ome_zarr(zarr.open_group(path, mode="r"))
+
+
+def test_a_chosen_level_has_its_own_scale_and_translation(tmp_path):
+    placed = [(0.5, 0.0), (1.0, 0.25), (2.0, 0.75)]
+    levels = [
+        {
+            "path": f"s{n}",
+            "coordinateTransformations": [
+                {"type": "scale", "scale": [size, size]},
+                {"type": "translation", "translation": [begin, begin]},
+            ],
+        }
+        for n, (size, begin) in enumerate(placed)
+    ]
+    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
+    group = zarr.open_group(tmp_path / "image.zarr", mode="w")
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": levels}]}
+    for n in range(3):
+        group.create_array(f"s{n}", shape=(16 >> n,) * 2, dtype="u1")
+    for n, (size, begin) in enumerate([(500, 0), (1000, 250), (2000, 750)]):
+        level = dbw.open_volume(tmp_path / f"image.zarr/s{n}")
+        assert (level.shape, level.unit) == ((16 >> n,) * 2, "nanometer")
+        assert (level.voxel_size, level.offset) == ((size, size), (begin, begin))
+
+
+def test_filters_are_read_by_zarr_and_stored_on(tmp_path, threads):
+    values = np.arange(63, dtype="i4").reshape(7, 9)
+    made = zarr.create_array(
+        tmp_path / "old.zarr",
+        shape=values.shape,
+        chunks=(3, 4),
+        dtype="i4",
+        zarr_format=2,
+        filters=[Delta(dtype="i4")],
+    )
+    made[:] = values
+    old = dbw.open_volume(tmp_path / "old.zarr")
+    assert old.stored.by_zarr
+    old.to_zarr(tmp_path / "new.zarr/x", client=threads, progress=False)
+    np.testing.assert_array_equal(dbw.open_volume(tmp_path / "new.zarr/x")[:], values)
+
+
+def test_notebooks_show_tables(array):
+    volume = Volume.from_array(array, voxel_size=(40, 4, 4), unit="<nm>", chunks=(8, 16, 16))
+    shown = volume._repr_html_()
+    for text in "z 20, y 30, x 25", "uint8, 14.65 kiB", "z 40, y 4, x 4 &lt;nm&gt;", "z 0 to 800":
+        assert text in shown
+    assert "<td>12</td>" in volume.plan()._repr_html_()
 
 
 def test_a_second_run_does_nothing_and_another_volume_is_refused(array, tmp_path, client):
