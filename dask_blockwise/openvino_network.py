@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
@@ -62,7 +63,10 @@ class OpenVinoNetwork:
         import openvino
 
         options = {"INFERENCE_PRECISION_HINT": self._hint, "INFERENCE_NUM_THREADS": threads}
-        model = openvino.convert_model(
-            self._module, example_input=self._example(shape), input=list(shape)
-        )
+        with warnings.catch_warnings():
+            # Torch finds the way in which OpenVINO reads its networks old.
+            warnings.simplefilter("ignore")
+            model = openvino.convert_model(
+                self._module, example_input=self._example(shape), input=list(shape)
+            )
         return openvino.compile_model(model, "CPU", options)

@@ -1,12 +1,20 @@
 """All the ways in which networks are stored."""
 
+import os
 import pickle
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from distributed import Client, LocalCluster
 from torch import nn
 
+from dask_blockwise import Volume, models, predict
 from dask_blockwise.models import ModelSource, infer, load
 from dask_blockwise.unet import UNet
 
@@ -49,6 +57,12 @@ def test_models_that_cannot_be_loaded(tmp_path):
         ModelSource.of(tmp_path / "none.pt")
     with pytest.raises(FileNotFoundError, match="no weights at"):
         ModelSource.of("dask_blockwise.unet:UNet", tmp_path / "none.pt")
+    source = ModelSource.of("torch.nn:ReLU", tmp_path / "whole.pt")
+    with pytest.raises(ValueError, match="more than tensors"):
+        load(source)
+    source = ModelSource.of("torch.nn:ReLU", tmp_path / "weights.pt")
+    with pytest.raises(ValueError, match="don't fit the network ReLU"):
+        load(source)
 
 
 def test_other_weights_at_the_same_path_are_another_model(tmp_path):
@@ -57,3 +71,99 @@ def test_other_weights_at_the_same_path_are_another_model(tmp_path):
     before = ModelSource.of("dask_blockwise.unet:UNet", path)
     np.savez(path, a=np.zeros(2))
     assert ModelSource.of("dask_blockwise.unet:UNet", path) != before
+
+
+def test_two_outputs_are_refused():
+    source = ModelSource.of(nn.MaxPool2d(2, return_indices=True))
+    with pytest.raises(TypeError, match="returns a tuple, but one tensor"):
+        infer(source, np.zeros((1, 1, 4, 4), np.float32))
+
+
+def test_a_network_exported_for_one_shape(tmp_path):
+    net = nn.Conv2d(1, 2, 3, padding=1)
+    path = tmp_path / "net.pt2"
+    torch.export.save(torch.export.export(net, (torch.zeros(1, 1, 40, 48),)), path)
+    raw = np.random.default_rng(0).random((60, 70), np.float32)
+    prediction = predict(Volume.from_array(raw, chunks=(30, 50)), path, output_dtype="float32")
+    with torch.inference_mode():
+        whole = net(torch.from_numpy(raw)[None])
+    blocks = prediction.data.compute(scheduler="synchronous")
+    np.testing.assert_allclose(blocks, whole, atol=1e-5)
+    with pytest.raises(ValueError, match=r"exported for inputs of \(40, 48\) alone"):
+        predict(Volume.from_array(raw), path, input_shape=(32, 48))
+
+
+@pytest.mark.parametrize("planes", [False, True])
+def test_openvino_gives_what_torch_gives(planes):
+    pytest.importorskip("openvino")
+    raw = Volume.from_array(np.random.default_rng(0).random((6, 10, 12), np.float32))
+    net = nn.Conv2d(1, 2, 3, padding=1) if planes else UNet(1, 2, (2, 3)).eval()
+    expected = predict(raw, net, output_dtype="float32")[:]
+    found = predict(raw, net, output_dtype="float32", device="openvino")[:]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+class Counted(nn.Module):
+    """Writes down in which process it is made."""
+
+    def __init__(self, path):
+        super().__init__()
+        with Path(path).open("a") as file:
+            file.write(f"{os.getpid()}\n")
+
+    def forward(self, x):
+        return x
+
+
+def test_loaded_once_a_worker_process_of_several_threads(tmp_path):
+    raw = Volume.from_array(np.zeros((12, 12, 12), np.float32), chunks=(4, 4, 4))
+    prediction = predict(raw, "test_models:Counted", arguments={"path": f"{tmp_path}/loads"})
+    (tmp_path / "loads").unlink()
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=3, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        prediction.to_zarr(tmp_path / "a.zarr/p", client=client, progress=False)
+        assert client.submit(torch.get_num_threads).result() == 1
+    loads = (tmp_path / "loads").read_text().split()
+    assert len(loads) == 1
+    assert int(loads[0]) != os.getpid()
+
+
+def test_torch_threads_are_shared_and_restored():
+    seen = []
+
+    class Watching(nn.Module):
+        def forward(self, x):
+            seen.append(torch.get_num_threads())
+            started.wait(10)
+            return x
+
+    source = ModelSource.of(nn.Identity())
+    models._loaded[source, "cpu", ""] = Watching()
+    started = threading.Barrier(2)
+    torch.set_num_threads(4)
+    try:
+        with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(4,)) as pool:
+            list(pool.map(infer, [source] * 2, [np.zeros((1, 1, 4, 4), np.float32)] * 2))
+        assert sorted(seen) == [2, 4]
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(1)
+
+
+WITHOUT_TORCH = """
+import sys
+import numpy as np
+import dask_blockwise as dbw
+volume = dbw.Volume.from_array(np.random.rand(2, 4, 4, 4), chunks=(2, 2, 2, 2))
+dbw.argmax(volume)[:]
+fragments = dbw.connected_components(dbw.threshold(dbw.Volume.from_array(np.eye(4)), 0.5))
+fragments[:]
+dbw.relabel(fragments, match="touch")
+assert "torch" not in sys.modules
+"""
+
+
+def test_torch_is_imported_by_predict_alone(tmp_path):
+    subprocess.run([sys.executable, "-c", WITHOUT_TORCH], check=True, cwd=tmp_path, timeout=120)
