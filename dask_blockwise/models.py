@@ -1,32 +1,35 @@
-"""Networks: loaded once a process, run on arrays, probed for what they see. The door to torch."""
+"""Networks: loaded once a process and run on arrays. The door to torch."""
 
 from __future__ import annotations
 
-import copy
 import importlib
+import os
 import pickle
 import threading
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import torch
-import yaml
 from numpy.typing import NDArray
 
-__all__ = ["Footprint", "ModelSource", "infer", "infer_batch", "load", "probe"]
+from .bioimageio import Description
+from .footprint import Footprint, probe
+from .openvino_network import OpenVinoNetwork
 
-# Every stride divides 96; 32 neighbouring planes meet every phase of one.
-_STRIDES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-_PHASES = 32
-_LENGTHS = (96, 192, 384, 576)
-_WIDTHS = (8, 16, 32, 64, 96, 44, 92, 128, 140, 188)
-_loaded: dict[tuple[ModelSource, str], torch.nn.Module] = {}
+__all__ = ["ModelSource", "best_device", "check_device", "footprint_of", "infer", "load"]
+
+_PRECISIONS = ("float32", "bfloat16", "float16")
+_loaded: dict[tuple[ModelSource, str, str], Any] = {}
 _lock = threading.Lock()
+_running = 0
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class ModelSource:
     def of(
         cls,
         model: Any,
-        weights: str | Path | None = None,
+        weights: str | os.PathLike[str] | None = None,
         arguments: Mapping[str, Any] | None = None,
         trust: bool = False,
     ) -> ModelSource:
@@ -85,7 +88,7 @@ class ModelSource:
     @classmethod
     def _of_file(cls, path: Path, trust: bool) -> ModelSource:
         if path.is_dir():
-            path = _bioimageio_weights(path)
+            path = Description.of(path).weights
         if not path.exists():
             raise FileNotFoundError(
                 f"There is no model at {path}: give a torch module, 'package.module:Class' with "
@@ -130,54 +133,35 @@ class ModelSource:
         if self.kind == "export":
             return torch.export.load(self.where).module()
         package, _, name = self.where.partition(":")
-        module = getattr(importlib.import_module(package), name)(**dict(self.arguments))
+        try:
+            module = getattr(importlib.import_module(package), name)(**dict(self.arguments))
+        except (ImportError, AttributeError, TypeError) as error:
+            raise ValueError(
+                f"The network {self.where} can't be made with arguments={dict(self.arguments)} "
+                f"({error}): check the name, 'package.module:Class', and what the class takes."
+            ) from error
         if self.weights is not None:
-            module.load_state_dict(_state(self.weights))
+            _load_state(module, self.weights)
         return module
 
-
-@dataclass(frozen=True)
-class Footprint:
-    """What an output voxel of a network depends on."""
-
-    # Voxels before and after it, along each axis.
-    halo: tuple[tuple[int, int], ...]
-    # Inputs must begin at multiples of it, along each axis, for the same prediction.
-    stride: tuple[int, ...]
-    # Voxels that valid convolutions take off each side; 0 for same convolutions.
-    trim: tuple[int, ...]
-    channels: int
-    # What is left of the length of an input after division by the stride.
-    rest: tuple[int, ...] = ()
+    @property
+    def input_shape(self) -> tuple[int, ...] | None:
+        """Of the only input that an exported network takes, along space; None if it takes more."""
+        if self.kind != "export":
+            return None
+        program = torch.export.load(self.where)
+        (name, *_) = program.graph_signature.user_inputs
+        (image,) = (n.meta["val"].shape[2:] for n in program.graph.nodes if n.name == name)
+        return tuple(image) if all(isinstance(n, int) for n in image) else None
 
 
 def infer(
-    source: ModelSource, array: NDArray[np.float32], device: str = "cpu", precision: str = "float32"
-) -> NDArray[np.float32]:
-    """Run a network on one array.
-
-    Parameters
-    ----------
-    source : ModelSource
-    array : ndarray of float32, shape (c, z, y, x) or (c, y, x)
-    device : str
-    precision : "float32", "bfloat16" or "float16"
-
-    Returns
-    -------
-    ndarray of float32, shape (channels, ...)
-    """
-    values: NDArray[np.float32] = infer_batch(source, array[None], device, precision)[0]
-    return values
-
-
-def infer_batch(
     source: ModelSource,
     arrays: NDArray[np.float32],
     device: str = "cpu",
     precision: str = "float32",
 ) -> NDArray[np.float32]:
-    """Run a network on arrays of one shape at once, as `infer` on each.
+    """Run a network on arrays of one shape at once.
 
     Parameters
     ----------
@@ -193,17 +177,41 @@ def infer_batch(
     Examples
     --------
     >>> source = ModelSource.of(torch.nn.MaxPool2d(3, 1, 1))
-    >>> infer_batch(source, np.eye(3, dtype=np.float32)[None, None]).min()
+    >>> infer(source, np.eye(3, dtype=np.float32)[None, None]).min()
     np.float32(1.0)
     """
-    kind = getattr(torch, precision)
-    layout = torch.channels_last_3d if arrays.ndim == 5 else torch.channels_last
-    module = load(source, device)
-    with torch.inference_mode(), torch.autocast(device.split(":")[0], kind, precision != "float32"):
-        batch = torch.from_numpy(np.ascontiguousarray(arrays)).to(device)
-        result: torch.Tensor = module(batch.contiguous(memory_format=layout))
+    network = load(source, device, precision)
+    with _share_of_cores(), torch.inference_mode():
+        if isinstance(network, OpenVinoNetwork):
+            return network.run(arrays, torch.get_num_threads())
+        layout = torch.channels_last_3d if arrays.ndim == 5 else torch.channels_last
+        batch = torch.from_numpy(np.ascontiguousarray(arrays)).to(device, memory_format=layout)
+        kind = getattr(torch, precision)
+        with torch.autocast(device.split(":")[0], kind, precision != "float32"):
+            result = network(batch)
+    if not isinstance(result, torch.Tensor):
+        raise TypeError(
+            f"The network returns a {type(result).__name__}, but one tensor is needed: wrap it in "
+            "a torch.nn.Module whose forward picks the one that you want."
+        )
     values: NDArray[np.float32] = result.float().cpu().numpy()
     return values
+
+
+@contextmanager
+def _share_of_cores() -> Iterator[None]:
+    """Let calls at the same time share torch's threads; they are restored afterwards."""
+    global _running
+    with _lock:
+        _running += 1
+        before = torch.get_num_threads()
+        torch.set_num_threads(max(1, before // _running))
+    try:
+        yield
+    finally:
+        with _lock:
+            _running -= 1
+            torch.set_num_threads(before)
 
 
 def best_device() -> str:
@@ -211,184 +219,57 @@ def best_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def check_device(device: str, precision: str) -> None:
+    """Refuse a device that isn't there, or an unknown precision."""
+    if precision not in _PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(_PRECISIONS)}, got {precision!r}.")
+    if device == "openvino":
+        return OpenVinoNetwork.check_installed()
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"There is no device {device!r} ({str(error).splitlines()[0]}): give 'auto', 'cpu', "
+            "'openvino', or one that torch finds, such as 'cuda'."
+        ) from error
+    return None
+
+
 @cache
-def probe(source: ModelSource, channels: int, dimensions: int, bounded: bool = True) -> Footprint:
-    """Find which input voxels an output voxel of a network depends on.
-
-    A plane of NaN is laid through the input; the planes of the output that it reaches are those
-    that depend on it, whatever the weights. The stride is the smallest step by which inputs may
-    grow and be shifted, and the output grows and is shifted alike.
-
-    Parameters
-    ----------
-    source : ModelSource
-    channels : int
-        Of the input.
-    dimensions : int
-        2 or 3.
-    bounded : bool
-        Whether to refuse a network that sees all of its input; its halo is 0 otherwise.
-
-    Returns
-    -------
-    Footprint
-
-    Raises
-    ------
-    ValueError
-        If the network doesn't take such input, changes the voxel size, or if an output voxel
-        depends on all of the input, as with instance normalisation.
+def footprint_of(
+    source: ModelSource, channels: int, dimensions: int, bounded: bool = True
+) -> Footprint:
+    """Probe a network, once a process, with `footprint.probe`.
 
     Examples
     --------
-    >>> footprint = probe(ModelSource.of(torch.nn.Conv3d(1, 4, 3, padding=1)), 1, 3)
-    >>> footprint.halo, footprint.stride, footprint.trim, footprint.channels
-    (((1, 1), (1, 1), (1, 1)), (1, 1, 1), (0, 0, 0), 4)
+    >>> source = ModelSource.of(torch.nn.Conv3d(1, 4, (1, 3, 3), padding=(0, 1, 1)))
+    >>> [axis.halo for axis in footprint_of(source, 1, 3).axes]
+    [(0, 0), (1, 1), (1, 1)]
     """
-    module = load(source, "cpu")
-    with torch.inference_mode():
-        width = _accepted_width(module, channels, dimensions)
-        shape = (channels, *[width] * dimensions)
-        axes = [_Axis.of(module, shape, axis) for axis in range(dimensions)]
-        found = [axis.probe(bounded) for axis in axes]
-        outputs = module(torch.zeros(1, *shape)).shape[1]
-    halo, stride, trim = zip(*found)
-    rest = tuple(axis.base % s for axis, s in zip(axes, stride))
-    return Footprint(halo, stride, trim, outputs, rest)
+    load(source)
+    threads = torch.get_num_threads()
+    # Its inputs are too small to share, and threads on a busy machine wait for one another.
+    torch.set_num_threads(1)
+    try:
+        return probe(partial(infer, source), channels, dimensions, bounded, source.input_shape)
+    finally:
+        torch.set_num_threads(threads)
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """One axis of a network's input, along which it is probed."""
-
-    module: torch.nn.Module
-    # An input that the network takes, (c, z, y, x).
-    shape: tuple[int, ...]
-    axis: int
-    # The network takes it and any multiple of 96 voxels.
-    base: int = 0
-
-    @classmethod
-    def of(cls, module: torch.nn.Module, shape: tuple[int, ...], axis: int) -> _Axis:
-        """The network may take multiples of its stride alone, or only those and a rest."""
-        plain = cls(module, shape, axis)
-        try:
-            plain._trim(*_LENGTHS[:2])
-        except (RuntimeError, AssertionError, ValueError):
-            return cls(module, shape, axis, shape[axis + 1])
-        return plain
-
-    def probe(self, bounded: bool) -> tuple[tuple[int, int], int, int]:
-        """Halo, stride and trim."""
-        trim = self._trim(self.base + _LENGTHS[0], self.base + _LENGTHS[1])
-        for length in (self.base + n for n in _LENGTHS):
-            start = (length - _PHASES) // 2
-            seen = self._spans(length, trim, (start, start + _PHASES - 1))
-            margin = max(map(max, seen), default=0) + _PHASES
-            if not seen or length - 2 * (trim + margin) <= _PHASES:
-                continue
-            stride = self._stride(length, trim, margin)
-            spans = seen + self._spans(length, trim, range(start, start + stride))
-            return (max(b for b, _ in spans), max(a for _, a in spans)), stride, trim
-        if not bounded:
-            return (0, 0), self._stride(self.base + _LENGTHS[0], trim, None), trim
-        raise ValueError(
-            f"An output voxel of the network depends on inputs more than {_LENGTHS[-1] // 2} "
-            "voxels away along an axis, probably on all of them, as with instance or group "
-            "normalisation or global pooling: its prediction by blocks would differ from that of "
-            "the whole volume. Use batch normalisation, or give halo= and accept seams."
-        )
-
-    def _input(self, length: int) -> torch.Tensor:
-        shape = list(self.shape)
-        shape[self.axis + 1] = length
-        return torch.zeros(1, *shape)
-
-    def _run(self, image: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = self.module(image)
-        return result.movedim(self.axis + 2, 0)
-
-    def _trim(self, short: int, long: int) -> int:
-        first, second = (len(self._run(self._input(n))) for n in (short, long))
-        if second - first != long - short or first > short or (short - first) % 2:
-            raise ValueError(
-                f"The network turns {short} voxels into {first} along an axis, and {long} into "
-                f"{second}: networks that change the voxel size, or trim one side more than the "
-                "other, are not supported. Resample its output to the input's voxels."
-            )
-        return (short - first) // 2
-
-    def _spans(self, length: int, trim: int, planes: Iterable[int]) -> list[tuple[int, int]]:
-        """How far before and after it an output sees each plane; none if the input is too short."""
-        spans = []
-        for plane in planes:
-            image = self._input(length)
-            image.select(self.axis + 2, plane).fill_(float("nan"))
-            hit = torch.isnan(self._run(image)).flatten(1).any(1).nonzero()
-            first, last = (int(hit[0]), int(hit[-1])) if len(hit) else (plane - trim, plane - trim)
-            if first <= 0 or last >= length - 2 * trim - 1:
-                return []
-            spans.append((max(0, last + trim - plane), max(0, plane - first - trim)))
-        return spans
-
-    def _stride(self, length: int, trim: int, margin: int | None) -> int:
-        for stride in _STRIDES:
-            if self._grows(length, trim, stride) and self._shifts(length, stride, margin):
-                return stride
-        raise ValueError(
-            f"The network neither grows nor shifts by one of {_STRIDES} voxels along an axis: its "
-            "prediction depends on where its input begins, so blocks would not fit one another. "
-            "Use a network of convolutions and pooling by small factors."
-        )
-
-    def _grows(self, length: int, trim: int, stride: int) -> bool:
-        try:
-            return len(self._run(self._input(length + stride))) == length + stride - 2 * trim
-        except (RuntimeError, AssertionError, ValueError):
-            return False
-
-    def _shifts(self, length: int, stride: int, margin: int | None) -> bool:
-        """Whether a shifted input gives the shifted output, away from the borders."""
-        if margin is None:
-            return True
-        generator = torch.Generator().manual_seed(0)
-        image = torch.randn(self._input(length + stride).shape, generator=generator)
-        one = self._run(image.narrow(self.axis + 2, 0, length))
-        other = self._run(image.narrow(self.axis + 2, stride, length))
-        inner = slice(margin, len(one) - margin - stride)
-        tolerance = 1e-4 * float(one.abs().max())
-        return torch.allclose(one[stride:][inner], other[inner], rtol=1e-3, atol=tolerance)
-
-
-def _accepted_width(module: torch.nn.Module, channels: int, dimensions: int) -> int:
-    """The smallest size of a few that the network takes."""
-    failure: Exception | None = None
-    for width in _WIDTHS:
-        try:
-            result = module(torch.zeros(1, channels, *[width] * dimensions))
-        except (RuntimeError, AssertionError, ValueError) as error:
-            failure = error
-        else:
-            if result.ndim == dimensions + 2 and result.numel():
-                return width
-    raise ValueError(
-        f"The network takes no input of {channels} channels and {dimensions} axes of space (tried "
-        f"sizes 8 to 188): {str(failure).splitlines()[0] if failure else ''}. Give it a volume "
-        "with the channels that it was trained on."
-    )
-
-
-def load(source: ModelSource, device: str = "cpu") -> torch.nn.Module:
+def load(source: ModelSource, device: str = "cpu", precision: str = "float32") -> Any:
     """Load a network, once a process however many threads ask.
 
     Parameters
     ----------
     source : ModelSource
     device : str
+    precision : str
+        For which OpenVINO compiles it.
 
     Returns
     -------
-    torch.nn.Module
+    torch.nn.Module or OpenVinoNetwork
 
     Examples
     --------
@@ -396,19 +277,24 @@ def load(source: ModelSource, device: str = "cpu") -> torch.nn.Module:
     >>> load(source) is load(source)
     True
     """
+    key = (source, device, precision if device == "openvino" else "")
     with _lock:
-        if (source, device) not in _loaded:
-            _loaded[source, device] = source.build().to(device)
-        return _loaded[source, device]
+        if key not in _loaded:
+            module = source.build()
+            compiled = device == "openvino"
+            _loaded[key] = (
+                OpenVinoNetwork(module, precision, torch.zeros) if compiled else module.to(device)
+            )
+        return _loaded[key]
 
 
 def _pickled(module: torch.nn.Module) -> bytes:
     try:
-        return pickle.dumps(copy.deepcopy(module).cpu())
+        return bytes(cloudpickle.dumps(deepcopy(module).cpu()))
     except Exception as error:
         raise TypeError(
             f"The network {type(module).__name__} can't be sent to other processes ({error}): "
-            "define its class in a module that workers can import."
+            "keep open files, locks and the like out of it, or name it 'package.module:Class'."
         ) from error
 
 
@@ -429,19 +315,25 @@ def _stamp(path: str | Path | None) -> tuple[tuple[int, int], ...]:
     return ((found.st_size, found.st_mtime_ns),)
 
 
+def _load_state(module: torch.nn.Module, path: str) -> None:
+    try:
+        module.load_state_dict(_state(path))
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path} holds more than tensors, and would run code on loading: store the weights "
+            "alone, torch.save(network.state_dict(), path)."
+        ) from error
+    except (RuntimeError, TypeError) as error:
+        first = " ".join(str(error).split())[:300]
+        raise ValueError(
+            f"The weights {path} don't fit the network {type(module).__name__} ({first}): check "
+            "arguments=, or take the weights of this network."
+        ) from error
+
+
 def _state(path: str) -> dict[str, torch.Tensor]:
     if path.endswith(".npz"):
         with np.load(path) as arrays:
             return {name: torch.from_numpy(arrays[name]) for name in arrays}
     state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     return state
-
-
-def _bioimageio_weights(folder: Path) -> Path:
-    for name in ("rdf.yaml", "bioimageio.yaml"):
-        if (folder / name).exists():
-            formats = yaml.safe_load((folder / name).read_text())["weights"]
-            if "torchscript" in formats:
-                return folder / str(formats["torchscript"]["source"])
-            raise ValueError(f"{folder} has weights {list(formats)}, but torchscript is needed.")
-    raise FileNotFoundError(f"{folder} is no bioimage.io model: it has no rdf.yaml.")

@@ -3,130 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import product
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args
 
-import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
+from .bioimageio import Description
+from .footprint import AxisFootprint, Footprint, UnfitNetworkError
 from .geometry import Block
-from .map_overlap import MappedVolume, map_overlap, read_padded
-from .models import Footprint, ModelSource, best_device, infer_batch, probe
+from .map_overlap import MappedVolume, map_overlap
+from .normalization import Normalization, declared_normalization, normalization_of
+from .prediction import Activation, PredictVolume
+from .tiling import AxisTiling
 from .volume import Index, Volume, open_volume
 
-__all__ = ["PredictVolume", "fit", "predict", "read_write_conflict", "spawn_worker"]
+if TYPE_CHECKING:
+    from .models import ModelSource
 
-Activation = Literal["sigmoid", "softmax", "tanh"]
+__all__ = ["fit", "predict", "read_write_conflict", "spawn_worker"]
 
 fit = "shrink"
 read_write_conflict = False
-
-
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class PredictVolume(MappedVolume):
-    """The output of a network, shape ``(c, z, y, x)``."""
-
-    source: ModelSource = field(repr=False)
-    footprint: Footprint
-    # Subtracted from, and divided by.
-    normalize: tuple[float, float]
-    activation: Activation | None
-    device: str
-    precision: str
-
-    # Voxels that the network is given at once, along each axis of space; None for a block's.
-    input_shape: Index | None = None
-    # How many of them at once.
-    batch: int = 1
-
-    def _point(self, sources: tuple[Volume, ...], begin: Index, end: Index) -> NDArray[Any]:
-        (raw,) = sources
-        result = np.empty((self.footprint.channels, *np.subtract(end, begin)), self.dtype)
-        pieces: list[tuple[NDArray[np.float32], Any, Any]] = []
-        for low, high in self._tiles(begin, end):
-            array, core = self._read(raw, low, high)
-            target = tuple(slice(a - o, b - o) for a, b, o in zip(low, high, begin, strict=True))
-            pieces += self._planes(array, core, target)
-            while len(pieces) >= self.batch:
-                self._infer(pieces[: self.batch], result)
-                pieces = pieces[self.batch :]
-        for piece in pieces:
-            self._infer([piece], result)
-        return result
-
-    def _tiles(self, begin: Index, end: Index) -> Iterator[tuple[Index, Index]]:
-        """Boxes that an input of the given shape is enough for."""
-        if self.input_shape is None:
-            yield begin, end
-            return
-        steps = self._steps()
-        starts = (range(*axis) for axis in zip(begin, end, steps, strict=True))
-        for low in product(*starts):
-            yield low, tuple(min(o + s, e) for o, s, e in zip(low, steps, end, strict=True))
-
-    def _steps(self) -> Index:
-        """What is predicted of an input of the given shape, along each axis."""
-        size = _space_of(self.inputs[0])
-        _, strides, trims, _ = self._axes()
-        given = self.input_shape or size
-        return tuple(
-            n if shape >= n and not trim else shape - (2 * trim or sum(halo)) - stride + 1
-            for n, shape, halo, stride, trim in zip(
-                size, given, self.halo, strides, trims, strict=True
-            )
-        )
-
-    def _axes(self) -> tuple[int, Index, Index, Index]:
-        """Number of axes that the network lacks; strides, trims and rests of all of space."""
-        flat = len(self.halo) - len(self.footprint.trim)
-        strides = (1,) * flat + self.footprint.stride
-        return flat, strides, (0,) * flat + self.footprint.trim, (0,) * flat + self.footprint.rest
-
-    def _read(
-        self, raw: Volume, begin: Index, end: Index
-    ) -> tuple[NDArray[np.float32], tuple[slice, ...]]:
-        """What the network is given for a box, and where in its output the box lies."""
-        _, *grid = self._axes()
-        given = self.input_shape or (None,) * len(begin)
-        axes = zip(begin, end, _space_of(raw), self.halo, *grid, given, strict=True)
-        low, high, origin = zip(*(_grown(*axis) for axis in axes), strict=True)
-        array = read_padded(raw, low, high, self.boundary).astype(np.float32)
-        array = (array - np.float32(self.normalize[0])) / np.float32(self.normalize[1])
-        core = tuple(slice(b - o, e - o) for b, e, o in zip(begin, end, origin, strict=True))
-        return array if "c" in raw.axes else array[None], core
-
-    def _planes(
-        self, array: NDArray[np.float32], core: tuple[slice, ...], target: tuple[slice, ...]
-    ) -> list[tuple[NDArray[np.float32], Any, Any]]:
-        """The array, or for a network of two axes its planes."""
-        if not self._axes()[0]:
-            return [(array, core, target)]
-        first = target[0].start
-        wanted = range(core[0].start, core[0].stop)
-        return [(array[:, z], core[1:], (first + i, *target[1:])) for i, z in enumerate(wanted)]
-
-    def _infer(
-        self, pieces: list[tuple[NDArray[np.float32], Any, Any]], result: NDArray[Any]
-    ) -> None:
-        groups: dict[Index, list[tuple[NDArray[np.float32], Any, Any]]] = {}
-        for piece in pieces:
-            groups.setdefault(piece[0].shape, []).append(piece)
-        for group in groups.values():
-            arrays = np.stack([array for array, _, _ in group])
-            outputs = infer_batch(self.source, arrays, self.device, self.precision)
-            for output, (_, core, target) in zip(outputs, group, strict=True):
-                result[(slice(None), *target)] = self._stored(output[(slice(None), *core)])
-
-    def _stored(self, values: NDArray[np.float32]) -> NDArray[Any]:
-        values = _activate(values, self.activation)
-        if self.dtype != np.uint8:
-            return values.astype(self.dtype, copy=False)
-        unit = values if self.activation in ("sigmoid", "softmax") else (values + 1) / 2
-        quantised: NDArray[np.uint8] = np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
-        return quantised
 
 
 def predict(
@@ -138,7 +38,7 @@ def predict(
     halo: Any = "auto",
     input_shape: Sequence[int] | None = None,
     boundary: Any = "reflect",
-    normalize: str | tuple[float, float] = "dtype",
+    normalize: str | tuple[Any, Any] | None = None,
     activation: Activation | None = None,
     output_dtype: Any = "uint8",
     batch: int = 1,
@@ -165,17 +65,22 @@ def predict(
     input_shape : sequence of int, optional
         Voxels that the network is given at once, along each axis of space; those of a block and
         its halo unless given.
-    boundary : str or number
+    boundary : "reflect", "nearest", "periodic", a number, or "valid"
         What a network of valid convolutions sees beyond the volume; one of same convolutions sees
-        its own padding there.
+        its own padding there. With ``"valid"`` the output is smaller by what would need it.
     normalize : "dtype", "volume", or (subtract, divide)
-        By the range of the data type, or by mean and standard deviation of the whole volume.
+        By the range of the data type (uint8 to [0, 1]), by mean and standard deviation of the
+        whole volume, taken in one pass when they are first needed, or by numbers, one or one for
+        each channel. Unless given, as a bioimage.io folder declares, else by data type.
     activation : "sigmoid", "softmax", "tanh" or None
+        Unless given, as a bioimage.io folder declares, else none.
     output_dtype : "uint8" or "float32"
         uint8 stands for [0, 1] after sigmoid or softmax, for [-1, 1] otherwise, clipped.
     batch : int
         How many inputs, or planes, the network is given at once.
     device : str
+        Such as "cuda"; ``"auto"`` takes a GPU if there is one; ``"openvino"`` is the faster way on
+        a CPU (extra ``openvino``).
     precision : "float32", "bfloat16" or "float16"
     trust : bool
         Whether a pickled network may be loaded, which runs code from its file.
@@ -184,12 +89,14 @@ def predict(
     Returns
     -------
     Volume
-        Shape ``(c, z, y, x)``.
+        Shape ``(c, z, y, x)``. A network that changes the voxel size gives the output voxels that
+        lie wholly in the volume.
 
     Raises
     ------
-    ValueError, FileNotFoundError
-        If the model can't be loaded, or doesn't take the volume's channels.
+    ValueError, TypeError, FileNotFoundError, ModuleNotFoundError
+        If the model can't be loaded, or doesn't take the volume's channels, or an option doesn't
+        fit.
 
     References
     ----------
@@ -202,34 +109,43 @@ def predict(
     >>> predict(volume, torch.nn.Conv3d(1, 2, 3, padding=1), activation="sigmoid").shape
     (2, 8, 8, 8)
     """
-    source = ModelSource.of(model, None if weights is None else str(weights), arguments, trust)
-    channels = dict(zip(volume.axes, volume.shape)).get("c", 1)
-    space = sum(axis not in "tc" for axis in volume.axes)
-    footprint = _footprint(source, channels, space, halo == "auto")
-    flat = ((0, 0),) * (space - len(footprint.trim))
-    mapped = map_overlap(
-        _unused,
-        volume,
-        halo=(*flat, *footprint.halo) if halo == "auto" else halo,
-        dtype=_output_dtype(output_dtype),
-        boundary=boundary,
-        channels=footprint.channels,
-        block_shape=block_shape,
+    from . import models
+
+    _check_options(volume, output_dtype, activation, batch)
+    chosen = models.best_device() if device == "auto" else device
+    models.check_device(chosen, precision)
+    normalization, activation = _around(volume, model, normalize, activation)
+    source = models.ModelSource.of(model, weights, arguments, trust)
+    footprint = _footprint(source, volume, halo == "auto")
+    mapped = cast(
+        MappedVolume,
+        map_overlap(
+            _unused,
+            volume,
+            halo=0 if halo == "auto" else halo,
+            dtype=output_dtype,
+            boundary="reflect" if boundary == "valid" else boundary,
+            channels=footprint.channels,
+        ),
     )
+    tilings = _tilings(volume, footprint, mapped.halo if halo != "auto" else None)
+    tilings = _given(tilings, input_shape or footprint.only_shape, boundary == "valid")
+    _check_boundary(boundary)
+    _check_tilings(tilings, footprint)
+    held = {f.name: getattr(mapped, f.name) for f in fields(mapped)}
     predicted = PredictVolume(
-        **{name: getattr(mapped, name) for name in mapped.__dataclass_fields__},
+        **held | _placed(mapped, tilings),
         source=source,
-        footprint=footprint,
-        normalize=_normalization(normalize, volume),
+        tilings=tilings,
+        planes=len(footprint.axes) < len(tilings),
+        normalization=normalization,
         activation=activation,
-        device=best_device() if device == "auto" else device,
+        device=chosen,
         precision=precision,
-        input_shape=None if input_shape is None else tuple(input_shape),
-        batch=_checked_batch(batch),
+        batch=batch,
     )
-    _check_boundary(predicted.boundary)
-    _check_input_shape(predicted)
-    return predicted
+    block = _scaled(volume.block_shape, predicted) if block_shape is None else tuple(block_shape)
+    return replace(predicted, chunks=predicted._with_channels(predicted._checked_block(block)))
 
 
 def spawn_worker(
@@ -255,114 +171,148 @@ def spawn_worker(
     return process
 
 
-def _footprint(source: ModelSource, channels: int, space: int, bounded: bool) -> Footprint:
+def _footprint(source: ModelSource, volume: Volume, bounded: bool) -> Footprint:
+    from .models import footprint_of
+
+    channels = dict(zip(volume.axes, volume.shape)).get("c", 1)
+    space = sum(axis not in "tc" for axis in volume.axes)
     try:
-        return probe(source, channels, space, bounded)
-    except ValueError as error:
-        if space != 3 or "takes no input" not in str(error):
+        return footprint_of(source, channels, space, bounded)
+    except UnfitNetworkError as error:
+        if space != 3:
             raise
         try:
-            return probe(source, channels, 2, bounded)
-        except ValueError:
+            return footprint_of(source, channels, 2, bounded)
+        except UnfitNetworkError:
             raise error from None
 
 
-def _grown(
-    begin: int,
-    end: int,
-    size: int,
-    halo: tuple[int, int],
-    stride: int,
-    trim: int,
-    rest: int,
-    given: int | None,
-) -> tuple[int, int, int]:
-    """What is read along an axis, and where the output begins."""
-    if trim:
-        low = begin // stride * stride
-        needed = end - low + 2 * trim
-        length = given or needed + (rest - needed) % stride
-        return low - trim, low - trim + length, low
-    low = max(0, begin - halo[0]) // stride * stride
-    whole = -(-size // stride) * stride
-    if given:
-        low = max(0, min(low, whole - given))
-        return low, low + given, low
-    high = min(whole, -(-(end + halo[1]) // stride) * stride)
-    return low, high, low
+def _tilings(
+    volume: Volume, footprint: Footprint, halo: Sequence[tuple[int, int]] | None
+) -> tuple[AxisTiling, ...]:
+    """Of all axes of space, with the network's own halo unless another is given."""
+    sizes = [n for axis, n in zip(volume.axes, volume.shape) if axis not in "tc"]
+    flat = len(sizes) - len(footprint.axes)
+    seen = footprint.axes
+    if halo is not None:
+        seen = tuple(replace(axis, halo=pair) for axis, pair in zip(seen, halo[flat:]))
+    return tuple(map(AxisTiling, sizes, (AxisFootprint(),) * flat + seen))
 
 
-def _check_boundary(boundary: tuple[Any, ...]) -> None:
-    if "none" in boundary:
+def _given(
+    tilings: tuple[AxisTiling, ...], shape: Sequence[int] | None, cropped: bool
+) -> tuple[AxisTiling, ...]:
+    given: tuple[int | None, ...] = tuple(shape or (None,) * len(tilings))
+    if len(given) == len(tilings) - 1:
+        given = (1, *given)
+    if len(given) != len(tilings):
         raise ValueError(
-            f"boundary={boundary} leaves nothing beyond the volume, but a network's input is "
-            "padded to a multiple of its stride: use 'reflect', 'nearest', 'periodic' or a number."
+            f"input_shape must be {len(tilings)} numbers of voxels, one for each axis of space, "
+            f"got {shape}."
         )
+    return tuple(replace(t, cropped=cropped, given=n) for t, n in zip(tilings, given))
 
 
-def _checked_batch(batch: int) -> int:
+def _placed(mapped: Volume, tilings: Sequence[AxisTiling]) -> dict[str, Any]:
+    """Shape and placement in the world of the output."""
+    place, space = mapped.placement, len(tilings)
+    scales = [tiling.network.scale for tiling in tilings]
+    old = place.voxel_size[-space:]
+    new = [size * scale for size, scale in zip(old, scales)]
+    if any(size.denominator > 1 for size in new):
+        raise ValueError(
+            f"The network's output voxels are {[str(s) for s in scales]} times as long as the "
+            f"input's, which are {old}, so they aren't whole numbers in the world's unit: give the "
+            "volume a finer unit, or a larger voxel_size if it has none."
+        )
+    begins = [
+        begin + tiling.origin * size // scale.denominator
+        for begin, tiling, size, scale in zip(place.offset[-space:], tilings, old, scales)
+    ]
+    return {
+        "shape": (*mapped.shape[:-space], *(tiling.outputs for tiling in tilings)),
+        "placement": replace(
+            place,
+            voxel_size=(*place.voxel_size[:-space], *map(int, new)),
+            offset=(*place.offset[:-space], *begins),
+        ),
+    }
+
+
+def _scaled(block: Index, predicted: PredictVolume) -> Index:
+    """About as much of the world as a block of the input."""
+    time = len(block) - len(predicted.tilings)
+    scaled = (int(n / t.network.scale) for n, t in zip(block[time:], predicted.tilings))
+    return (*block[:time], *(max(1, n) for n in scaled))
+
+
+def _check_options(volume: Volume, dtype: Any, activation: str | None, batch: int) -> None:
+    if volume.dtype.kind not in "biuf":
+        raise ValueError(
+            f"A network is given real numbers, but the volume's are {volume.dtype}: take their "
+            "magnitude first, map_overlap(np.abs, volume) for example."
+        )
+    if dtype not in ("uint8", "float32") and np.dtype(dtype) not in (np.uint8, np.float32):
+        raise ValueError(f"output_dtype must be uint8 or float32, got {dtype!r}.")
+    if activation not in (None, *get_args(Activation)):
+        names = ", ".join(map(repr, get_args(Activation)))
+        raise ValueError(f"activation must be one of {names} or None, got {activation!r}.")
     if batch < 1:
         raise ValueError(f"batch must be a positive number of inputs, got {batch}.")
-    return batch
 
 
-def _check_input_shape(prediction: PredictVolume) -> None:
-    given = prediction.input_shape
-    if given is None:
-        return
-    _, strides, _, rests = prediction._axes()
-    if len(given) != len(strides) or any(
-        n < 1 or n % s != r for n, s, r in zip(given, strides, rests)
+def _check_boundary(boundary: Any) -> None:
+    if boundary is None or "none" in (
+        boundary if isinstance(boundary, list | tuple) else [boundary]
     ):
         raise ValueError(
-            f"input_shape must be {len(strides)} positive numbers of voxels, which leave {rests} "
-            f"after division by the network's stride {strides}, got {given}."
+            f"boundary={boundary} leaves nothing beyond the volume, but a network's input is "
+            "padded to a multiple of its stride: use 'reflect', 'nearest', 'periodic' or a number, "
+            "or 'valid' for a smaller output."
         )
-    if min(prediction._steps()) < 1:
+
+
+def _check_tilings(tilings: Sequence[AxisTiling], footprint: Footprint) -> None:
+    given = [tiling.given for tiling in tilings]
+    strides = [tiling.network.stride for tiling in tilings]
+    rests = [tiling.network.rest for tiling in tilings]
+    if footprint.only_shape and tuple(given[-len(footprint.axes) :]) != footprint.only_shape:
         raise ValueError(
-            f"input_shape {given} leaves nothing after the network's halo {prediction.halo} and "
-            f"stride {strides}: give a larger one, or none for that of a block."
+            f"The network was exported for inputs of {footprint.only_shape} alone, got "
+            f"input_shape={tuple(given)}: leave input_shape out, or export it with dynamic shapes."
         )
-
-
-def _space_of(volume: Volume) -> Index:
-    return tuple(n for axis, n in zip(volume.axes, volume.shape) if axis not in "tc")
-
-
-def _activate(values: NDArray[np.float32], activation: Activation | None) -> NDArray[np.float32]:
-    if activation == "sigmoid":
-        return np.asarray(1 / (1 + np.exp(-values.clip(-80, 80))), np.float32)
-    if activation == "softmax":
-        powers = np.exp(values - values.max(0))
-        return np.asarray(powers / powers.sum(0), np.float32)
-    return np.tanh(values) if activation == "tanh" else values
-
-
-def _normalization(normalize: str | tuple[float, float], volume: Volume) -> tuple[float, float]:
-    if normalize == "volume":
-        return _statistics(volume)
-    if not isinstance(normalize, str) and len(normalize) == 2 and normalize[1]:
-        return float(normalize[0]), float(normalize[1])
-    if not isinstance(normalize, str) or normalize != "dtype":
+    if any(n is not None and (n < 1 or n % s != r) for n, s, r in zip(given, strides, rests)):
         raise ValueError(
-            f"normalize must be 'dtype', 'volume' or (subtract, divide), got {normalize!r}."
+            f"input_shape must be {len(given)} positive numbers of voxels, which leave {rests} "
+            f"after division by the network's stride {strides}, got {tuple(given)}."
         )
-    whole = volume.dtype.kind in "iu"
-    return 0.0, float(np.iinfo(volume.dtype).max) if whole else 1.0
+    if any(t.outputs < 1 or (t.cropped and t.given and t.given > t.end) for t in tilings):
+        raise ValueError(
+            f"A volume of {[t.size for t in tilings]} voxels is too small for the network or for "
+            f"input_shape with boundary='valid': use boundary='reflect', or a smaller input."
+        )
+    if any(t.reach < 1 for t in tilings):
+        raise ValueError(
+            f"input_shape {tuple(given)} leaves nothing after the network's halo "
+            f"{[t.network.halo for t in tilings]} and stride {strides}: give a larger one, or none "
+            "for that of a block."
+        )
 
 
-def _statistics(volume: Volume) -> tuple[float, float]:
-    """Mean and standard deviation of the whole volume, in one pass by blocks."""
-    data = volume.data.astype(np.float64)
-    mean, deviation = da.stack([data.mean(), data.std()]).compute().tolist()
-    return mean, deviation or 1.0
-
-
-def _output_dtype(dtype: Any) -> np.dtype[Any]:
-    if np.dtype(dtype) not in (np.uint8, np.float32):
-        raise ValueError(f"output_dtype must be uint8 or float32, got {dtype!r}.")
-    kind: np.dtype[Any] = np.dtype(dtype)
-    return kind
+def _around(
+    volume: Volume, model: Any, normalize: Any, activation: Activation | None
+) -> tuple[Normalization, Activation | None]:
+    """What goes before and after the network: what is given, else what its folder declares."""
+    if not isinstance(model, str | os.PathLike) or not Path(model).is_dir():
+        return normalization_of("dtype" if normalize is None else normalize, volume), activation
+    folder = Description.of(Path(model))
+    after: Any = activation or folder.activation
+    if normalize is not None:
+        return normalization_of(normalize, volume), after
+    step = folder.preprocessing
+    return declared_normalization(*step, volume) if step else normalization_of(
+        (0, 1), volume
+    ), after
 
 
 def _unused(array: NDArray[Any]) -> NDArray[Any]:

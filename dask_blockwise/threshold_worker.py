@@ -25,7 +25,7 @@ def above(array: NDArray[Any], threshold: float) -> NDArray[np.uint8]:
     ----------
     array : ndarray
     threshold : float
-        In the units of the values: 0 to 255 for a prediction stored as uint8.
+        In the units of the values: 0 to 255 for uint8.
 
     Returns
     -------
@@ -46,18 +46,42 @@ def threshold(volume: Volume, threshold: float) -> Volume:
     ----------
     volume : Volume
     threshold : float
-        In the units of the values: 0 to 255 for a prediction stored as uint8.
+        In the units of the values. On uint8, which stands for [0, 1] as a prediction stores it, a
+        fraction between 0 and 1 is one of 255: 0.5 is 127.5.
 
     Returns
     -------
     Volume of uint8
 
+    Raises
+    ------
+    ValueError
+        If it is a fraction between 0 and 1 and the values are wider integers.
+
     Examples
     --------
     >>> threshold(Volume.from_array(np.array([[0.2, 0.7]])), 0.5)[:]
     array([[0, 1]], dtype=uint8)
+    >>> threshold(Volume.from_array(np.array([[51, 178]], np.uint8)), 0.5)[:]
+    array([[0, 1]], dtype=uint8)
     """
-    return map_overlap(above, volume, dtype=np.uint8, threshold=threshold)
+    level = _in_units(threshold, volume.dtype)
+    return map_overlap(above, volume, dtype=np.uint8, threshold=level)
+
+
+def _in_units(threshold: float, dtype: np.dtype[Any]) -> float:
+    if dtype.kind not in "iu" or not 0 < threshold < 1:
+        return threshold
+    if dtype == np.uint8:
+        return threshold * 255
+    raise ValueError(
+        f"threshold={threshold} lies between 0 and 1, but the volume's values are {dtype}: for all "
+        f"that isn't 0 give threshold=0; for a part of the range give the value itself, such as "
+        f"{threshold * np.iinfo(dtype).max:.0f}."
+    )
+
+
+_threshold = threshold
 
 
 def spawn_worker(
@@ -70,9 +94,9 @@ def spawn_worker(
     input_path, output_path : path or URL
         Of stored volumes of the same shape; the output's chunks or shards divide a block.
     threshold : float
+        As for `threshold`.
     """
-    mask = map_overlap(above, open_volume(input_path), dtype=np.uint8, threshold=threshold)
-    output = open_volume(output_path)
+    mask, output = _threshold(open_volume(input_path), threshold), open_volume(output_path)
 
     def process(block: Block) -> None:
         output[block.write_roi] = mask[block.write_roi]

@@ -1,87 +1,31 @@
-"""What networks see, and all the ways in which they are stored."""
+"""All the ways in which networks are stored."""
 
-import json
+import os
 import pickle
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from distributed import Client, LocalCluster
 from torch import nn
 
-from dask_blockwise.models import ModelSource, infer, load, probe
+from dask_blockwise import Volume, models, predict
+from dask_blockwise.models import ModelSource, infer, load
 from dask_blockwise.unet import UNet
 
 # Small tests on a busy machine: threads would wait for one another.
 torch.set_num_threads(1)
 
 
-def meshnet(data):
-    stem = data / "models/meshnet_mri/model5_gw_ae"
-    weights, layers = np.load(stem.with_suffix(".npz")), []
-    for layer in json.loads(stem.with_suffix(".json").read_text())["layers"]:
-        if layer["type"] == "ReLU":
-            layers.append(nn.ReLU())
-            continue
-        kernel = torch.from_numpy(weights[f"weight{layer['index']}"])
-        shape = {k: tuple(layer[k]) for k in ("kernel_size", "padding", "dilation")}
-        layers.append(nn.Conv3d(kernel.shape[1], kernel.shape[0], **shape))
-        layers[-1].weight.data = kernel
-        layers[-1].bias.data = torch.from_numpy(weights[f"bias{layer['index']}"])
-    return nn.Sequential(*layers)
-
-
-def test_the_meshnet_sees_46_voxels(data):
-    footprint = probe(ModelSource.of(meshnet(data)), 1, 3)
-    assert (footprint.halo, footprint.stride) == (((46, 46),) * 3, (1, 1, 1))
-
-
-class Hidden(nn.Module):
-    """Pools and upsamples within a field that a wide convolution hides."""
-
-    def __init__(self):
-        super().__init__()
-        self.wide = nn.Conv2d(1, 1, 9, padding=4)
-
-    def forward(self, x):
-        coarse = nn.functional.interpolate(nn.functional.max_pool2d(x, 2), scale_factor=2)
-        return coarse + self.wide(x)
-
-
-def test_unet_has_the_stride_of_its_pooling():
-    footprint = probe(ModelSource.of(UNet(1, 9, (8, 32, 96))), 1, 3)
-    assert footprint.stride == (4, 4, 4)
-    assert footprint.trim == (0, 0, 0)
-    assert footprint.channels == 9
-
-
-@pytest.mark.parametrize(
-    ("net", "halo", "stride", "trim"),
-    [
-        (Hidden(), (4, 4), 2, 0),
-        (nn.Sequential(*(nn.Conv2d(1, 1, 9) for _ in range(6))), (24, 24), 1, 24),
-        (nn.Sequential(nn.MaxPool2d(3), nn.Upsample(scale_factor=3)), (2, 2), 3, 0),
-    ],
-)
-def test_footprints(net, halo, stride, trim):
-    footprint = probe(ModelSource.of(net), 1, 2)
-    assert footprint.halo == (halo, halo)
-    assert (footprint.stride, footprint.trim) == ((stride, stride), (trim, trim))
-
-
-def test_bioimageio_folder_gives_its_test_output(data):
-    folder = data / "models/unet2d_nuclei_broad"
-    with np.load(folder / "test_io.npz") as arrays:
-        given, expected = (arrays[name] for name in sorted(arrays, key=lambda n: "out" in n))
-    given = given.reshape(1, 512, 512).astype(np.float32)
-    result = infer(ModelSource.of(folder), (given - given.mean()) / (given.std() + 1e-6))
-    probability = 1 / (1 + np.exp(-result))
-    np.testing.assert_allclose(probability, expected.reshape(result.shape), atol=1e-3)
-
-
 def test_stored_in_every_way(tmp_path):
     torch.manual_seed(0)
     net = UNet(1, 2, (2, 3)).eval()
-    image = np.random.default_rng(0).random((1, 8, 8, 8), np.float32)
+    image = np.random.default_rng(0).random((1, 1, 8, 8, 8), np.float32)
     state, batch = net.state_dict(), torch.zeros(2, 1, 8, 8, 8)
     torch.save({k: v.half() for k, v in state.items()}, tmp_path / "half.pth")
     np.savez(tmp_path / "w.npz", **{k: v.numpy() for k, v in state.items()})
@@ -113,6 +57,12 @@ def test_models_that_cannot_be_loaded(tmp_path):
         ModelSource.of(tmp_path / "none.pt")
     with pytest.raises(FileNotFoundError, match="no weights at"):
         ModelSource.of("dask_blockwise.unet:UNet", tmp_path / "none.pt")
+    source = ModelSource.of("torch.nn:ReLU", tmp_path / "whole.pt")
+    with pytest.raises(ValueError, match="more than tensors"):
+        load(source)
+    source = ModelSource.of("torch.nn:ReLU", tmp_path / "weights.pt")
+    with pytest.raises(ValueError, match="don't fit the network ReLU"):
+        load(source)
 
 
 def test_other_weights_at_the_same_path_are_another_model(tmp_path):
@@ -121,3 +71,99 @@ def test_other_weights_at_the_same_path_are_another_model(tmp_path):
     before = ModelSource.of("dask_blockwise.unet:UNet", path)
     np.savez(path, a=np.zeros(2))
     assert ModelSource.of("dask_blockwise.unet:UNet", path) != before
+
+
+def test_two_outputs_are_refused():
+    source = ModelSource.of(nn.MaxPool2d(2, return_indices=True))
+    with pytest.raises(TypeError, match="returns a tuple, but one tensor"):
+        infer(source, np.zeros((1, 1, 4, 4), np.float32))
+
+
+def test_a_network_exported_for_one_shape(tmp_path):
+    net = nn.Conv2d(1, 2, 3, padding=1)
+    path = tmp_path / "net.pt2"
+    torch.export.save(torch.export.export(net, (torch.zeros(1, 1, 40, 48),)), path)
+    raw = np.random.default_rng(0).random((60, 70), np.float32)
+    prediction = predict(Volume.from_array(raw, chunks=(30, 50)), path, output_dtype="float32")
+    with torch.inference_mode():
+        whole = net(torch.from_numpy(raw)[None])
+    blocks = prediction.data.compute(scheduler="synchronous")
+    np.testing.assert_allclose(blocks, whole, atol=1e-5)
+    with pytest.raises(ValueError, match=r"exported for inputs of \(40, 48\) alone"):
+        predict(Volume.from_array(raw), path, input_shape=(32, 48))
+
+
+@pytest.mark.parametrize("planes", [False, True])
+def test_openvino_gives_what_torch_gives(planes):
+    pytest.importorskip("openvino")
+    raw = Volume.from_array(np.random.default_rng(0).random((6, 10, 12), np.float32))
+    net = nn.Conv2d(1, 2, 3, padding=1) if planes else UNet(1, 2, (2, 3)).eval()
+    expected = predict(raw, net, output_dtype="float32")[:]
+    found = predict(raw, net, output_dtype="float32", device="openvino")[:]
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+class Counted(nn.Module):
+    """Writes down in which process it is made."""
+
+    def __init__(self, path):
+        super().__init__()
+        with Path(path).open("a") as file:
+            file.write(f"{os.getpid()}\n")
+
+    def forward(self, x):
+        return x
+
+
+def test_loaded_once_a_worker_process_of_several_threads(tmp_path):
+    raw = Volume.from_array(np.zeros((12, 12, 12), np.float32), chunks=(4, 4, 4))
+    prediction = predict(raw, "test_models:Counted", arguments={"path": f"{tmp_path}/loads"})
+    (tmp_path / "loads").unlink()
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=3, dashboard_address=":0") as cluster,
+        Client(cluster) as client,
+    ):
+        prediction.to_zarr(tmp_path / "a.zarr/p", client=client, progress=False)
+        assert client.submit(torch.get_num_threads).result() == 1
+    loads = (tmp_path / "loads").read_text().split()
+    assert len(loads) == 1
+    assert int(loads[0]) != os.getpid()
+
+
+def test_torch_threads_are_shared_and_restored():
+    seen = []
+
+    class Watching(nn.Module):
+        def forward(self, x):
+            seen.append(torch.get_num_threads())
+            started.wait(10)
+            return x
+
+    source = ModelSource.of(nn.Identity())
+    models._loaded[source, "cpu", ""] = Watching()
+    started = threading.Barrier(2)
+    torch.set_num_threads(4)
+    try:
+        with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(4,)) as pool:
+            list(pool.map(infer, [source] * 2, [np.zeros((1, 1, 4, 4), np.float32)] * 2))
+        assert sorted(seen) == [2, 4]
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(1)
+
+
+WITHOUT_TORCH = """
+import sys
+import numpy as np
+import dask_blockwise as dbw
+volume = dbw.Volume.from_array(np.random.rand(2, 4, 4, 4), chunks=(2, 2, 2, 2))
+dbw.argmax(volume)[:]
+fragments = dbw.connected_components(dbw.threshold(dbw.Volume.from_array(np.eye(4)), 0.5))
+fragments[:]
+dbw.relabel(fragments, match="touch")
+assert "torch" not in sys.modules
+"""
+
+
+def test_torch_is_imported_by_predict_alone(tmp_path):
+    subprocess.run([sys.executable, "-c", WITHOUT_TORCH], check=True, cwd=tmp_path, timeout=120)

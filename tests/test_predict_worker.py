@@ -1,44 +1,155 @@
 """Prediction by blocks against that of the whole volume, and what networks see."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
+import tifffile
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
-from dask_blockwise import Block, Roi, Volume, create_volume, open_volume, predict
+from dask_blockwise import (
+    Block,
+    Coordinate,
+    Roi,
+    Volume,
+    create_volume,
+    map_overlap,
+    open_volume,
+    predict,
+)
 from dask_blockwise.predict_worker import spawn_worker
+from dask_blockwise.sample import FIB25, MNI152
 from dask_blockwise.unet import UNet
 
 # Small tests on a busy machine: threads would wait for one another.
 torch.set_num_threads(1)
 
 
-@pytest.mark.parametrize(
-    "net",
-    [
-        lambda: UNet(1, 2, (2, 3)),
-        lambda: nn.Sequential(nn.Conv3d(1, 3, 3), nn.ReLU(), nn.Conv3d(3, 2, (1, 3, 5))),
-        lambda: nn.Conv2d(1, 2, 5, padding=2),
-    ],
-    ids=["same", "valid", "planes"],
-)
-def test_blocks_equal_the_whole(net):
-    torch.manual_seed(0)
-    raw = np.random.default_rng(0).integers(0, 255, (13, 30, 27)).astype(np.uint8)
-    volume = Volume.from_array(raw, chunks=(8, 12, 16))
-    prediction = predict(volume, net().eval(), output_dtype="float32")
+RAW = np.random.default_rng(0).integers(0, 255, (12, 20, 24)).astype(np.uint8)
+VOXELS = (8, 4, 4)
+
+
+@dataclass(frozen=True)
+class Case:
+    make: Callable[[], nn.Module]
+    # Context that the network takes off its input, on each side.
+    lost: tuple[int, ...] = (0, 0, 0)
+    # Input voxels that an output voxel is long.
+    scale: tuple[float, ...] = (1, 1, 1)
+    planes: bool = False
+
+    def network(self):
+        torch.manual_seed(0)
+        return self.make().eval()
+
+    def whole(self, raw, lost=None):
+        """What torch makes of the whole volume and the context reflected around it."""
+        padded = np.pad(raw, [(n, n) for n in lost or self.lost], "symmetric")
+        image = torch.from_numpy(padded.astype(np.float32) / 255)[None]
+        with torch.inference_mode():
+            if self.planes:
+                return self.network()(image.movedim(1, 0)).movedim(1, 0).numpy()
+            return self.network()(image[None])[0].numpy()
+
+
+CASES = {
+    "same": Case(lambda: UNet(1, 2, (2, 3))),
+    "valid": Case(
+        lambda: nn.Sequential(nn.Conv3d(1, 3, 3), nn.ReLU(), nn.Conv3d(3, 2, (1, 3, 5))), (1, 2, 3)
+    ),
+    "part of it valid": Case(
+        lambda: nn.Sequential(nn.Conv3d(1, 3, 3, padding=1), nn.Conv3d(3, 2, 3)), (1, 1, 1)
+    ),
+    "coarser": Case(lambda: nn.Conv3d(1, 2, 3, stride=2, padding=1), scale=(2, 2, 2)),
+    "coarser in planes": Case(
+        lambda: nn.Sequential(
+            nn.MaxPool3d((1, 2, 4)), nn.Conv3d(1, 2, (1, 3, 3), padding=(0, 1, 1))
+        ),
+        scale=(1, 2, 4),
+    ),
+    "coarser, valid": Case(lambda: nn.Conv3d(1, 2, 4, stride=2), (1, 1, 1), (2, 2, 2)),
+    "finer": Case(lambda: nn.ConvTranspose3d(1, 2, (1, 2, 2), (1, 2, 2)), scale=(1, 0.5, 0.5)),
+    "planes": Case(lambda: nn.Conv2d(1, 2, (5, 3), padding=(2, 1)), planes=True),
+    "coarser planes": Case(lambda: nn.Conv2d(1, 2, 2, 2), scale=(1, 2, 2), planes=True),
+}
+
+
+def raw_volume(chunks=None):
+    return Volume.from_array(RAW, voxel_size=VOXELS, offset=(16, 0, 40), chunks=chunks)
+
+
+@pytest.mark.parametrize("name", CASES)
+@settings(max_examples=8)
+@given(block=st.tuples(*[st.integers(3, 25)] * 3))
+def test_blocks_of_any_shape_equal_torch_on_the_whole(name, block):
+    case = CASES[name]
+    prediction = predict(raw_volume(), case.network(), output_dtype="float32", block_shape=block)
+    whole = case.whole(RAW)
+    assert prediction.shape == whole.shape
+    assert prediction.voxel_size == tuple(int(v * s) for v, s in zip(VOXELS, case.scale))
+    assert prediction.roi == raw_volume().roi
     blocks = prediction.data.compute(scheduler="synchronous")
-    np.testing.assert_allclose(blocks, prediction[:], atol=1e-5)
+    np.testing.assert_allclose(blocks, whole, atol=1e-5)
 
 
-def test_same_network_equals_torch_on_the_whole():
-    torch.manual_seed(0)
-    net = UNet(1, 2, (2, 3)).eval()
-    raw = np.random.default_rng(0).integers(0, 255, (12, 20, 16)).astype(np.uint8)
+@pytest.mark.parametrize("name", ["valid", "part of it valid", "coarser, valid"])
+@settings(max_examples=5)
+@given(block=st.tuples(*[st.integers(3, 25)] * 3))
+def test_a_smaller_output_as_asked(name, block):
+    case = CASES[name]
+    prediction = predict(
+        raw_volume(), case.network(), output_dtype="float32", boundary="valid", block_shape=block
+    )
+    whole = case.whole(RAW, (0, 0, 0))
+    assert prediction.shape == whole.shape
+    margin = Coordinate(case.lost) * Coordinate(VOXELS)
+    assert prediction.roi == raw_volume().roi.grow(-margin, -margin)
+    blocks = prediction.data.compute(scheduler="synchronous")
+    np.testing.assert_allclose(blocks, whole, atol=1e-5)
+
+
+@settings(max_examples=8)
+@given(block=st.tuples(*[st.integers(3, 25)] * 2), odd=st.integers(0, 3))
+def test_an_odd_image_gives_the_voxels_that_lie_in_it(block, odd):
+    raw = RAW[0, : 20 - odd]
+    net = nn.Conv2d(1, 1, 3, stride=2, padding=1)
+    prediction = predict(Volume.from_array(raw), net, output_dtype="float32", block_shape=block)
+    assert prediction.shape == (1, (20 - odd) // 2, 12)
     with torch.inference_mode():
-        whole = net(torch.from_numpy(raw.astype(np.float32) / 255)[None, None])[0].numpy()
-    prediction = predict(Volume.from_array(raw, chunks=(6, 6, 6)), net, output_dtype="float32")
-    np.testing.assert_allclose(prediction.data.compute(scheduler="synchronous"), whole, atol=1e-5)
+        whole = net(torch.from_numpy(raw.astype(np.float32) / 255)[None])
+    # Where the network pads the odd image by nothing but the even one by a reflected row.
+    blocks = prediction.data.compute(scheduler="synchronous")
+    np.testing.assert_allclose(blocks, whole[:, : blocks.shape[1]], atol=1e-5)
+
+
+@pytest.mark.parametrize(("sample", "shape"), [("mni152", (28, 32, 40)), ("fib25", (28, 32, 40))])
+def test_shipped_networks_by_blocks_equal_the_whole(data, sample, shape):
+    network = {"mni152": MNI152, "fib25": FIB25}[sample]
+    raw = tifffile.imread(data / "fib25/raw.tif", key=range(160, 188))[:, :32, :40]
+    options = network.options | {"output_dtype": "float32", "block_shape": (24, 32, 20)}
+    prediction = predict(Volume.from_array(raw), **options)
+    assert raw.shape == shape
+    np.testing.assert_allclose(
+        prediction.data.compute(scheduler="synchronous"), prediction[:], atol=1e-5
+    )
+
+
+def test_stored_through_a_checkpoint_of_blocks_unlike_its_stride(tmp_path, client):
+    """A block waits for all of what it reads, rounded to the network's stride."""
+    case = CASES["same"]
+    raw = map_overlap(np.copy, raw_volume(), dtype=np.uint8)
+    prediction = predict(
+        raw.checkpoint(tmp_path / "a.zarr/raw", block_shape=(5, 9, 24)),
+        case.network(),
+        output_dtype="float32",
+        block_shape=(5, 20, 11),
+    )
+    prediction.to_zarr(tmp_path / "a.zarr/p", client=client, progress=False)
+    np.testing.assert_allclose(open_volume(tmp_path / "a.zarr/p")[:], case.whole(RAW), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +157,11 @@ def test_same_network_equals_torch_on_the_whole():
     [
         (nn.Conv3d(5, 1, 3), "takes no input of 1 channels"),
         (nn.Sequential(nn.Conv3d(1, 2, 1), nn.InstanceNorm3d(2)), "depends on inputs more than"),
-        (nn.Conv3d(1, 1, 2, stride=2), "change the voxel size"),
+        (nn.ConvTranspose3d(1, 1, 2, stride=2), "finer unit, or a larger voxel_size"),
+        (nn.Conv1d(1, 1, 3), "and 3 axes of space"),
+        ("no_such.module:Net", "can't be made with"),
+        ("dask_blockwise.unet:Net", "can't be made with"),
+        ("dask_blockwise.unet:UNet", "can't be made with"),
     ],
 )
 def test_networks_that_do_not_fit(model, message):
@@ -79,12 +194,21 @@ def test_channels_and_volume_normalisation():
     np.testing.assert_allclose(prediction[:], (raw - raw.mean()) / raw.std(), atol=1e-4)
 
 
-@pytest.mark.parametrize(("activation", "value"), [("sigmoid", 128), (None, 128), ("softmax", 255)])
-def test_quantised_to_bytes(activation, value):
-    volume = Volume.from_array(np.zeros((4, 4, 4), np.uint8))
-    prediction = predict(volume, nn.Conv3d(1, 1, 1, bias=False), activation=activation)
+@pytest.mark.parametrize(
+    ("activation", "formula"),
+    [
+        ("sigmoid", lambda x: np.clip(1 / (1 + np.exp(-x)), 0, 1) * 255),
+        (None, lambda x: np.clip((x + 1) / 2, 0, 1) * 255),
+        ("tanh", lambda x: (np.tanh(x) + 1) / 2 * 255),
+        ("softmax", lambda x: np.exp(x) / np.exp(x).sum(0) * 255),
+    ],
+)
+def test_quantised_to_bytes(activation, formula):
+    values = np.random.default_rng(0).normal(0, 2, (3, 6, 6, 6)).astype(np.float32)
+    options = {"activation": activation, "normalize": (0, 1)}
+    prediction = predict(Volume.from_array(values), nn.Identity(), **options)
     assert prediction.dtype == np.uint8
-    assert np.unique(prediction[:]).tolist() == [value]
+    np.testing.assert_allclose(prediction[:], formula(values), atol=0.51)
 
 
 @pytest.mark.parametrize(
@@ -96,12 +220,34 @@ def test_quantised_to_bytes(activation, value):
         ({"batch": 0}, "positive number of inputs"),
         ({"output_dtype": "int64"}, "uint8 or float32"),
         ({"normalize": "range"}, "'dtype', 'volume' or"),
+        ({"normalize": (1, 0)}, "none to divide by 0"),
+        ({"normalize": (1, 2, 3)}, "'dtype', 'volume' or"),
+        ({"activation": "relu"}, "activation must be one of 'sigmoid'"),
+        ({"precision": "int8"}, "precision must be one of"),
+        ({"device": "abacus"}, "no device 'abacus'"),
+        ({"input_shape": (8, 8, 8, 8)}, "input_shape must be 3 numbers"),
+        ({"halo": (1, 1)}, "halo must be"),
+        ({"boundary": "valid", "input_shape": (64, 64, 64)}, "too small"),
     ],
 )
 def test_options_that_do_not_fit(options, message):
     volume = Volume.from_array(np.zeros((32, 32, 32), np.uint8))
     with pytest.raises(ValueError, match=message):
         predict(volume, UNet(1, 1, (2, 3)), **options)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "message"),
+    [("complex64", "real numbers"), ("uint32", "labels"), ("uint64", "labels")],
+)
+def test_volumes_that_no_network_is_for(dtype, message):
+    with pytest.raises(ValueError, match=message):
+        predict(Volume.from_array(np.zeros((8, 8, 8), dtype)), nn.Conv3d(1, 1, 1))
+
+
+def test_a_volume_smaller_than_a_valid_network(tmp_path):
+    with pytest.raises(ValueError, match="too small"):
+        predict(Volume.from_array(np.zeros((8, 2), np.uint8)), nn.Conv2d(1, 1, 3), boundary="valid")
 
 
 def test_a_given_halo_accepts_instance_normalisation():

@@ -1,0 +1,94 @@
+"""bioimage.io model folders: which file to load, and what belongs before and after the network.
+
+After the bioimage.io model description, https://github.com/bioimage-io/spec-bioimage-io.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+__all__ = ["Description"]
+
+_KEEP = ("ensure_dtype",)
+_AFTER = {"sigmoid": "sigmoid", "softmax": "softmax"}
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a folder says of its model."""
+
+    folder: Path
+    content: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def of(cls, folder: Path) -> Description:
+        """Read a folder's ``rdf.yaml`` or ``bioimageio.yaml``.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it has neither.
+        """
+        for name in ("rdf.yaml", "bioimageio.yaml"):
+            if (folder / name).exists():
+                return cls(folder, yaml.safe_load((folder / name).read_text()))
+        raise FileNotFoundError(f"{folder} is no bioimage.io model: it has no rdf.yaml.")
+
+    @property
+    def weights(self) -> Path:
+        """The TorchScript file."""
+        formats = self.content["weights"]
+        if "torchscript" not in formats:
+            raise ValueError(
+                f"{self.folder} has weights {list(formats)}, but torchscript is needed: convert "
+                "them, with bioimageio.core's add_weights for example."
+            )
+        return self.folder / str(formats["torchscript"]["source"])
+
+    @property
+    def preprocessing(self) -> tuple[str, dict[str, Any]] | None:
+        """Name and arguments of the one step that normalises; None if there is none.
+
+        Raises
+        ------
+        ValueError
+            If there are several.
+        """
+        return self._only("inputs", "preprocessing", "normalize=(subtract, divide)")
+
+    @property
+    def activation(self) -> str | None:
+        """What the output goes through.
+
+        Raises
+        ------
+        ValueError
+            If it is not something that can be done block by block.
+        """
+        step = self._only("outputs", "postprocessing", "activation=")
+        if step is None:
+            return None
+        if step[0] not in _AFTER:
+            raise ValueError(
+                f"{self.folder} declares the postprocessing {step[0]!r}, which is not known here "
+                f"(known: {', '.join(_AFTER)}): say what to do instead with activation=."
+            )
+        return _AFTER[step[0]]
+
+    def _only(self, tensors: str, kind: str, mend: str) -> tuple[str, dict[str, Any]] | None:
+        (first, *_) = self.content[tensors]
+        # Steps were named, not identified, before version 0.5.
+        steps = [(s.get("id") or s["name"], s.get("kwargs", {})) for s in first.get(kind, ())]
+        steps = [step for step in steps if step[0] not in _KEEP]
+        if len(steps) > 1 or len(self.content[tensors]) > 1:
+            raise ValueError(
+                f"{self.folder} declares {len(self.content[tensors])} {tensors} and the steps "
+                f"{[name for name, _ in steps]} in its {kind}, but one of each can be done: say "
+                f"what to do instead with {mend}."
+            )
+        return steps[0] if steps else None
