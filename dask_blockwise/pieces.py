@@ -54,9 +54,9 @@ def cut(labels: Labels, core: tuple[slice, ...], points: bool = False) -> Pieces
     >>> arch = np.array([[1, 1, 1, 0], [1, 0, 1, 0], [1, 0, 1, 2]])
     >>> cut(arch, (slice(1, 3), slice(0, 4)))
     Pieces(values=array([[4, 4, 4, 0],
-           [1, 0, 2, 0],
-           [1, 0, 2, 3]], dtype=uint32), owners=array([1, 1, 2], dtype=uint32),
-           sizes=array([2, 2, 1]))
+           [2, 0, 3, 0],
+           [2, 0, 3, 1]], dtype=uint32), owners=array([2, 1, 1], dtype=uint32),
+           sizes=array([1, 2, 2]))
     """
     numbers, sizes = compact(labels, core)
     parts = _parts(numbers[core], points)
