@@ -58,6 +58,8 @@ def cut(labels: Labels, core: tuple[slice, ...], points: bool = False) -> Pieces
            [2, 0, 3, 1]], dtype=uint32), owners=array([2, 1, 1], dtype=uint32),
            sizes=array([1, 2, 2]))
     """
+    if points:
+        labels = _numbered_on([compact(point, core[1:])[0] for point in labels])
     numbers, sizes = compact(labels, core)
     parts = _parts(numbers[core], points)
     owners = _owners(parts, numbers[core])

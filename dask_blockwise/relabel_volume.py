@@ -24,11 +24,11 @@ from .geometry import Block, Coordinate
 from .kept_fragments import KeptFragments
 from .label_grid import LabelGrid, grown, within
 from .ledger import Ledger, holds
-from .pieces import Pieces
+from .pieces import Pieces, cut
 from .relabelling import PiecesInMemory, Relabelling, Rule, label_block, solve_blocks
 from .scratch import Scratch
 from .segment_worker import SegmentVolume
-from .stitching import apply_table, compact, final_ids
+from .stitching import apply_table
 from .store import StoredArray
 from .volume import Context, Index, StoreOptions, Volume
 
@@ -56,10 +56,19 @@ class RelabelVolume(Volume):
         return _dask_array(fragments, self._values(self.inputs), grid, self.rule)
 
     def _region(self, begin: Index, end: Index) -> NDArray[Any]:
-        fragments = self.inputs[0]._region(begin, end)
-        labels, sizes = compact(fragments, (slice(None),) * fragments.ndim)
-        ids = final_ids(np.arange(sizes.size), sizes, self.rule.min_size)
-        return apply_table(labels, _with_background(ids))
+        fragments, *others = (volume._region(begin, end) for volume in self.inputs)
+        pieces = cut(fragments, tuple(slice(0, n) for n in fragments.shape))
+        stitched = tuple(axis != "t" for axis in self.axes)
+        none = ((0, 0),) * fragments.ndim
+        grid = LabelGrid(fragments.shape, fragments.shape, none, stitched)
+        values = tuple(
+            Volume.from_array(array, axes=volume.axes)
+            for array, volume in zip(others, self.inputs[1:], strict=True)
+        )
+        labels = PiecesInMemory(grid, {0: pieces})
+        edges = self.rule.edges(grid, 0, labels, values[0] if values else None)
+        _, ids = solve_blocks(self.rule, [pieces.sizes], [edges])
+        return apply_table(pieces.values, _with_background(ids))
 
     def _in_dask(self) -> bool:
         return True
