@@ -282,7 +282,7 @@ def connected_components(
         connectivity=connectivity,
         each_value=each_value,
     )
-    return replace(components, apart=each_value)  # type: ignore[call-arg]
+    return replace(components, apart=each_value)
 
 
 def spawn_worker(
