@@ -23,7 +23,8 @@ from skimage.segmentation import relabel_sequential, watershed
 
 from dask_blockwise import components_function, watershed_function
 from dask_blockwise.argmax_worker import argmax_channels
-from dask_blockwise.stitching import apply_table, compact, merge, overlap
+from dask_blockwise.matching import overlap
+from dask_blockwise.stitching import apply_table, compact, merge
 from dask_blockwise.threshold_worker import above
 
 OFFSETS = [

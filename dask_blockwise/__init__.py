@@ -1,5 +1,6 @@
 """Segment volumes that do not fit one machine, block by block, with Dask."""
 
+from .agglomerate import agglomerate
 from .argmax_worker import argmax
 from .block_client import Client
 from .blockwise_task import BlockwiseTask, DaCapoBlockwiseTask, Task
@@ -29,6 +30,7 @@ __all__ = [
     "SeamReport",
     "Task",
     "Volume",
+    "agglomerate",
     "argmax",
     "connected_components",
     "create_volume",

@@ -19,9 +19,12 @@ _NEIGHBOURS: dict[int, dict[int, Literal[4, 6, 8, 18, 26]]] = {
 
 
 def segment_function(
-    input_array: NDArray[Any], block: Block | None = None, connectivity: int = 1
+    input_array: NDArray[Any],
+    block: Block | None = None,
+    connectivity: int = 1,
+    each_value: bool = False,
 ) -> NDArray[np.uint32]:
-    """Label the connected components of all voxels that aren't 0.
+    """Label the connected components of a mask, or of each label.
 
     Parameters
     ----------
@@ -31,6 +34,9 @@ def segment_function(
     connectivity : int
         Voxels are neighbours when they differ by 1 along at most so many axes, as in
         scipy.ndimage.generate_binary_structure.
+    each_value : bool
+        Whether touching voxels of different values are different objects; else all that aren't 0
+        are alike.
 
     Returns
     -------
@@ -60,12 +66,13 @@ def segment_function(
             "threshold(volume, ...) first."
         )
     # As numbers: for truth values cc3d takes a path that fuses or loses voxels of thin arrays.
-    mask = (input_array != 0).view(np.uint8)
-    if connectivity not in _NEIGHBOURS.get(mask.ndim, ()):
+    values = input_array if each_value else input_array != 0
+    values = values.view(np.uint8) if values.dtype == bool else values
+    if connectivity not in _NEIGHBOURS.get(values.ndim, ()):
         raise ValueError(
-            f"connectivity must be from 1 to {mask.ndim} for an array of {mask.ndim} axes, got "
+            f"connectivity must be from 1 to {values.ndim} for an array of {values.ndim} axes, got "
             f"{connectivity}."
         )
-    neighbours = _NEIGHBOURS[mask.ndim][connectivity]
-    labels = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=neighbours)
+    neighbours = _NEIGHBOURS[values.ndim][connectivity]
+    labels = cc3d.connected_components(np.ascontiguousarray(values), connectivity=neighbours)
     return labels.astype(np.uint32, copy=False)

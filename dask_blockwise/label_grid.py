@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 
 import numpy as np
 
-from .stitching import Direction, later_neighbours
+from .matching import Direction, later_neighbours
 
 Index = tuple[int, ...]
 Box = tuple[slice, ...]
 
-__all__ = ["Box", "Index", "LabelGrid", "common", "layer", "within"]
+__all__ = ["Box", "Index", "LabelGrid", "common", "grown", "layer", "within"]
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,12 @@ class LabelGrid:
             if all(0 <= i < n for i, n in zip(there, self.counts, strict=True)):
                 yield direction, int(np.ravel_multi_index(there, self.counts))
 
-    @property
-    def most_pairs(self) -> int:
-        """Pairs of labels that a block can have at most with its neighbours."""
-        return int(3 ** len(self.shape)) * prod(self.frame_shape)
+    def meeting(self, box: Box) -> Iterator[int]:
+        """Numbers of the blocks whose core meets a box of the volume."""
+        axes = zip(box, self.block_shape, self.counts, strict=True)
+        spans = [range(max(0, b.start // n), min(c, -(-b.stop // n))) for b, n, c in axes]
+        for index in product(*spans):
+            yield int(np.ravel_multi_index(index, self.counts))
 
     def _index(self, number: int) -> list[int]:
         return [int(i) for i in np.unravel_index(number, self.counts)]
@@ -125,6 +128,17 @@ def common(one: Box, other: Box) -> Box:
     """
     axes = zip(one, other, strict=True)
     return tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in axes)
+
+
+def grown(box: Box, reach: Index) -> Box:
+    """A box with so many voxels more on either side of each axis.
+
+    Examples
+    --------
+    >>> grown((slice(4, 6), slice(0, 3)), (1, 0))
+    (slice(3, 7, None), slice(0, 3, None))
+    """
+    return tuple(slice(b.start - n, b.stop + n) for b, n in zip(box, reach, strict=True))
 
 
 def layer(box: Box, direction: Direction) -> Box:

@@ -2,57 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .geometry import Block
-from .label_grid import Box, LabelGrid, common, layer, within
+from .kept_fragments import KeptFragments
+from .label_grid import Box, Index, LabelGrid, within
+from .pieces import Pieces, cut
 from .scratch import Scratch
-from .stitching import (
-    Direction,
-    apply_table,
-    compact,
-    final_ids,
-    iou_pairs,
-    merge,
-    touching_pairs,
-)
+from .stitching import apply_table, final_ids
 from .store import StoredArray
 from .volume import Volume
 
-__all__ = ["Match", "Relabelling", "Rule", "label_block", "match_block", "solve_blocks"]
+__all__ = [
+    "LABEL_BITS",
+    "BlockLabels",
+    "PiecesInMemory",
+    "Relabelling",
+    "Rule",
+    "label_block",
+    "positions",
+    "solve_blocks",
+]
 
-Match = Literal["iou", "touch"]
-
-_EDGES_AT_ONCE = 1 << 23
-_LABEL_BITS = np.uint64(32)
+LABEL_BITS = np.uint64(32)
 _LABEL_MASK = np.uint64(0xFFFFFFFF)
 
 
-@dataclass(frozen=True)
-class Rule:
-    """Which labels of neighbouring blocks are one object, and which objects are kept.
+class BlockLabels(Protocol):
+    """What blocks know of their labels."""
 
-    Parameters
-    ----------
-    match
-        ``"iou"``: on the voxels that both blocks saw; ``"touch"``: across the face between them.
-    min_iou
-        For ``"iou"``: the least intersection over union of mutual best partners.
-    connectivity
-        Neighbours across faces (1), edges too (2), corners too (3).
-    min_size
-        Objects of fewer voxels become background.
-    """
+    def values(self, block: int, box: Box) -> NDArray[np.uint32]:
+        """`dask_blockwise.pieces.Pieces.values` of a block in a box of the volume."""
 
-    match: Match
-    min_iou: float
-    connectivity: int
-    min_size: int
+    def owners(self, block: int) -> NDArray[np.integer]:
+        """`dask_blockwise.pieces.Pieces.owners` of a block."""
+
+
+class Rule(Protocol):
+    """How pieces of all blocks become objects: each block finds edges, then all are solved."""
+
+    @property
+    def min_size(self) -> int:
+        """Objects of fewer voxels become background."""
+
+    def reach(self, grid: LabelGrid) -> Index:
+        """Voxels around a block in which it looks for its neighbours, along each axis."""
+
+    def most(self, grid: LabelGrid) -> int:
+        """Numbers that a block finds at most."""
+
+    def edges(
+        self, grid: LabelGrid, one: int, labels: BlockLabels, values: Volume | None
+    ) -> NDArray[np.uint64]:
+        """What a block finds, as one row of numbers."""
+
+    def components(
+        self, starts: NDArray[np.int64], rows: Iterable[NDArray[np.uint64]]
+    ) -> NDArray[np.int64]:
+        """The object of each piece, numbered in order of first appearance."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +75,12 @@ class Relabelling:
     ----------
     fragments
         The volume of labels.
+    values
+        Another volume that the rule looks at, if any.
     grid
         Its blocks, with the halo in which their labels are compared.
     rule
-        When two labels are one object.
+        When two pieces are one object.
     scratch
         What blocks leave for one another.
     target
@@ -74,52 +88,78 @@ class Relabelling:
     """
 
     fragments: Volume
+    values: Volume | None
     grid: LabelGrid
     rule: Rule
     scratch: Scratch
     target: StoredArray
 
     def segment(self, block: Block) -> None:
-        """Label what the block sees, and count the voxels of its labels."""
-        labels, sizes = label_block(self.fragments, self.grid, block.number)
+        """Label what the block sees, and count the voxels of its pieces."""
+        pieces = label_block(self.fragments, self.grid, block.number)
         framed = np.zeros(self.scratch.labels.shape[1:], np.uint32)
-        framed[tuple(map(slice, labels.shape))] = labels
+        framed[tuple(map(slice, pieces.values.shape))] = pieces.values
         whole = map(slice, [0] * framed.ndim, framed.shape)
         self.scratch.labels.write((slice(block.number, block.number + 1), *whole), framed[None])
-        self.scratch.sizes.write(block.number, sizes)
+        self.scratch.owners.write(block.number, pieces.owners)
+        self.scratch.sizes.write(block.number, pieces.sizes)
 
     def stitch(self, block: Block) -> None:
-        """Find the pairs of labels, one of the block and one of a later neighbour, to be merged."""
-        self.scratch.edges.write(
-            block.number, match_block(self.grid, self.rule, block.number, self._read)
-        )
+        """Find what ties the block's pieces to others."""
+        labels = _PiecesInScratch(self.grid, self.scratch)
+        edges = self.rule.edges(self.grid, block.number, labels, self.values)
+        self.scratch.edges.write(block.number, edges)
 
     def solve(self, block: Block) -> None:
-        """Give every label of every block its final id."""
+        """Give every piece of every block its final id."""
         sizes = list(self.scratch.sizes)
-        self.scratch.write_table(*solve_blocks(sizes, self.scratch.edges, self.rule.min_size))
+        self.scratch.write_table(*solve_blocks(self.rule, sizes, self.scratch.edges))
 
     def relabel(self, block: Block) -> None:
         """Write the final ids of the block's own voxels."""
         core = self.grid.core(block.number)
-        labels = self._read(block.number, core)
-        self.target.write(core, apply_table(labels, self.scratch.read_table(block.number)))
+        pieces = _PiecesInScratch(self.grid, self.scratch).values(block.number, core)
+        self.target.write(core, apply_table(pieces, self.scratch.read_table(block.number)))
 
     def clean(self, block: Block) -> None:
         """Remove what blocks left for one another."""
         self.scratch.remove()
 
-    def _read(self, number: int, box: Box) -> NDArray[np.integer]:
-        """A block's labels in a box of the volume."""
-        there = within(box, self.grid.frame(number))
-        (labels,) = self.scratch.labels.read((slice(number, number + 1), *there))
-        return np.asarray(labels)
+
+@dataclass(frozen=True)
+class PiecesInMemory:
+    """The pieces of some blocks."""
+
+    grid: LabelGrid
+    pieces: Mapping[int, Pieces]
+
+    def values(self, block: int, box: Box) -> NDArray[np.uint32]:
+        """See `BlockLabels`."""
+        return self.pieces[block].values[within(box, self.grid.frame(block))]
+
+    def owners(self, block: int) -> NDArray[np.integer]:
+        """See `BlockLabels`."""
+        return self.pieces[block].owners
 
 
-def label_block(
-    fragments: Volume, grid: LabelGrid, number: int
-) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Labels of all voxels that a block sees, and the sizes of those in its core.
+@dataclass(frozen=True)
+class _PiecesInScratch:
+    """The pieces that blocks have left in scratch."""
+
+    grid: LabelGrid
+    scratch: Scratch
+
+    def values(self, block: int, box: Box) -> NDArray[np.uint32]:
+        there = within(box, self.grid.frame(block))
+        (values,) = self.scratch.labels.read((slice(block, block + 1), *there))
+        return np.asarray(values)
+
+    def owners(self, block: int) -> NDArray[np.integer]:
+        return self.scratch.owners.read(block)
+
+
+def label_block(fragments: Volume, grid: LabelGrid, number: int) -> Pieces:
+    """Pieces of all labels that a block sees.
 
     Parameters
     ----------
@@ -130,121 +170,53 @@ def label_block(
 
     Returns
     -------
-    labels : ndarray of uint32
+    Pieces
         From the beginning of the block's frame, 0 where that leaves the volume.
-    sizes : ndarray of int64
-        As from `dask_blockwise.stitching.compact`.
     """
+    if isinstance(fragments, KeptFragments):
+        return fragments.pieces(number)
     core, seen, frame = (at(number) for at in (grid.core, grid.seen, grid.frame))
-    labels, sizes = compact(fragments._seen(core, seen), within(core, seen))
+    labels = fragments._seen(core, seen)
+    pieces = cut(labels, within(core, seen), points="t" in fragments.axes)
     framed = np.zeros(grid.frame_shape, np.uint32)
-    framed[within(seen, frame)] = labels
-    return framed, sizes
-
-
-def match_block(
-    grid: LabelGrid, rule: Rule, one: int, read: Callable[[int, Box], NDArray[np.integer]]
-) -> NDArray[np.uint64]:
-    """Pairs of labels, one of a block and one of a later neighbour, that are one object.
-
-    Parameters
-    ----------
-    grid : LabelGrid
-    rule : Rule
-    one : int
-        The block's number.
-    read : callable
-        Gives the labels that a block made in a box of the volume.
-
-    Returns
-    -------
-    ndarray of uint64
-        ``block << 32 | label`` of one and the other, one and the other, and so on.
-    """
-    pairs = [
-        _numbered(one, other, _match(grid, rule, one, other, direction, read))
-        for direction, other in grid.later(one, rule.connectivity)
-    ]
-    return np.concatenate([np.empty(0, np.uint64), *pairs])
+    framed[within(seen, frame)] = pieces.values
+    return Pieces(framed, pieces.owners, pieces.sizes)
 
 
 def solve_blocks(
-    sizes: Sequence[NDArray[np.integer]], edges: Iterable[NDArray[np.uint64]], min_size: int
+    rule: Rule, sizes: Sequence[NDArray[np.integer]], edges: Iterable[NDArray[np.uint64]]
 ) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-    """Final ids of the labels of all blocks.
+    """Final ids of the pieces of all blocks.
 
     Parameters
     ----------
+    rule : Rule
     sizes : sequence of ndarray of int
-        For each block, the voxels of its labels.
+        For each block, the voxels of its pieces.
     edges : iterable of ndarray of uint64
-        For each block, what `match_block` found.
-    min_size : int
-        Objects of fewer voxels become background.
+        For each block, what the rule found.
 
     Returns
     -------
     starts : ndarray of int64, shape (blocks + 1,)
-        Where each block's labels begin among all.
+        Where each block's pieces begin among all.
     ids : ndarray of uint64
         1..n in the order in which blocks first have them; 0 for objects that are too small.
+    """
+    starts = np.concatenate([[0], np.cumsum([row.size for row in sizes])]).astype(np.int64)
+    component = rule.components(starts, edges)
+    voxels = np.concatenate([np.empty(0, np.int64), *(s.astype(np.int64) for s in sizes)])
+    return starts, final_ids(component, voxels, rule.min_size)
+
+
+def positions(keys: NDArray[np.uint64], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where ``block << 32 | piece`` stands among all pieces of all blocks.
 
     Examples
     --------
-    >>> sizes, edges = [np.array([5, 9]), np.array([3])], [np.array([2, 1 << 32 | 1], np.uint64)]
-    >>> solve_blocks(sizes, edges, min_size=6)
-    (array([0, 2, 3]), array([0, 1, 1], dtype=uint64))
+    >>> positions(np.array([2, 1 << 32 | 1], np.uint64), np.array([0, 2, 3]))
+    array([1, 2])
     """
-    counts = np.array([row.size for row in sizes])
-    starts = np.concatenate([[0], np.cumsum(counts)])
-    dense = (_dense(row, counts, starts) for row in edges)
-    component = merge(int(starts[-1]), _batches(dense))
-    return starts, final_ids(component, np.concatenate(sizes), min_size)
-
-
-def _match(
-    grid: LabelGrid,
-    rule: Rule,
-    one: int,
-    other: int,
-    direction: Direction,
-    read: Callable[[int, Box], NDArray[np.integer]],
-) -> NDArray[np.uint32]:
-    if rule.match == "iou":
-        both = common(grid.seen(one), grid.seen(other))
-        return iou_pairs(read(one, both), read(other, both), rule.min_iou)
-    back = tuple(-step for step in direction)
-    first = read(one, layer(grid.core(one), direction))
-    second = read(other, layer(grid.core(other), back))
-    return touching_pairs(first, second, direction, rule.connectivity)
-
-
-def _numbered(one: int, other: int, pairs: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """Pairs of labels with the numbers of their blocks above them, flattened."""
-    blocks = np.array([one, other], np.uint64) << _LABEL_BITS
-    return (blocks | pairs.astype(np.uint64)).ravel()
-
-
-def _dense(
-    row: NDArray[np.uint64], counts: NDArray[np.int64], starts: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Pairs as positions among all labels, without those that lie in a halo only."""
-    pairs = row.reshape(-1, 2)
-    block, label = (pairs >> _LABEL_BITS).astype(np.intp), (pairs & _LABEL_MASK).astype(np.int64)
-    own = np.all(label <= counts[block], axis=1)
-    dense: NDArray[np.int64] = (starts[block] + label - 1)[own]
+    block, piece = (keys >> LABEL_BITS).astype(np.intp), (keys & _LABEL_MASK).astype(np.int64)
+    dense: NDArray[np.int64] = starts[block] + piece - 1
     return dense
-
-
-def _batches(rows: Iterable[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]:
-    """Gather rows, so that merging them costs a few passes over all labels, not one a block."""
-    batch: list[NDArray[np.int64]] = []
-    held = 0
-    for row in rows:
-        batch.append(row)
-        held += len(row)
-        if held >= _EDGES_AT_ONCE:
-            yield np.concatenate(batch)
-            batch, held = [], 0
-    if batch:
-        yield np.concatenate(batch)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from .blockwise_task import Task
 from .geometry import Roi
 from .ledger import Ledger, holds
-from .relabel_worker import RelabelVolume, relabel
+from .relabel_volume import RelabelVolume
+from .relabel_worker import relabel
 from .scheduler import run
 from .segment_function import Parameters
 from .segment_worker import segment

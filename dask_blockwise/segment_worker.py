@@ -42,6 +42,8 @@ class SegmentVolume(MappedVolume):
     origin: Index
     # What labels are made for; the region that is asked for unless given.
     block: Block | None = None
+    # Whether touching labels of different values of the input are different objects.
+    apart: bool = False
 
     def _region(self, begin: Index, end: Index) -> NDArray[Any]:
         labels = super()._region(_sum(begin, self.origin), _sum(end, self.origin))
@@ -248,10 +250,11 @@ def connected_components(
     mask: Volume,
     *,
     connectivity: int = 1,
+    each_value: bool = False,
     halo: Any = 0,
     block_shape: Sequence[int] | None = None,
 ) -> Volume:
-    """Label the connected components of a mask, lazily.
+    """Label the connected components of a mask, or of each label of a volume, lazily.
 
     With ``relabel(..., match="touch", connectivity=connectivity)`` they are exactly those of the
     whole volume.
@@ -261,6 +264,9 @@ def connected_components(
     mask : Volume of bool or int
     connectivity : int
         Voxels are neighbours when they differ by 1 along at most so many axes.
+    each_value : bool
+        Whether touching voxels of different values are different objects, as in cc3d; else all
+        that aren't 0 are alike.
     halo : int, or one for each axis of space
     block_shape : sequence of int, optional
 
@@ -268,8 +274,15 @@ def connected_components(
     -------
     Volume of uint64
     """
-    function = components_function.segment_function
-    return segment(mask, function, halo=halo, block_shape=block_shape, connectivity=connectivity)
+    components = segment(
+        mask,
+        components_function.segment_function,
+        halo=halo,
+        block_shape=block_shape,
+        connectivity=connectivity,
+        each_value=each_value,
+    )
+    return replace(components, apart=each_value)
 
 
 def spawn_worker(

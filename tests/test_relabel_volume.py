@@ -1,7 +1,10 @@
 """Objects of the whole volume from blocks, against scipy on the whole volume."""
 
+import cc3d
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter, generate_binary_structure, label
 
 import dask_blockwise as dbw
@@ -37,3 +40,66 @@ def test_stored_segments_have_unique_ids(tmp_path, client):
         assert not ids & seen
         seen |= ids
     np.testing.assert_array_equal(stored > 0, mask > 0)
+
+
+def by_value(labels, connectivity):
+    """Components of each label by scipy, one label after another."""
+    objects, first = np.zeros(labels.shape, int), 0
+    for value in np.unique(labels[labels > 0]):
+        structure = generate_binary_structure(labels.ndim, connectivity)
+        parts, count = label(labels == value, structure)
+        objects += np.where(parts > 0, parts + first, 0)
+        first += count
+    return objects
+
+
+def assert_same_up_to_names(found, truth):
+    pairs = np.unique(np.stack([found.ravel(), truth.ravel()]).astype(np.uint64), axis=1)
+    assert all(len(np.unique(side)) == pairs.shape[1] for side in pairs)
+    assert not found[truth == 0].any()
+
+
+@given(st.data(), st.integers(2, 3), st.integers(1, 4), st.integers(0, 999))
+def test_components_of_each_value_equal_scipy(data, dims, values, seed):
+    connectivity = data.draw(st.integers(1, dims))
+    shape = data.draw(st.tuples(*[st.integers(1, 10)] * dims))
+    block = data.draw(st.tuples(*[st.integers(3, 9)] * dims))
+    halo = data.draw(st.integers(0, 3))
+    labels = np.random.default_rng(seed).integers(0, values + 1, shape).astype(np.uint64) << 40
+    pieces = dbw.connected_components(
+        Volume.from_array(labels, chunks=block),
+        connectivity=connectivity,
+        each_value=True,
+        halo=halo,
+    )
+    objects = dbw.relabel(pieces, match="touch", connectivity=connectivity)
+    assert_same_up_to_names(
+        objects.data.compute(scheduler="synchronous"), by_value(labels, connectivity)
+    )
+
+
+@pytest.mark.parametrize("connectivity", [1, 2, 3])
+def test_real_neurons_equal_cc3d_on_the_whole_volume(data, tmp_path, threads, connectivity):
+    with np.load(data / "connectomics_labels/labels_256.npz") as file:
+        labels = file[file.files[0]][:150, 40:200, 30:210]
+    pieces = dbw.connected_components(
+        Volume.from_array(labels, chunks=(64, 64, 64)), connectivity=connectivity, each_value=True
+    )
+    objects = dbw.relabel(pieces, match="touch", connectivity=connectivity)
+    with threads.as_current():
+        objects.to_zarr(tmp_path / "a.zarr/ids", progress=False)
+    neighbours = {1: 6, 2: 18, 3: 26}[connectivity]
+    truth = cc3d.connected_components(labels, connectivity=neighbours)
+    assert truth.max() > 50
+    assert_same_up_to_names(dbw.open_volume(tmp_path / "a.zarr/ids")[:], truth)
+
+
+def test_kept_components_of_each_value_are_not_guessed(tmp_path, threads):
+    labels = Volume.from_array(np.array([[1, 1, 2, 2]]), chunks=(1, 1))
+    pieces = dbw.connected_components(labels, each_value=True, halo=1)
+    objects = dbw.relabel(pieces, match="touch", keep_scratch=True)
+    with threads.as_current():
+        objects.to_zarr(tmp_path / "a.zarr/ids", progress=False)
+    assert dbw.open_volume(tmp_path / "a.zarr/ids")[:].tolist() == [[1, 1, 2, 2]]
+    with pytest.raises(ValueError, match="needs the values that kept these components apart"):
+        dbw.relabel(tmp_path / "a.zarr/ids.scratch", match="touch")

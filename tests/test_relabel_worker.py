@@ -258,6 +258,51 @@ def test_kept_scratch_serves_a_worker_file(path, tmp_path):
     np.testing.assert_array_equal(again[:], ids)
 
 
+@pytest.mark.parametrize("rule", [{"min_iou": 0.3}, {"match": "fraction"}, {"match": "touch"}])
+def test_kept_scratch_is_relabelled_by_another_rule(rule, path, tmp_path):
+    parts = segment(
+        Volume.from_array(CELLS, chunks=(8, 9, 10), voxel_size=(4, 2, 2)), as_seen, halo=4
+    )
+    stored(relabel(parts, min_iou=0.9, keep_scratch=True), path)
+    again = relabel(f"{path}.scratch", min_size=20, **rule)
+    expected = computed(relabel(parts, min_size=20, **rule))
+    np.testing.assert_array_equal(computed(again), expected)
+    summary = again.to_zarr(f"{tmp_path}/out.zarr/again", progress=False)
+    assert [t.task_id.split("-")[0] for t in summary.tasks] == [
+        "stitch",
+        "solve",
+        "relabel",
+        "clean",
+    ]
+    np.testing.assert_array_equal(open_volume(f"{tmp_path}/out.zarr/again")[:], expected)
+    np.testing.assert_array_equal(stored(again, path, overwrite=True), expected)
+    assert open_volume(path).voxel_size == (4, 2, 2)
+    with pytest.raises(ValueError, match=r"block_shape must be \(8, 9, 10\)"):
+        again.to_zarr(f"{tmp_path}/out.zarr/other", block_shape=(8, 8, 8))
+
+
+def test_kept_scratch_answers_regions(path):
+    parts = segment(Volume.from_array(CELLS, chunks=(8, 9, 10)), as_seen, halo=4)
+    stored(relabel(parts, keep_scratch=True), path)
+    kept = relabel(f"{path}.scratch").inputs[0]
+    box = (slice(3, 20), slice(0, 26), slice(9, 11))
+    pairs = np.unique(np.stack([kept[box].ravel(), CELLS[box].ravel()]), axis=1)
+    assert len(np.unique(pairs[0])) == pairs.shape[1]
+    assert kept[:].min() > 0
+
+
+def test_scratch_that_lacks_blocks_is_refused(path, tmp_path):
+    flag = tmp_path / "flag"
+    flag.touch()
+    parts = segment(Volume.from_array(MASK, chunks=(8, 8, 8)), FailsOnce(str(flag)), halo=1)
+    with pytest.raises(BlocksFailed, match="not yet"):
+        relabel(parts, match="touch").to_zarr(path, progress=False, max_retries=0)
+    with pytest.raises(ValueError, match="lacks the labels of 2 of 27 blocks: let the run"):
+        relabel(f"{path}.scratch")
+    with pytest.raises(FileNotFoundError, match=r"nothing\.scratch"):
+        relabel(f"{tmp_path}/nothing.scratch")
+
+
 def test_never_in_place(path, tmp_path):
     connected_components(Volume.from_array(MASK, chunks=(8, 8, 8))).to_zarr(path, progress=False)
     with pytest.raises(ValueError, match="another path"):
@@ -273,8 +318,9 @@ PARTS = connected_components(Volume.from_array(MASK))
         (PARTS, {}, r"no halo: segment with halo=\(16, 16, 16\)"),
         (Volume.from_array(CELLS), {"match": "iou"}, "no halo"),
         (PARTS, {"match": "any"}, "must be one of .* got 'any'"),
-        (PARTS, {"match": "touch", "connectivity": 4}, r"connectivity in 1..3 .* 4"),
-        (PARTS, {"match": "touch", "min_iou": 0}, r"min_iou must be in \(0, 1\]"),
+        (PARTS, {"match": "touch", "connectivity": 4}, r"connectivity must be in 1..3 .* 4"),
+        (PARTS, {"match": "touch", "min_iou": 0}, r"min_iou and min_fraction must be in \(0, 1\]"),
+        (PARTS, {"match": "fraction"}, "no halo"),
         (PARTS, {"match": "touch", "min_size": -1}, "min_size at least 0"),
         (Volume.from_array(NOISE), {"match": "touch"}, "integers without channels"),
         (Volume.from_array(CELLS[None]), {"match": "touch"}, "without channels"),

@@ -16,8 +16,8 @@ GRID = LabelGrid((20, 250), (10, 125), ((2, 2), (3, 3)), (True, True))
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory):
     scratch = Scratch(f"{tmp_path_factory.mktemp('scratch')}/out.scratch")
-    scratch.create_labels(GRID)
-    scratch.create_edges(GRID)
+    scratch.create_labels(GRID, {})
+    scratch.create_edges(GRID.blocks, 3000)
     return scratch
 
 
@@ -44,6 +44,26 @@ def test_a_block_reads_its_own_ids(scratch, counts):
         assert fresh.read_table(number).tolist() == expected
 
 
+def test_rows_that_were_never_written_are_told_from_empty_ones(tmp_path):
+    scratch = Scratch(f"{tmp_path}/out.scratch")
+    scratch.create_labels(GRID, {})
+    scratch.sizes.write(1, np.zeros(0, np.uint64))
+    scratch.sizes.write(2, np.ones(9, np.uint64))
+    assert scratch.sizes.lengths().tolist() == [-1, 0, 9, -1]
+    assert [row.size for row in scratch.sizes] == [0, 0, 9, 0]
+
+
+def test_kept_labels_are_left(tmp_path):
+    kept = Scratch(f"{tmp_path}/kept.scratch")
+    kept.create_labels(GRID, {})
+    again = Scratch(f"{tmp_path}/again.scratch", kept.path)
+    again.create_edges(GRID.blocks, 3000)
+    assert again.labels.shape == kept.labels.shape
+    again.remove()
+    assert not Path(again.path).exists()
+    assert kept.labels.shape == again.labels.shape
+
+
 def test_labels_are_chunked_to_be_read_in_parts(scratch):
     assert scratch.labels.shape == (4, 14, 132)
     assert scratch.labels.chunks == (1, 14, 44)
@@ -52,8 +72,8 @@ def test_labels_are_chunked_to_be_read_in_parts(scratch):
 
 def test_nothing_is_left(tmp_path):
     scratch = Scratch(f"{tmp_path}/out.scratch")
-    scratch.create_labels(GRID)
-    scratch.create_edges(GRID)
+    scratch.create_labels(GRID, {})
+    scratch.create_edges(GRID.blocks, 3000)
     scratch.write_table(np.zeros(5, np.int64), np.zeros(0, np.uint64))
     scratch.remove()
     scratch.remove()

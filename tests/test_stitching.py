@@ -1,6 +1,5 @@
 """From labels of blocks to labels of the volume."""
 
-from collections import Counter
 from itertools import product
 
 import numpy as np
@@ -10,86 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.cluster.hierarchy import DisjointSet
 
-from dask_blockwise.stitching import (
-    apply_table,
-    compact,
-    final_ids,
-    iou_pairs,
-    later_neighbours,
-    merge,
-    overlap,
-    touching_pairs,
-)
+from dask_blockwise.stitching import apply_table, compact, final_ids, merge
 
 LABELS = hnp.arrays(np.uint32, (4, 5, 6), elements=st.integers(0, 4))
-
-
-@given(LABELS, LABELS)
-def test_overlap_counts_pairs_of_foreground(first, second):
-    expected = Counter(p for p in zip(first.flat, second.flat, strict=True) if all(p))
-    met = overlap(first, second)
-    assert dict(zip(map(tuple, met.pairs), met.voxels, strict=True)) == expected
-    assert sorted(map(tuple, met.pairs)) == list(map(tuple, met.pairs))
-
-
-@given(LABELS, LABELS, st.sampled_from([0.0, 0.2, 0.5, 1.0]))
-def test_iou_pairs_are_mutual_and_one_to_one(first, second, min_iou):
-    pairs = list(map(tuple, iou_pairs(first, second, min_iou)))
-    assert len({a for a, _ in pairs}) == len({b for _, b in pairs}) == len(pairs)
-
-    def iou(a, b):
-        return np.sum((first == a) & (second == b)) / np.sum((first == a) | (second == b))
-
-    for a, b in pairs:
-        assert iou(a, b) >= min_iou
-        assert all(iou(a, b) >= iou(a, c) for c in range(1, 5) if (second == c).any())
-        assert all(iou(a, b) >= iou(c, b) for c in range(1, 5) if (first == c).any())
-
-
-@given(LABELS, LABELS)
-def test_iou_pairs_are_the_same_from_either_side_unless_tied(first, second):
-    best = iou_pairs(first, second, 0.51)
-    back = iou_pairs(second, first, 0.51)
-    assert set(map(tuple, best)) == {(a, b) for b, a in back}
-
-
-@given(LABELS)
-def test_equal_labels_match_themselves(labels):
-    present = np.unique(labels[labels > 0])
-    np.testing.assert_array_equal(iou_pairs(labels, labels, 1), np.stack([present] * 2, 1))
-
-
-def voxels_that_touch(first, second, direction, connectivity):
-    """Pairs of labels, by looking at each pair of voxels."""
-    sides = zip(direction, first.shape, second.shape, strict=True)
-    shift = [n if d > 0 else -m if d < 0 else 0 for d, n, m in sides]
-    pairs = set()
-    for here, there in product(np.argwhere(first), np.argwhere(second)):
-        step = np.abs(there + shift - here)
-        if step.max() <= 1 and step.sum() <= connectivity:
-            pairs.add((first[tuple(here)], second[tuple(there)]))
-    return pairs
-
-
-@given(st.data(), st.integers(1, 3))
-def test_touching_pairs_equal_brute_force(data, connectivity):
-    direction = data.draw(st.sampled_from(later_neighbours((True,) * 3, connectivity)))
-    sides = [data.draw(st.tuples(*[st.integers(1, 3)] * 2)) for _ in range(3)]
-    shapes = [
-        tuple(s[side if d else 0] for s, d in zip(sides, direction, strict=True)) for side in (0, 1)
-    ]
-    first, second = (
-        data.draw(hnp.arrays(np.uint32, s, elements=st.integers(0, 3))) for s in shapes
-    )
-    pairs = touching_pairs(first, second, direction, connectivity)
-    assert set(map(tuple, pairs)) == voxels_that_touch(first, second, direction, connectivity)
-
-
-@pytest.mark.parametrize("connectivity, count", [(1, 3), (2, 9), (3, 13)])
-def test_neighbours_are_each_named_once(connectivity, count):
-    later = later_neighbours((True,) * 3, connectivity)
-    assert len(later) == count
-    assert not set(later) & {tuple(-s for s in d) for d in later}
 
 
 @given(LABELS, st.tuples(*[st.integers(0, 2)] * 3), st.sampled_from([1, 10**6, 10**15]))

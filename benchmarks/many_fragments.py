@@ -1,0 +1,83 @@
+"""What it takes to give ids to very many fragments, on made-up faces between blocks.
+
+Run ``python benchmarks/many_fragments.py`` (10 million fragments, 20 million edges) or with the
+number of fragments; 100_000_000 is what a volume of a few cubic millimetres has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import DisjointSet
+
+from dask_blockwise.match_rule import MatchRule
+from dask_blockwise.relabelling import solve_blocks
+from dask_blockwise.scratch import Scratch
+from dask_blockwise.stitching import merge
+
+_A_BLOCK = 20_000
+_RIVAL = 300_000
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Rows of edges as blocks leave them: two edges a fragment, most to the next blocks."""
+
+    blocks: int
+
+    def __iter__(self) -> Iterator[NDArray[np.uint64]]:
+        for block in range(self.blocks):
+            rng = np.random.default_rng(block)
+            others = (block + rng.integers(1, 500, 2 * _A_BLOCK)) % self.blocks
+            pieces = rng.integers(1, _A_BLOCK + 1, (2, 2 * _A_BLOCK))
+            blocks = np.stack([np.full(others.shape, block), others])
+            yield (blocks << 32 | pieces).T.astype(np.uint64).ravel()
+
+
+def peak() -> float:
+    """The most memory that this process has held, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def main() -> None:
+    """Print seconds, memory, what a block reads, and the ratio to scipy's DisjointSet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("fragments", type=int, nargs="?", default=10_000_000)
+    blocks = parser.parse_args().fragments // _A_BLOCK
+    fragments, before = blocks * _A_BLOCK, peak()
+    sizes = [np.full(_A_BLOCK, 100)] * blocks
+    began = time.perf_counter()
+    made_up = sum(row.size // 2 for row in Faces(blocks))
+    making, began = time.perf_counter() - began, time.perf_counter()
+    starts, ids = solve_blocks(MatchRule("touch", 1, 1, 1, 0), sizes, Faces(blocks))
+    seconds = time.perf_counter() - began - making
+    print(f"{fragments:,} fragments, {made_up:,} edges: {seconds:.1f} s, {ids.max():,} objects")
+    print(
+        f"peak {peak():.2f} GB, of which {before:.2f} before, {peak() * 1e9 / fragments:.0f} B each"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Scratch(f"{folder}/made-up.scratch")
+        scratch.write_table(starts, ids)
+        began = time.perf_counter()
+        own = Scratch(scratch.path).read_table(blocks // 2)
+        print(f"a block reads {own.nbytes / 1e3:.0f} kB in {time.perf_counter() - began:.4f} s")
+    edges = np.random.default_rng(0).integers(0, _RIVAL, (2 * _RIVAL, 2))
+    began = time.perf_counter()
+    merge(_RIVAL, [edges])
+    ours, began = time.perf_counter() - began, time.perf_counter()
+    found = DisjointSet(range(_RIVAL))
+    for one, other in edges.tolist():
+        found.merge(one, other)
+    rival = time.perf_counter() - began
+    print(f"{_RIVAL:,} fragments: scipy DisjointSet takes {rival / ours:.0f} times as long")
+
+
+if __name__ == "__main__":
+    main()
