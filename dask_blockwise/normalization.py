@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-import dask
 import dask.array as da
 import numpy as np
-from dask.base import tokenize
+from dask.base import compute, tokenize
 from distributed import get_worker
 from numpy.typing import NDArray
 
@@ -99,7 +98,10 @@ class WholeVolume:
             )
         values = np.iinfo(data.dtype).max + 1
         counts = da.bincount(data.ravel(), minlength=values)
-        return counts.map_blocks(partial(_span, percentiles=self.percentiles), chunks=(2,))
+        span: da.Array = counts.map_blocks(
+            partial(_span, percentiles=self.percentiles), chunks=(2,)
+        )
+        return span
 
 
 Normalization = Numbers | WholeVolume
@@ -208,7 +210,8 @@ def _largest(dtype: np.dtype[Any]) -> float:
 
 def _moments(data: da.Array) -> da.Array:
     values = data.astype(np.float64)
-    return da.stack([values.mean(), values.std()])
+    both: da.Array = da.stack([values.mean(), values.std()])
+    return both
 
 
 def _span(counts: NDArray[np.int64], percentiles: tuple[float, float]) -> NDArray[np.float64]:
@@ -223,7 +226,7 @@ def _span(counts: NDArray[np.int64], percentiles: tuple[float, float]) -> NDArra
 
 def _computed(lazy: list[da.Array]) -> list[tuple[float, float]]:
     options = {"scheduler": "synchronous"} if _in_task() else {}
-    found = dask.compute(*lazy, **options)
+    found = compute(*lazy, **options)
     return [(float(low), float(spread)) for low, spread in found]
 
 
