@@ -116,6 +116,7 @@ def segment_blockwise(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from dask_blockwise import components_function, create_volume
     >>> mask = create_volume("in.zarr/mask", shape=(1, 6), dtype="uint8", block_shape=(1, 6))
     >>> mask[mask.roi] = np.array([[1, 1, 1, 1, 0, 1]])
