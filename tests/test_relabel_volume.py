@@ -81,7 +81,7 @@ def test_components_of_each_value_equal_scipy(data, dims, values, seed):
 @pytest.mark.parametrize("connectivity", [1, 2, 3])
 def test_real_neurons_equal_cc3d_on_the_whole_volume(data, tmp_path, threads, connectivity):
     with np.load(data / "connectomics_labels/labels_256.npz") as file:
-        labels = file[file.files[0]][:150, 40:200, 30:210]
+        labels = file[file.files[0]][-110:, -120:, -130:]
     pieces = dbw.connected_components(
         Volume.from_array(labels, chunks=(64, 64, 64)), connectivity=connectivity, each_value=True
     )
@@ -90,7 +90,7 @@ def test_real_neurons_equal_cc3d_on_the_whole_volume(data, tmp_path, threads, co
         objects.to_zarr(tmp_path / "a.zarr/ids", progress=False)
     neighbours = {1: 6, 2: 18, 3: 26}[connectivity]
     truth = cc3d.connected_components(labels, connectivity=neighbours)
-    assert truth.max() > 50
+    assert truth.max() > 40
     assert_same_up_to_names(dbw.open_volume(tmp_path / "a.zarr/ids")[:], truth)
 
 
