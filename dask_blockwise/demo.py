@@ -177,9 +177,8 @@ def _neuron_panels(sections: Mapping[str, NDArray[Any]]) -> list[Panel]:
 
 
 def _row(task: TaskSummary) -> tuple[str, ...]:
-    stage, _, _ = task.task_id.rpartition("-")
     return (
-        stage,
+        task.name,
         str(task.blocks),
         f"{task.seconds:.1f}",
         f"{task.mvoxels_per_second or 0:.2f}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import compress
 from typing import Literal
 
 import bioimage_cpp
@@ -55,9 +56,15 @@ def mutex_watershed(
     >>> mutex_watershed(weights, [(0, -1), (0, -2)], "nearest")
     array([[1, 1, 1, 2, 2, 2]], dtype=uint64)
     """
-    if attract == "all":
-        return _all_attract(weights, offsets, strides, mask)
-    return _nearest_attract(weights, offsets, strides, mask)
+    shape = weights.shape[1:]
+    # A longer offset has no edge here; mwatershed panics at one.
+    short = [all(abs(s) < n for s, n in zip(o, shape, strict=True)) for o in offsets]
+    if not any(short):
+        return np.zeros(shape, np.uint64)
+    if not all(short):
+        weights, offsets = weights[short], list(compress(offsets, short))
+    label = _all_attract if attract == "all" else _nearest_attract
+    return label(weights, offsets, strides, mask)
 
 
 def are_nearest(offsets: Offsets) -> list[bool]:

@@ -7,7 +7,6 @@ arrays are removed.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -33,8 +32,6 @@ from .store import StoredArray
 from .volume import Context, Index, StoreOptions, Volume
 
 __all__ = ["RelabelVolume"]
-
-_task_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -132,9 +129,8 @@ class RelabelVolume(Volume):
         array: str,
         context: Context | None = None,
     ) -> Task:
-        task_id = f"{process.__name__}-{name}-{next(_task_numbers)}"
-        context = context or self._own_context
-        return self._task(task_id, process, context, block, options, upstream, array)
+        title, context = f"{name}: {process.__name__}", context or self._own_context
+        return self._task(title, process, context, block, options, upstream, array)
 
     def _relabelling(self, path: str, target: StoredArray, block: Index) -> Relabelling:
         grid, fragments = self._grid(block)

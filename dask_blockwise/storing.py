@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from math import prod
-from pathlib import Path
 from typing import Any
 
 from distributed import Client
@@ -21,7 +20,7 @@ from .regions import Context, Regions
 from .scheduler import run
 from .store import StoredArray, create_image, exists, open_array
 
-__all__ = ["BlocksFailed", "Made", "StoreBlock", "StoreOptions", "Storing", "run_all", "task_name"]
+__all__ = ["BlocksFailed", "Made", "StoreBlock", "StoreOptions", "Storing", "run_all"]
 
 # The tasks that store the checkpoints of one run, by location.
 Made = dict[str, tuple[str, list[Task]]]
@@ -116,7 +115,7 @@ class Storing:
 
     def task(
         self,
-        name: str,
+        title: str,
         process: Callable[[Block], None],
         context: Context,
         upstream: Sequence[Task],
@@ -126,7 +125,7 @@ class Storing:
         volume, options = self.volume, self.options
         write = Roi(volume.offset, Coordinate(self.block) * volume.voxel_size)
         return Task(
-            name,
+            f"{title.replace(': ', '-')}-{next(_task_numbers)}",
             volume.roi.grow(*context),
             write.grow(*context),
             write,
@@ -140,6 +139,7 @@ class Storing:
             ledger=_ledger(array),
             fingerprint=self.fingerprint,
             voxels_per_block=prod(self.block),
+            title=title,
         )
 
 
@@ -155,11 +155,6 @@ class StoreBlock:
         begin, end = self.volume._voxels(block.write_roi)
         box = bounded(full_box(self.volume.axes, begin, end), self.volume.shape)
         self.target.write(box, self.volume._block(block.number, begin, end))
-
-
-def task_name(path: str) -> str:
-    """A name for the task that stores at a path, unlike any other."""
-    return f"{Path(path).name}-{next(_task_numbers)}"
 
 
 def run_all(

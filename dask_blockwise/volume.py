@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
@@ -28,7 +29,7 @@ from .plan import Plan
 from .progress import RunSummary
 from .regions import Context, Regions
 from .store import StoredArray, open_array, read_placement
-from .storing import BlocksFailed, Made, StoreBlock, StoreOptions, Storing, run_all, task_name
+from .storing import BlocksFailed, Made, StoreBlock, StoreOptions, Storing, run_all
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -284,12 +285,12 @@ class Volume(Regions):
         upstream: list[Task],
     ) -> list[Task]:
         process = StoreBlock(self._from_stores(), target)
-        name, context = task_name(path), self.context
-        return [self._task(name, process, context, block, options, upstream, target.path)]
+        title, context = Path(path).name, self.context
+        return [self._task(title, process, context, block, options, upstream, target.path)]
 
     def _task(
         self,
-        name: str,
+        title: str,
         process: Any,
         context: Context,
         block: Index,
@@ -298,7 +299,7 @@ class Volume(Regions):
         ledger: str,
     ) -> Task:
         """A task over the volume's blocks, of which each reads so much context."""
-        return Storing(self, block, options).task(name, process, context, upstream, ledger)
+        return Storing(self, block, options).task(title, process, context, upstream, ledger)
 
     def _check_not_in_place(self, path: str) -> None:
         for volume in self.inputs:

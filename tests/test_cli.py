@@ -109,7 +109,7 @@ def test_demo_stores_scores_pictures_and_goes_on(
         assert least <= value <= most, score
     shown = capsys.readouterr().out
     assert re.search(r"^stage +blocks +seconds +Mvoxel/s +peak MB$", shown, re.MULTILINE)
-    assert all(f"\n{stage} " in shown for stage in ("raw", "prediction", "segment-segments"))
+    assert all(f"\n{stage} " in shown for stage in ("raw", "prediction", "segments: segment"))
     assert str(result.picture) in shown
     again = demo.run_demo(name, tmp_path, client)
     assert not any(task.completed for run in again.runs for task in run.tasks)

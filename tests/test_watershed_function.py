@@ -123,6 +123,15 @@ def test_long_offsets_join_across_a_gap_or_do_not(attract, objects):
     assert len(np.unique(labels[mask])) == objects
 
 
+@pytest.mark.parametrize("attract", ["all", "nearest"])
+@pytest.mark.parametrize("depth", [1, 3])
+def test_offsets_longer_than_the_array(attract, depth):
+    thin = affinities(LABELS[:depth])
+    labels = segment_function(thin, offsets=OFFSETS, attract=attract, filter_fragments=False)
+    assert_same_partition(labels, LABELS[:depth])
+    assert not segment_function(thin[:, :1, :1, :1], offsets=OFFSETS, attract=attract).any()
+
+
 def test_bias_of_each_offset():
     low = CLEAN.copy()
     low[:3] *= 0.4
