@@ -25,7 +25,7 @@ from .dispatcher import Dispatcher
 from .frontier import Frontier
 from .geometry import Roi
 from .ledger import Ledger
-from .progress import RunSummary, open_bar
+from .progress import Bar, RunSummary, open_bar
 from .task_state import TaskState
 from .watchdog import BlockTaskPlugin
 
@@ -239,14 +239,21 @@ def _states(
         [task.read_write_conflict for task in tasks],
         [[tasks.index(upstream) for upstream in task.upstream_tasks or ()] for task in tasks],
     )
-    states = []
+    states: list[TaskState] = []
+    bars: list[Bar] = []
+    stack.callback(_close_all, bars)
     for index, (task, ledger, context) in enumerate(zip(tasks, ledgers, contexts)):
         done = 0 if ledger is None else int(ledger.done.sum())
         bar = open_bar(task.title or task.task_id, len(task.grid), done, progress)
-        stack.callback(bar.close)
+        bars.append(bar)
         log = _log_path(task, context["run_id"])
         states.append(TaskState(task, index, frontier, ledger, bar, log, context))
     return states
+
+
+def _close_all(bars: Sequence[Bar]) -> None:
+    for bar in bars:
+        bar.close()
 
 
 def _log_path(task: Task, run_id: str) -> Path:
