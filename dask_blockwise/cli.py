@@ -71,7 +71,7 @@ def _report(result: Result) -> None:
         "",
         result.table(),
         "",
-        "On data that the network was not trained on (see README on how blind this is):",
+        "On the part that the network was not trained on:",
         *scores,
         "",
         sep="\n",
