@@ -277,8 +277,11 @@ def _accepted(
             if result.ndim == dimensions + 2 and result.size:
                 return (channels, *width), result.shape[1]
     tried = f"the size {only}" if only else f"sizes {min(_WIDTHS)} to {max(_WIDTHS)}"
+    why = "its output has other axes"
+    if failure is not None:
+        why = f"{type(failure).__name__}: {failure}".splitlines()[0]
     raise UnfitNetworkError(
         f"The network takes no input of {channels} channels and {dimensions} axes of space (tried "
-        f"{tried}): {str(failure).splitlines()[0] if failure else 'its output has other axes'}. "
+        f"{tried}): {why}. "
         "Give it a volume with the channels that it was trained on."
     )

@@ -16,9 +16,13 @@ from typing import IO, Any
 
 from dask._task_spec import Task as DaskTask
 from distributed import Scheduler, SchedulerPlugin
+from distributed.scheduler import WorkerState
 from tornado.ioloop import PeriodicCallback
 
 __all__ = ["BlockTaskPlugin", "SentBefore", "deadline"]
+
+# A worker says every half second or so that it lives, unless all of its process stands still.
+_SILENT_SECONDS = 10.0
 
 
 class _Deadlines:
@@ -104,6 +108,7 @@ class BlockTaskPlugin(SchedulerPlugin):
         self._scheduler = scheduler
         # No batch waits on a worker, whose death it would share; all wait here.
         scheduler.WORKER_SATURATION = 1.0
+        self._sent: dict[Any, float] = {}
         self._begun: dict[Any, float] = {}
         self._restarting: set[str] = set()
         self._check = PeriodicCallback(self._restart_overdue, self._period * 1000)
@@ -117,7 +122,9 @@ class BlockTaskPlugin(SchedulerPlugin):
             task.suspicious = self._scheduler.allowed_failures
             # By now the message to the worker is made, with what was here before.
             task.run_spec = DaskTask(key, _refuse, getattr(task.processing_on, "address", ""))
+            self._sent[key] = time.time()
         elif start == "processing":
+            self._sent.pop(key, None)
             self._begun.pop(key, None)
 
     def log_event(self, topic: str, msg: Any) -> None:
@@ -150,6 +157,16 @@ class BlockTaskPlugin(SchedulerPlugin):
     def _overdue(self) -> set[str]:
         """Addresses of workers with a batch that has taken longer than it may."""
         now = time.monotonic()
-        late = (key for key, begun in self._begun.items() if now - begun > key[-1])
-        workers = (self._scheduler.tasks[key].processing_on for key in late)
-        return {worker.address for worker in workers if worker is not None}
+        late = {key for key, begun in self._begun.items() if now - begun > key[-1]}
+        workers = {key: self._scheduler.tasks[key].processing_on for key in self._sent}
+        return {
+            worker.address
+            for key, worker in workers.items()
+            if worker is not None and (key in late or self._is_silent(key, worker))
+        }
+
+    def _is_silent(self, key: Any, worker: WorkerState) -> bool:
+        """Whether a worker fell silent before it could say that it began with a batch."""
+        since: float = max(worker.last_seen, self._sent[key])
+        allowed: float = key[-1] + _SILENT_SECONDS
+        return time.time() - since > allowed
