@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from dask_blockwise.footprint import UnfitNetworkError
+from dask_blockwise.footprint import UnfitNetworkError, probe
 from dask_blockwise.models import ModelSource, footprint_of
 from dask_blockwise.unet import UNet
 
@@ -85,6 +85,14 @@ def test_footprints(net, halo, stride, step, trim):
 def test_networks_without_a_footprint(net, message):
     with pytest.raises(ValueError, match=message):
         seen(net)
+
+
+def test_failures_without_words_are_named():
+    def fail(image):
+        raise NotImplementedError
+
+    with pytest.raises(UnfitNetworkError, match="NotImplementedError"):
+        probe(fail, 1, 2)
 
 
 def test_other_channels_are_refused():

@@ -2,6 +2,7 @@
 
 import pickle
 
+import dask
 import numpy as np
 import pytest
 
@@ -74,7 +75,8 @@ def test_taken_once_and_when_first_needed():
     volume = map_overlap(watched, VOLUME, dtype=np.uint8)
     whole = WholeVolume(volume, "moments")
     assert not blocks
-    whole.apply(RAW)
+    with dask.config.set(scheduler="synchronous"):
+        whole.apply(RAW)
     assert len(blocks) == 2 * 3 * 2
     again = pickle.loads(pickle.dumps(whole))
     assert (type(again), again) == (Numbers, whole.numbers)
