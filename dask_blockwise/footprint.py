@@ -276,12 +276,10 @@ def _accepted(
         else:
             if result.ndim == dimensions + 2 and result.size:
                 return (channels, *width), result.shape[1]
+    reason = f"{type(failure).__name__}: {failure}" if failure else "its output has other axes"
     tried = f"the size {only}" if only else f"sizes {min(_WIDTHS)} to {max(_WIDTHS)}"
-    why = "its output has other axes"
-    if failure is not None:
-        why = f"{type(failure).__name__}: {failure}".splitlines()[0]
     raise UnfitNetworkError(
         f"The network takes no input of {channels} channels and {dimensions} axes of space (tried "
-        f"{tried}): {why}. "
+        f"{tried}): {reason.splitlines()[0]}. "
         "Give it a volume with the channels that it was trained on."
     )

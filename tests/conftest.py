@@ -1,12 +1,15 @@
 """What several test modules need: the real data, and a cluster of processes."""
 
+import json
 import logging
 import os
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, settings
@@ -23,6 +26,26 @@ def data() -> Path:
     if not folder:
         pytest.skip("DASK_BLOCKWISE_DATA is not set: it names the folder of the test data")
     return Path(folder)
+
+
+@pytest.fixture
+def meshnet(data: Path) -> Any:
+    """A trained network of dilated convolutions that sees 46 voxels around each."""
+    import torch
+    from torch import nn
+
+    stem = data / "models/meshnet_mri/model5_gw_ae"
+    weights, layers = np.load(stem.with_suffix(".npz")), []
+    for layer in json.loads(stem.with_suffix(".json").read_text())["layers"]:
+        if layer["type"] == "ReLU":
+            layers.append(nn.ReLU())
+            continue
+        kernel = torch.from_numpy(weights[f"weight{layer['index']}"])
+        shape = {k: tuple(layer[k]) for k in ("kernel_size", "padding", "dilation")}
+        layers.append(nn.Conv3d(kernel.shape[1], kernel.shape[0], **shape))
+        layers[-1].weight.data = kernel
+        layers[-1].bias.data = torch.from_numpy(weights[f"bias{layer['index']}"])
+    return nn.Sequential(*layers)
 
 
 @pytest.fixture(scope="session")

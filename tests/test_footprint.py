@@ -1,13 +1,9 @@
 """What networks see."""
 
-import json
-
-import numpy as np
 import pytest
-import torch
 from torch import nn
 
-from dask_blockwise.footprint import UnfitNetworkError
+from dask_blockwise.footprint import UnfitNetworkError, probe
 from dask_blockwise.models import ModelSource, footprint_of
 from dask_blockwise.unet import UNet
 
@@ -16,23 +12,8 @@ def seen(net, channels=1, dimensions=2):
     return footprint_of(ModelSource.of(net), channels, dimensions)
 
 
-def meshnet(data):
-    stem = data / "models/meshnet_mri/model5_gw_ae"
-    weights, layers = np.load(stem.with_suffix(".npz")), []
-    for layer in json.loads(stem.with_suffix(".json").read_text())["layers"]:
-        if layer["type"] == "ReLU":
-            layers.append(nn.ReLU())
-            continue
-        kernel = torch.from_numpy(weights[f"weight{layer['index']}"])
-        shape = {k: tuple(layer[k]) for k in ("kernel_size", "padding", "dilation")}
-        layers.append(nn.Conv3d(kernel.shape[1], kernel.shape[0], **shape))
-        layers[-1].weight.data = kernel
-        layers[-1].bias.data = torch.from_numpy(weights[f"bias{layer['index']}"])
-    return nn.Sequential(*layers)
-
-
-def test_the_meshnet_sees_46_voxels(data):
-    axes = seen(meshnet(data), dimensions=3).axes
+def test_the_meshnet_sees_46_voxels(meshnet):
+    axes = seen(meshnet, dimensions=3).axes
     assert [(axis.halo, axis.stride) for axis in axes] == [((46, 46), 1)] * 3
 
 
@@ -85,6 +66,14 @@ def test_footprints(net, halo, stride, step, trim):
 def test_networks_without_a_footprint(net, message):
     with pytest.raises(ValueError, match=message):
         seen(net)
+
+
+def test_failures_without_words_are_named():
+    def fail(image):
+        raise NotImplementedError
+
+    with pytest.raises(UnfitNetworkError, match="NotImplementedError"):
+        probe(fail, 1, 2)
 
 
 def test_other_channels_are_refused():

@@ -130,26 +130,37 @@ def test_loaded_once_a_worker_process_of_several_threads(tmp_path):
     assert int(loads[0]) != os.getpid()
 
 
-def test_torch_threads_are_shared_and_restored():
-    seen = []
+class Watching(nn.Module):
+    """Says how many threads torch has, once it runs twice at a time."""
 
-    class Watching(nn.Module):
-        def forward(self, x):
-            seen.append(torch.get_num_threads())
-            started.wait(10)
-            return x
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+        self.both = threading.Barrier(2)
 
-    source = ModelSource.of(nn.Identity())
-    models._loaded[source, "cpu", ""] = Watching()
-    started = threading.Barrier(2)
+    def forward(self, x):
+        self.seen.append(torch.get_num_threads())
+        self.both.wait(10)
+        return x
+
+
+@pytest.fixture
+def watching(monkeypatch):
+    source, network = ModelSource.of(nn.Hardswish()), Watching()
+    monkeypatch.setitem(models._loaded, (source, "cpu", ""), network)
+    yield source, network
+    torch.set_num_threads(1)
+
+
+def test_torch_threads_are_shared_and_restored(watching):
+    source, network = watching
+    image = np.zeros((1, 1, 4, 4), np.float32)
     torch.set_num_threads(4)
-    try:
-        with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(4,)) as pool:
-            list(pool.map(infer, [source] * 2, [np.zeros((1, 1, 4, 4), np.float32)] * 2))
-        assert sorted(seen) == [2, 4]
-        assert torch.get_num_threads() == 4
-    finally:
-        torch.set_num_threads(1)
+    with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(4,)) as pool:
+        list(pool.map(infer, [source] * 2, [image] * 2))
+        assert list(pool.map(lambda _: torch.get_num_threads(), range(2))) == [4, 4]
+    assert sorted(network.seen) == [2, 4]
+    assert torch.get_num_threads() == 4
 
 
 WITHOUT_TORCH = """
