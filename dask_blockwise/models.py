@@ -3,156 +3,28 @@
 from __future__ import annotations
 
 import importlib
-import os
 import pickle
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from copy import deepcopy
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .bioimageio import Description
 from .footprint import Footprint, probe
+from .model_source import ModelSource
 from .openvino_network import OpenVinoNetwork
+from .shared_threads import SharedThreads
 
-__all__ = ["ModelSource", "best_device", "check_device", "footprint_of", "infer", "load"]
+__all__ = ["best_device", "check_device", "footprint_of", "infer", "load"]
 
 _PRECISIONS = ("float32", "bfloat16", "float16")
 _loaded: dict[tuple[ModelSource, str, str], Any] = {}
 _lock = threading.Lock()
-_running = 0
-
-
-@dataclass(frozen=True)
-class ModelSource:
-    """Where a network comes from; small, unless the network was given as a module.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError, TypeError
-        From `of`, if there is no such file or it isn't a network.
-    """
-
-    # "module", "import", "torchscript" or "export".
-    kind: str
-    # Path of the file, or "package.module:Class".
-    where: str
-    # Arguments of the class, as sorted pairs.
-    arguments: tuple[tuple[str, Any], ...] = ()
-    weights: str | None = None
-    # The pickled module.
-    content: bytes = b""
-    # Size and time of the files, so that other weights at the same path are another model.
-    stamp: tuple[tuple[int, int], ...] = ()
-
-    @classmethod
-    def of(
-        cls,
-        model: Any,
-        weights: str | os.PathLike[str] | None = None,
-        arguments: Mapping[str, Any] | None = None,
-        trust: bool = False,
-    ) -> ModelSource:
-        """Tell what kind of model this is, and refuse what can't be loaded.
-
-        Examples
-        --------
-        >>> ModelSource.of("dask_blockwise.unet:UNet", arguments={"in_channels": 1}).kind
-        'import'
-        """
-        if isinstance(model, torch.nn.Module):
-            return cls("module", type(model).__name__, content=_pickled(model))
-        text = str(model)
-        pairs = tuple((name, _frozen(v)) for name, v in sorted((arguments or {}).items()))
-        if weights is not None and not Path(weights).exists():
-            raise FileNotFoundError(f"There are no weights at {weights}: check the path.")
-        if ":" in text and not Path(text).exists():
-            path = None if weights is None else str(weights)
-            return cls("import", text, pairs, path, stamp=_stamp(path))
-        if weights is not None:
-            raise ValueError(
-                f"weights={weights} are given beside the model {text}, which brings its own: name "
-                "the network as 'package.module:Class', or leave weights out."
-            )
-        return cls._of_file(Path(text), trust)
-
-    @classmethod
-    def _of_file(cls, path: Path, trust: bool) -> ModelSource:
-        if path.is_dir():
-            path = Description.of(path).weights
-        if not path.exists():
-            raise FileNotFoundError(
-                f"There is no model at {path}: give a torch module, 'package.module:Class' with "
-                "weights=, a TorchScript or torch.export file, or a bioimage.io folder."
-            )
-        if path.suffix == ".pt2":
-            return cls("export", str(path), stamp=_stamp(path))
-        try:
-            _torchscript(str(path))
-        except RuntimeError as error:
-            return cls._pickled_file(path, trust, error)
-        return cls("torchscript", str(path), stamp=_stamp(path))
-
-    @classmethod
-    def _pickled_file(cls, path: Path, trust: bool, error: Exception) -> ModelSource:
-        if not trust:
-            raise ValueError(
-                f"{path} is neither TorchScript nor torch.export. If it holds weights alone, name "
-                "the network: predict(volume, 'package.module:Class', weights=path). If it is a "
-                "pickled network, loading it runs code that the file brings: pass trust=True if "
-                "you trust whoever made it."
-            ) from error
-        module = torch.load(path, map_location="cpu", weights_only=False)
-        if not isinstance(module, torch.nn.Module):
-            raise TypeError(
-                f"{path} holds a {type(module).__name__}, but a network is needed. If these are "
-                "weights alone, name it: predict(volume, 'package.module:Class', weights=path)."
-            )
-        return cls("module", str(path), content=_pickled(module))
-
-    def build(self) -> torch.nn.Module:
-        """Load the network, in float32 and ready for inference."""
-        module = self._build()
-        ready: torch.nn.Module = module if self.kind == "export" else module.float().eval()
-        return ready
-
-    def _build(self) -> Any:
-        if self.kind == "module":
-            return pickle.loads(self.content)
-        if self.kind == "torchscript":
-            return _torchscript(self.where)
-        if self.kind == "export":
-            return torch.export.load(self.where).module()
-        package, _, name = self.where.partition(":")
-        try:
-            module = getattr(importlib.import_module(package), name)(**dict(self.arguments))
-        except (ImportError, AttributeError, TypeError) as error:
-            raise ValueError(
-                f"The network {self.where} can't be made with arguments={dict(self.arguments)} "
-                f"({error}): check the name, 'package.module:Class', and what the class takes."
-            ) from error
-        if self.weights is not None:
-            _load_state(module, self.weights)
-        return module
-
-    @property
-    def input_shape(self) -> tuple[int, ...] | None:
-        """Of the only input that an exported network takes, along space; None if it takes more."""
-        if self.kind != "export":
-            return None
-        program = torch.export.load(self.where)
-        (name, *_) = program.graph_signature.user_inputs
-        (image,) = (n.meta["val"].shape[2:] for n in program.graph.nodes if n.name == name)
-        return tuple(image) if all(isinstance(n, int) for n in image) else None
+_threads = SharedThreads(torch.get_num_threads, torch.set_num_threads)
 
 
 def infer(
@@ -181,9 +53,9 @@ def infer(
     np.float32(1.0)
     """
     network = load(source, device, precision)
-    with _share_of_cores(), torch.inference_mode():
+    with _threads.share() as threads, torch.inference_mode():
         if isinstance(network, OpenVinoNetwork):
-            return network.run(arrays, torch.get_num_threads())
+            return network.run(arrays, threads)
         layout = torch.channels_last_3d if arrays.ndim == 5 else torch.channels_last
         batch = torch.from_numpy(np.ascontiguousarray(arrays)).to(device, memory_format=layout)
         kind = getattr(torch, precision)
@@ -196,22 +68,6 @@ def infer(
         )
     values: NDArray[np.float32] = result.float().cpu().numpy()
     return values
-
-
-@contextmanager
-def _share_of_cores() -> Iterator[None]:
-    """Let calls at the same time share torch's threads; they are restored afterwards."""
-    global _running
-    with _lock:
-        _running += 1
-        before = torch.get_num_threads()
-        torch.set_num_threads(max(1, before // _running))
-    try:
-        yield
-    finally:
-        with _lock:
-            _running -= 1
-            torch.set_num_threads(before)
 
 
 def best_device() -> str:
@@ -252,7 +108,7 @@ def footprint_of(
     # Its inputs are too small to share, and threads on a busy machine wait for one another.
     torch.set_num_threads(1)
     try:
-        return probe(partial(infer, source), channels, dimensions, bounded, source.input_shape)
+        return probe(partial(infer, source), channels, dimensions, bounded, _only_shape(source))
     finally:
         torch.set_num_threads(threads)
 
@@ -280,7 +136,7 @@ def load(source: ModelSource, device: str = "cpu", precision: str = "float32") -
     key = (source, device, precision if device == "openvino" else "")
     with _lock:
         if key not in _loaded:
-            module = source.build()
+            module = _built(source)
             compiled = device == "openvino"
             _loaded[key] = (
                 OpenVinoNetwork(module, precision, torch.zeros) if compiled else module.to(device)
@@ -288,31 +144,60 @@ def load(source: ModelSource, device: str = "cpu", precision: str = "float32") -
         return _loaded[key]
 
 
-def _pickled(module: torch.nn.Module) -> bytes:
-    try:
-        return bytes(cloudpickle.dumps(deepcopy(module).cpu()))
-    except Exception as error:
+def _built(source: ModelSource) -> torch.nn.Module:
+    """Load a network, in float32 and ready for inference."""
+    if source.kind == "module":
+        module = pickle.loads(source.content)
+    else:
+        module = _imported(source) if source.kind == "import" else _of_file(source)
+    if not isinstance(module, torch.nn.Module):
         raise TypeError(
-            f"The network {type(module).__name__} can't be sent to other processes ({error}): "
-            "keep open files, locks and the like out of it, or name it 'package.module:Class'."
+            f"{source.where} gives a {type(module).__name__}, but a network is needed. If these "
+            "are weights alone, name it: predict(volume, 'package.module:Class', weights=path)."
+        )
+    return module if source.kind == "export" else module.float().eval()
+
+
+def _imported(source: ModelSource) -> Any:
+    package, _, name = source.where.partition(":")
+    arguments = dict(source.arguments)
+    try:
+        module = getattr(importlib.import_module(package), name)(**arguments)
+    except (ImportError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f"The network {source.where} can't be made with arguments={arguments} ({error}): check "
+            "the name, 'package.module:Class', and what the class takes."
+        ) from error
+    if source.weights is not None:
+        _load_state(module, source.weights)
+    return module
+
+
+def _of_file(source: ModelSource) -> Any:
+    readers: dict[str, Callable[[str], Any]] = {
+        "torchscript": partial(torch.jit.load, map_location="cpu"),
+        "export": lambda path: torch.export.load(path).module(),
+        "pickle": partial(torch.load, map_location="cpu", weights_only=False),
+    }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return readers[source.kind](source.where)
+    except Exception as error:
+        raise ValueError(
+            f"{source.where} can't be loaded ({type(error).__name__}: {error}): it may be cut off, "
+            "of another version of torch, or need a package that isn't installed here."
         ) from error
 
 
-def _torchscript(path: str) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return torch.jit.load(path, map_location="cpu")
-
-
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
-
-
-def _stamp(path: str | Path | None) -> tuple[tuple[int, int], ...]:
-    if path is None:
-        return ()
-    found = Path(path).stat()
-    return ((found.st_size, found.st_mtime_ns),)
+def _only_shape(source: ModelSource) -> tuple[int, ...] | None:
+    """Of the only input that an exported network takes, along space; None if it takes more."""
+    if source.kind != "export":
+        return None
+    program = torch.export.load(source.where)
+    (name, *_) = program.graph_signature.user_inputs
+    (image,) = (n.meta["val"].shape[2:] for n in program.graph.nodes if n.name == name)
+    return tuple(image) if all(isinstance(n, int) for n in image) else None
 
 
 def _load_state(module: torch.nn.Module, path: str) -> None:
@@ -320,8 +205,8 @@ def _load_state(module: torch.nn.Module, path: str) -> None:
         module.load_state_dict(_state(path))
     except pickle.UnpicklingError as error:
         raise ValueError(
-            f"{path} holds more than tensors, and would run code on loading: store the weights "
-            "alone, torch.save(network.state_dict(), path)."
+            f"{path} is no file of weights, or holds more than tensors and would run code on "
+            "loading: store the weights alone, torch.save(network.state_dict(), path)."
         ) from error
     except (RuntimeError, TypeError) as error:
         first = " ".join(str(error).split())[:300]

@@ -91,11 +91,6 @@ class WholeVolume:
 
     def _percentiles(self, data: da.Array) -> da.Array:
         """Exact, from the counts of all values."""
-        if data.dtype not in (np.uint8, np.uint16):
-            raise ValueError(
-                f"Percentiles of the whole volume are taken of uint8 or uint16, got {data.dtype}: "
-                "give the numbers, normalize=(subtract, divide)."
-            )
         values = np.iinfo(data.dtype).max + 1
         counts = da.bincount(data.ravel(), minlength=values)
         span: da.Array = counts.map_blocks(
@@ -140,10 +135,12 @@ def normalization_of(normalize: Any, volume: Volume) -> Normalization:
     except (TypeError, ValueError):
         subtract = divide = ()
     channels = dict(zip(volume.axes, volume.shape)).get("c", 1)
-    if {len(subtract), len(divide)} - {1, channels} or 0 in divide:
+    finite = np.isfinite([*subtract, *divide]).all()
+    if {len(subtract), len(divide)} - {1, channels} or 0 in divide or not finite:
         raise ValueError(
-            "normalize must be 'dtype', 'volume' or (subtract, divide), each of the two a number "
-            f"or one for each of {channels} channels, and none to divide by 0; got {normalize!r}."
+            "normalize must be 'dtype', 'volume' or (subtract, divide), each of the two a finite "
+            f"number or one for each of {channels} channels, and none to divide by 0; got "
+            f"{normalize!r}."
         )
     return Numbers(subtract, divide)
 
@@ -186,12 +183,21 @@ def declared_normalization(
     if name == "zero_mean_unit_variance":
         return WholeVolume(volume, "moments", by_channel=by_channel, epsilon=epsilon)
     if name == "scale_range" and not arguments.get("reference_tensor"):
+        _check_countable(volume)
         least = arguments.get("min_percentile", 0.0), arguments.get("max_percentile", 100.0)
         return WholeVolume(volume, "percentiles", least, by_channel, epsilon)
     raise ValueError(
         f"The model declares the preprocessing {name!r} with {dict(arguments)}, which can't be "
         "done block by block without seams: say what to do instead with normalize=."
     )
+
+
+def _check_countable(volume: Volume) -> None:
+    if volume.dtype not in (np.uint8, np.uint16):
+        raise ValueError(
+            f"Percentiles of the whole volume are taken of uint8 or uint16, got {volume.dtype}: "
+            "give the numbers, normalize=(subtract, divide)."
+        )
 
 
 def _values(given: float | Sequence[float]) -> Values:

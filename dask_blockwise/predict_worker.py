@@ -5,23 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
+from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .bioimageio import Description
-from .footprint import AxisFootprint, Footprint, UnfitNetworkError
+from .footprint import Footprint, UnfitNetworkError
 from .geometry import Block
 from .map_overlap import MappedVolume, map_overlap
+from .model_source import ModelSource
 from .normalization import Normalization, declared_normalization, normalization_of
 from .prediction import Activation, PredictVolume
-from .tiling import AxisTiling
+from .tiling import AxisTiling, tilings_of
 from .volume import Index, Volume, open_volume
-
-if TYPE_CHECKING:
-    from .models import ModelSource
 
 __all__ = ["fit", "predict", "read_write_conflict", "spawn_worker"]
 
@@ -109,13 +108,15 @@ def predict(
     >>> predict(volume, torch.nn.Conv3d(1, 2, 3, padding=1), activation="sigmoid").shape
     (2, 8, 8, 8)
     """
+    _check_options(volume, output_dtype, activation, batch)
+    _check_context(halo, boundary)
+    source = ModelSource.of(model, weights, arguments, trust)
+    # What only labels never pays for torch.
     from . import models
 
-    _check_options(volume, output_dtype, activation, batch)
     chosen = models.best_device() if device == "auto" else device
     models.check_device(chosen, precision)
     normalization, activation = _around(volume, model, normalize, activation)
-    source = models.ModelSource.of(model, weights, arguments, trust)
     footprint = _footprint(source, volume, halo == "auto")
     mapped = cast(
         MappedVolume,
@@ -128,10 +129,13 @@ def predict(
             channels=footprint.channels,
         ),
     )
-    tilings = _tilings(volume, footprint, mapped.halo if halo != "auto" else None)
-    tilings = _given(tilings, input_shape or footprint.only_shape, boundary == "valid")
-    _check_boundary(boundary)
-    _check_tilings(tilings, footprint)
+    tilings = tilings_of(
+        [n for axis, n in zip(volume.axes, volume.shape) if axis not in "tc"],
+        footprint,
+        halo=None if halo == "auto" else mapped.halo,
+        given=input_shape,
+        cropped=boundary == "valid",
+    )
     held = {f.name: getattr(mapped, f.name) for f in fields(mapped)}
     predicted = PredictVolume(
         **held | _placed(mapped, tilings),
@@ -187,32 +191,6 @@ def _footprint(source: ModelSource, volume: Volume, bounded: bool) -> Footprint:
             raise error from None
 
 
-def _tilings(
-    volume: Volume, footprint: Footprint, halo: Sequence[tuple[int, int]] | None
-) -> tuple[AxisTiling, ...]:
-    """Of all axes of space, with the network's own halo unless another is given."""
-    sizes = [n for axis, n in zip(volume.axes, volume.shape) if axis not in "tc"]
-    flat = len(sizes) - len(footprint.axes)
-    seen = footprint.axes
-    if halo is not None:
-        seen = tuple(replace(axis, halo=pair) for axis, pair in zip(seen, halo[flat:]))
-    return tuple(map(AxisTiling, sizes, (AxisFootprint(),) * flat + seen))
-
-
-def _given(
-    tilings: tuple[AxisTiling, ...], shape: Sequence[int] | None, cropped: bool
-) -> tuple[AxisTiling, ...]:
-    given: tuple[int | None, ...] = tuple(shape or (None,) * len(tilings))
-    if len(given) == len(tilings) - 1:
-        given = (1, *given)
-    if len(given) != len(tilings):
-        raise ValueError(
-            f"input_shape must be {len(tilings)} numbers of voxels, one for each axis of space, "
-            f"got {shape}."
-        )
-    return tuple(replace(t, cropped=cropped, given=n) for t, n in zip(tilings, given))
-
-
 def _placed(mapped: Volume, tilings: Sequence[AxisTiling]) -> dict[str, Any]:
     """Shape and placement in the world of the output."""
     place, space = mapped.placement, len(tilings)
@@ -252,50 +230,30 @@ def _check_options(volume: Volume, dtype: Any, activation: str | None, batch: in
             f"A network is given real numbers, but the volume's are {volume.dtype}: take their "
             "magnitude first, map_overlap(np.abs, volume) for example."
         )
-    if dtype not in ("uint8", "float32") and np.dtype(dtype) not in (np.uint8, np.float32):
+    if dtype not in ("uint8", "float32", np.uint8, np.float32):
         raise ValueError(f"output_dtype must be uint8 or float32, got {dtype!r}.")
     if activation not in (None, *get_args(Activation)):
         names = ", ".join(map(repr, get_args(Activation)))
         raise ValueError(f"activation must be one of {names} or None, got {activation!r}.")
-    if batch < 1:
+    if not isinstance(batch, Integral) or batch < 1:
         raise ValueError(f"batch must be a positive number of inputs, got {batch}.")
 
 
-def _check_boundary(boundary: Any) -> None:
-    if boundary is None or "none" in (
-        boundary if isinstance(boundary, list | tuple) else [boundary]
-    ):
+def _check_context(halo: Any, boundary: Any) -> None:
+    if isinstance(halo, str) and halo != "auto":
+        raise ValueError(
+            f"halo must be 'auto' or a number of voxels, one for each axis or for all, got {halo!r}"
+        )
+    modes = boundary if isinstance(boundary, list | tuple) else [boundary]
+    if "none" in modes or None in modes:
         raise ValueError(
             f"boundary={boundary} leaves nothing beyond the volume, but a network's input is "
             "padded to a multiple of its stride: use 'reflect', 'nearest', 'periodic' or a number, "
             "or 'valid' for a smaller output."
         )
-
-
-def _check_tilings(tilings: Sequence[AxisTiling], footprint: Footprint) -> None:
-    given = [tiling.given for tiling in tilings]
-    strides = [tiling.network.stride for tiling in tilings]
-    rests = [tiling.network.rest for tiling in tilings]
-    if footprint.only_shape and tuple(given[-len(footprint.axes) :]) != footprint.only_shape:
+    if len(modes) > 1 and "valid" in modes:
         raise ValueError(
-            f"The network was exported for inputs of {footprint.only_shape} alone, got "
-            f"input_shape={tuple(given)}: leave input_shape out, or export it with dynamic shapes."
-        )
-    if any(n is not None and (n < 1 or n % s != r) for n, s, r in zip(given, strides, rests)):
-        raise ValueError(
-            f"input_shape must be {len(given)} positive numbers of voxels, which leave {rests} "
-            f"after division by the network's stride {strides}, got {tuple(given)}."
-        )
-    if any(t.outputs < 1 or (t.cropped and t.given and t.given > t.end) for t in tilings):
-        raise ValueError(
-            f"A volume of {[t.size for t in tilings]} voxels is too small for the network or for "
-            f"input_shape with boundary='valid': use boundary='reflect', or a smaller input."
-        )
-    if any(t.reach < 1 for t in tilings):
-        raise ValueError(
-            f"input_shape {tuple(given)} leaves nothing after the network's halo "
-            f"{[t.network.halo for t in tilings]} and stride {strides}: give a larger one, or none "
-            "for that of a block."
+            f"boundary={boundary} mixes 'valid' with others: it is for all axes or for none."
         )
 
 

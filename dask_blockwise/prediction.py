@@ -6,19 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import lcm
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .geometry import Coordinate
 from .map_overlap import MappedVolume, read_padded
+from .model_source import ModelSource
 from .normalization import Normalization
 from .tiling import AxisTiling
 from .volume import Context, Index, Volume
-
-if TYPE_CHECKING:
-    from .models import ModelSource
 
 __all__ = ["Activation", "PredictVolume"]
 

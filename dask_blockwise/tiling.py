@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 
-from .footprint import AxisFootprint
+from .footprint import AxisFootprint, Footprint
 
-__all__ = ["AxisTiling"]
+__all__ = ["AxisTiling", "tilings_of"]
 
 
 @dataclass(frozen=True)
@@ -113,3 +114,99 @@ class AxisTiling:
     def _accepted(self, length: int) -> int:
         """The next length that the network takes."""
         return length + (self.network.rest - length) % self.network.stride
+
+
+def tilings_of(
+    sizes: Sequence[int],
+    footprint: Footprint,
+    *,
+    halo: Sequence[tuple[int, int]] | None = None,
+    given: Sequence[int] | None = None,
+    cropped: bool = False,
+) -> tuple[AxisTiling, ...]:
+    """Tile all axes of space; one that the network lacks is tiled by single planes.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Voxels of the volume, along each axis of space.
+    footprint : Footprint
+    halo : sequence of (int, int), optional
+        In place of the network's own.
+    given : sequence of int, optional
+        Voxels that the network is given at once; a plane's for a network of two axes.
+    cropped : bool
+        Whether to leave out what would need input beyond the volume.
+
+    Returns
+    -------
+    tuple of AxisTiling
+
+    Raises
+    ------
+    ValueError
+        If the network can't take such inputs, or nothing would be left of them.
+
+    Examples
+    --------
+    >>> plane = Footprint((AxisFootprint((2, 2)),) * 2, channels=1)
+    >>> [tiling.read(4, 5)[:2] for tiling in tilings_of((9, 9, 9), plane)]
+    [(4, 5), (2, 7), (2, 7)]
+    """
+    flat = len(sizes) - len(footprint.axes)
+    axes = footprint.axes
+    if halo is not None:
+        axes = tuple(replace(axis, halo=pair) for axis, pair in zip(axes, halo[flat:]))
+    shape = _input_shape(footprint.only_shape if given is None else given, len(sizes))
+    tilings = tuple(
+        AxisTiling(size, axis, cropped, n)
+        for size, axis, n in zip(sizes, (AxisFootprint(),) * flat + axes, shape)
+    )
+    _check_input(tilings, footprint)
+    _check_output(tilings)
+    return tilings
+
+
+def _input_shape(given: Sequence[int] | None, axes: int) -> tuple[int | None, ...]:
+    if given is None:
+        return (None,) * axes
+    shape = tuple(given) if isinstance(given, Iterable) else ()
+    if len(shape) == axes - 1:
+        shape = (1, *shape)
+    if len(shape) != axes or not all(isinstance(n, Integral) for n in shape):
+        raise ValueError(
+            f"input_shape must be {axes} whole numbers of voxels, one for each axis of space, got "
+            f"{given!r}."
+        )
+    return tuple(map(int, shape))
+
+
+def _check_input(tilings: Sequence[AxisTiling], footprint: Footprint) -> None:
+    given = tuple(tiling.given for tiling in tilings)
+    strides = [tiling.network.stride for tiling in tilings]
+    rests = [tiling.network.rest for tiling in tilings]
+    if footprint.only_shape and given[-len(footprint.axes) :] != footprint.only_shape:
+        raise ValueError(
+            f"The network was exported for inputs of {footprint.only_shape} alone, got "
+            f"input_shape={given}: leave input_shape out, or export it with dynamic shapes."
+        )
+    if any(n is not None and (n < 1 or n % s != r) for n, s, r in zip(given, strides, rests)):
+        raise ValueError(
+            f"input_shape must be {len(given)} positive numbers of voxels, which leave {rests} "
+            f"after division by the network's stride {strides}, got {given}."
+        )
+
+
+def _check_output(tilings: Sequence[AxisTiling]) -> None:
+    given = tuple(tiling.given for tiling in tilings)
+    if any(t.outputs < 1 or (t.cropped and t.given and t.given > t.end) for t in tilings):
+        raise ValueError(
+            f"A volume of {[t.size for t in tilings]} voxels is too small for the network or for "
+            "input_shape with boundary='valid': use boundary='reflect', or a smaller input."
+        )
+    if any(t.reach < 1 for t in tilings):
+        raise ValueError(
+            f"input_shape {given} leaves nothing after the network's halo "
+            f"{[t.network.halo for t in tilings]} and stride {[t.network.stride for t in tilings]}:"
+            " give a larger one, or none for that of a block."
+        )

@@ -4,7 +4,8 @@ import pytest
 from torch import nn
 
 from dask_blockwise.footprint import UnfitNetworkError, probe
-from dask_blockwise.models import ModelSource, footprint_of
+from dask_blockwise.model_source import ModelSource
+from dask_blockwise.models import footprint_of
 from dask_blockwise.unet import UNet
 
 

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from distributed import Client, LocalCluster
 from torch import nn
 
 from dask_blockwise import Volume, models, predict
-from dask_blockwise.models import ModelSource, infer, load
+from dask_blockwise.model_source import ModelSource
+from dask_blockwise.models import infer, load
 from dask_blockwise.unet import UNet
 
 # Small tests on a busy machine: threads would wait for one another.
@@ -46,22 +48,54 @@ def test_stored_in_every_way(tmp_path):
         assert load(again) is load(source)
 
 
-def test_models_that_cannot_be_loaded(tmp_path):
+@pytest.fixture
+def stored(tmp_path):
+    """A pickled network, weights, a file of neither, and empty archives of networks."""
     torch.save(nn.ReLU(), tmp_path / "whole.pt")
     torch.save({"a": torch.zeros(1)}, tmp_path / "weights.pt")
-    with pytest.raises(ValueError, match="trust=True"):
-        ModelSource.of(tmp_path / "whole.pt")
-    with pytest.raises(TypeError, match="holds a dict"):
-        ModelSource.of(tmp_path / "weights.pt", trust=True)
-    with pytest.raises(FileNotFoundError, match="no model at"):
-        ModelSource.of(tmp_path / "none.pt")
-    with pytest.raises(FileNotFoundError, match="no weights at"):
-        ModelSource.of("dask_blockwise.unet:UNet", tmp_path / "none.pt")
-    source = ModelSource.of("torch.nn:ReLU", tmp_path / "whole.pt")
-    with pytest.raises(ValueError, match="more than tensors"):
-        load(source)
-    source = ModelSource.of("torch.nn:ReLU", tmp_path / "weights.pt")
-    with pytest.raises(ValueError, match="don't fit the network ReLU"):
+    (tmp_path / "text.pt").write_text("no network")
+    for name, mark in {"script.pt": "constants.pkl", "export.pt2": "archive_format"}.items():
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr(f"net/{mark}", "")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "error", "message"),
+    [
+        ("whole.pt", {}, ValueError, "runs code that the file brings: pass trust=True"),
+        ("text.pt", {}, ValueError, "neither TorchScript nor torch.export"),
+        ("none.pt", {}, FileNotFoundError, "no model at"),
+        ("", {}, FileNotFoundError, "no rdf.yaml"),
+        ("torch.nn:ReLU", {"weights": "none.pt"}, FileNotFoundError, "no weights at none.pt"),
+        ("script.pt", {"weights": "none.pt"}, ValueError, "a model that brings its own"),
+        (nn.ReLU, {}, TypeError, "make an object of the class"),
+        (np.tanh, {}, TypeError, "wrap a function in a module"),
+        (None, {}, TypeError, "must be a torch.nn.Module, a path or"),
+    ],
+)
+def test_models_that_are_refused(stored, model, options, error, message):
+    where = stored / model if isinstance(model, str) and ":" not in model else model
+    with pytest.raises(error, match=message):
+        ModelSource.of(where, **options)
+
+
+@pytest.mark.parametrize(
+    ("model", "weights", "error", "message"),
+    [
+        ("weights.pt", None, TypeError, "gives a dict"),
+        ("text.pt", None, ValueError, "may be cut off"),
+        ("script.pt", None, ValueError, "may be cut off"),
+        ("export.pt2", None, ValueError, "may be cut off"),
+        ("collections:Counter", None, TypeError, "gives a Counter"),
+        ("torch.nn:ReLU", "whole.pt", ValueError, "more than tensors and would run code"),
+        ("torch.nn:ReLU", "weights.pt", ValueError, "don't fit the network ReLU"),
+    ],
+)
+def test_models_that_cannot_be_loaded(stored, model, weights, error, message):
+    where = model if ":" in model else stored / model
+    source = ModelSource.of(where, weights and stored / weights, trust=True)
+    with pytest.raises(error, match=message):
         load(source)
 
 
@@ -115,6 +149,14 @@ class Counted(nn.Module):
         return x
 
 
+def _threads_of_a_call(source):
+    """Of torch in a block that runs alone, and afterwards."""
+    seen = []
+    load(source).register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    infer(source, np.zeros((1, 1, 4, 4, 4), np.float32))
+    return seen[0], torch.get_num_threads()
+
+
 def test_loaded_once_a_worker_process_of_several_threads(tmp_path):
     raw = Volume.from_array(np.zeros((12, 12, 12), np.float32), chunks=(4, 4, 4))
     prediction = predict(raw, "test_models:Counted", arguments={"path": f"{tmp_path}/loads"})
@@ -124,7 +166,7 @@ def test_loaded_once_a_worker_process_of_several_threads(tmp_path):
         Client(cluster) as client,
     ):
         prediction.to_zarr(tmp_path / "a.zarr/p", client=client, progress=False)
-        assert client.submit(torch.get_num_threads).result() == 1
+        assert client.submit(_threads_of_a_call, prediction.source).result() == (3, 1)
     loads = (tmp_path / "loads").read_text().split()
     assert len(loads) == 1
     assert int(loads[0]) != os.getpid()
@@ -172,7 +214,8 @@ dbw.argmax(volume)[:]
 fragments = dbw.connected_components(dbw.threshold(dbw.Volume.from_array(np.eye(4)), 0.5))
 fragments[:]
 dbw.relabel(fragments, match="touch")
-assert "torch" not in sys.modules
+heavy = {"torch", "pandas", "matplotlib", "openvino"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """
 
 
