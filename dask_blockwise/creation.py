@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from .chunking import chunks_and_shards, default_block
-from .frame import check_axes
-from .ome import default_axes, placement_of
+from .frame import Frame, check_axes
+from .ome import Placement, default_axes, placement_of
 from .store import create_image
 from .volume import StoredVolume, Volume, open_volume
 
@@ -69,21 +69,40 @@ def create_volume(
     if like is None and (shape is None or dtype is None):
         raise ValueError("create_volume needs shape and dtype, or a volume to be like.")
     full = tuple(shape) if shape is not None else like.shape  # type: ignore[union-attr]
-    placement = like.placement if like is not None else None
-    if placement is None or axes or voxel_size or offset or unit:
-        placement = placement_of(axes or default_axes(len(full)), voxel_size, offset, unit)
-    check_axes(placement.axes, len(full))
-    block = tuple(block_shape or (like.block_shape if like is not None else ()))
-    sizes = iter(block)
-    whole = (
-        tuple(n if axis == "c" else min(n, next(sizes)) for axis, n in zip(placement.axes, full))
-        if block
-        else default_block(placement.axes, full)
-    )
-    chunks, shards = chunks_and_shards(whole, placement.axes, zarr_format)
     kind = np.dtype(dtype) if dtype is not None else like.dtype  # type: ignore[union-attr]
+    placement = _placement(like, len(full), axes, voxel_size, offset, unit)
+    check_axes(placement.axes, len(full))
+    whole = default_block(placement.axes, full)
+    if block_shape is None and like is not None:
+        block_shape = like.block_shape
+    if block_shape is not None:
+        frame = Frame(shape=full, dtype=kind, placement=placement, chunks=whole)
+        whole = frame._with_channels(frame._checked_block(tuple(block_shape)))
+    chunks, shards = chunks_and_shards(whole, placement.axes, zarr_format)
     create_image(
         path, placement, full, kind,
         chunks=chunks, shards=shards, zarr_format=zarr_format, overwrite=overwrite,
     )  # fmt: skip
     return open_volume(path)
+
+
+def _placement(
+    like: Volume | None,
+    dimensions: int,
+    axes: Sequence[str] | None,
+    voxel_size: Sequence[Any] | None,
+    offset: Sequence[Any] | None,
+    unit: str,
+) -> Placement:
+    """What is given; and else what the volume to be like has."""
+    if like is None:
+        return placement_of(axes or default_axes(dimensions), voxel_size, offset, unit)
+    place = like.placement
+    same = len(place.axes) == dimensions
+    names = tuple(axes or (place.axes if same else default_axes(dimensions)))
+    return placement_of(
+        names,
+        place.voxel_size if voxel_size is None else voxel_size,
+        place.offset if offset is None else offset,
+        [place.time_unit if axis == "t" else unit or place.unit for axis in names if axis != "c"],
+    )
