@@ -31,25 +31,28 @@ class SharedThreads:
     get: Callable[[], int]
     set: Callable[[int], None]
     _running: int = field(default=0, init=False)
+    # What to go back to: what was set when no call ran.
+    _before: int = field(default=1, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     @contextmanager
     def share(self) -> Iterator[int]:
         """Take a fair part: of those of the Dask worker, else of those that the user has set."""
-        before = self.get()
         with self._lock:
+            # A thread new to torch begins with what another has just set, so it can't be asked.
+            self._before = self._before if self._running else self.get()
             self._running += 1
             part = max(1, self._all() // self._running)
-        self.set(part)
+            self.set(part)
         try:
             yield part
         finally:
             with self._lock:
                 self._running -= 1
-            self.set(before)
+                self.set(self._before)
 
     def _all(self) -> int:
         try:
             return int(get_worker().state.nthreads)
         except ValueError:
-            return self.get()
+            return self._before

@@ -150,11 +150,12 @@ class Counted(nn.Module):
 
 
 def _threads_of_a_call(source):
-    """Of torch in a block that runs alone, and afterwards."""
+    """Of torch in a block that runs alone, and afterwards in a new thread."""
     seen = []
     load(source).register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
     infer(source, np.zeros((1, 1, 4, 4, 4), np.float32))
-    return seen[0], torch.get_num_threads()
+    with ThreadPoolExecutor(1) as pool:
+        return seen[0], torch.get_num_threads(), pool.submit(torch.get_num_threads).result()
 
 
 def test_loaded_once_a_worker_process_of_several_threads(tmp_path):
@@ -166,7 +167,7 @@ def test_loaded_once_a_worker_process_of_several_threads(tmp_path):
         Client(cluster) as client,
     ):
         prediction.to_zarr(tmp_path / "a.zarr/p", client=client, progress=False)
-        assert client.submit(_threads_of_a_call, prediction.source).result() == (3, 1)
+        assert client.submit(_threads_of_a_call, prediction.source).result() == (3, 1, 1)
     loads = (tmp_path / "loads").read_text().split()
     assert len(loads) == 1
     assert int(loads[0]) != os.getpid()
@@ -198,9 +199,12 @@ def test_torch_threads_are_shared_and_restored(watching):
     source, network = watching
     image = np.zeros((1, 1, 4, 4), np.float32)
     torch.set_num_threads(4)
-    with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(4,)) as pool:
+    # The threads are new to torch: the second begins with what the first has set.
+    with ThreadPoolExecutor(2) as pool:
         list(pool.map(infer, [source] * 2, [image] * 2))
-        assert list(pool.map(lambda _: torch.get_num_threads(), range(2))) == [4, 4]
+        meet = threading.Barrier(2)
+        after = pool.map(lambda _: meet.wait(10) * 0 + torch.get_num_threads(), range(2))
+        assert list(after) == [4, 4]
     assert sorted(network.seen) == [2, 4]
     assert torch.get_num_threads() == 4
 
