@@ -7,6 +7,7 @@ import sys
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -174,16 +175,18 @@ def test_loaded_once_a_worker_process_of_several_threads(tmp_path):
 
 
 class Watching(nn.Module):
-    """Says how many threads torch has, once it runs twice at a time."""
+    """Says how many threads torch has, once it runs three times at once."""
 
     def __init__(self):
         super().__init__()
         self.seen = []
-        self.both = threading.Barrier(2)
+        self.entered = threading.Semaphore(0)
+        self.all = threading.Barrier(3)
 
     def forward(self, x):
         self.seen.append(torch.get_num_threads())
-        self.both.wait(10)
+        self.entered.release()
+        self.all.wait(10)
         return x
 
 
@@ -199,13 +202,17 @@ def test_torch_threads_are_shared_and_restored(watching):
     source, network = watching
     image = np.zeros((1, 1, 4, 4), np.float32)
     torch.set_num_threads(4)
-    # The threads are new to torch: the second begins with what the first has set.
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(infer, [source] * 2, [image] * 2))
-        meet = threading.Barrier(2)
-        after = pool.map(lambda _: meet.wait(10) * 0 + torch.get_num_threads(), range(2))
-        assert list(after) == [4, 4]
-    assert sorted(network.seen) == [2, 4]
+    calls = []
+    with ExitStack() as stack:
+        # Each thread is new to torch, and begins with what the one before has set.
+        pools = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(3)]
+        for pool in pools:
+            calls.append(pool.submit(infer, source, image))
+            assert network.entered.acquire(timeout=10)
+        for call in calls:
+            call.result()
+        assert [pool.submit(torch.get_num_threads).result() for pool in pools] == [4, 4, 4]
+    assert network.seen == [4, 2, 1]
     assert torch.get_num_threads() == 4
 
 
