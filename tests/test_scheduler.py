@@ -237,21 +237,6 @@ def test_the_function_travels_to_each_process_once(client: Client, tmp_path: Pat
     assert set(loads) == {"loaded\n"}
 
 
-def test_workers_that_die_while_loading_end_the_run(client: Client) -> None:
-    class Deadly:
-        def __setstate__(self, state: Any) -> None:
-            os._exit(1)
-
-        def __call__(self, block: Block) -> None:
-            pass
-
-        def __getstate__(self) -> dict[str, int]:
-            return {"something": 1}
-
-    with pytest.raises(RuntimeError, match="keep dying before they begin a block"):
-        run(line(100, Deadly()), client, progress=False)
-
-
 def test_a_function_that_workers_cannot_load_ends_the_run(client: Client) -> None:
     class Unloadable:
         def __getstate__(self) -> dict[str, int]:
@@ -265,6 +250,21 @@ def test_a_function_that_workers_cannot_load_ends_the_run(client: Client) -> Non
 
     with pytest.raises(RuntimeError, match=r"could not be run at all.*elsewhere"):
         run(line(100, Unloadable()), client, progress=False)
+
+
+def test_workers_that_die_while_loading_end_the_run(client: Client) -> None:
+    class Deadly:
+        def __setstate__(self, state: Any) -> None:
+            os._exit(1)
+
+        def __call__(self, block: Block) -> None:
+            pass
+
+        def __getstate__(self) -> dict[str, int]:
+            return {"something": 1}
+
+    with pytest.raises(RuntimeError, match="keep dying before they begin a block"):
+        run(line(100, Deadly()), client, progress=False)
 
 
 def test_what_cannot_be_pickled_is_refused(client: Client) -> None:
