@@ -17,7 +17,10 @@ from .seam_windows import Window
 Index = tuple[int, ...]
 Verdict = Literal["clean", "seams", "unclear"]
 
-__all__ = ["Comparison", "Example", "SeamReport", "Verdict", "contrast"]
+__all__ = ["FUSED", "Comparison", "Example", "SeamReport", "Verdict", "contrast"]
+
+# The measure of objects of one block that stitching made one.
+FUSED = "fused within blocks, bits"
 
 _RESAMPLES = 2000
 _FEWEST = 5
@@ -157,8 +160,12 @@ class SeamReport:
     def _advice(self) -> list[str]:
         flat, objects = self.cut_flat
         lines = [f"{flat} of the {objects} objects that reach a face there are cut flat by it."]
-        if not self.halos:
+        if self.halo is None:
             return [*lines, _NOT_AS_ONE_PIECE]
+        if any(c.name == FUSED and c.verdict == "seams" for c in self.comparisons):
+            return [*lines, _NO_HALO_HELPS]
+        if not self.halos:
+            return lines
         tried = ", ".join(map(str, sorted(self.halos)))
         if self.enough_halo is None:
             return [*lines, f"None of the halos that were tried ({tried}) is sure to be enough."]
@@ -171,6 +178,11 @@ class SeamReport:
 _NOT_AS_ONE_PIECE = (
     "How the labels were made isn't known, so nothing was computed again as one piece and no halo "
     "tried: give the lazy volume that relabel(...) returned, and stored=, to have that too."
+)
+_NO_HALO_HELPS = (
+    "Objects that one block told apart are fused within it, through other blocks, so no halo was "
+    'tried: the rule joins too much. Take match="iou" (not "touch"), a higher min_iou, or '
+    "agglomerate(...)."
 )
 _NOT_THE_HALO = (
     "The halo in use is that large, so it isn't the cause: the same pipeline puts two blocks "

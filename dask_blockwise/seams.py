@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .seam_measures import Difference, Planes, compare, named_alike, parts, planes
 from .seam_pieces import Pieces, fragments_of
-from .seam_report import Comparison, Example, SeamReport, contrast
+from .seam_report import FUSED, Comparison, Example, SeamReport, contrast
 from .seam_windows import Window, drawn, window_shape, windows_astride, windows_inside
 from .segment_worker import SegmentVolume
 from .volume import Checkpoint, Index, Volume, open_volume
@@ -53,7 +53,9 @@ def seams(
     1. Each window is computed again as one piece, with as much around it as a window in the middle
        of a block had, and compared with what is stored: variation of information (VOI), for
        splits and merges, and voxels that differ. Windows inside blocks are the control: they too
-       differ from one piece, since many methods depend on all that they see.
+       differ from one piece, since many methods depend on all that they see. Their one piece is
+       what their block alone had seen, so objects that are fused in them were fused by stitching,
+       through other blocks: that is a seam too, which shows everywhere.
     2. How often labels change from one voxel to the next across the face, beside the planes
        parallel to it in the same window.
     3. How many of the objects that reach the face end flat within a voxel of it, beside the same
@@ -66,7 +68,8 @@ def seams(
     if any measure does.
 
     Then the windows are put together from two blocks that meet at the face, by the same functions
-    and with smaller to larger halos, to find one that is enough.
+    and with smaller to larger halos, to find one that is enough; not where objects are fused
+    within blocks, which no halo mends.
 
     Parameters
     ----------
@@ -139,12 +142,15 @@ def seams(
     remake = partial(_remake, pieces, labels)
     astride = _all(remake, drawn(faces, windows, rng))
     inside = _all(remake, windows_inside(labels.shape, block, size, windows, rng))
+    found = _against_one_piece(astride, inside, tolerance, rng)
+    mended_by_halos = all(c.verdict != "seams" for c in found if c.name == FUSED)
+    to_try = _halos(halos, pieces) if mended_by_halos else []
     worst = max(astride, key=lambda made: made.difference.voi)
     return report(
-        (*_against_one_piece(astride, inside, tolerance, rng), *comparisons),
+        (*found, *comparisons),
         remade=(len(astride), len(inside)),
         halo=halo,
-        halos=_try_halos(pieces, astride, inside, _halos(halos, pieces), tolerance, rng),
+        halos=_try_halos(pieces, astride, inside, to_try, tolerance, rng),
         example=_example(worst.window, worst.stored, worst.one_piece),
     )
 
@@ -195,7 +201,11 @@ def _against_one_piece(
     )
     allowed = tolerance, None, None, None
     rows = zip(names, at_faces, elsewhere, allowed, strict=True)
-    return tuple(contrast(name, here, there, rng, limit) for name, here, there, limit in rows)
+    fused = elsewhere[2]
+    return (
+        *(contrast(name, here, there, rng, limit) for name, here, there, limit in rows),
+        contrast(FUSED, fused, 0 * fused, rng, tolerance, paired=True),
+    )
 
 
 def _try_halos(

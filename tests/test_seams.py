@@ -77,6 +77,18 @@ def test_a_small_halo_is_found(seed, halo, match):
     assert report.comparisons[0].verdict == "seams"
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_what_is_fused_everywhere_is_found_inside_blocks(seed):
+    volume = Volume.from_array(cells((96, 96), 300, seed), chunks=(24, 24))
+    lazy = relabel(segment(volume, parts, halo=8), match="touch")
+    report = seams(lazy, computed(lazy, (24, 24)), seed=seed)
+    assert report.verdict == "seams"
+    assert (report.halos, report.enough_halo) == ({}, None)
+    assert "fused within it" in str(report)
+    better = relabel(segment(volume, parts, halo=8))
+    assert seams(better, computed(better, (24, 24)), seed=seed).verdict == "clean"
+
+
 def test_the_halo_that_it_names_is_enough():
     lazy = relabel(fragments(2))
     halo = seams(lazy, computed(lazy), halos=(4, 12, 20)).enough_halo
