@@ -281,11 +281,23 @@ class _RunPlugin(WorkerPlugin):
         close_run(self._run_id)
 
 
+def _set_up(plugin: _RunPlugin, dask_worker: Worker) -> None:
+    plugin.setup(dask_worker)
+
+
+def _register(client: DaskClient, plugin: _RunPlugin) -> None:
+    try:
+        client.register_plugin(plugin)
+    except OSError:
+        # A worker died meanwhile. Those to come will know of the run; these may not have heard yet.
+        client.run(_set_up, plugin, on_error="ignore")
+
+
 @contextmanager
 def _known_to_workers(client: DaskClient, run_id: str, blobs: Sequence[bytes]) -> Iterator[None]:
     worker_plugin, scheduler_plugin = _RunPlugin(run_id, blobs), BlockTaskPlugin(run_id)
     client.register_plugin(scheduler_plugin)
-    client.register_plugin(worker_plugin)
+    _register(client, worker_plugin)
 
     def withdraw() -> None:
         client.run(forget_run, run_id, on_error="ignore")

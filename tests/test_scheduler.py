@@ -68,6 +68,16 @@ def test_a_failing_block_leaves_the_others_alone(client: Client, tmp_path: Path)
     assert "attempt 1" in result.errors[3]
 
 
+def test_a_worker_may_die_while_it_hears_of_a_run(client: Client, tmp_path: Path) -> None:
+    pid = next(iter(client.run(os.getpid).values()))
+    os.kill(pid, signal.SIGSTOP)  # it will never answer
+    killer = threading.Timer(1.0, os.kill, (pid, signal.SIGKILL))
+    killer.start()
+    assert run(line(8, recorder(tmp_path)), client, progress=False)
+    killer.join()
+    assert runs(tmp_path) == dict.fromkeys(range(8), 1)
+
+
 @pytest.mark.parametrize("stopped", [0, 2])
 def test_a_stopped_process_is_restarted(stopped: int, client: Client, tmp_path: Path) -> None:
     def stop(number: int, attempt: int) -> None:
