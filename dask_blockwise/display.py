@@ -1,4 +1,4 @@
-"""Tables of what a volume or a plan is, for notebooks."""
+"""Tables, for terminals and notebooks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-__all__ = ["by_axis", "html_table"]
+__all__ = ["by_axis", "html_columns", "html_table", "text_columns"]
 
 
 def html_table(rows: Mapping[str, Any]) -> str:
@@ -33,3 +33,35 @@ def by_axis(axes: Sequence[str], values: Sequence[Any], unit: str = "") -> str:
     """
     listed = ", ".join(f"{axis} {value}" for axis, value in zip(axes, values, strict=True))
     return f"{listed} {unit}".rstrip()
+
+
+def text_columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows below the names of their columns, the first of text, the others of numbers.
+
+    Examples
+    --------
+    >>> print(text_columns(("task", "blocks"), [("smooth", "8"), ("label", "16")]))
+    task    blocks
+    ------  ------
+    smooth       8
+    label       16
+    """
+    widths = [max(map(len, column)) for column in zip(names, *rows)]
+    lines = [_aligned(row, widths) for row in (names, *rows)]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def html_columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The same for notebooks."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
+    numbers = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))
+    return "  ".join([row[0].ljust(widths[0]), *numbers]).rstrip()
+
+
+def _cells(row: Sequence[str]) -> str:
+    return "".join(f"<td>{escape(cell)}</td>" for cell in row)

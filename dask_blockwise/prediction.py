@@ -66,7 +66,8 @@ class PredictVolume(MappedVolume):
 
     def _from_stores(self) -> Volume:
         """As workers compute it, with the numbers of the whole volume that they would each take."""
-        return replace(super()._from_stores(), normalization=self.normalization.numbers)  # type: ignore[call-arg]
+        stored: Volume = super()._from_stores()
+        return replace(stored, normalization=self.normalization.numbers)  # type: ignore[call-arg]
 
     def _point(self, sources: tuple[Volume, ...], begin: Index, end: Index) -> NDArray[Any]:
         channels = [n for axis, n in zip(self.axes, self.shape) if axis == "c"]

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from tqdm.auto import tqdm
 
+from .display import html_columns, text_columns
+
 __all__ = ["RunSummary", "TaskSummary"]
 
 _COLUMNS = (
@@ -115,17 +117,13 @@ class RunSummary:
         return (named | {task.task_id: task for task in self.tasks})[task_id]
 
     def __str__(self) -> str:
-        rows = [_COLUMNS, *map(_row, self.tasks)]
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        lines = [_aligned(row, widths) for row in rows]
-        lines.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join([*lines, *self._faults()])
+        table = text_columns(_COLUMNS, list(map(_row, self.tasks)))
+        return "\n".join([table, *self._faults()])
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(name)}</th>" for name in _COLUMNS)
-        body = "".join(f"<tr>{_cells(_row(task))}</tr>" for task in self.tasks)
         faults = escape("\n".join(self._faults()))
-        return f"<table><tr>{head}</tr>{body}</table>" + (f"<pre>{faults}</pre>" if faults else "")
+        table = html_columns(_COLUMNS, list(map(_row, self.tasks)))
+        return table + (f"<pre>{faults}</pre>" if faults else "")
 
     def _faults(self) -> list[str]:
         return [line for task in self.tasks for line in _task_faults(task)]
@@ -149,15 +147,6 @@ def _row(task: TaskSummary) -> tuple[str, ...]:
         f"{task.peak_memory / 1e6:.0f}",
         "-" if rate is None else f"{rate:.3g}",
     )
-
-
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
-    numbers = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))
-    return "  ".join([row[0].ljust(widths[0]), *numbers])
-
-
-def _cells(row: Sequence[str]) -> str:
-    return "".join(f"<td>{escape(cell)}</td>" for cell in row)
 
 
 def _task_faults(task: TaskSummary) -> Iterable[str]:

@@ -85,6 +85,11 @@ class Regions(Frame):
         zero = Coordinate((0,) * len(self.voxel_size))
         return zero, zero
 
+    @property
+    def _is_stored(self) -> bool:
+        """Whether what is made from it reads it from a store."""
+        return not self.inputs
+
     def _region(self, begin: Index, end: Index) -> NDArray[Any]:
         """Values of a box, in voxels along all axes but "c", within the volume."""
         raise NotImplementedError

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from .kept_fragments import KeptFragments
 from .label_grid import LabelGrid, grown, within
 from .ledger import Ledger, holds
 from .pieces import Pieces, cut
+from .plan import StagePlan
 from .relabelling import PiecesInMemory, Relabelling, Rule, label_block, solve_blocks
 from .scratch import Scratch
 from .segment_worker import SegmentVolume
@@ -110,6 +112,31 @@ class RelabelVolume(Volume):
         if self.keep_scratch:
             return [relabel]
         return [relabel, replace(step(steps.clean, whole, [relabel], scratch.path), ledger=None)]
+
+    def _own_plans(self, name: str, block: Index) -> list[StagePlan]:
+        """One for each task. What it takes to solve isn't known before."""
+        grid, fragments = self._grid(block)
+        frame, core, own = prod(grid.frame_shape), prod(block), prod(self.shape)
+        labels, ids = np.dtype(np.uint32).itemsize, self.dtype.itemsize
+        segment = StagePlan.of("", fragments, block)
+        beside = [StagePlan.of("", volume, block) for volume in self.inputs[1:]]
+        read = grid.blocks * frame * labels + sum(plan.read_bytes for plan in beside)
+        held = 2 * frame * labels + sum(plan.worker_bytes for plan in beside)
+        plans = {
+            "segment": replace(
+                segment,
+                write_bytes=grid.blocks * frame * labels,
+                worker_bytes=max(segment.worker_bytes, frame * (labels + ids)),
+            ),
+            "stitch": StagePlan("", block, grid.blocks, read, 0, held),
+            "solve": StagePlan("", self._without_channels(self.shape), 1, 0, 0, 0),
+            "relabel": StagePlan(
+                "", block, grid.blocks, own * labels, own * ids, core * (labels + 2 * ids)
+            ),
+        }
+        if isinstance(fragments, KeptFragments):
+            del plans["segment"]
+        return [replace(plan, name=f"{name}: {step}") for step, plan in plans.items()]
 
     def _origin_of_labels(self) -> dict[str, Any]:
         """What one needs to know to relabel kept labels."""

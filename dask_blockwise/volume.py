@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +25,12 @@ from .indexing import Index, bounded, full_box
 from .location import location_of
 from .objects import Gathering, table_path
 from .ome import default_axes, placement_of
-from .plan import Plan
+from .plan import Plan, StagePlan
 from .progress import RunSummary
-from .regions import Context, Regions
+from .regions import Context
+from .storable import Storable
 from .store import StoredArray, open_array, read_placement
-from .storing import BlocksFailed, Made, StoreBlock, StoreOptions, Storing, run_all
+from .storing import BlocksFailed, Made, StoreOptions, run_all
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -48,7 +49,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Volume(Regions):
+class Volume(Storable):
     """Voxels in the world: ``volume[roi]`` gives an ndarray, read or computed on request.
 
     A region is a ``Roi`` in world units over all axes but the channels', or slices in voxels over
@@ -242,7 +243,7 @@ class Volume(Regions):
         return gathering.join()
 
     def plan(self, block_shape: Sequence[int] | None = None) -> Plan:
-        """What storing the volume would take; runs nothing.
+        """What storing the volume, and the checkpoints on the way to it, would take; runs nothing.
 
         Parameters
         ----------
@@ -252,58 +253,21 @@ class Volume(Regions):
         Returns
         -------
         Plan
+            A row for each task of the run, as its summary will have.
+
+        Examples
+        --------
+        >>> volume = Volume.from_array(np.zeros((64, 64), np.uint8), chunks=(32, 32))
+        >>> print(volume.checkpoint("a.zarr/copy").plan())
+        stage     block  blocks      read   written  a worker holds  recompute factor
+        ------  -------  ------  --------  --------  --------------  ----------------
+        copy    32 x 32       4  4.00 kiB  4.00 kiB        2.00 kiB              1.00
+        result  32 x 32       4  4.00 kiB  4.00 kiB        2.00 kiB              1.00
+        in all                8  8.00 kiB  8.00 kiB        2.00 kiB
         """
         block = self._checked_block(tuple(block_shape) if block_shape else None)
-        return Plan.of(self, block)
-
-    def _from_stores(self) -> Volume:
-        """The volume as workers compute it: checkpoints are read from where they are stored."""
-        if not self.inputs:
-            return self
-        return replace(self, inputs=tuple(volume._from_stores() for volume in self.inputs))
-
-    def _upstream(self, made: Made) -> list[Task]:
-        """The tasks that store the checkpoints below; those made already are used again."""
-        return [task for volume in self.inputs for task in volume._upstream(made)]
-
-    def _stored_at(self, path: str, options: StoreOptions, made: Made) -> list[Task]:
-        """The tasks that store the volume at a path; its array is made."""
-        block = self._checked_block(options.block_shape)
-        self._check_not_in_place(path)
-        for volume in self.inputs:
-            volume._check_regional(stored=True)
-        upstream = self._upstream(made)
-        target = Storing(self, block, options).target(path)
-        return self._tasks(path, target, block, options, upstream)
-
-    def _tasks(
-        self,
-        path: str,
-        target: StoredArray,
-        block: Index,
-        options: StoreOptions,
-        upstream: list[Task],
-    ) -> list[Task]:
-        process = StoreBlock(self._from_stores(), target)
-        title, context = Path(path).name, self.context
-        return [self._task(title, process, context, block, options, upstream, target.path)]
-
-    def _task(
-        self,
-        title: str,
-        process: Any,
-        context: Context,
-        block: Index,
-        options: StoreOptions,
-        upstream: Sequence[Task],
-        ledger: str,
-    ) -> Task:
-        """A task over the volume's blocks, of which each reads so much context."""
-        return Storing(self, block, options).task(title, process, context, upstream, ledger)
-
-    def _check_not_in_place(self, path: str) -> None:
-        for volume in self.inputs:
-            volume._check_not_in_place(path)
+        stages = *self._upstream_plans().values(), *self._own_plans("result", block)
+        return Plan(stages)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -388,6 +352,16 @@ class Checkpoint(Volume):
 
     def _from_stores(self) -> Volume:
         return _volume(open_array(self.path).uncached())
+
+    @property
+    def _is_stored(self) -> bool:
+        return True
+
+    def _upstream_plans(self) -> dict[tuple[str, str], StagePlan]:
+        (made,) = self.inputs
+        block = made._checked_block(self.options.block_shape)
+        own = made._own_plans(Path(self.path).name, block)
+        return made._upstream_plans() | {(self.path, stage.name): stage for stage in own}
 
     def _check_regional(self, stored: bool = False) -> None:
         for volume in self.inputs[0].inputs if stored else self.inputs:
