@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .label_grid import LabelGrid, common, within
+from .location import location_of
 from .ome import Placement
 from .pieces import Pieces
 from .scratch import Scratch
@@ -48,7 +49,7 @@ class KeptFragments(Volume):
         ValueError
             If not all blocks have been labelled.
         """
-        scratch = Scratch(fspath(path).rstrip("/"))
+        scratch = Scratch(location_of(path))
         known = scratch.labels.attributes
         grid = LabelGrid(
             tuple(known["shape"]),

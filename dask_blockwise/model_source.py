@@ -37,7 +37,7 @@ class ModelSource:
 
     # "module", "import", "torchscript", "export" or "pickle".
     kind: str
-    # Path of the file, or "package.module:Class".
+    # Path of the file, absolute since workers may run elsewhere, or "package.module:Class".
     where: str
     # Arguments of the class, as sorted pairs.
     arguments: tuple[tuple[str, Any], ...] = ()
@@ -94,7 +94,7 @@ class ModelSource:
         if weights is not None and not Path(weights).exists():
             raise FileNotFoundError(f"There are no weights at {weights}: check the path.")
         pairs = tuple((key, _frozen(value)) for key, value in sorted(arguments.items()))
-        path = None if weights is None else os.fspath(weights)
+        path = None if weights is None else str(Path(weights).absolute())
         return cls("import", name, pairs, path, stamp=_stamp(path))
 
     @classmethod
@@ -130,7 +130,7 @@ class ModelSource:
                 "pickled network, loading it runs code that the file brings: pass trust=True if "
                 "you trust whoever made it."
             )
-        return cls(kind, str(path), stamp=_stamp(path))
+        return cls(kind, str(path.absolute()), stamp=_stamp(path))
 
 
 def _kind(path: Path) -> str:

@@ -162,7 +162,7 @@ class RelabelVolume(Volume):
     def _relabelling(self, path: str, target: StoredArray, block: Index) -> Relabelling:
         grid, fragments = self._grid(block)
         kept = fragments.scratch.path if isinstance(fragments, KeptFragments) else None
-        scratch = Scratch(f"{path.rstrip('/')}.scratch", kept)
+        scratch = Scratch(f"{path}.scratch", kept)
         stored = tuple(volume._from_stores() for volume in (fragments, *self.inputs[1:]))
         return Relabelling(stored[0], self._values(stored), grid, self.rule, scratch, target)
 

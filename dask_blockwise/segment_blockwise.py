@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .blockwise_task import Task
 from .geometry import Roi
 from .ledger import Ledger, holds
+from .location import location_of
 from .relabel_volume import RelabelVolume
 from .relabel_worker import relabel
 from .scheduler import run
@@ -169,8 +170,8 @@ def _taken(role: str, args: Sequence[ArrayPath], kwargs: dict[str, Any]) -> str:
         )
     (where,) = given
     if isinstance(where, ArrayIdentifier):
-        return f"{where.container}/{where.dataset}"
-    return str(fspath(where))
+        where = f"{where.container}/{where.dataset}"
+    return location_of(where)
 
 
 def _opened(path: str, upstream_tasks: Sequence[Task] | None) -> StoredVolume:

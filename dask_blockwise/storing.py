@@ -97,7 +97,7 @@ class Storing:
     def target(self, path: str) -> StoredArray:
         """The array to store at: that of an earlier run of the same, or a new one."""
         goes_on = self.options.resume and not self.options.overwrite and exists(path)
-        if goes_on and holds(_ledger(f"{path.rstrip('/')}/s0"), self.fingerprint):
+        if goes_on and holds(_ledger(f"{path}/s0"), self.fingerprint):
             return open_array(path, writable=True)
         volume, zarr_format = self.volume, self.options.zarr_format
         whole = volume._with_channels(self.block)

@@ -136,7 +136,7 @@ class Volume(Storable):
         chunks = self._with_channels(block)
         return Checkpoint(
             shape=self.shape, dtype=self.dtype, placement=self.placement, chunks=chunks,
-            inputs=(self,), path=os.fspath(path), options=chosen,
+            inputs=(self,), path=location_of(path), options=chosen,
         )  # fmt: skip
 
     def to_zarr(
@@ -184,7 +184,7 @@ class Volume(Storable):
         array([0., 1.])
         """
         chosen = StoreOptions.of({"resume": resume, **options})
-        return run_all(self._stored_at(os.fspath(path), chosen, {}), client, progress, resume)
+        return run_all(self._stored_at(location_of(path), chosen, {}), client, progress, resume)
 
     def objects(
         self,
@@ -315,7 +315,7 @@ class StoredVolume(Volume):
         return self.stored.read(bounded(full_box(self.axes, begin, end), self.shape))
 
     def _check_not_in_place(self, path: str) -> None:
-        if self.path in (path.rstrip("/"), f"{path.rstrip('/')}/s0"):
+        if self.stored.location in (path, f"{path}/s0"):
             raise ValueError(
                 f"{path} is what this volume is computed from: a block computed again would read "
                 "its own output. Store it at another path."
@@ -368,10 +368,9 @@ class Checkpoint(Volume):
             volume._check_regional(stored)
 
     def _upstream(self, made: Made) -> list[Task]:
-        where = location_of(self.path)
-        if where not in made:
-            made[where] = self.token, self.inputs[0]._stored_at(self.path, self.options, made)
-        token, tasks = made[where]
+        if self.path not in made:
+            made[self.path] = self.token, self.inputs[0]._stored_at(self.path, self.options, made)
+        token, tasks = made[self.path]
         if token != self.token:
             raise ValueError(
                 f"Two different checkpoints of one run would be stored at {self.path}: give each "
@@ -380,7 +379,7 @@ class Checkpoint(Volume):
         return tasks
 
     def _check_not_in_place(self, path: str) -> None:
-        if self.path.rstrip("/") == path.rstrip("/"):
+        if self.path == path:
             raise ValueError(f"{path} is a checkpoint on the way: store at another path.")
         super()._check_not_in_place(path)
 

@@ -202,3 +202,18 @@ def test_all_of_it_in_s3(array, bucket):
     found = dbw.open_volume(path)
     assert (found.voxel_size, found.unit) == ((40000, 5240, 5240), "picometer")
     np.testing.assert_allclose(found[Roi((0, 0, 0), found.roi.shape)], smooth(array, 3))
+
+
+def test_relative_paths_hold_wherever_workers_run(volume, tmp_path, client, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mask = dbw.threshold(volume, 100).checkpoint("a.zarr/mask")
+    objects = dbw.relabel(dbw.connected_components(mask), match="touch", keep_scratch=True)
+    objects.to_zarr("a.zarr/objects/", client=client, progress=False)
+    dbw.relabel("a.zarr/objects.scratch", match="touch").to_zarr(
+        "a.zarr/again", client=client, progress=False
+    )
+    again = dbw.open_volume("a.zarr/again")
+    np.testing.assert_array_equal(again[:], dbw.open_volume(tmp_path / "a.zarr/objects")[:])
+    for path in "a.zarr/again", f"{tmp_path}/a.zarr/again/":
+        with pytest.raises(ValueError, match="computed from"):
+            dbw.map_overlap(np.copy, again).to_zarr(path, overwrite=True)
