@@ -31,6 +31,11 @@ class Frame:
         return self.placement.axes
 
     @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
     def voxel_size(self) -> Coordinate:
         """World units a voxel, along all axes but "c"."""
         return Coordinate(self.placement.voxel_size)

@@ -146,6 +146,12 @@ def what_is_there(given: str) -> str:
     location = location_of(given)
     if not Path(location).exists():
         return f"No array at {given}: there is no such folder. {nearest_names(location)}."
+    if Path(location).is_file():
+        return (
+            f"{given} is a file, and arrays are opened from zarr, OME-Zarr, N5 or precomputed: "
+            "read it with a library for its kind, such as tifffile, and make a volume of what "
+            "that gives, Volume.from_array(array, voxel_size=...)."
+        )
     below = array_paths(location)
     hint = f"Arrays below it: {_some(below)}." if below else "Nor is one below it."
     return f"No array at {given}. {hint} Open one of zarr, OME-Zarr, N5 or precomputed."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,14 @@ def bounded(box: tuple[slice, ...], shape: Index) -> tuple[slice, ...]:
 def index_bounds(key: Any, shape: Index) -> tuple[list[tuple[int, int]], tuple[Any, ...]]:
     """The bounds of a numpy index, and what remains to be applied within them."""
     keys = list(key) if isinstance(key, tuple) else [key]
-    if Ellipsis in keys:
-        at = keys.index(Ellipsis)
+    for at in [at for at, k in enumerate(keys) if k is Ellipsis][:1]:
         keys[at : at + 1] = [slice(None)] * (len(shape) - len(keys) + 1)
     keys += [slice(None)] * (len(shape) - len(keys))
     if len(keys) > len(shape) or any(not isinstance(k, int | np.integer | slice) for k in keys):
         raise TypeError(
             f"A volume is indexed with a Roi in world units, or with integers and slices along "
-            f"its {len(shape)} axes, got {key!r}."
+            f"its {len(shape)} axes, got {reprlib.repr(key)}: take a box of it first, and index "
+            "the array that this gives."
         )
     pairs = [_axis_slice(k, n) for k, n in zip(keys, shape, strict=True)]
     return [bounds for bounds, _ in pairs], tuple(rest for _, rest in pairs)
@@ -44,5 +45,7 @@ def _axis_slice(key: Any, size: int) -> tuple[tuple[int, int], Any]:
             return (0, 0), slice(None)
         low, high = min(wanted), max(wanted)
         return (low, high + 1), slice(None, None, key.step)
-    at = range(size)[key]
+    if not -size <= key < size:
+        raise IndexError(f"Index {key} is beyond an axis of {size} voxels.")
+    at = int(key) % size
     return (at, at + 1), 0

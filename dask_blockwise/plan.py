@@ -61,7 +61,7 @@ class StagePlan:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """Cost of storing a volume, and what is stored on the way to it, block by block.
 
@@ -109,6 +109,8 @@ class Plan:
 
     def __str__(self) -> str:
         return text_columns(_COLUMNS, self._rows())
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return html_columns(_COLUMNS, self._rows())

@@ -94,7 +94,7 @@ class TaskSummary:
         return self.voxels_written / self.seconds / 1e6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunSummary:
     """What became of a run; true only if every block of every task is done.
 
@@ -119,6 +119,8 @@ class RunSummary:
     def __str__(self) -> str:
         table = text_columns(_COLUMNS, list(map(_row, self.tasks)))
         return "\n".join([table, *self._faults()])
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         faults = escape("\n".join(self._faults()))

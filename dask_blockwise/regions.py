@@ -57,6 +57,10 @@ class Regions(Frame):
         part: NDArray[Any] = values[rest]
         return part
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """All of the values, for numpy's functions."""
+        return np.asarray(self[:], dtype)
+
     @cached_property
     def token(self) -> str:
         """A hash of all that the values depend on."""

@@ -155,6 +155,8 @@ def test_plan_counts_blocks_and_halos(array):
         (lambda v, p: dbw.open_volume(p / "none.zarr"), FileNotFoundError, "No array at"),
         (lambda v, p: v[Roi((0, 0, 0), (99, 1, 1))], ValueError, "isn't within"),
         (lambda v, p: v["x"], TypeError, "indexed with a Roi"),
+        (lambda v, p: v[v[:] > 3], TypeError, "index the array that this gives"),
+        (lambda v, p: v[20], IndexError, "Index 20 is beyond an axis of 20 voxels"),
         (lambda v, p: v.to_zarr(p / "a.zarr/b", blocks=3), TypeError, "options are"),
         (lambda v, p: dbw.create_volume(p / "a.zarr/b"), ValueError, "needs shape and dtype"),
         (lambda v, p: Volume.from_array(np.eye(2), axes=("c", "t")), ValueError, "axes must be"),
@@ -181,3 +183,16 @@ def test_mistakes(array, tmp_path, mistake, error, message):
 def test_containers_of_other_tools(data, path, shape, total):
     volume = dbw.open_volume(data / "containers" / path)
     assert (volume.shape, int(volume[:].sum())) == (shape, total)
+
+
+@pytest.mark.parametrize("key", [(), 3, -1, (..., -2), slice(2, 17, 5), slice(None, None, -3)])
+def test_indexed_as_an_array(array, key):
+    lazy = dbw.map_overlap(np.copy, Volume.from_array(array, chunks=(8, 16, 16)), halo=1)
+    np.testing.assert_array_equal(lazy[key], array[key])
+    assert (lazy.ndim, np.mean(lazy)) == (3, array.mean())
+
+
+def test_a_file_that_is_no_store_says_how_to_read_it(array, tmp_path):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(FileNotFoundError, match=r"is a file.*Volume.from_array"):
+        dbw.open_volume(tmp_path / "a.npy")
