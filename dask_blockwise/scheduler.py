@@ -27,7 +27,7 @@ from .geometry import Roi
 from .ledger import Ledger
 from .progress import Bar, RunSummary, open_bar
 from .task_state import TaskState
-from .watchdog import BlockTaskPlugin
+from .watchdog import BlockTaskPlugin, withdraw
 
 __all__ = ["run", "run_blockwise"]
 
@@ -299,15 +299,15 @@ def _known_to_workers(client: DaskClient, run_id: str, blobs: Sequence[bytes]) -
     client.register_plugin(scheduler_plugin)
     _register(client, worker_plugin)
 
-    def withdraw() -> None:
+    def forget() -> None:
         client.run(forget_run, run_id, on_error="ignore")
         client.unregister_worker_plugin(worker_plugin.name)
-        client.unregister_scheduler_plugin(scheduler_plugin.name)
+        client.run_on_scheduler(withdraw, scheduler_plugin.name)
 
     try:
         yield
     finally:
-        _try_for(_STOP_SECONDS, withdraw)
+        _try_for(_STOP_SECONDS, forget)
         forget_run(run_id)
 
 

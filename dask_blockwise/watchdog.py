@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import faulthandler
 import itertools
+import math
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
+from weakref import WeakKeyDictionary
 
 from dask._task_spec import Task as DaskTask
 from distributed import Scheduler, SchedulerPlugin
 from distributed.scheduler import WorkerState
 from tornado.ioloop import PeriodicCallback
 
-__all__ = ["BlockTaskPlugin", "SentBefore", "deadline"]
+__all__ = ["BlockTaskPlugin", "SentBefore", "deadline", "withdraw"]
 
 # A worker says every half second or so that it lives, unless all of its process stands still.
 _SILENT_SECONDS = 10.0
+# What queues on a scheduler comes out only where the saturation is finite.
+_VAST = 1e6
 
 
 class _Deadlines:
@@ -106,6 +110,7 @@ class BlockTaskPlugin(SchedulerPlugin):
 
     async def start(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
+        _lent.setdefault(scheduler, scheduler.WORKER_SATURATION)
         # No batch waits on a worker, whose death it would share; all wait here.
         scheduler.WORKER_SATURATION = 1.0
         self._sent: dict[Any, float] = {}
@@ -135,9 +140,16 @@ class BlockTaskPlugin(SchedulerPlugin):
     async def before_close(self) -> None:
         self._check.stop()
 
+    def end(self) -> None:
+        """Leave the scheduler, as it was before its first run if this is the last one."""
+        self._check.stop()
+        self._scheduler.remove_plugin(self.name)
+        plugins = self._scheduler.plugins.values()
+        if not any(isinstance(plugin, BlockTaskPlugin) for plugin in plugins):
+            most = _VAST if self._scheduler.queued else math.inf
+            self._scheduler.WORKER_SATURATION = min(most, _lent.pop(self._scheduler))
+
     async def _restart_overdue(self) -> None:
-        if self.name not in self._scheduler.plugins:  # nothing is called when it is unregistered
-            self._check.stop()
         for topic in (self.name, f"{self.name}-begun"):
             self._scheduler._broker.truncate(topic)
         late = self._overdue() - self._restarting
@@ -170,3 +182,14 @@ class BlockTaskPlugin(SchedulerPlugin):
         since: float = max(worker.last_seen, self._sent[key])
         allowed: float = key[-1] + _SILENT_SECONDS
         return time.time() - since > allowed
+
+
+# The worker saturation that schedulers had before the first of the runs that are on.
+_lent: WeakKeyDictionary[Scheduler, float] = WeakKeyDictionary()
+
+
+def withdraw(name: str, dask_scheduler: Scheduler) -> None:
+    """On the scheduler: end the plugin of that name."""
+    plugin = dask_scheduler.plugins[name]
+    if isinstance(plugin, BlockTaskPlugin):
+        plugin.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ import pytest
 from distributed import Client, LocalCluster
 from recording import line, recorder, runs, times
 
+from dask_blockwise.block_client import Context
 from dask_blockwise.blockwise_task import Task
 from dask_blockwise.geometry import Block
 from dask_blockwise.scheduler import run
@@ -79,7 +81,12 @@ def test_a_worker_may_die_while_it_hears_of_a_run(client: Client, tmp_path: Path
 
 
 @pytest.mark.parametrize("stopped", [0, 2])
-def test_a_stopped_process_is_restarted(stopped: int, client: Client, tmp_path: Path) -> None:
+def test_a_stopped_process_is_restarted(
+    stopped: int, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dask_blockwise.watchdog._SILENT_SECONDS", 2.0)
+    monkeypatch.setattr("dask_blockwise.dispatcher._GRACE_SECONDS", 2.0)
+
     def stop(number: int, attempt: int) -> None:
         if number == stopped and attempt == 1:
             os.kill(os.getpid(), signal.SIGSTOP)
@@ -87,6 +94,40 @@ def test_a_stopped_process_is_restarted(stopped: int, client: Client, tmp_path: 
     summary = run(line(4, recorder(tmp_path, stop), timeout=1.0), client, progress=False)
     assert summary
     assert runs(tmp_path) == {number: 1 + (number == stopped) for number in range(4)}
+
+
+@pytest.mark.parametrize("usual", [1.1, math.inf])
+def test_the_cluster_is_left_as_it_was_when_its_last_run_ends(
+    usual: float, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs have the scheduler queue what no thread is free for."""
+    scheduler = client.cluster.scheduler
+    monkeypatch.setattr(scheduler, "WORKER_SATURATION", usual)
+    at_starts: list[float] = []
+
+    def short(context: Context) -> None:
+        at_starts.append(scheduler.WORKER_SATURATION)
+        inner = line(2, recorder(tmp_path), "short")
+        assert run(inner, client, progress=False)
+        at_starts.append(scheduler.WORKER_SATURATION)
+
+    assert run(line(4, recorder(tmp_path), init_callback_fn=short), client, progress=False)
+    assert at_starts == [1.0, 1.0]
+    assert usual == scheduler.WORKER_SATURATION
+    assert not any("dask-blockwise" in name for name in scheduler.plugins)
+
+
+def test_what_others_queue_behind_a_run_still_runs(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client.cluster.scheduler, "WORKER_SATURATION", math.inf)
+    others: list[Any] = []
+
+    def crowd(context: Context) -> None:
+        others.extend(client.map(time.sleep, [0.1] * 20, pure=False, priority=-1))
+
+    assert run(line(1, recorder(tmp_path), init_callback_fn=crowd), client, progress=False)
+    assert client.gather(others) == [None] * 20
 
 
 def test_downstream_starts_before_upstream_ends(client: Client, tmp_path: Path) -> None:
@@ -309,6 +350,7 @@ def test_workers_that_are_threads(threads: Client, tmp_path: Path) -> None:
 SCRIPT = """
 import sys, time
 from pathlib import Path
+from dask_blockwise.block_client import Context
 from dask_blockwise.blockwise_task import Task
 from dask_blockwise.geometry import Roi
 from dask_blockwise.scheduler import run

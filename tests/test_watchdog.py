@@ -15,7 +15,7 @@ from distributed.broker import Broker
 from distributed.scheduler import TaskState
 
 import dask_blockwise.watchdog as watchdog
-from dask_blockwise.watchdog import BlockTaskPlugin
+from dask_blockwise.watchdog import BlockTaskPlugin, withdraw
 
 # Python code, and whether a deadline kills the process that runs it.
 CASES = {
@@ -114,7 +114,7 @@ def test_a_death_is_reported_at_once_and_only_for_the_runs_own_tasks(client: Cli
             == 0
         )
     finally:
-        client.unregister_scheduler_plugin("dask-blockwise-run-0")
+        client.run_on_scheduler(withdraw, "dask-blockwise-run-0")
 
 
 def test_names_of_dasks_that_the_engine_leans_on() -> None:
