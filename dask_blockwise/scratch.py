@@ -174,7 +174,7 @@ class Scratch:
         )
 
     def _open(self, name: str, path: str | None = None) -> StoredArray:
-        return open_array(f"{path or self.path}/{name}", writable=True).uncached()
+        return open_array(f"{path or self.path}/{name}", writable=True)
 
 
 def _whole_chunks(entries: int) -> int:

@@ -130,7 +130,8 @@ def segment_blockwise(
     >>> open_volume("out.zarr/objects")[:]
     array([[1, 1, 1, 1, 0, 2]], dtype=uint64)
     """
-    source = _opened(_taken("input", args[:1], kwargs), upstream_tasks)
+    source = open_volume(_taken("input", args[:1], kwargs))
+    source = replace(source, written=bool(upstream_tasks))
     path = _taken("output", args[1:], kwargs)
     labels = segment(
         source,
@@ -172,12 +173,6 @@ def _taken(role: str, args: Sequence[ArrayPath], kwargs: dict[str, Any]) -> str:
     if isinstance(where, ArrayIdentifier):
         where = f"{where.container}/{where.dataset}"
     return location_of(where)
-
-
-def _opened(path: str, upstream_tasks: Sequence[Task] | None) -> StoredVolume:
-    """The input; if the run itself writes it, what was read of it before is not trusted."""
-    source = open_volume(path)
-    return replace(source, stored=source.stored.uncached()) if upstream_tasks else source
 
 
 def _checked(total_roi: Roi, write_roi: Roi, source: Volume) -> Roi:

@@ -23,7 +23,8 @@ class StoredArray:
     """An array in a store: small to send, opened once in each process.
 
     Axes are in C order: those of N5 and neuroglancer precomputed, which store x first, are turned.
-    The cache of decoded chunks holds ``DASK_BLOCKWISE_CACHE_MB`` megabytes a process (256).
+    A read sees what has been written by then, unless the array is ``steady``. The cache of decoded
+    chunks holds ``DASK_BLOCKWISE_CACHE_MB`` megabytes a process (256).
     """
 
     # As it was given, for people.
@@ -39,8 +40,8 @@ class StoredArray:
     # Whether zarr-python must decode it.
     by_zarr: bool = False
     attributes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    # Whether every read asks the store anew.
-    rechecks: bool = False
+    # Whether every read asks the store if what is cached of it still holds.
+    rechecks: bool = True
     # Which opening this is: a later one never sees what an earlier one has cached.
     opening: str = field(default_factory=lambda: uuid4().hex, compare=False, repr=False)
 
@@ -54,9 +55,9 @@ class StoredArray:
         """What must be written whole: a shard, or else a chunk."""
         return self.shards or self.chunks
 
-    def uncached(self) -> StoredArray:
-        """The same array, for reading while others write to it."""
-        return replace(self, rechecks=True)
+    def steady(self) -> StoredArray:
+        """The same array, for reading while nobody writes to it."""
+        return replace(self, rechecks=False)
 
     def read(self, region: Region) -> NDArray[Any]:
         """Read a region, given by slices with a start and a stop.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -297,6 +297,8 @@ class StoredVolume(Volume):
     """A volume in a store; ``volume[roi] = values`` writes whole shards or chunks."""
 
     stored: StoredArray
+    # Whether the run that reads it writes it too.
+    written: bool = False
 
     @property
     def path(self) -> str:
@@ -305,6 +307,9 @@ class StoredVolume(Volume):
 
     def __setitem__(self, roi: Roi, values: NDArray[Any]) -> None:
         self.stored.write(self._box(roi), np.asarray(values))
+
+    def _from_stores(self) -> Volume:
+        return self if self.written else replace(self, stored=self.stored.steady())
 
     def _box(self, roi: Roi) -> tuple[slice, ...]:
         box = full_box(self.axes, *self._voxels(roi))
@@ -351,7 +356,7 @@ class Checkpoint(Volume):
         return self.inputs[0]._region(begin, end)
 
     def _from_stores(self) -> Volume:
-        return _volume(open_array(self.path).uncached())
+        return _volume(open_array(self.path))
 
     @property
     def _is_stored(self) -> bool:

@@ -239,14 +239,14 @@ array.write((slice(0, 4),), np.full(4, int(value), "u1"))
 """
 
 
-def test_uncached_reads_see_what_another_process_writes(tmp_path):
+def test_reads_see_what_another_process_writes_unless_it_is_steady(tmp_path):
     path, part = tmp_path / "a.zarr/x", box((0, 4))
     array = create_array(path, (4,), "u1", chunks=(4,))
     array.write(part, np.full(4, 1, "u1"))
-    cached, uncached = open_array(path), open_array(path).uncached()
-    assert (cached.read(part)[0], uncached.read(part)[0]) == (1, 1)
+    steady, asked = open_array(path).steady(), open_array(path)
+    assert (steady.read(part)[0], asked.read(part)[0]) == (1, 1)
     in_another_process(OVERWRITE, path, 2, 0)
-    assert (cached.read(part)[0], uncached.read(part)[0]) == (1, 2)
+    assert (steady.read(part)[0], asked.read(part)[0]) == (1, 2)
     assert open_array(path).read(part)[0] == 2
 
 
@@ -478,7 +478,7 @@ def test_stores_are_specified(path, environment, spec):
 def test_the_cache_decodes_a_chunk_once(tmp_path):
     array = create_array(tmp_path / "a.zarr/x", (64, 64), "u1", chunks=(64, 64))
     array.write(whole(array), ones(64, 64))
-    array = open_array(array.path)
+    array = open_array(array.path).steady()
     assert array.read(box((0, 8), (0, 8))).all()
     (tmp_path / "a.zarr/x/c/0/0").unlink()
     assert array.read(box((8, 16), (0, 8))).all()

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,31 @@ def test_what_is_written_in_the_run_is_read_anew(array, tmp_path, client):
     mean.to_zarr(tmp_path / "a.zarr/mean", **options)
     found = dbw.open_volume(tmp_path / "a.zarr/mean")[:]
     np.testing.assert_allclose(found, smooth(~array, 3), rtol=1e-12)
+
+
+def flooded(seen):
+    """What a block writes, of all that it sees."""
+    return seen.sum() % np.uint64(1009) + np.uint64(1)
+
+
+def test_blocks_in_conflict_order_see_what_those_before_wrote(tmp_path, client):
+    made = dbw.create_volume(
+        tmp_path / "a.zarr/x", shape=(12, 12), dtype="uint64", block_shape=(1, 1)
+    )
+
+    def process(block):
+        (tmp_path / str(block.number)).write_text(str(time.time()))
+        seen = made[block.read_roi.intersect(made.roi)]
+        time.sleep(0.005)  # so that both workers take part
+        made[block.write_roi] = np.full((1, 1), flooded(seen))
+
+    rois = made.roi.grow((2, 2), (2, 2)), Roi((-2, -2), (5, 5)), Roi((0, 0), (1, 1))
+    assert dbw.run(dbw.Task("task", *rois, process, num_workers=None), client, progress=False)
+    again = np.zeros((12, 12), np.uint64)
+    for number in sorted(range(144), key=lambda n: float((tmp_path / str(n)).read_text())):
+        y, x = divmod(number, 12)
+        again[y, x] = flooded(again[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3])
+    np.testing.assert_array_equal(made[:], again)
 
 
 @pytest.mark.parametrize(
