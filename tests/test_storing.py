@@ -207,7 +207,7 @@ def test_a_plan_foretells_what_is_read(volume, tmp_path, threads):
     assert plan.recompute_factor == computed / volume.data.size
 
 
-def test_all_of_it_in_s3(array, bucket):
+def test_all_of_it_in_a_bucket(array, bucket):
     options = {"progress": False, "block_shape": (8, 16, 16)}
     with (
         LocalCluster(
