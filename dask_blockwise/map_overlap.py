@@ -55,6 +55,10 @@ class MappedVolume(Volume):
         before, after = ([*time, *side] for side in zip(*self.halo))
         return Coordinate(before) * self.voxel_size, Coordinate(after) * self.voxel_size
 
+    @property
+    def _own_wraps(self) -> tuple[bool, ...]:
+        return (False,) * ("t" in self.axes) + tuple(mode == "periodic" for mode in self.boundary)
+
     def _in_dask(self) -> bool:
         return self._over_dask()
 

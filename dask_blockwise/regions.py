@@ -90,6 +90,16 @@ class Regions(Frame):
         return zero, zero
 
     @property
+    def wraps(self) -> tuple[bool, ...]:
+        """Along which axes a block at the border reads at the opposite one too."""
+        inner = [volume.wraps for volume in self.inputs if not volume._is_stored]
+        return tuple(map(any, zip(self._own_wraps, *inner)))
+
+    @property
+    def _own_wraps(self) -> tuple[bool, ...]:
+        return (False,) * len(self.voxel_size)
+
+    @property
     def _is_stored(self) -> bool:
         """Whether what is made from it reads it from a store."""
         return not self.inputs

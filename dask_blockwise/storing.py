@@ -124,6 +124,8 @@ class Storing:
         """A task over the volume's blocks, of which each reads so much context."""
         volume, options = self.volume, self.options
         write = Roi(volume.offset, Coordinate(self.block) * volume.voxel_size)
+        if upstream:
+            context = self._awaited(context)
         return Task(
             f"{title.replace(': ', '-')}-{next(_task_numbers)}",
             volume.roi.grow(*context),
@@ -141,6 +143,15 @@ class Storing:
             voxels_per_block=prod(self.block),
             title=title,
         )
+
+    def _awaited(self, context: Context) -> Context:
+        """The context of a block, and all of an axis along which it may read at the far end."""
+        axes = list(zip(self.volume.wraps, self.volume.roi.shape))
+        before, after = (
+            Coordinate(whole if wraps else side for side, (wraps, whole) in zip(sides, axes))
+            for sides in context
+        )
+        return before, after
 
 
 @dataclass(frozen=True)

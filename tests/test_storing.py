@@ -41,6 +41,12 @@ def counted(array, folder):
     return array
 
 
+def slept(array):
+    """Take a while, so that blocks that don't wait find nothing."""
+    time.sleep(0.01)
+    return array
+
+
 def kill_once(array, folder):
     """Kill the process at the first block that finds no mark of an earlier death."""
     try:
@@ -157,6 +163,39 @@ def test_blocks_in_conflict_order_see_what_those_before_wrote(tmp_path, client):
         y, x = divmod(number, 12)
         again[y, x] = flooded(again[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3])
     np.testing.assert_array_equal(made[:], again)
+
+
+def test_what_a_worker_saw_of_a_checkpoint_too_early_is_seen_anew(tmp_path, client):
+    path, ones = tmp_path / "a.zarr/x", Volume.from_array(np.ones((8, 8), np.uint8), chunks=(1, 1))
+    made, copy = (dbw.create_volume(tmp_path / f"a.zarr/{n}", like=ones) for n in ("x", "copy"))
+    seen = ones.checkpoint(path)._from_stores()
+
+    def write(block):
+        seen[:]  # most of it isn't there yet
+        time.sleep(0.005)  # so that both workers take part
+        made[block.write_roi] = ones[block.write_roi]
+
+    def copied(block):
+        copy[block.write_roi] = seen[block.read_roi]
+
+    pixel = Roi((0, 0), (1, 1))
+    options = {"read_write_conflict": False, "num_workers": None}
+    first = dbw.Task("first", made.roi, pixel, pixel, write, **options)
+    second = dbw.Task("second", made.roi, pixel, pixel, copied, upstream_tasks=[first], **options)
+    assert dbw.run(second, client, progress=False)
+    assert copy[:].all()
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "reflect", ("nearest", "periodic")])
+def test_blocks_wait_for_all_that_they_read_of_a_checkpoint(boundary, tmp_path, client):
+    array = np.random.default_rng(0).random((24, 24))
+    late = dbw.map_overlap(slept, Volume.from_array(array, chunks=(4, 4)))
+    late = late.checkpoint(tmp_path / "a.zarr/late")
+    mean = dbw.map_overlap(smooth, late, **MEAN | {"boundary": boundary})
+    copied = dbw.map_overlap(np.copy, mean)
+    expected = copied[:]
+    copied.to_zarr(tmp_path / "a.zarr/copied", client=client, progress=False)
+    np.testing.assert_allclose(dbw.open_volume(tmp_path / "a.zarr/copied")[:], expected)
 
 
 @pytest.mark.parametrize(
