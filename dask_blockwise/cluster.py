@@ -7,17 +7,19 @@ import importlib
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import dask
+import yaml
 from distributed import Client, LocalCluster, Worker
 from distributed.deploy.spec import SpecCluster
 
 BatchSystem = Literal["slurm", "lsf", "pbs", "sge"]
 
-__all__ = ["jobqueue_cluster", "local_cluster"]
+__all__ = ["create_compute_context", "jobqueue_cluster", "local_cluster"]
 
 # As each batch system writes it: to SLURM "24:00" is 24 minutes.
 _A_DAY = {"slurm": "24:00:00", "lsf": "24:00", "pbs": "24:00:00", "sge": "24:00:00"}
@@ -138,6 +140,68 @@ def jobqueue_cluster(
     cluster: SpecCluster = cluster_class(**{**job, **options})
     cluster.scale(n_workers)
     return cluster
+
+
+def create_compute_context(
+    options: str | os.PathLike[str] | Mapping[str, Any], n_workers: int, **job: Any
+) -> SpecCluster:
+    """The cluster that stands for the compute context of dacapo's options.
+
+    Parameters
+    ----------
+    options : path of a YAML file, or mapping
+        ``dacapo.yaml``, or what it says. Of it ``compute_context`` is read, with its ``type``,
+        ``"LocalTorch"`` or ``"Bsub"``, and its ``config``; without, it is this machine, as there.
+    n_workers
+        Worker processes to ask for; with ``Bsub`` each is a job that runs a block at a time.
+    job
+        Anything else that `local_cluster` or `jobqueue_cluster` takes, such as ``memory``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the type is unknown.
+    ImportError
+        If dask-jobqueue is not installed, which ``Bsub`` needs.
+
+    References
+    ----------
+    dacapo, ``dacapo/compute_context``.
+
+    Examples
+    --------
+    >>> with create_compute_context({"compute_context": {"type": "LocalTorch"}}, 1) as cluster:
+    ...     len(cluster.workers)
+    1
+    """
+    given = options if isinstance(options, Mapping) else yaml.safe_load(Path(options).read_text())
+    context = (given or {}).get("compute_context", {"type": "LocalTorch"})
+    kind, config = context.get("type"), context.get("config") or {}
+    if kind == "LocalTorch":
+        return local_cluster(n_workers, **job)
+    if kind == "Bsub":
+        return jobqueue_cluster("lsf", n_workers, **_bsub_job(**config) | job)
+    raise ValueError(
+        f"Unknown compute context {kind!r}: it must be LocalTorch or Bsub. For another batch "
+        "system use jobqueue_cluster."
+    )
+
+
+def _bsub_job(
+    queue: str = "local", num_gpus: int = 1, num_cpus: int = 5, billing: str | None = None, **_: Any
+) -> dict[str, Any]:
+    """What dacapo's ``Bsub`` asks for, with its defaults, as dask-jobqueue takes it."""
+    return {
+        "queue": queue,
+        "cores": num_cpus,
+        "processes": 1,
+        "project": billing,
+        "job_extra_directives": [f"-gpu num={num_gpus}"] if num_gpus else [],
+        # dacapo's workers run a block at a time, whatever their cores.
+        "worker_extra_args": ["--nthreads", "1"],
+    }
 
 
 def join_cluster(scheduler: str) -> None:
