@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -21,6 +22,10 @@ BatchSystem = Literal["slurm", "lsf", "pbs", "sge"]
 
 __all__ = ["create_compute_context", "jobqueue_cluster", "local_cluster"]
 
+_logger = logging.getLogger(__name__)
+
+# Seconds that a process looks for the cluster that it was told to join.
+_JOIN_SECONDS = 30.0
 # As each batch system writes it: to SLURM "24:00" is 24 minutes.
 _A_DAY = {"slurm": "24:00:00", "lsf": "24:00", "pbs": "24:00:00", "sge": "24:00:00"}
 
@@ -204,21 +209,33 @@ def _bsub_job(
     }
 
 
-def join_cluster(scheduler: str) -> None:
+def join_cluster(scheduler: str, left: Callable[[], None]) -> None:
     """Make this process a worker of a cluster, beside what it does itself, for as long as it lives.
 
     Parameters
     ----------
     scheduler
         Address of the scheduler, such as ``"tcp://10.0.0.1:8786"``.
+    left
+        Called when the cluster is gone, or was before.
     """
     joined = threading.Event()
-    threading.Thread(target=lambda: asyncio.run(_work(scheduler, joined)), daemon=True).start()
+
+    def work() -> None:
+        try:
+            asyncio.run(_work(scheduler, joined))
+        except TimeoutError:
+            _logger.warning("No scheduler answers at %s: the run is over.", scheduler)
+        finally:
+            left()
+            joined.set()
+
+    threading.Thread(target=work, daemon=True).start()
     joined.wait()
 
 
 async def _work(scheduler: str, joined: threading.Event) -> None:
-    async with Worker(scheduler, nthreads=1) as worker:
+    async with Worker(scheduler, nthreads=1, death_timeout=_JOIN_SECONDS) as worker:
         joined.set()
         await worker.finished()
 
