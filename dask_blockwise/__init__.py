@@ -5,7 +5,7 @@ from .argmax_worker import argmax
 from .block_client import Client
 from .blockwise_task import BlockwiseTask, DaCapoBlockwiseTask, Task
 from .creation import create_volume
-from .geometry import Block, Coordinate, Roi
+from .geometry import Block, BlockStatus, Coordinate, Roi
 from .map_overlap import map_overlap
 from .predict_worker import predict
 from .progress import RunSummary
@@ -20,6 +20,7 @@ from .volume import BlocksFailed, Volume, open_volume
 
 __all__ = [
     "Block",
+    "BlockStatus",
     "BlocksFailed",
     "BlockwiseTask",
     "Client",

@@ -20,7 +20,7 @@ import psutil
 from .block_client import BlockLoops, Context, Handover, block_function
 from .blockwise_task import CheckFunction
 from .gate import Gate
-from .geometry import Block, BlockGrid
+from .geometry import Block, BlockGrid, BlockStatus
 from .journal import BatchReport, Journal, presence, run_directory
 from .output import captured, unbuffer
 from .worker_file import SpawnedWorker
@@ -186,6 +186,8 @@ def _process(work: Work, function: Callable[[Block], object], block: Block) -> b
     if work.pre_check is not None and work.pre_check(block):
         return True
     function(block)
+    if block.status is BlockStatus.FAILED:
+        raise RuntimeError(f"The worker set the status of block {block.block_id} to FAILED.")
     if work.post_check is not None and not work.post_check(block):
         raise RuntimeError(
             f"The check after block {block.block_id} was not true: its process function returned, "

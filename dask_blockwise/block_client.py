@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from inspect import Parameter, signature
 from queue import SimpleQueue
 from typing import Any
@@ -46,9 +47,21 @@ class Context(dict[str, str]):
 
     @classmethod
     def from_string(cls, text: str) -> Context:
-        """Read the string form."""
+        """Read the string form.
+
+        Raises
+        ------
+        ValueError
+            If it lacks the scheduler or the task.
+        """
         pairs = (item.partition("=") for item in text.split(":"))
-        return cls({name: unquote(value) for name, _, value in pairs})
+        context = cls({name: unquote(value) for name, _, value in pairs})
+        if not {"scheduler", "task_id"} <= context.keys():
+            raise ValueError(
+                f"{text!r} says of no run: give str(context), with the context that "
+                "init_callback_fn was given."
+            )
+        return context
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Context:
@@ -58,6 +71,8 @@ class Context(dict[str, str]):
         ------
         KeyError
             If the variable is not set.
+        ValueError
+            If it lacks the scheduler or the task.
         """
         if cls.ENV_VARIABLE not in environment:
             raise KeyError(
@@ -122,11 +137,13 @@ _ENDED = "The worker function returned although there were blocks left."
 class BlockLoops:
     """A function of a block, made of a worker function that takes none and asks a Client.
 
-    The worker function runs once a thread, until the run is over or it fails.
+    The worker function runs once a thread, until the run is over or it fails. It is given the
+    context where it has a parameter of that name.
     """
 
-    def __init__(self, function: Callable[[], Any], context: Context) -> None:
-        self._function = function
+    def __init__(self, function: Callable[..., Any], context: Context) -> None:
+        named = "context" in signature(function).parameters
+        self._function = partial(function, context=context) if named else function
         self._context = context
         self._mine = threading.local()
         self._started: list[Handover] = []
@@ -170,7 +187,7 @@ class Client:
 
     Within a worker function there is nothing to say. In a process started by hand or by
     ``init_callback_fn``, the context is read from ``DASK_BLOCKWISE_CONTEXT``; the process then
-    joins the Dask cluster as one worker.
+    joins the Dask cluster as one worker. If that is gone, as the run is over, there are no blocks.
 
     Parameters
     ----------
@@ -247,5 +264,5 @@ def takes_block(function: Callable[..., Any]) -> bool:
 
 def _adopt(context: Context) -> Handover:
     loop = _adopted.setdefault(context["task_id"], Handover())
-    join_cluster(context["scheduler"])
+    join_cluster(context["scheduler"], loop.close)
     return loop

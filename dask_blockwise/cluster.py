@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import dask
+import yaml
 from distributed import Client, LocalCluster, Worker
 from distributed.deploy.spec import SpecCluster
 
 BatchSystem = Literal["slurm", "lsf", "pbs", "sge"]
 
-__all__ = ["jobqueue_cluster", "local_cluster"]
+__all__ = ["create_compute_context", "jobqueue_cluster", "local_cluster"]
 
+_logger = logging.getLogger(__name__)
+
+# Seconds that a process looks for the cluster that it was told to join.
+_JOIN_SECONDS = 30.0
 # As each batch system writes it: to SLURM "24:00" is 24 minutes.
 _A_DAY = {"slurm": "24:00:00", "lsf": "24:00", "pbs": "24:00:00", "sge": "24:00:00"}
 
@@ -140,21 +147,95 @@ def jobqueue_cluster(
     return cluster
 
 
-def join_cluster(scheduler: str) -> None:
+def create_compute_context(
+    options: str | os.PathLike[str] | Mapping[str, Any], n_workers: int, **job: Any
+) -> SpecCluster:
+    """The cluster that stands for the compute context of dacapo's options.
+
+    Parameters
+    ----------
+    options : path of a YAML file, or mapping
+        ``dacapo.yaml``, or what it says. Of it ``compute_context`` is read, with its ``type``,
+        ``"LocalTorch"`` or ``"Bsub"``, and its ``config``; without, it is this machine, as there.
+    n_workers
+        Worker processes to ask for; with ``Bsub`` each is a job that runs a block at a time.
+    job
+        Anything else that `local_cluster` or `jobqueue_cluster` takes, such as ``memory``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the type is unknown.
+    ImportError
+        If dask-jobqueue is not installed, which ``Bsub`` needs.
+
+    References
+    ----------
+    dacapo, ``dacapo/compute_context``.
+
+    Examples
+    --------
+    >>> with create_compute_context({"compute_context": {"type": "LocalTorch"}}, 1) as cluster:
+    ...     len(cluster.workers)
+    1
+    """
+    given = options if isinstance(options, Mapping) else yaml.safe_load(Path(options).read_text())
+    context = (given or {}).get("compute_context", {"type": "LocalTorch"})
+    kind, config = context.get("type"), context.get("config") or {}
+    if kind == "LocalTorch":
+        return local_cluster(n_workers, **job)
+    if kind == "Bsub":
+        return jobqueue_cluster("lsf", n_workers, **_bsub_job(**config) | job)
+    raise ValueError(
+        f"Unknown compute context {kind!r}: it must be LocalTorch or Bsub. For another batch "
+        "system use jobqueue_cluster."
+    )
+
+
+def _bsub_job(
+    queue: str = "local", num_gpus: int = 1, num_cpus: int = 5, billing: str | None = None, **_: Any
+) -> dict[str, Any]:
+    """What dacapo's ``Bsub`` asks for, with its defaults, as dask-jobqueue takes it."""
+    return {
+        "queue": queue,
+        "cores": num_cpus,
+        "processes": 1,
+        "project": billing,
+        "job_extra_directives": [f"-gpu num={num_gpus}"] if num_gpus else [],
+        # dacapo's workers run a block at a time, whatever their cores.
+        "worker_extra_args": ["--nthreads", "1"],
+    }
+
+
+def join_cluster(scheduler: str, left: Callable[[], None]) -> None:
     """Make this process a worker of a cluster, beside what it does itself, for as long as it lives.
 
     Parameters
     ----------
     scheduler
         Address of the scheduler, such as ``"tcp://10.0.0.1:8786"``.
+    left
+        Called when the cluster is gone, or was before.
     """
     joined = threading.Event()
-    threading.Thread(target=lambda: asyncio.run(_work(scheduler, joined)), daemon=True).start()
+
+    def work() -> None:
+        try:
+            asyncio.run(_work(scheduler, joined))
+        except TimeoutError:
+            _logger.warning("No scheduler answers at %s: the run is over.", scheduler)
+        finally:
+            left()
+            joined.set()
+
+    threading.Thread(target=work, daemon=True).start()
     joined.wait()
 
 
 async def _work(scheduler: str, joined: threading.Event) -> None:
-    async with Worker(scheduler, nthreads=1) as worker:
+    async with Worker(scheduler, nthreads=1, death_timeout=_JOIN_SECONDS) as worker:
         joined.set()
         await worker.finished()
 

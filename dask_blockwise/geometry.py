@@ -6,7 +6,8 @@ World units are integers, so that ``Roi`` and ``Coordinate`` (of funlib.geometry
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from functools import cached_property
 from math import prod
 from typing import Literal, get_args
@@ -16,10 +17,18 @@ from funlib.geometry.roi import Roi
 
 Fit = Literal["valid", "overhang", "shrink"]
 
-__all__ = ["Block", "BlockGrid", "Coordinate", "Fit", "Roi"]
+__all__ = ["Block", "BlockGrid", "BlockStatus", "Coordinate", "Fit", "Roi"]
 
 
-@dataclass(frozen=True)
+class BlockStatus(Enum):
+    """What a worker may say of its block, as daisy's workers do."""
+
+    CREATED = auto()
+    SUCCESS = auto()
+    FAILED = auto()
+
+
+@dataclass(unsafe_hash=True)
 class Block:
     """One unit of work: what to read, what to write, and which block of which task it is.
 
@@ -33,6 +42,8 @@ class Block:
         Region the block writes, in world units. Write ROIs of two blocks never meet.
     block_id
         The task's id and the block's number in raster order, from 0 without gaps.
+    status
+        Of use to say that the block failed without an exception: ``BlockStatus.FAILED``.
 
     Examples
     --------
@@ -47,6 +58,7 @@ class Block:
     read_roi: Roi
     write_roi: Roi
     block_id: tuple[str, int]
+    status: BlockStatus = field(default=BlockStatus.CREATED, compare=False, repr=False)
 
     @property
     def task_id(self) -> str:

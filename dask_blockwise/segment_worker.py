@@ -217,7 +217,8 @@ def watershed(
     Parameters
     ----------
     affinities : Volume
-        One channel an offset; uint8 stands for [0, 1]. With ``seeds="distance"`` a probability.
+        One channel an offset, and others after them with ``more_channels=True``; uint8 stands for
+        [0, 1]. With ``seeds="distance"`` a probability.
     offsets : sequence of offsets
         One step an axis, in voxels, for each channel.
     bias : float, or one a channel
@@ -237,10 +238,12 @@ def watershed(
     ValueError
         If offsets, bias or strides don't match the channels or axes.
     """
-    channels = [n for axis, n in zip(affinities.axes, affinities.shape) if axis == "c"]
+    channels = prod(n for axis, n in zip(affinities.axes, affinities.shape) if axis == "c")
+    if parameters.get("more_channels"):
+        channels = min(channels, len(offsets or ()))
     space = sum(axis not in "tc" for axis in affinities.axes)
     if parameters.get("seeds") is None or offsets is not None:
-        check_offsets(offsets, prod(channels), space, bias, parameters.get("strides"))
+        check_offsets(offsets, channels, space, bias, parameters.get("strides"))
     chosen = {"offsets": offsets, "bias": bias, "mask": mask, **parameters}
     function = watershed_function.segment_function
     return segment(affinities, function, halo=halo, block_shape=block_shape, **chosen)

@@ -30,6 +30,7 @@ def segment_function(
     sigma: float = 2.0,
     fill: bool = True,
     backend: Backend = "bioimage-cpp",
+    more_channels: bool = False,
 ) -> NDArray[np.uint64]:
     """Segment affinities by mutex watershed, or a map by distance-seeded watershed.
 
@@ -76,6 +77,9 @@ def segment_function(
         For ``seeds="distance"``: flood the boundary too, so that objects touch.
     backend : "bioimage-cpp" or "skimage"
         Who floods from seeds; where several objects are equally near, they may differ.
+    more_channels : bool
+        Whether channels without an offset may follow those with one, such as local shape
+        descriptors; they are left out, as in dacapo.
 
     Returns
     -------
@@ -102,6 +106,8 @@ def segment_function(
     array([[1, 1, 1, 2, 2, 2]], dtype=uint64)
     """
     check_values(input_array)
+    if more_channels:
+        input_array = input_array[: len(offsets or ())]
     inside_mask = None if mask is None else np.asarray(mask) != 0
     if seeds == "distance":
         if np.ndim(bias):
@@ -158,7 +164,8 @@ def check_offsets(
         raise ValueError(
             f"The affinities have {channels} channels, so watershed needs {channels} offsets, got "
             f"{given}: give one offset for each channel, in the channels' order (or take the "
-            "channels that have offsets first)."
+            "channels that have offsets first). Where others follow them, such as local shape "
+            "descriptors, more_channels=True leaves these out."
         )
     if any(len(offset) != axes for offset in offsets):
         raise ValueError(

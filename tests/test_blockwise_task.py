@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +78,8 @@ def test_context_goes_through_the_environment() -> None:
     assert Context.from_env({Context.ENV_VARIABLE: str(context)}) == context
     with pytest.raises(KeyError, match="DASK_BLOCKWISE_CONTEXT is not set"):
         Context.from_env({})
+    with pytest.raises(ValueError, match="'this is none' says of no run"):
+        Context.from_env({Context.ENV_VARIABLE: "this is none"})
 
 
 HEAD = """
@@ -109,6 +112,13 @@ def spawn_worker(directory):
     return worker
 """,
 }
+
+
+WORKERS["loops, given a context"] = (
+    WORKERS["loops"]
+    .replace("def worker():", "def worker(*, context):")
+    .replace("Client()", "Client(context)")
+)
 
 
 def write(directory: Path, body: str, name: str = "worker.py") -> Path:
@@ -248,3 +258,37 @@ def test_client_outside_a_run_needs_a_context(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv(Context.ENV_VARIABLE, raising=False)
     with pytest.raises(KeyError, match="DASK_BLOCKWISE_CONTEXT is not set"):
         Client()
+
+
+def test_a_process_that_comes_when_the_cluster_is_gone_finds_no_blocks(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("dask_blockwise.cluster._JOIN_SECONDS", 0.5)
+    caplog.set_level("WARNING")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    context = Context(scheduler=f"tcp://127.0.0.1:{port}", run_id="x", task_id="gone")
+    with Client(context).acquire_block() as block:
+        assert block is None
+    assert "the run is over" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["takes a block", "loops"])
+def test_a_block_fails_whose_status_a_worker_sets_so(
+    client: DaskClient, tmp_path: Path, kind: str
+) -> None:
+    """As workers written for daisy do."""
+    done = 'Path(directory, f"block-{block.number}").open("a").write("x")'
+    indent = " " * (8 if kind == "takes a block" else 16)
+    body = WORKERS[kind].replace(
+        done, f"{done}\n{indent}block.status = list(BlockStatus)[2 if block.number == 3 else 1]"
+    )
+    body = f"from dask_blockwise import BlockStatus\n{body}"
+    path = write(tmp_path, body)
+    task = BlockwiseTask(path, TOTAL, TEN, TEN, max_retries=1, directory=str(tmp_path))
+    result = run(task, client, progress=False)[task.task_id]
+    assert list(result.errors) == [3]
+    assert "status of block" in result.errors[3]
+    assert (result.completed, result.retries) == (19, 1)
+    assert (tmp_path / "block-3").read_text() == "xx"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import multiprocessing
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import dask
 import pytest
-from distributed import Client
+from distributed import Client, LocalCluster
 
 from dask_blockwise.cluster import (
+    create_compute_context,
     jobqueue_cluster,
     local_cluster,
     patient_cluster,
@@ -76,3 +78,37 @@ def test_jobqueue_arguments(monkeypatch: pytest.MonkeyPatch, system: Any) -> Non
         "queue": "gpu",
         "account": "me",
     }
+
+
+BSUB = """
+type: files
+compute_context:
+  type: Bsub
+  config: {queue: gpu_h100, num_gpus: 2, num_cpus: 8, billing: our-group}
+"""
+
+
+def test_dacapos_options_are_jobs_that_ask_lsf_for_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("dask_jobqueue")
+    (tmp_path / "dacapo.yaml").write_text(BSUB)
+    with create_compute_context(tmp_path / "dacapo.yaml", 0, memory="15GB") as cluster:
+        script = cluster.job_script()
+    for asked in ("-q gpu_h100", "-gpu num=2", "-n 8", '-P "our-group"'):
+        assert f"#BSUB {asked}\n" in script
+    assert script.split("--nthreads ")[-1].split()[0] == "1"  # the last one holds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "compute_context: {type: LocalTorch, config: {device: cuda}}"]
+)
+def test_without_bsub_dacapos_options_are_this_machine(tmp_path: Path, text: str) -> None:
+    (tmp_path / "dacapo.yaml").write_text(text)
+    with create_compute_context(tmp_path / "dacapo.yaml", 1, processes=False) as cluster:
+        assert isinstance(cluster, LocalCluster)
+        assert len(cluster.workers) == 1
+
+
+def test_an_unknown_compute_context_is_named() -> None:
+    options = {"compute_context": {"type": "Kubernetes"}}
+    with pytest.raises(ValueError, match=r"compute context 'Kubernetes'.*LocalTorch or Bsub"):
+        create_compute_context(options, 4)

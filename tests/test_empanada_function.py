@@ -1,6 +1,9 @@
 """empanada's engine on a small panoptic network; what needs the package skips without it."""
 
 import importlib.util
+import sys
+import types
+from functools import partial
 
 import numpy as np
 import pytest
@@ -91,6 +94,61 @@ def test_balls_are_found(options, tmp_path):
     assert labels.dtype == np.uint64
     assert labels.max() == 3
     assert (best_overlap(labels, TRUTH) > 0.85).all()
+
+
+@pytest.fixture
+def inference(monkeypatch):
+    """empanada-napari's own engine, without its windows: of napari it takes a decorator alone."""
+    package = importlib.util.module_from_spec(importlib.util.find_spec("empanada_napari"))
+    threads = types.ModuleType("napari.qt.threading")
+    threads.thread_worker = lambda function: function
+    for module in (package, threads, types.ModuleType("napari"), types.ModuleType("napari.qt")):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return importlib.import_module("empanada_napari.inference")
+
+
+@needs_empanada
+@pytest.mark.parametrize(
+    "options, classes",
+    [
+        ({}, 1),
+        ({"orthoplane": False}, 1),
+        ({"orthoplane": False, "inference_plane": "yz"}, 2),
+        ({"pixel_vote_thr": 2, "downsampling": 2}, 1),
+        ({"allow_one_view": True, "fine_boundaries": False}, 1),
+        ({"semantic_only": True}, 2),
+    ],
+    ids=str,
+)
+def test_labels_are_those_of_engine3d(inference, options, classes, tmp_path):
+    chosen = config(tmp_path, classes)
+    ours = segment_function(IMAGE, model_config=chosen, **SMALL | options)
+    theirs = by_engine3d(inference, chosen, **options)
+    pairs = np.unique(np.stack([ours.ravel(), theirs.ravel()]).astype(np.int64), axis=1)
+    assert ours.any()
+    assert all(len(np.unique(side)) == pairs.shape[1] for side in pairs)
+
+
+def by_engine3d(
+    inference, chosen, orthoplane=True, inference_plane="xy", downsampling=1, fine_boundaries=True,
+    semantic_only=False, **consensus,
+):  # fmt: skip
+    """What the plugin's window would do with the same settings."""
+    least = {"min_size": 30, "min_extent": 3, "label_divisor": 1000000}
+    engine = inference.Engine3d(
+        chosen, downsampling, median_kernel_size=3, nms_threshold=0.1, nms_kernel=7,
+        confidence_thr=0.5, fine_boundaries=fine_boundaries, semantic_only=semantic_only,
+        use_gpu=False, **least,
+    )  # fmt: skip
+    axes = ("xy", "xz", "yz") if orthoplane else (inference_plane,)
+    trackers = {axis: engine.infer_on_axis(IMAGE, axis)[1] for axis in axes}
+    finish = inference.stack_postprocessing
+    if orthoplane:
+        finish = partial(inference.tracker_consensus, **{"pixel_vote_thr": 1} | consensus)
+    labels = np.zeros(IMAGE.shape, np.int64)
+    for number, (found, _, _) in enumerate(finish(trackers, None, chosen, **least)):
+        labels = np.where((labels == 0) & (found > 0), found + 1000000000 * number, labels)
+    return labels
 
 
 @needs_empanada

@@ -74,11 +74,12 @@ def walk(frontier: Frontier, tasks: int, seed: int, fail: set[Key]) -> list[tupl
 
 
 @settings(max_examples=60, deadline=None)
-@given(grid_lists(), st.integers(0, 1000), st.booleans(), st.booleans())
+@given(grid_lists(), st.integers(0, 1000), st.booleans(), st.data())
 def test_every_block_once_dependencies_first_and_no_conflict_at_once(
-    grids: list[BlockGrid], seed: int, ordered: bool, chained: bool
+    grids: list[BlockGrid], seed: int, ordered: bool, data: st.DataObject
 ) -> None:
-    upstream = [[n - 1] if chained and n else [] for n in range(len(grids))]
+    """In any graph of tasks: a chain, one that reads from two, two that read from one."""
+    upstream = [[s for s in range(n) if data.draw(st.booleans())] for n in range(len(grids))]
     frontier = Frontier(grids, [ordered] * len(grids), upstream)
     log = walk(frontier, len(grids), seed, set())
     begins = [key for event, key in log if event == "begin"]
@@ -117,6 +118,22 @@ def test_what_depends_on_a_failed_block_never_runs(
                 lost.add((task, number))
     everything = {(t, n) for t, grid in enumerate(grids) for n in range(len(grid))}
     assert ran == everything - lost | {(0, bad)}
+
+
+@settings(max_examples=40, deadline=None)
+@given(grid_lists(), st.integers(0, 1000), st.data())
+def test_what_conflicts_with_a_failed_block_and_comes_after_it_never_runs(
+    grids: list[BlockGrid], seed: int, data: st.DataObject
+) -> None:
+    grid = grids[0]
+    bad = data.draw(st.sets(st.integers(0, len(grid) - 1)))
+    log = walk(Frontier([grid], [True], [[]]), 1, seed, {(0, number) for number in bad})
+    levels, lost = conflict_levels(grid).ravel(), set()
+    for number in sorted(range(len(grid)), key=lambda n: levels[n]):
+        before = (n for n in (bad | lost) if levels[n] < levels[number])
+        if any(conflict(grid, n, number) for n in before):
+            lost.add(number)
+    assert {key[1] for event, key in log if event == "begin"} == set(range(len(grid))) - lost
 
 
 @settings(max_examples=60, deadline=None)

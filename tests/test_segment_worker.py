@@ -172,6 +172,14 @@ def test_watershed_finds_clean_objects_in_each_block(dtype):
     assert_one_to_one(labels[:], labels_of_equal(truth))
 
 
+def test_watershed_leaves_out_channels_after_those_of_the_offsets_where_asked():
+    more = Volume.from_array(np.random.default_rng(1).random((8, 6, 9, 9), np.float32))
+    labels = watershed(more, offsets=OFFSETS, halo=2, more_channels=True)
+    first = Volume.from_array(more[:][:6])
+    np.testing.assert_array_equal(labels[:], watershed(first, offsets=OFFSETS, halo=2)[:])
+    assert labels[:].any()
+
+
 def labels_of_equal(truth):
     result, first = np.zeros(truth.shape, int), 0
     for value in np.unique(truth):
@@ -197,6 +205,11 @@ PLAIN = Volume.from_array(np.ones((4, 4, 4), np.float32))
     [
         (lambda: watershed(AFFINITIES), ValueError, "6 offsets, got none"),
         (lambda: watershed(AFFINITIES, offsets=OFFSETS[:3]), ValueError, "6 offsets, got 3"),
+        (
+            lambda: watershed(AFFINITIES, offsets=[*OFFSETS, (0, 0, -1)], more_channels=True),
+            ValueError,
+            "6 channels.*got 7",
+        ),
         (lambda: watershed(AFFINITIES, offsets=[(1, 0)] * 6), ValueError, "each of the 3 axes"),
         (lambda: segment(PLAIN, "nowhere.py", halo=0), FileNotFoundError, "nowhere.py"),
         (lambda: segment(PLAIN, labels_of, halo=(1, 2)), ValueError, "halo must be"),

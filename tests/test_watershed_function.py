@@ -101,6 +101,14 @@ def test_order_of_channels_does_not_matter():
     assert_same_partition(labels, LABELS)
 
 
+@pytest.mark.parametrize("options", [{}, {"seeds": "distance"}])
+def test_channels_after_those_of_the_offsets_are_left_out_where_asked(options):
+    noisy = smooth_noise(0.2)
+    more = np.concatenate([noisy, 1 - noisy[:4]])
+    labels = segment_function(more, offsets=OFFSETS, more_channels=True, **options)
+    np.testing.assert_array_equal(labels, segment_function(noisy, offsets=OFFSETS, **options))
+
+
 @pytest.mark.parametrize("attract", ["all", "nearest"])
 def test_mask_and_voxels_without_neighbours_are_background(attract):
     mask = np.ones(LABELS.shape, np.uint8)
@@ -186,7 +194,8 @@ def test_nothing_inside_gives_background_alone():
     "array, parameters, error, message",
     [
         (CLEAN, {}, ValueError, "6 channels, so watershed needs 6 offsets, got none"),
-        (CLEAN, {"offsets": OFFSETS[:3]}, ValueError, "got 3"),
+        (CLEAN, {"offsets": OFFSETS[:3]}, ValueError, "got 3.*more_channels=True"),
+        (CLEAN[:5], {"offsets": OFFSETS, "more_channels": True}, ValueError, "5 channels.*got 6"),
         (CLEAN, {"offsets": [(1, 0)] * 6}, ValueError, "each of the 3 axes"),
         (CLEAN, {"offsets": [(3, 0, 0)] * 6}, ValueError, "nearest neighbour"),
         (CLEAN, {"offsets": OFFSETS, "bias": [0.5, 0.5]}, ValueError, "one for each of the 6"),
