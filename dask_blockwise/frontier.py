@@ -12,16 +12,13 @@ from functools import reduce
 from heapq import heappop, heappush
 from itertools import chain, islice
 from math import prod
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .geometry import BlockGrid
+from .levels import Index, Integers, along, count_earlier, levels_of, reach_of
 
-Index = tuple[int, ...]
 Box = tuple[slice, ...]
-Integers = npt.NDArray[np.integer[Any]]
 
 # Releases larger than this stay one array that is walked lazily instead of entries in a heap.
 _LARGE_RELEASE = 4096
@@ -67,7 +64,7 @@ class Frontier:
         self._waiting: list[_Waiting] = []
         for grid, conflict, sources in zip(grids, conflicts, upstream):
             feeds = [_Feed(grids[source], grid) for source in sources]
-            waiting = _Waiting(grid.shape, _reach(grid) if conflict else (), feeds)
+            waiting = _Waiting(grid.shape, reach_of(grid) if conflict else (), feeds)
             self._waiting.append(waiting)
             for source, feed in zip(sources, feeds):
                 self._feeds[source].append((feed, waiting))
@@ -92,25 +89,6 @@ class Frontier:
                 fed.release(box)
 
 
-def conflict_levels(grid: BlockGrid) -> Integers:
-    """Level of every block: conflicting blocks differ in level and run in its order.
-
-    Two blocks conflict when the read ROI of one meets the write ROI of the other.
-
-    Returns
-    -------
-    ndarray of the grid's shape
-        At most 2 ** d levels where the context is at most a block.
-
-    Examples
-    --------
-    >>> from dask_blockwise.geometry import Roi
-    >>> conflict_levels(BlockGrid(Roi((0,), (42,)), Roi((0,), (14,)), Roi((2,), (10,)), "shrink"))
-    array([0, 1, 0, 1], dtype=uint8)
-    """
-    return _levels(grid.shape, _reach(grid))
-
-
 class _Waiting:
     """Blocks of one task: how many conditions each waits for, and those that wait for none."""
 
@@ -129,8 +107,8 @@ class _Waiting:
         """Set the counters: one condition a feed, one a conflicting block of lower level."""
         conditions = np.full(shape, len(feeds), np.int64)
         if self.ordered:
-            self._levels = _levels(shape, self._reach)
-            conditions += _earlier_neighbours(shape, self._reach)
+            self._levels = levels_of(shape, self._reach)
+            conditions += count_earlier(shape, self._reach)
         largest = max(1, int(conditions.max(initial=0)))
         self._conditions = conditions.astype(np.min_scalar_type(largest))
         self._numbers = np.arange(prod(shape), dtype=np.int32 if prod(shape) < 2**31 else np.int64)
@@ -188,7 +166,7 @@ class _Feed:
         runs = [_AxisRuns(upstream, downstream, axis) for axis in axes]
         self._boxes = [run.blocks for run in runs]
         self._readers = [run.readers for run in runs]
-        counts = (_along(run.length, axis, len(axes)) for axis, run in enumerate(runs))
+        counts = (along(run.length, axis, len(axes)) for axis, run in enumerate(runs))
         waiting = np.asarray(reduce(np.multiply, counts))
         self._waiting = waiting.astype(np.min_scalar_type(max(1, int(waiting.max(initial=0)))))
 
@@ -231,67 +209,12 @@ class _AxisRuns:
         )
 
 
-def _reach(grid: BlockGrid) -> Index:
-    """Along each axis, how many blocks away a block may still conflict."""
-    steps = grid.write_roi.shape
-    return tuple(
-        max(-(-before // step), -(-after // step))
-        for before, after, step in zip(*grid.context, steps)
-    )
-
-
-def _periods(shape: Index, reach: Index) -> Index:
-    """Along each axis, how many blocks on the digits of the level repeat."""
-    return tuple(min(r + 1, n) for r, n in zip(reach, shape))
-
-
-def _levels(shape: Index, reach: Index) -> Integers:
-    """Number every block by its position modulo the period: digits of a mixed-radix number."""
-    periods = _periods(shape, reach)
-    level = np.zeros(shape, np.min_scalar_type(max(1, prod(periods))))
-    for axis, (size, period) in enumerate(zip(shape, periods)):
-        level *= level.dtype.type(period)
-        level += _along((np.arange(size) % period).astype(level.dtype), axis, len(shape))
-    return level
-
-
-def _earlier_neighbours(shape: Index, reach: Index) -> Integers:
-    """For every block, how many blocks within reach are of a lower level.
-
-    Levels compare digit by digit, so the blocks that are lower by axis ``a`` have equal digits
-    before it (only the block's own position has), a lower one there, and any after it.
-    """
-    earlier = np.zeros(shape, np.int64)
-    rest = np.ones((1,) * len(shape), np.int64)
-    for axis in reversed(range(len(shape))):
-        period = _periods(shape, reach)[axis]
-        lower, near = _neighbours(shape[axis], reach[axis], period)
-        earlier += _along(lower, axis, len(shape)) * rest
-        rest = _along(near, axis, len(shape)) * rest
-    return earlier
-
-
-def _neighbours(size: int, reach: int, period: int) -> tuple[Integers, Integers]:
-    """Along one axis: positions within reach that have a lower digit, and all of them."""
-    position = np.arange(size)
-    lower, near = np.zeros((2, size), np.int64)
-    for step in range(-min(reach, size), min(reach, size) + 1):
-        inside = (position + step >= 0) & (position + step < size)
-        near += inside
-        lower += inside & ((position + step) % period < position % period)
-    return lower, near
-
-
 def _extent(grid: BlockGrid, axis: int, read: bool) -> tuple[Integers, Integers]:
     """Begin and end of every block's read or write ROI along one axis."""
     roi, whole = (grid.read_roi, grid.total_roi) if read else (grid.write_roi, grid.writable_roi)
     begin = whole.begin[axis] + np.arange(grid.shape[axis]) * grid.write_roi.shape[axis]
     end = begin + roi.shape[axis]
     return begin, np.minimum(end, whole.end[axis]) if grid.fit == "shrink" else end
-
-
-def _along(values: Integers, axis: int, dims: int) -> Integers:
-    return values.reshape([-1 if a == axis else 1 for a in range(dims)])
 
 
 def _slices(starts: Integers, stops: Integers) -> list[slice]:

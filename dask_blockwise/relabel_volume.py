@@ -28,7 +28,7 @@ from .pieces import Pieces, cut
 from .plan import StagePlan
 from .relabelling import PiecesInMemory, Relabelling, Rule, label_block, solve_blocks
 from .scratch import Scratch
-from .segment_worker import SegmentVolume
+from .segment_volume import SegmentVolume
 from .stitching import apply_table
 from .store import StoredArray
 from .volume import Context, Index, StoreOptions, Volume

@@ -15,7 +15,7 @@ from .match_rule import Match, MatchRule
 from .relabel_volume import RelabelVolume
 from .relabelling import Relabelling
 from .scratch import Scratch
-from .segment_worker import SegmentVolume
+from .segment_volume import SegmentVolume
 from .volume import Volume, open_volume
 
 __all__ = ["fit", "read_write_conflict", "relabel", "spawn_worker"]

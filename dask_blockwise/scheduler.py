@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from os import PathLike
 from pathlib import Path
@@ -15,9 +14,9 @@ from typing import Any
 
 import cloudpickle
 from distributed import Client as DaskClient
-from distributed import Worker, WorkerPlugin, get_client
+from distributed import get_client
 
-from .batch import Work, close_run, forget_run, open_run
+from .batch import Work
 from .block_client import Context
 from .blockwise_task import BlockwiseTask, Task
 from .cluster import local_cluster, patient_cluster
@@ -26,13 +25,10 @@ from .frontier import Frontier
 from .geometry import Roi
 from .ledger import Ledger
 from .progress import Bar, RunSummary, open_bar
+from .registration import known_to_workers
 from .task_state import TaskState
-from .watchdog import BlockTaskPlugin, withdraw
 
 __all__ = ["run", "run_blockwise"]
-
-# Seconds that workers get to hear that a run is over.
-_STOP_SECONDS = 5.0
 
 
 def run(
@@ -91,7 +87,7 @@ def run(
         contexts = [_context(dask_client, task, run_id) for task in ordered]
         blobs = [_pickle(task, context) for task, context in zip(ordered, contexts)]
         states = _states(stack, ordered, ledgers, contexts, progress)
-        stack.enter_context(_known_to_workers(dask_client, run_id, blobs))
+        stack.enter_context(known_to_workers(dask_client, run_id, blobs))
         return _go(Dispatcher(dask_client, run_id, states), states)
 
 
@@ -262,65 +258,6 @@ def _log_path(task: Task, run_id: str) -> Path:
         return Path(task.ledger) / "blocks.log"
     name = task.task_id.replace("/", "_")
     return Path(tempfile.gettempdir()) / f"dask-blockwise-logs/{run_id}-{name}.log"
-
-
-class _RunPlugin(WorkerPlugin):
-    """Makes the tasks of a run known to every worker process, also those that join later."""
-
-    def __init__(self, run_id: str, blobs: Sequence[bytes]) -> None:
-        self.name = f"dask-blockwise-{run_id}"
-        self._run_id = run_id
-        self._blobs = blobs
-
-    def setup(self, worker: Worker) -> None:
-        # A worker without a nanny may live in somebody's own process.
-        owned = worker.nanny is not None
-        open_run(self._run_id, worker.address, self._blobs, owned)
-
-    def teardown(self, worker: Worker) -> None:
-        close_run(self._run_id)
-
-
-def _set_up(plugin: _RunPlugin, dask_worker: Worker) -> None:
-    plugin.setup(dask_worker)
-
-
-def _register(client: DaskClient, plugin: _RunPlugin) -> None:
-    try:
-        client.register_plugin(plugin)
-    except OSError:
-        # A worker died meanwhile. Those to come will know of the run; these may not have heard yet.
-        client.run(_set_up, plugin, on_error="ignore")
-
-
-@contextmanager
-def _known_to_workers(client: DaskClient, run_id: str, blobs: Sequence[bytes]) -> Iterator[None]:
-    worker_plugin, scheduler_plugin = _RunPlugin(run_id, blobs), BlockTaskPlugin(run_id)
-    client.register_plugin(scheduler_plugin)
-    _register(client, worker_plugin)
-
-    def forget() -> None:
-        client.run(forget_run, run_id, on_error="ignore")
-        client.unregister_worker_plugin(worker_plugin.name)
-        client.run_on_scheduler(withdraw, scheduler_plugin.name)
-
-    try:
-        yield
-    finally:
-        _try_for(_STOP_SECONDS, forget)
-        forget_run(run_id)
-
-
-def _try_for(seconds: float, action: Callable[[], Any]) -> None:
-    """Do something that a busy worker may hold up, or a lost cluster make impossible."""
-
-    def attempt() -> None:
-        with suppress(Exception):
-            action()
-
-    thread = threading.Thread(target=attempt, daemon=True)
-    thread.start()
-    thread.join(seconds)
 
 
 def _go(dispatcher: Dispatcher, states: Sequence[TaskState]) -> RunSummary:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .geometry import Coordinate
 from .seam_measures import parts
 from .seam_windows import Window
-from .segment_worker import SegmentVolume
+from .segment_volume import SegmentVolume
 from .volume import Checkpoint, Index, Volume
 
 __all__ = ["Pieces", "fragments_of"]

@@ -16,7 +16,7 @@ from .seam_measures import Difference, Planes, compare, named_alike, parts, plan
 from .seam_pieces import Pieces, fragments_of
 from .seam_report import FUSED, Comparison, Example, SeamReport, contrast
 from .seam_windows import Window, drawn, window_shape, windows_astride, windows_inside
-from .segment_worker import SegmentVolume
+from .segment_volume import SegmentVolume
 from .volume import Checkpoint, Index, Volume, open_volume
 
 __all__ = ["seams"]

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dask_blockwise.frontier import Frontier, conflict_levels
+from dask_blockwise.frontier import Frontier
 from dask_blockwise.geometry import BlockGrid, Roi
+from dask_blockwise.levels import conflict_levels
 
 Key = tuple[int, int]
 
