@@ -1,7 +1,7 @@
 """What goes wrong in dacapo.blockwise and in daisy below it, and must not here.
 
-These are the faults of running tasks. Those of labels are in ``test_relabel_worker.py``, those of
-stages in the tests of each, and writes that don't align with chunks in ``test_store.py``.
+These are the faults of running tasks; those of labels are in
+``test_faults_of_the_original_labels.py``, those of stages in the tests of each.
 """
 
 from __future__ import annotations
@@ -15,11 +15,22 @@ import time
 from pathlib import Path
 
 import cloudpickle
+import numpy as np
 import pytest
+import torch
 from distributed import Client
 from recording import line, recorder, runs
 
+from dask_blockwise import (
+    Volume,
+    create_volume,
+    open_volume,
+    predict,
+    segment_worker,
+    threshold_worker,
+)
 from dask_blockwise.blockwise_task import BlockwiseTask, Task
+from dask_blockwise.frontier import Frontier
 from dask_blockwise.geometry import Block, Roi
 from dask_blockwise.scheduler import run, run_blockwise
 
@@ -83,6 +94,51 @@ def test_checks_before_and_after(client: Client, tmp_path: Path) -> None:
     assert (result.skipped, result.completed, result.failed, result.retries) == (3, 4, 1, 3)
     assert runs(tmp_path) == {3: 1, 4: 1, 5: 3, 6: 2, 7: 1}
     assert "check after block ('task', 5) was not true" in result.errors[5]
+
+
+def test_a_check_that_raises_is_not_swallowed(client: Client, tmp_path: Path) -> None:
+    """In daisy such a block counts as not done yet, without a word."""
+
+    def check(block: Block) -> bool:
+        if block.number == 3:
+            raise ValueError("no such store")
+        return False
+
+    task = line(5, recorder(tmp_path), check_function=(check, None), max_retries=1)
+    result = run(task, client, progress=False)["task"]
+    assert list(result.errors) == [3]
+    assert "no such store" in result.errors[3]
+    assert runs(tmp_path) == dict.fromkeys([0, 1, 2, 4], 1)
+
+
+def test_writes_that_cut_a_chunk_fail_and_change_nothing(client: Client, tmp_path: Path) -> None:
+    """Two of dacapo's blocks write one chunk at once: voxels are lost, and the run is a success."""
+    source, output = f"{tmp_path}/a.zarr/raw", f"{tmp_path}/a.zarr/mask"
+    for path, value in ((source, 200), (output, 7)):
+        volume = create_volume(path, shape=(8, 16), dtype="uint8", block_shape=(8, 8))
+        volume[volume.roi] = np.full((8, 16), value)
+    file, half = threshold_worker.__file__, Roi((0, 0), (4, 8))
+    with client.as_current():
+        assert not run_blockwise(
+            file, volume.roi, half, half, 2, 0, None, None, source, output, threshold=100
+        )
+    assert (open_volume(output)[:] == 7).all()
+
+
+def test_blocks_of_a_segmentation_need_no_order() -> None:
+    """In dacapo 2 x 2 x 2 of them run one after the other, as if they read what others write."""
+    write, total = Roi((0,) * 3, (8,) * 3), Roi((-2,) * 3, (20,) * 3)
+    read = write.grow((2,) * 3, (2,) * 3)
+    task = BlockwiseTask(segment_worker.__file__, total, read, write)
+    at_once = [Frontier([task.grid], [o], [[]]).ready(0) for o in (task.read_write_conflict, True)]
+    assert at_once == [8, 1]
+
+
+def test_axes_of_one_voxel_are_kept() -> None:
+    """dacapo squeezes a prediction of one plane, or of one channel."""
+    plane = Volume.from_array(np.ones((1, 1, 8, 8), np.float32), axes="czyx")
+    predicted = predict(plane, torch.nn.Conv3d(1, 1, 1))
+    assert predicted[:].shape == predicted.shape == (1, 1, 8, 8)
 
 
 def test_failures_cost_no_worker_and_no_innocent_block(client: Client, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dask_blockwise import (
+    Block,
     Roi,
     Volume,
     components_function,
@@ -13,6 +14,7 @@ from dask_blockwise import (
     relabel,
     segment,
     segment_blockwise,
+    segment_worker,
 )
 from dask_blockwise.watershed_function import segment_function as watershed
 
@@ -49,6 +51,18 @@ def test_no_id_is_used_twice_when_blocks_are_cut_or_voxels_are_large(stored):
     volume = Volume.from_array(dots, voxel_size=(8, 8, 8), chunks=(5, 5, 5))
     ids = stored(connected_components(volume))
     assert len(np.unique(ids[ids > 0])) == dots.sum()
+
+
+def test_ids_of_a_billion_blocks_do_not_run_over(tmp_path):
+    """Its ids, block number times voxels of a block, do at 1242^3 blocks."""
+    path, voxels = f"{tmp_path}/in.zarr/mask", Roi((0, 0), (4, 4))
+    source = create_volume(path, shape=(4, 4), dtype="uint8", voxel_size=(1, 1))
+    source[voxels] = np.eye(4, dtype=np.uint8)
+    output = create_volume(f"{tmp_path}/out.zarr/ids", source, dtype="uint64")
+    number = 1242**3
+    process = segment_worker.spawn_worker(path, output.path, components_function.__file__)
+    process(Block(voxels, voxels, voxels, ("segment", number)))
+    assert np.unique(output[:]).tolist() == [0, *((number << 32) + n for n in (1, 2, 3, 4))]
 
 
 def test_a_contact_of_one_voxel_does_not_merge(stored):
