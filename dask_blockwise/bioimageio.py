@@ -41,14 +41,15 @@ class Description:
 
     @property
     def weights(self) -> Path:
-        """The TorchScript file."""
+        """The TorchScript file, or else that of ONNX."""
         formats = self.content["weights"]
-        if "torchscript" not in formats:
-            raise ValueError(
-                f"{self.folder} has weights {list(formats)}, but torchscript is needed: convert "
-                "them, with bioimageio.core's add_weights for example."
-            )
-        return self.folder / str(formats["torchscript"]["source"])
+        for known in ("torchscript", "onnx"):
+            if known in formats:
+                return self.folder / str(formats[known]["source"])
+        raise ValueError(
+            f"{self.folder} has weights {list(formats)}, but torchscript or onnx is needed: "
+            "them, with bioimageio.core's add_weights for example."
+        )
 
     @property
     def preprocessing(self) -> tuple[str, dict[str, Any]] | None:

@@ -35,7 +35,7 @@ class ModelSource:
     'import'
     """
 
-    # "module", "import", "torchscript", "export" or "pickle".
+    # "module", "import", "torchscript", "export", "onnx" or "pickle".
     kind: str
     # Path of the file, absolute since workers may run elsewhere, or "package.module:Class".
     where: str
@@ -120,7 +120,7 @@ class ModelSource:
         if not path.exists():
             raise FileNotFoundError(
                 f"There is no model at {path}: give a torch module, 'package.module:Class' with "
-                "weights=, a TorchScript or torch.export file, or a bioimage.io folder."
+                "weights=, a TorchScript, torch.export or ONNX file, or a bioimage.io folder."
             )
         kind = _kind(path)
         if kind == "pickle" and not trust:
@@ -134,6 +134,8 @@ class ModelSource:
 
 
 def _kind(path: Path) -> str:
+    if path.suffix == ".onnx":
+        return "onnx"
     if not zipfile.is_zipfile(path):
         return "pickle"
     with zipfile.ZipFile(path) as archive:

@@ -80,7 +80,7 @@ def check_device(device: str, precision: str) -> None:
     if precision not in _PRECISIONS:
         raise ValueError(f"precision must be one of {', '.join(_PRECISIONS)}, got {precision!r}.")
     if device == "openvino":
-        return OpenVinoNetwork.check_installed()
+        return OpenVinoNetwork.check_installed("device='openvino'")
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
@@ -133,15 +133,18 @@ def load(source: ModelSource, device: str = "cpu", precision: str = "float32") -
     >>> load(source) is load(source)
     True
     """
-    key = (source, device, precision if device == "openvino" else "")
+    compiled = device == "openvino" or source.kind == "onnx"
+    key = (source, device, precision if compiled else "")
     with _lock:
         if key not in _loaded:
-            module = _built(source)
-            compiled = device == "openvino"
-            _loaded[key] = (
-                OpenVinoNetwork(module, precision, torch.zeros) if compiled else module.to(device)
-            )
+            _loaded[key] = _compiled(source, precision) if compiled else _built(source).to(device)
         return _loaded[key]
+
+
+def _compiled(source: ModelSource, precision: str) -> OpenVinoNetwork:
+    if source.kind == "onnx":
+        return OpenVinoNetwork.of_onnx(source.where, precision)
+    return OpenVinoNetwork.of_torch(_built(source), precision, torch.zeros)
 
 
 def _built(source: ModelSource) -> torch.nn.Module:

@@ -18,6 +18,7 @@ from .geometry import Block
 from .map_overlap import MappedVolume, map_overlap
 from .model_source import ModelSource
 from .normalization import Normalization, declared_normalization, normalization_of
+from .openvino_network import OpenVinoNetwork
 from .prediction import Activation, PredictVolume
 from .tiling import AxisTiling, tilings_of
 from .volume import Index, Volume, open_volume
@@ -53,7 +54,8 @@ def predict(
     volume : Volume
     model : torch.nn.Module, or str
         ``"package.module:Class"`` with ``weights``, a TorchScript or torch.export file, or a
-        bioimage.io folder. A network of two axes runs over each plane.
+        bioimage.io folder; or an ONNX file, which OpenVINO runs (extra ``openvino``) and which
+        needs ``halo``. A network of two axes runs over each plane.
     weights : path, optional
         A state dict (.pt, loaded without running code) or .npz.
     arguments : mapping, optional
@@ -116,6 +118,8 @@ def predict(
 
     chosen = models.best_device() if device == "auto" else device
     models.check_device(chosen, precision)
+    if source.kind == "onnx":
+        _check_onnx(source, device, halo)
     normalization, activation = _around(volume, model, normalize, activation)
     footprint = _footprint(source, volume, halo == "auto")
     mapped = cast(
@@ -254,6 +258,21 @@ def _check_context(halo: Any, boundary: Any) -> None:
     if len(modes) > 1 and "valid" in modes:
         raise ValueError(
             f"boundary={boundary} mixes 'valid' with others: it is for all axes or for none."
+        )
+
+
+def _check_onnx(source: ModelSource, device: str, halo: Any) -> None:
+    OpenVinoNetwork.check_installed(source.where)
+    if device not in ("auto", "cpu", "openvino"):
+        raise ValueError(
+            f"{source.where} is run by OpenVINO on a CPU, not on device={device!r}: leave device "
+            "out, or give the network as one of torch."
+        )
+    if halo == "auto":
+        # It probes with NaN, which OpenVINO takes for a number.
+        raise ValueError(
+            f"What {source.where} sees can't be found by probing, as OpenVINO runs it: give halo=, "
+            "the voxels that an output voxel sees on each side, or the network as one of torch."
         )
 
 

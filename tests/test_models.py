@@ -1,5 +1,6 @@
 """All the ways in which networks are stored."""
 
+import json
 import os
 import pickle
 import subprocess
@@ -136,6 +137,69 @@ def test_openvino_gives_what_torch_gives(planes):
     expected = predict(raw, net, output_dtype="float32")[:]
     found = predict(raw, net, output_dtype="float32", device="openvino")[:]
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def write_onnx(path, net):
+    """Convolutions of 3 x 3 and what lies between them, for one shape of input."""
+    onnx = pytest.importorskip("onnx")
+    nodes, weights = [], []
+    for n, layer in enumerate(net):
+        names = [f"{n}", f"w{n}", f"b{n}"]
+        if isinstance(layer, nn.ReLU):
+            nodes.append(onnx.helper.make_node("Relu", names[:1], [f"{n + 1}"]))
+            continue
+        nodes.append(onnx.helper.make_node("Conv", names, [f"{n + 1}"], pads=[1] * 4))
+        for name, values in zip(names[1:], (layer.weight, layer.bias)):
+            weights.append(onnx.numpy_helper.from_array(values.detach().numpy(), name))
+    image, result = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in (
+            ("0", (1, 1, 32, 32)),
+            (f"{len(net)}", (1, net[-1].out_channels, 32, 32)),
+        )
+    )
+    graph = onnx.helper.make_graph(nodes, "net", [image], [result], weights)
+    opset = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_onnx_gives_what_torch_gives(tmp_path, folder):
+    pytest.importorskip("openvino")
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 3, 3, padding=1), nn.ReLU(), nn.Conv2d(3, 2, 3, padding=1))
+    write_onnx(tmp_path / "net.onnx", net)
+    described = {"inputs": [{}], "outputs": [{}], "weights": {"onnx": {"source": "net.onnx"}}}
+    (tmp_path / "rdf.yaml").write_text(json.dumps(described))
+    model = tmp_path if folder else tmp_path / "net.onnx"
+    raw = Volume.from_array(np.random.default_rng(0).random((40, 50), np.float32), chunks=(16, 50))
+    predicted = predict(raw, model, output_dtype="float32", halo=2)
+    expected = predict(raw, net, output_dtype="float32")[:]
+    blocks = predicted.data.compute(scheduler="synchronous")
+    np.testing.assert_allclose(blocks, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({}, ValueError, "give halo="),
+        ({"halo": 2, "device": "meta"}, ValueError, "run by OpenVINO on a CPU"),
+        ({"halo": 2}, ValueError, "may be cut off"),
+    ],
+)
+def test_onnx_that_cannot_be_run(tmp_path, options, error, message):
+    pytest.importorskip("openvino")
+    (tmp_path / "net.onnx").write_bytes(b"no network")
+    with pytest.raises(error, match=message):
+        predict(Volume.from_array(np.zeros((8, 8))), tmp_path / "net.onnx", **options)
+
+
+@pytest.mark.parametrize("options", [{"halo": 2}, {"device": "openvino"}])
+def test_openvino_that_is_missing_is_named(tmp_path, monkeypatch, options):
+    (tmp_path / "net.onnx").write_bytes(b"no network")
+    monkeypatch.setattr("dask_blockwise.openvino_network.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError, match=r"dask_blockwise\[openvino\]"):
+        predict(Volume.from_array(np.zeros((8, 8))), tmp_path / "net.onnx", **options)
 
 
 class Counted(nn.Module):

@@ -246,8 +246,19 @@ def test_a_plan_foretells_what_is_read(volume, tmp_path, threads):
     assert plan.recompute_factor == computed / volume.data.size
 
 
-def test_all_of_it_in_a_bucket(array, bucket):
+def fail_once(array, there):
+    """Fail in the first block that finds a file there."""
+    try:
+        Path(there).unlink()
+    except FileNotFoundError:
+        return smooth(array, 3)
+    raise RuntimeError("not yet")
+
+
+def test_all_of_it_in_a_bucket(array, bucket, tmp_path):
     options = {"progress": False, "block_shape": (8, 16, 16)}
+    path, there = f"{bucket}/all.zarr/mean", tmp_path / "there"
+    there.touch()
     with (
         LocalCluster(
             n_workers=2,
@@ -260,25 +271,20 @@ def test_all_of_it_in_a_bucket(array, bucket):
         raw = Volume.from_array(array, voxel_size=(40, 5.24, 5.24), unit="nanometer")
         raw.to_zarr(f"{bucket}/all.zarr/raw", client=client, **options)
         raw = dbw.open_volume(f"{bucket}/all.zarr/raw")
-        mean = dbw.map_overlap(smooth, raw, **MEAN)
-        path = f"{bucket}/all.zarr/mean"
-        assert mean.to_zarr(path, client=client, **options).tasks[0].completed == 12
-        assert mean.to_zarr(path, client=client, **options).tasks[0].completed == 0
-    found = dbw.open_volume(path)
+        base = dbw.map_overlap(np.copy, raw).checkpoint(f"{bucket}/all.zarr/base")
+        given = {"halo": 1, "boundary": "reflect", "dtype": float, "there": str(there)}
+        mean = dbw.map_overlap(fail_once, base, **given)
+        with pytest.raises(dbw.BlocksFailed, match="not yet"):
+            mean.to_zarr(path, client=client, max_retries=0, **options)
+        done = [mean.to_zarr(path, client=client, **options).tasks[-1].completed for _ in "12"]
+        assert done == [1, 0]
+        with pytest.raises(FileExistsError, match="overwrite=True"):
+            raw.to_zarr(path, client=client, **options)
+        found = dbw.open_volume(path)
+        np.testing.assert_allclose(found[Roi((0, 0, 0), found.roi.shape)], smooth(array, 3))
+        raw.to_zarr(path, client=client, overwrite=True, **options)
     assert (found.voxel_size, found.unit) == ((40000, 5240, 5240), "picometer")
-    np.testing.assert_allclose(found[Roi((0, 0, 0), found.roi.shape)], smooth(array, 3))
-
-
-def test_relative_paths_hold_wherever_workers_run(volume, tmp_path, client, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    mask = dbw.threshold(volume, 100).checkpoint("a.zarr/mask")
-    objects = dbw.relabel(dbw.connected_components(mask), match="touch", keep_scratch=True)
-    objects.to_zarr("a.zarr/objects/", client=client, progress=False)
-    dbw.relabel("a.zarr/objects.scratch", match="touch").to_zarr(
-        "a.zarr/again", client=client, progress=False
-    )
-    again = dbw.open_volume("a.zarr/again")
-    np.testing.assert_array_equal(again[:], dbw.open_volume(tmp_path / "a.zarr/objects")[:])
-    for path in "a.zarr/again", f"{tmp_path}/a.zarr/again/":
-        with pytest.raises(ValueError, match="computed from"):
-            dbw.map_overlap(np.copy, again).to_zarr(path, overwrite=True)
+    made = dbw.create_volume(f"{bucket}/all.zarr/made", like=raw)
+    made[made.roi] = array
+    for name in "mean", "made":
+        np.testing.assert_array_equal(dbw.open_volume(f"{bucket}/all.zarr/{name}")[:], array)
