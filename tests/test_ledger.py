@@ -30,11 +30,11 @@ def write(path: str, numbers: list[int], fingerprint: str = "") -> None:
     ledger.close()
 
 
-@pytest.fixture(params=["local", "s3"])
-def path(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "local":
+@pytest.fixture(params=["directory", "store"])
+def path(request: pytest.FixtureRequest, bucket: str, tmp_path: Path) -> str:
+    if request.param == "directory":
         return str(tmp_path / "a/ledger")
-    return f"{request.getfixturevalue('bucket')}{tmp_path}/ledger"
+    return f"{bucket}{tmp_path}/ledger"
 
 
 def test_marks_are_kept_and_added_to(path: str) -> None:
