@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .frame import check_real
 from .geometry import Block
 from .map_overlap import map_overlap
 from .volume import Volume, open_volume
@@ -106,6 +107,8 @@ def argmax(volume: Volume, axis: str = "c") -> Volume:
     ------
     ValueError
         If the volume has no such axis.
+    TypeError
+        If the values are complex.
 
     Examples
     --------
@@ -118,6 +121,7 @@ def argmax(volume: Volume, axis: str = "c") -> Volume:
             f"argmax runs over the channels 'c' of a volume, got axis={axis!r} and axes "
             f"{volume.axes}: name the axis of the classes 'c' (Volume.from_array(..., axes=...))."
         )
+    check_real(volume, "argmax")
     classes = class_dtype(volume.shape[volume.axes.index("c")])
     return map_overlap(argmax_channels, volume, dtype=classes, channels=None)
 

@@ -11,7 +11,7 @@ from .geometry import Coordinate, Roi
 from .indexing import Index
 from .ome import Placement
 
-__all__ = ["Frame", "check_axes"]
+__all__ = ["Frame", "check_axes", "check_real"]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -100,6 +100,15 @@ def check_axes(axes: tuple[str, ...], dimensions: int) -> None:
         raise ValueError(
             f"axes must be an optional 't', an optional 'c' and then space, one for each of the "
             f"array's {dimensions} dimensions, got {axes}. Transpose the array, or name its axes."
+        )
+
+
+def check_real(frame: Frame, stage: str) -> None:
+    """Refuse values of which none is the largest."""
+    if frame.dtype.kind not in "buif":
+        raise TypeError(
+            f"{stage} needs real numbers, got {frame.dtype}: make them real first, such as with "
+            "map_overlap(np.abs, volume)."
         )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import components_function, watershed_function
+from .frame import check_real
 from .geometry import Block, Coordinate, Roi
 from .map_overlap import map_overlap
 from .segment_function import Parameters, SegmentFunction
@@ -148,7 +149,10 @@ def watershed(
     ------
     ValueError
         If offsets, bias or strides don't match the channels or axes.
+    TypeError
+        If the values are complex.
     """
+    check_real(affinities, "watershed")
     channels = prod(n for axis, n in zip(affinities.axes, affinities.shape) if axis == "c")
     if parameters.get("more_channels"):
         channels = min(channels, len(offsets or ()))
@@ -187,7 +191,17 @@ def connected_components(
     Returns
     -------
     Volume of uint64
+
+    Raises
+    ------
+    TypeError
+        If the values aren't truth values or integers, or there are channels.
     """
+    if mask.dtype.kind not in "bui" or "c" in mask.axes:
+        raise TypeError(
+            f"connected_components needs a mask or labels: truth values or integers without "
+            f"channels, got {mask!r}. Apply threshold or argmax first."
+        )
     components = segment(
         mask,
         components_function.segment_function,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .frame import check_real
 from .geometry import Block
 from .map_overlap import map_overlap
 from .volume import Volume, open_volume
@@ -57,6 +58,8 @@ def threshold(volume: Volume, threshold: float) -> Volume:
     ------
     ValueError
         If it is a fraction between 0 and 1 and the values are wider integers.
+    TypeError
+        If the values are complex.
 
     Examples
     --------
@@ -65,6 +68,7 @@ def threshold(volume: Volume, threshold: float) -> Volume:
     >>> threshold(Volume.from_array(np.array([[51, 178]], np.uint8)), 0.5)[:]
     array([[0, 1]], dtype=uint8)
     """
+    check_real(volume, "threshold")
     level = _in_units(threshold, volume.dtype)
     return map_overlap(above, volume, dtype=np.uint8, threshold=level)
 

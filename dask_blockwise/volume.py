@@ -94,6 +94,8 @@ class Volume(Storable):
         """
         placement = placement_of(axes or default_axes(array.ndim), voxel_size, offset, unit)
         check_axes(placement.axes, array.ndim)
+        if array.dtype.kind not in "buifc":
+            raise TypeError(f"Voxels must be numbers, got {array.dtype}: convert the array first.")
         if chunks is None:
             chunks = getattr(array, "chunksize", None) or default_block(placement.axes, array.shape)
         return ArrayVolume(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 import zarr
 from numcodecs import Delta
 from ome_zarr_models import open_ome_zarr
@@ -196,3 +197,20 @@ def test_a_file_that_is_no_store_says_how_to_read_it(array, tmp_path):
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(FileNotFoundError, match=r"is a file.*Volume.from_array"):
         dbw.open_volume(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize(
+    ("stage", "dtype", "message"),
+    [
+        (dbw.argmax, complex, "argmax needs real numbers, got complex128"),
+        (lambda v: dbw.threshold(v, 1), "c8", "threshold needs real numbers, got complex64"),
+        (dbw.watershed, complex, "watershed needs real numbers"),
+        (dbw.connected_components, float, "integers without channels.*Apply threshold"),
+        (dbw.connected_components, np.uint8, "integers without channels.*Apply threshold"),
+        (lambda v: dbw.predict(v, torch.nn.Conv2d(2, 1, 1)), complex, "complex"),
+        (dbw.argmax, "U3", "Voxels must be numbers, got <U3"),
+    ],
+)
+def test_values_that_no_stage_is_for(stage, dtype, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        stage(Volume.from_array(np.zeros((2, 4, 4), dtype), axes="cyx"))
