@@ -14,6 +14,8 @@ from .matching import Direction, later_neighbours
 Index = tuple[int, ...]
 Box = tuple[slice, ...]
 
+_MOST_BLOCKS, _MOST_LABELS = 1 << 31, 1 << 32
+
 __all__ = ["Box", "Index", "LabelGrid", "common", "grown", "layer", "within"]
 
 
@@ -49,6 +51,18 @@ class LabelGrid:
     block_shape: Index
     halo: tuple[tuple[int, int], ...]
     stitched: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        if self.blocks > _MOST_BLOCKS:
+            raise ValueError(
+                f"Labels are told apart over at most 2^31 blocks, got {self.blocks} blocks of "
+                f"{self.block_shape} voxels: choose larger blocks."
+            )
+        if (seen := prod(self.frame_shape)) >= _MOST_LABELS:
+            raise ValueError(
+                f"A block of {self.block_shape} voxels with its halo sees {seen} voxels, and its "
+                "labels are counted up to 2^32: choose smaller blocks."
+            )
 
     @property
     def counts(self) -> Index:

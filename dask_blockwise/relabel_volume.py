@@ -173,6 +173,7 @@ class RelabelVolume(Volume):
                 f"block_shape must be {self.block_shape}, that of the blocks whose labels were "
                 f"kept, got {block}: leave it out, or segment again."
             )
+        self._grid(checked)  # which refuses what can't be told apart
         return checked
 
     @staticmethod
