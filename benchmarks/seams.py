@@ -159,9 +159,7 @@ def row(
 
 
 def choose(values: NDArray[np.uint8], truth: Labels) -> Iterator[tuple[str, ...]]:
-    """Scores of parameters on z < 160, the mean of two crops."""
-    halves = slice(0, 125), slice(125, 250)
-    crops = [(slice(0, TRAINED_BELOW_Z), half, half) for half in halves]
+    """Scores on z < 160 of parameters, in one piece, and then of rules, by blocks."""
     grid = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6), (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     tried: list[Options] = [
         {"bias": [n] * 3 + [f] * 6, "attract": "nearest"} for n, f in itertools.product(*grid)
@@ -171,14 +169,25 @@ def choose(values: NDArray[np.uint8], truth: Labels) -> Iterator[tuple[str, ...]
         for sigma, bias in itertools.product((2.0, 3.0, 4.0, 5.0, 6.0, 8.0), (0.3, 0.5, 0.7, 0.85))
     ]
     for options in tried:
-        function = Remembered(options)
-        scores = [
-            score_segmentation(truth[c], without_small(function(values[(slice(None), *c)])))
-            for c in crops
-        ]
-        mean = SegmentationScore(*np.mean(scores, axis=0))
         told = {name: np.unique(value).tolist() for name, value in options.items()}
+        mean = mean_of_halves(values, truth, Remembered(options))
         yield row("z < 160", " ".join(f"{k}={v}" for k, v in told.items()), mean, None)
+    for name, run in contenders().items():
+        by_blocks = partial(run, function=Remembered(CHOSEN["mutex"]), block=64, halo=16)
+        mean = mean_of_halves(values, truth, by_blocks)
+        yield row("z < 160", f"{name}, 64^3, halo 16", mean, None)
+
+
+def mean_of_halves(
+    values: NDArray[np.uint8], truth: Labels, run: Callable[[NDArray[np.uint8]], Labels]
+) -> SegmentationScore:
+    """Scores on z < 160, the mean of two crops."""
+    halves = slice(0, 125), slice(125, 250)
+    crops = [(slice(0, TRAINED_BELOW_Z), half, half) for half in halves]
+    scores = [
+        score_segmentation(truth[c], without_small(run(values[(slice(None), *c)]))) for c in crops
+    ]
+    return SegmentationScore(*np.mean(scores, axis=0))
 
 
 def main() -> None:
