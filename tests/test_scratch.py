@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dask_blockwise.label_grid import LabelGrid
 from dask_blockwise.scratch import Scratch
+from dask_blockwise.stored_array import StoredArray
 
 GRID = LabelGrid((20, 250), (10, 125), ((2, 2), (3, 3)), (True, True))
 
@@ -34,14 +35,23 @@ def test_rows_of_any_length_come_back(scratch, lengths):
 
 
 @pytest.mark.parametrize("counts", [[3, 0, 5, 1], [0, 0, 0, 0], [70_000, 1, 0, 2]])
-def test_a_block_reads_its_own_ids(scratch, counts):
+def test_a_block_reads_its_own_ids_alone(scratch, counts, monkeypatch):
     starts = np.concatenate([[0], np.cumsum(counts)])
     ids = np.arange(starts[-1], dtype=np.uint64) + np.uint64(7)
     scratch.write_table(starts, ids)
-    fresh = Scratch(scratch.path)
+    fresh, read, parts = Scratch(scratch.path), StoredArray.read, []
+
+    def noting(array, region):
+        if array.path.endswith("/table"):
+            parts.extend((s.start, s.stop) for s in region)
+        return read(array, region)
+
+    monkeypatch.setattr(StoredArray, "read", noting)
     for number, count in enumerate(counts):
         expected = [0, *range(7 + starts[number], 7 + starts[number] + count)]
         assert fresh.read_table(number).tolist() == expected
+    spans = zip(starts.tolist(), starts[1:].tolist())
+    assert parts == [span for span in spans if span[0] < span[1]]
 
 
 def test_rows_that_were_never_written_are_told_from_empty_ones(tmp_path):
