@@ -103,3 +103,24 @@ def test_kept_components_of_each_value_are_not_guessed(tmp_path, threads):
     assert dbw.open_volume(tmp_path / "a.zarr/ids")[:].tolist() == [[1, 1, 2, 2]]
     with pytest.raises(ValueError, match="needs the values that kept these components apart"):
         dbw.relabel(tmp_path / "a.zarr/ids.scratch", match="touch")
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i4", "u4", "i8", "u8"])
+def test_labels_of_any_integer_are_taken(dtype):
+    noise = np.random.default_rng(0).random((12, 20))
+    labels = label(noise < 0.4)[0].astype(dtype)
+    volume = Volume.from_array(labels, chunks=(8, 8))
+    affinities = Volume.from_array(np.stack([noise, noise]), axes="cyx", chunks=(2, 8, 8))
+    objects = dbw.relabel(volume, match="touch").data.compute(scheduler="sync")
+    assert objects.dtype == np.uint64
+    pairs = set(zip(objects.ravel().tolist(), labels.ravel().tolist(), strict=True))
+    assert len(pairs) == labels.max() + 1
+    joined = dbw.agglomerate(volume, affinities, offsets=[(-1, 0), (0, -1)], threshold=1.1)
+    np.testing.assert_array_equal(joined.data.compute(scheduler="sync") > 0, labels > 0)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i8"])
+def test_negative_labels_are_refused(dtype):
+    volume = Volume.from_array(np.full((4, 4), -1, dtype), chunks=(2, 2))
+    with pytest.raises(ValueError, match="must not be negative, got -1"):
+        dbw.relabel(volume, match="touch").data.compute(scheduler="sync")
