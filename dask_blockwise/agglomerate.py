@@ -100,7 +100,7 @@ def agglomerate(
     and across them; the graph of all fragments is solved at once; blocks write their final ids.
     Fragments are those of single blocks: a cell that several blocks see is put together by its
     affinities too. That graph is held in memory by one worker: some 330 bytes for each pair of
-    fragments that meet with ``"mean"``, 230 with ``"mutex"``, 300 with ``"multicut"``, which also takes
+    fragments that meet with ``"mean"``, 230 with ``"mutex"``, 300 with ``"multicut"``, which takes
     some 14 times as long. ``relabel`` streams its edges, and takes less than a tenth of it.
 
     Parameters
