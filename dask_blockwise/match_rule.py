@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .label_grid import Box, Index, LabelGrid, common, layer
+from .label_grid import Box, Index, LabelGrid, common, grown, layer
 from .matching import Direction, best_pairs, contained_pairs, link_pieces, touching_pairs
 from .pieces import labels_seen
 from .relabelling import LABEL_BITS, BlockLabels, positions
@@ -22,6 +22,8 @@ __all__ = ["Match", "MatchRule"]
 Match = Literal["iou", "fraction", "touch"]
 
 _EDGES_AT_ONCE = 1 << 23
+# Voxels on either side of a face on which labels are compared.
+_NEAR = 2
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class MatchRule:
     Parameters
     ----------
     match
-        ``"iou"`` and ``"fraction"``: on the voxels that both blocks saw; ``"touch"``: across the
-        face between them.
+        ``"iou"`` and ``"fraction"``: on the voxels near the face between the blocks, that both saw;
+        ``"touch"``: across the face.
     min_iou
         For ``"iou"``: the least intersection over union of mutual best partners.
     min_fraction
@@ -106,7 +108,7 @@ class MatchRule:
             return touching_pairs(first, second, direction, self.connectivity, grid.stitched, alike)
         touching = touching_pairs(first, second, direction, len(direction), grid.stitched)
         owners = labels.owners(one), labels.owners(other)
-        both = common(grid.seen(one), grid.seen(other))
+        both = _compared(grid, one, other)
         seen = (labels_seen(labels.values(n, both), own) for n, own in zip((one, other), owners))
         return link_pieces(self._matched(*seen), touching, *owners)
 
@@ -114,6 +116,13 @@ class MatchRule:
         if self.match == "iou":
             return best_pairs(first, second, self.min_iou)
         return contained_pairs(first, second, self.min_fraction)
+
+
+def _compared(grid: LabelGrid, one: int, other: int) -> Box:
+    """The voxels near the face: further away, one of the blocks errs for want of context."""
+    near = (_NEAR,) * len(grid.shape)
+    at_face = common(grown(grid.core(one), near), grown(grid.core(other), near))
+    return common(at_face, common(grid.seen(one), grid.seen(other)))
 
 
 def _read(volume: Volume, box: Box) -> NDArray[np.integer]:

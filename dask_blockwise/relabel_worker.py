@@ -29,7 +29,7 @@ def relabel(
     *,
     match: Match = "iou",
     min_iou: float = 0.5,
-    min_fraction: float = 0.7,
+    min_fraction: float = 0.9,
     connectivity: int = 1,
     min_size: int = 0,
     keep_scratch: bool = False,
@@ -45,9 +45,9 @@ def relabel(
         are, so that another rule costs no segmenting.
     match : "iou", "fraction" or "touch"
         When labels of neighbouring blocks are one object. ``"iou"``: each is the other's best
-        partner on the voxels that both blocks saw. ``"fraction"``: the smaller lies in the other,
-        so that an object that one block sees in several parts becomes one. ``"touch"``: they touch
-        at the face between the blocks.
+        partner on the voxels that both blocks saw within two voxels of the face between them.
+        ``"fraction"``: there the smaller lies in the other, so that an object that one block sees
+        in several parts becomes one. ``"touch"``: they touch at the face.
     min_iou : float
         For ``"iou"``: the least intersection over union.
     min_fraction : float

@@ -258,6 +258,20 @@ def test_kept_scratch_serves_a_worker_file(path, tmp_path):
     np.testing.assert_array_equal(again[:], ids)
 
 
+def taken_for_its_neighbour(array):
+    """Labels, except that a part of object 2 that is hardly seen looks like object 1."""
+    hardly = np.count_nonzero(array == 2) < 15
+    return np.where((array == 2) & hardly, 1, array)
+
+
+@pytest.mark.parametrize("match", ["iou", "fraction"])
+def test_what_a_block_fuses_at_the_end_of_its_halo_does_not_count(match):
+    truth = np.ones((6, 24), np.uint32)
+    truth[1:, 14:], truth[1:, :14] = 2, 0
+    parts = segment(Volume.from_array(truth, chunks=(6, 12)), taken_for_its_neighbour, halo=4)
+    np.testing.assert_array_equal(computed(relabel(parts, match=match)), truth)
+
+
 @pytest.mark.parametrize("rule", [{"min_iou": 0.3}, {"match": "fraction"}, {"match": "touch"}])
 def test_kept_scratch_is_relabelled_by_another_rule(rule, path, tmp_path):
     parts = segment(
