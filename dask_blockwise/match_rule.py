@@ -22,7 +22,7 @@ __all__ = ["Match", "MatchRule"]
 Match = Literal["iou", "fraction", "touch"]
 
 _EDGES_AT_ONCE = 1 << 23
-# Voxels on either side of a face on which labels are compared.
+# Voxels on either side of a face on which a label may lie within another.
 _NEAR = 2
 
 
@@ -33,8 +33,8 @@ class MatchRule:
     Parameters
     ----------
     match
-        ``"iou"`` and ``"fraction"``: on the voxels near the face between the blocks, that both saw;
-        ``"touch"``: across the face.
+        ``"iou"``: on the voxels that both blocks saw; ``"fraction"``: on those of them that are
+        near the face between the blocks; ``"touch"``: across the face.
     min_iou
         For ``"iou"``: the least intersection over union of mutual best partners.
     min_fraction
@@ -108,7 +108,9 @@ class MatchRule:
             return touching_pairs(first, second, direction, self.connectivity, grid.stitched, alike)
         touching = touching_pairs(first, second, direction, len(direction), grid.stitched)
         owners = labels.owners(one), labels.owners(other)
-        both = _compared(grid, one, other)
+        both = common(grid.seen(one), grid.seen(other))
+        if self.match == "fraction":
+            both = common(both, _near_face(grid, one, other))
         seen = (labels_seen(labels.values(n, both), own) for n, own in zip((one, other), owners))
         return link_pieces(self._matched(*seen), touching, *owners)
 
@@ -118,11 +120,10 @@ class MatchRule:
         return contained_pairs(first, second, self.min_fraction)
 
 
-def _compared(grid: LabelGrid, one: int, other: int) -> Box:
+def _near_face(grid: LabelGrid, one: int, other: int) -> Box:
     """The voxels near the face: further away, one of the blocks errs for want of context."""
     near = (_NEAR,) * len(grid.shape)
-    at_face = common(grown(grid.core(one), near), grown(grid.core(other), near))
-    return common(at_face, common(grid.seen(one), grid.seen(other)))
+    return common(grown(grid.core(one), near), grown(grid.core(other), near))
 
 
 def _read(volume: Volume, box: Box) -> NDArray[np.integer]:

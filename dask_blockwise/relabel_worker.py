@@ -45,8 +45,8 @@ def relabel(
         are, so that another rule costs no segmenting.
     match : "iou", "fraction" or "touch"
         When labels of neighbouring blocks are one object. ``"iou"``: each is the other's best
-        partner on the voxels that both blocks saw within two voxels of the face between them.
-        ``"fraction"``: there the smaller lies in the other, so that an object that one block sees
+        partner on the voxels that both blocks saw. ``"fraction"``: within two voxels of the face
+        between the blocks, the smaller lies in the other, so that an object that one block sees
         in several parts becomes one. ``"touch"``: they touch at the face.
     min_iou : float
         For ``"iou"``: the least intersection over union.
