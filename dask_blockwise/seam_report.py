@@ -101,11 +101,12 @@ class SeamReport:
         return next((h for h, c in sorted(self.halos.items()) if c.verdict == "clean"), None)
 
     def __str__(self) -> str:
-        return "\n".join([*self._words(), "", *self._table(), "", *self._advice()])
+        return "\n".join([*self._words(), "", *self._table(), _LEGEND, "", *self._advice()])
 
     def _repr_html_(self) -> str:
         rows = [f"<tr>{_cells(row)}</tr>" for row in self._rows()]
-        words = [f"<p>{escape(text)}</p>" for text in (*self._words(), *self._advice())]
+        texts = *self._words(), _LEGEND, *self._advice()
+        words = [f"<p>{escape(text)}</p>" for text in texts]
         return f"{''.join(words[:2])}<table>{''.join(rows)}</table>{''.join(words[2:])}"
 
     def picture(self, path: str | PathLike[str]) -> Path:
@@ -122,15 +123,16 @@ class SeamReport:
         """
         from matplotlib.figure import Figure
 
-        sections = [("as stored", self.example.labels)]
+        sections = [("the worst window, as stored", self.example.labels)]
         if self.example.one_piece is not None:
-            sections.append(("computed as one piece", self.example.one_piece))
+            sections.append(("the same, computed as one piece", self.example.one_piece))
         figure = Figure(figsize=(4 * len(sections) + 4.5, 4), dpi=120, layout="constrained")
         *images, curve = figure.subplots(1, len(sections) + 1)
         for axes, (title, section) in zip(images, sections):
             _draw_section(axes, section, title)
         _draw_profile(curve, self.profile)
-        figure.suptitle(_WORDS[self.verdict].partition(":")[0])
+        figure.suptitle(_WORDS[self.verdict])
+        figure.supxlabel("dashed: the face between two blocks; dark: background", fontsize=9)
         figure.savefig(path)
         return Path(path)
 
@@ -168,13 +170,16 @@ class SeamReport:
             return lines
         tried = ", ".join(map(str, sorted(self.halos)))
         if self.enough_halo is None:
-            return [*lines, f"None of the halos that were tried ({tried}) is sure to be enough."]
-        lines.append(f"A halo of {self.enough_halo} would be enough (tried: {tried}).")
+            return [*lines, _NONE_IS_ENOUGH.format(tried)]
         if self.verdict == "seams" and self.enough_halo <= min(self.halo or (0,)):
-            lines.append(_NOT_THE_HALO)
-        return lines
+            return [*lines, _NOT_THE_HALO.format(self.enough_halo, tried)]
+        return [*lines, f"A halo of {self.enough_halo} would be enough (tried: {tried})."]
 
 
+_LEGEND = (
+    "Elsewhere: inside blocks; for boundaries and flat ends, at planes off the faces. A measure "
+    "shows seams where all of its interval lies above what is allowed."
+)
 _NOT_AS_ONE_PIECE = (
     "How the labels were made isn't known, so nothing was computed again as one piece and no halo "
     "tried: give the lazy volume that relabel(...) returned, and stored=, to have that too."
@@ -184,8 +189,12 @@ _NO_HALO_HELPS = (
     'tried: the rule joins too much. Take match="iou" (not "touch"), a higher min_iou, or '
     "agglomerate(...)."
 )
+_NONE_IS_ENOUGH = (
+    "None of the halos that were tried ({}) is sure to be enough. Where labels are stitched, "
+    "agglomerate(...) does with less: blocks needn't find the same objects for it."
+)
 _NOT_THE_HALO = (
-    "The halo in use is that large, so it isn't the cause: the same pipeline puts two blocks "
+    "The halo isn't the cause: with one of {} (tried: {}) the same pipeline puts two blocks "
     "together well, but what is stored differs. Was it made by other steps, or by parts of two "
     "runs? Store it again with overwrite=True."
 )
@@ -235,7 +244,8 @@ def _interval(samples: list[NDArray[np.float64]], rng: np.random.Generator) -> t
 
 
 def _row(comparison: Comparison) -> tuple[str, ...]:
-    low, high = comparison.interval
+    # Rounded first, and then without a sign of zero.
+    low, high = (round(end, 3) + 0.0 for end in comparison.interval)
     allowed = "" if comparison.tolerance is None else f"{comparison.tolerance:.3f}"
     values = f"{comparison.at_faces:.3f}", f"{comparison.elsewhere:.3f}"
     return comparison.name, *values, f"{low:+.3f} .. {high:+.3f}", allowed, comparison.verdict or ""
@@ -253,7 +263,7 @@ def _draw_section(axes: Any, section: NDArray[np.int64], title: str) -> None:
     grey = np.full(section.shape, 40, np.uint8)
     axes.imshow(colour_segments(section, grey, opacity=0.9), interpolation="nearest")
     axes.axvline(section.shape[1] / 2 - 0.5, color="white", linestyle="--")
-    axes.set_title(f"the worst window, {title}", fontsize=10)
+    axes.set_title(title, fontsize=10)
     axes.set_axis_off()
 
 
