@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ AFFINITIES = np.stack([ndimage.gaussian_filter(channel, 1.5) for channel in NOIS
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Client]:
+def processes() -> Iterator[Client]:
     """Two worker processes of their own, since their code is changed."""
     with (
         LocalCluster(
@@ -37,6 +39,13 @@ def client() -> Iterator[Client]:
         Client(cluster) as client,
     ):
         yield client
+
+
+@pytest.fixture
+def client(processes: Client) -> Client:
+    """Both processes, also after one was killed."""
+    processes.wait_for_workers(2, timeout=60)
+    return processes
 
 
 def grouped(array: np.ndarray) -> np.ndarray:
@@ -82,16 +91,15 @@ def fail() -> None:
     raise RuntimeError("broken off")
 
 
-@pytest.mark.parametrize(
-    ("rule", "step", "after"),
-    [
-        ("iou", "segment", False),
-        ("mean", "stitch", True),
-        ("mean", "solve", True),
-        ("iou", "relabel", True),
-        ("iou", "clean", False),
-    ],
-)
+def interrupt(process: int) -> None:
+    """Press Ctrl-C in a process, and come to no good end after it has been felt there."""
+    os.kill(process, signal.SIGINT)
+    time.sleep(0.2)
+    fail()
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("rule", "after"), [("iou", False), ("mean", True)])
 def test_a_worker_killed_in_any_step_changes_no_id(
     rule: str,
     step: str,
@@ -109,18 +117,23 @@ def test_a_worker_killed_in_any_step_changes_no_id(
     assert not list(tmp_path.rglob("*.scratch"))
 
 
-@pytest.mark.parametrize(
-    ("rule", "step"),
-    [("mean", "segment"), ("iou", "stitch"), ("iou", "solve"), ("mean", "relabel")],
-)
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("rule", "by"), [("iou", dbw.BlocksFailed), ("mean", KeyboardInterrupt)])
 def test_a_run_broken_off_in_any_step_goes_on(
-    rule: str, step: str, client: Client, undisturbed: dict[str, np.ndarray], tmp_path: Path
+    rule: str,
+    by: type[BaseException],
+    step: str,
+    client: Client,
+    undisturbed: dict[str, np.ndarray],
+    tmp_path: Path,
 ) -> None:
-    client.run(spoil, Relabelling, step, tmp_path / "failed", False, fail)
+    misbehave = partial(interrupt, os.getpid()) if by is KeyboardInterrupt else fail
+    client.run(spoil, Relabelling, step, tmp_path / "failed", False, misbehave)
     volume, path = labelled(rule), tmp_path / "a.zarr/ids"
-    with pytest.raises(dbw.BlocksFailed, match="broken off"):
+    with pytest.raises(by, match=r"broken off|goes on from there"):
         volume.to_zarr(path, client=client, progress=False, max_retries=0)
-    before = STEPS[: STEPS.index(step)]
+    # Blocks need not wait for all of those before, which Ctrl-C therefore finds at work.
+    before = STEPS[: STEPS.index(step)] if by is dbw.BlocksFailed else []
     summary = volume.to_zarr(path, client=client, progress=False)
     np.testing.assert_array_equal(dbw.open_volume(path)[:], undisturbed[rule])
     again = {task.name: task.completed for task in summary.tasks}
@@ -137,3 +150,13 @@ def test_a_worker_killed_while_objects_are_counted_changes_no_row(
     assert (tmp_path / "killed").exists()
     assert table.equals(whole)
     assert table.voxels.sum() == (ids[:] > 0).sum()
+
+
+def test_counting_objects_goes_on_after_ctrl_c(client: Client, tmp_path: Path) -> None:
+    ids = dbw.Volume.from_array(grouped(AFFINITIES), chunks=(8, 8))
+    whole = ids.objects(path=tmp_path / "whole", client=client, progress=False)
+    misbehave = partial(interrupt, os.getpid())
+    client.run(spoil, objects._Count, "__call__", tmp_path / "failed", False, misbehave)
+    with pytest.raises(KeyboardInterrupt, match="goes on from there"):
+        ids.objects(path=tmp_path / "cells", client=client, progress=False)
+    assert ids.objects(path=tmp_path / "cells", client=client, progress=False).equals(whole)
