@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from .kept_fragments import KeptFragments
 from .label_grid import Box, Index, LabelGrid, common, grown, within
-from .region_graph import Method, count_contacts, partition, sum_contacts
+from .partition import Method, partition
+from .region_graph import count_contacts, sum_contacts
 from .relabel_volume import RelabelVolume
 from .relabelling import LABEL_BITS, BlockLabels, positions
-from .stitching import by_first_appearance
 from .volume import Volume
 from .watershed_function import check_offsets
 
 __all__ = ["AgglomerationRule", "agglomerate"]
+
+_MOST_FRAGMENTS = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class AgglomerationRule:
     Parameters
     ----------
     method
-        See `dask_blockwise.region_graph.partition`.
+        See `dask_blockwise.partition.partition`.
     offsets
         One step an axis of space, for each channel of the affinities.
     thresholds
@@ -75,8 +77,14 @@ class AgglomerationRule:
         self, starts: NDArray[np.int64], rows: Iterable[NDArray[np.uint64]]
     ) -> NDArray[np.int64]:
         """The object of each fragment of all blocks, from all blocks' edges."""
+        fragments = int(starts[-1])
+        if fragments > _MOST_FRAGMENTS:
+            raise ValueError(
+                f"At most 2^32 fragments are agglomerated, got {fragments}: make larger ones, or "
+                "join them by relabel, which takes any number."
+            )
         graph = sum_contacts(_dense(row.reshape(-1, 6), starts) for row in rows)
-        return by_first_appearance(partition(int(starts[-1]), graph, self.method))
+        return partition(fragments, graph, self.method)
 
     def _steps(self, grid: LabelGrid) -> list[Index]:
         """The offsets along all axes of the grid, of which the first may be time."""
@@ -141,7 +149,7 @@ def agglomerate(
 
     References
     ----------
-    `dask_blockwise.region_graph.partition` names the methods' papers. Computed by bioimage-cpp.
+    `dask_blockwise.partition.partition` names the methods' papers. Computed by bioimage-cpp.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The region graph of fragments: who meets whom, how strongly, and which of them are one object.
+"""The region graph of fragments: who meets whom, and how strongly.
 
 Affinities are summed as integers, so that the sums are the same however the volume is cut.
 """
@@ -7,20 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-from bioimage_cpp.graph import UndirectedGraph, agglomeration, multicut, mutex_watershed
 from numpy.typing import NDArray
 
-__all__ = ["Method", "RegionGraph", "count_contacts", "partition", "sum_contacts"]
+__all__ = ["RegionGraph", "count_contacts", "ends", "means", "pack", "sum_contacts"]
 
-Method = Literal["mean", "mutex", "multicut"]
 Offsets = Sequence[Sequence[int]]
 
 # What an affinity of 1 is; 2 ** 31 voxels of one contact stay within 64 bits.
 _ONE = 1 << 32
 _ROWS_AT_ONCE = 1 << 22
+_SAMPLE = 1 << 10
 
 
 @dataclass(frozen=True)
@@ -30,20 +28,19 @@ class RegionGraph:
     Parameters
     ----------
     pairs
-        Shape ``(k, 2)``, uint64, the smaller first.
+        Shape ``(k,)``, uint64: both fragments, from `pack`.
     near, far
-        Shape ``(k, 2)``, int64: the sum of affinities over the threshold, in steps of 2 ** -32, and
-        the number of voxel pairs, of offsets to direct neighbours and of longer ones.
+        Shape ``(k,)``, int64: the sum of affinities over the threshold, in steps of 2 ** -32, of
+        offsets to direct neighbours and of longer ones.
+    near_count, far_count
+        Shape ``(k,)``, uint32: of so many pairs of voxels.
     """
 
     pairs: NDArray[np.uint64]
     near: NDArray[np.int64]
+    near_count: NDArray[np.uint32]
     far: NDArray[np.int64]
-
-    @property
-    def touching(self) -> NDArray[np.bool_]:
-        """Which pairs are direct neighbours."""
-        return self.near[:, 1] > 0
+    far_count: NDArray[np.uint32]
 
 
 def count_contacts(
@@ -96,49 +93,53 @@ def sum_contacts(rows: Iterable[NDArray[np.uint64]]) -> RegionGraph:
     Parameters
     ----------
     rows : iterable of ndarray of uint64, shape (k, 6)
-        Added up as they come, so that they need not be in memory together.
+        Of labels below 2 ** 32. Taken in as they come, and then added up by some fragments after
+        the other, with some 90 bytes a pair.
     """
-    total = np.empty((0, 6), np.uint64)
-    for batch in _batches(rows):
-        total = _combined(np.concatenate([total, batch]))
-    sums = total[:, 2:].view(np.int64)
-    return RegionGraph(total[:, :2], sums[:, :2], sums[:, 2:])
+    batches = [_combined(batch) for batch in _batches(rows)]
+    most, size = sum(map(len, batches)), 0
+    pairs, near, far = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
+    near_count, far_count = np.empty(most, np.uint32), np.empty(most, np.uint32)
+    for part in map(_combined, _by_first_label(batches)):
+        there = slice(size, size := size + len(part))
+        pairs[there] = pack(part[:, 0], part[:, 1])
+        near[there], far[there] = part[:, 2].view(np.int64), part[:, 4].view(np.int64)
+        near_count[there], far_count[there] = part[:, 3], part[:, 5]
+    held = slice(size)
+    return RegionGraph(pairs[held], near[held], near_count[held], far[held], far_count[held])
 
 
-def partition(nodes: int, graph: RegionGraph, method: Method) -> NDArray[np.uint64]:
-    """Which fragments are one object.
-
-    Parameters
-    ----------
-    nodes : int
-        Fragments are 0..nodes-1.
-    graph : RegionGraph
-    method : "mean", "mutex" or "multicut"
-        ``"mean"``: the pair of neighbours with the highest mean affinity is merged, again and
-        again, while that is above the threshold. ``"mutex"``: pairs are taken from the strongest
-        mean to the weakest; above the threshold they attract, below they exclude each other.
-        ``"multicut"``: the partition with the largest sum of affinities over the threshold within
-        objects, approximately.
-
-    Returns
-    -------
-    ndarray of uint64, shape (nodes,)
-
-    References
-    ----------
-    Bailoni et al., "GASP, a generalized framework for agglomerative clustering of signed graphs",
-    2022; Wolf et al., "The Mutex Watershed and its Objective", 2019; Keuper et al., "Efficient
-    decomposition of image and mesh graphs by lifted multicuts", 2015. Computed by bioimage-cpp.
+def pack(one: NDArray[np.integer], other: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """Two numbers below 2 ** 32 as one, which sorts as they do.
 
     Examples
     --------
-    >>> pairs = np.array([[0, 1], [1, 2]], np.uint64)
-    >>> graph = RegionGraph(pairs, np.array([[5, 1], [-5, 1]]), np.zeros((2, 2), np.int64))
-    >>> partition(3, graph, "mean")
-    array([0, 0, 1], dtype=uint64)
+    >>> pack(np.array([1]), np.array([5]))
+    array([4294967301], dtype=uint64)
     """
-    labels: NDArray[np.uint64] = _SOLVERS[method](nodes, graph)
-    return labels
+    return one.astype(np.uint64) << np.uint64(32) | other.astype(np.uint64)
+
+
+def ends(pairs: NDArray[np.uint64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Both numbers of which `pack` made one.
+
+    Examples
+    --------
+    >>> ends(np.array([4294967301], np.uint64))
+    (array([1], dtype=uint32), array([5], dtype=uint32))
+    """
+    return (pairs >> np.uint64(32)).astype(np.uint32), pairs.astype(np.uint32)
+
+
+def means(sums: NDArray[np.int64], counts: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Affinities over the threshold, from sums in steps of 2 ** -32; 0 where nothing was summed.
+
+    Examples
+    --------
+    >>> means(np.array([2**32, 0]), np.array([2, 0]))
+    array([0.5, 0. ])
+    """
+    return np.asarray(sums / np.maximum(counts, 1) / _ONE, np.float64)
 
 
 def _contacts(
@@ -184,60 +185,23 @@ def _combined(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 def _batches(rows: Iterable[NDArray[np.uint64]]) -> Iterator[NDArray[np.uint64]]:
-    """Gather rows until there are as many as came before, so that each is sorted few times."""
+    """Gather rows, so that combining them costs few calls."""
     batch: list[NDArray[np.uint64]] = []
-    held, wanted = 0, _ROWS_AT_ONCE
+    held = 0
     for row in rows:
         batch.append(row)
         held += len(row)
-        if held >= wanted:
+        if held >= _ROWS_AT_ONCE:
             yield np.concatenate(batch)
-            batch, held, wanted = [], 0, 2 * wanted
+            batch, held = [], 0
     if batch:
         yield np.concatenate(batch)
 
 
-def _mean(nodes: int, graph: RegionGraph) -> NDArray[np.uint64]:
-    touching = graph.touching
-    total = (graph.near + graph.far)[touching]
-    solver = agglomeration.GaspClusterPolicy(linkage="mean")
-    sizes = total[:, 1].astype(np.float64)
-    pairs = _graph(nodes, graph.pairs[touching])
-    return np.asarray(solver.optimize(pairs, _mean_of(total), edge_sizes=sizes))
-
-
-def _mutex(nodes: int, graph: RegionGraph) -> NDArray[np.uint64]:
-    near, far = _mean_of(graph.near), _mean_of(graph.far)
-    attract, exclude, beyond = near > 0, near < 0, far < 0
-    return np.asarray(
-        mutex_watershed.mutex_watershed_clustering(
-            _graph(nodes, graph.pairs[attract]),
-            near[attract],
-            np.concatenate([graph.pairs[exclude], graph.pairs[beyond]]),
-            np.concatenate([-near[exclude], -far[beyond]]),
-        )
-    )
-
-
-def _multicut(nodes: int, graph: RegionGraph) -> NDArray[np.uint64]:
-    total = (graph.near + graph.far)[:, 0] / _ONE
-    # What isn't adjacent may hold apart, but not together.
-    counted = graph.touching | (total < 0)
-    objective = multicut.MulticutObjective(
-        _graph(nodes, graph.pairs[counted]), total[counted].astype(np.float64)
-    )
-    solver = multicut.ChainedMulticutSolvers(
-        [multicut.GreedyAdditiveMulticut(), multicut.KernighanLinMulticut()]
-    )
-    return np.asarray(solver.optimize(objective))
-
-
-def _graph(nodes: int, pairs: NDArray[np.uint64]) -> UndirectedGraph:
-    return UndirectedGraph.from_unique_edges(nodes, np.ascontiguousarray(pairs))
-
-
-def _mean_of(sums: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.asarray(sums[:, 0] / np.maximum(sums[:, 1], 1) / _ONE, np.float64)
-
-
-_SOLVERS = {"mean": _mean, "mutex": _mutex, "multicut": _multicut}
+def _by_first_label(batches: Sequence[NDArray[np.uint64]]) -> Iterator[NDArray[np.uint64]]:
+    """All rows of some labels after the other, from batches that are sorted."""
+    step = min(_SAMPLE, _ROWS_AT_ONCE)
+    sample = np.concatenate([np.empty(0, np.uint64), *(batch[::step, 0] for batch in batches)])
+    bounds = np.unique(np.sort(sample)[:: _ROWS_AT_ONCE // step])
+    parts = (np.split(batch, np.searchsorted(batch[:, 0], bounds)) for batch in batches)
+    yield from map(np.concatenate, zip(*parts, strict=True))

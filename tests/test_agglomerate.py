@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from dask_blockwise import Volume, agglomerate, open_volume, relabel, watershed
-from dask_blockwise.region_graph import count_contacts, partition, sum_contacts
-from dask_blockwise.stitching import by_first_appearance
+from dask_blockwise.partition import partition
+from dask_blockwise.region_graph import count_contacts, sum_contacts
 
 OFFSETS = [(-1, 0, 0), (0, -1, 0), (0, 0, -1), (-3, 0, 0), (0, -4, 0), (0, 2, 5)]
 FLAT = [(-1, 0), (0, -1), (-3, 2)]
@@ -45,7 +45,7 @@ def whole(ids, count, affinities, offsets, threshold, method):
     thresholds = np.broadcast_to(threshold, len(offsets)).tolist()
     rows = count_contacts(ids, affinities, offsets, thresholds, everything)
     rows[:, :2] -= np.uint64(1)
-    objects = by_first_appearance(partition(count, sum_contacts([rows]), method)) + 1
+    objects = partition(count, sum_contacts([rows]), method) + 1
     return np.concatenate([[0], objects])[ids]
 
 
