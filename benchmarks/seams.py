@@ -221,20 +221,20 @@ def row(
 def choose(crops: Sequence[Crop]) -> Iterator[tuple[str, ...]]:
     """Scores of parameters, in one piece, and of rules, by blocks."""
     near, far = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6), (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-    mutex = [
+    mutex: list[Options] = [
         {"bias": [n] * 3 + [f] * 6, "attract": "nearest"} for n, f in itertools.product(near, far)
     ]
-    sigmas, biases = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0), (0.3, 0.5, 0.7, 0.85)
-    distance = [
-        {"seeds": "distance", "bias": bias, "sigma": sigma}
-        for sigma, bias in itertools.product(sigmas, biases)
+    sigmas, biases, most = (1.0, 2.0, 4.0, 8.0), (0.3, 0.5, 0.7, 0.85), (3.0, 5.0, None)
+    distance: list[Options] = [
+        {"seeds": "distance", "sigma": sigma, "bias": bias, "max_distance": limit}
+        for sigma, bias, limit in itertools.product(sigmas, biases, most)
     ]
     # Half of the crops will do for what takes long.
     tried = [(watershed_alone, options, crops[::3]) for options in mutex + distance]
     tried += [(agglomerated, options, crops) for options in distance if options["sigma"] < 4]
     for run, options, some in tried:
         labels = [without_small(run(crop.affinities, Remembered(options))) for crop in some]
-        told = " ".join(f"{k}={np.unique(v).tolist()}" for k, v in options.items())
+        told = " ".join(f"{k}={v}" for k, v in options.items())
         yield row(run.__name__, told, some, labels)
     yield from compared(crops, [64], [16], list(METHODS))
 
