@@ -45,9 +45,9 @@ SEEN: list[Box] = [
 # With some layers before those that are scored.
 UNSEEN: list[Box] = [(slice(104, 200), slice(0, 250), half) for half in HALVES]
 MIN_SIZE = 200
-# The best on z < 160, by --choose.
+# The best on z < 160, by --choose, of those to which a halo of 16 shows all that seeds depend on.
 MUTEX: Options = {"bias": 0.5, "attract": "nearest"}
-DISTANCE: Options = {"seeds": "distance", "bias": 0.85, "sigma": 8.0}
+DISTANCE: Options = {"seeds": "distance", "bias": 0.5, "sigma": 1.0, "max_distance": 3.0}
 FRAGMENTS: Options = {"seeds": "distance", "bias": 0.85, "sigma": 1.0}
 RULES: dict[str, Options] = {
     "iou": {"match": "iou"},
