@@ -123,12 +123,10 @@ def _tissues(data: Sample, prediction: Volume) -> dict[str, Volume]:
 
 
 def _neurons(data: Sample, prediction: Volume) -> dict[str, Volume]:
-    """Neurons: fragments from distance seeds, put together by the mean affinity between them."""
+    """Neurons, by mutex watershed on affinities, put together by the mean affinity between."""
     # Chosen by benchmarks/seams.py --choose, on what the network was trained on alone.
     offsets = data.network.channels
-    fragments = watershed(
-        prediction, offsets=offsets, seeds="distance", bias=0.85, sigma=1.0, halo=16
-    )
+    fragments = watershed(prediction, offsets=offsets, bias=0.5, attract="nearest", halo=16)
     return {"segments": agglomerate(fragments, prediction, offsets=offsets, min_size=200)}
 
 
