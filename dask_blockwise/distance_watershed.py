@@ -21,6 +21,7 @@ def distance_watershed(
     mask: NDArray[np.bool_] | None,
     fill: bool,
     backend: Backend,
+    max_distance: float | None = None,
 ) -> NDArray[np.uint64]:
     """Flood from the maxima of the smoothed distance to the nearest boundary.
 
@@ -36,6 +37,8 @@ def distance_watershed(
     fill : bool
         Whether the boundary is flooded too.
     backend : "bioimage-cpp" or "skimage"
+    max_distance : float, optional
+        Smoothed distances above it count as this, in voxels: what is further inside is one seed.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def distance_watershed(
     if mask is not None:
         objects &= mask
     distance = bioimage_cpp.distance.distance_transform(objects)
-    seeds = _maxima(distance, objects, sigma)
+    seeds = _maxima(distance, objects, sigma, max_distance)
     # Distances inside, probabilities outside: one landscape, lowest at the seeds, the same
     # whatever the region it is computed on.
     height = np.where(objects, -distance, 1 - inside)
@@ -64,10 +67,15 @@ def distance_watershed(
 
 
 def _maxima(
-    distance: NDArray[np.float32], objects: NDArray[np.bool_], sigma: float
+    distance: NDArray[np.float32],
+    objects: NDArray[np.bool_],
+    sigma: float,
+    max_distance: float | None,
 ) -> NDArray[np.int32]:
     """Numbered local maxima of the smoothed distance."""
     smooth = bioimage_cpp.filters.gaussian_smoothing(distance, sigma) if sigma else distance
+    if max_distance is not None:
+        smooth = np.minimum(smooth, max_distance)
     around = 2 * max(1, round(sigma)) + 1
     peaks = (smooth == ndimage.maximum_filter(smooth, around, mode="nearest")) & objects
     seeds, count = ndimage.label(peaks, np.ones((3,) * peaks.ndim))

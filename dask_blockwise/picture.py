@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 __all__ = ["Panel", "colour_segments", "save_panels"]
 
-# Turning the hue by this much from id to id keeps the colours of near ids apart.
-_GOLDEN_RATIO = 0.618033988749895
+# Steps of hue, saturation and value from id to id that keep colours apart: powers of the inverse
+# root of x^4 = x + 1 (Roberts, "The unreasonable effectiveness of quasirandom sequences", 2018).
+_STEPS = np.array([0.8191725134, 0.6710436067, 0.5497004779])
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,8 @@ def colour_segments(
         )
     from matplotlib.colors import hsv_to_rgb
 
-    hue = segments * _GOLDEN_RATIO % 1
-    saturation = 0.55 + 0.45 * (segments * _GOLDEN_RATIO**2 % 1)
-    colour = hsv_to_rgb(np.stack([hue, saturation, np.ones(hue.shape)], axis=-1))
+    least = np.array([0, 0.45, 0.75])
+    colour = hsv_to_rgb(least + (1 - least) * (segments[..., None] * _STEPS % 1))
     weight = np.where(segments == 0, 0, opacity)[..., None]
     mixed: NDArray[np.float64] = (1 - weight) * (raw[..., None] / 255) + weight * colour
     return mixed

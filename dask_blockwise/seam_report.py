@@ -187,11 +187,11 @@ _NOT_AS_ONE_PIECE = (
 _NO_HALO_HELPS = (
     "Objects that one block told apart are fused within it, through other blocks, so no halo was "
     'tried: the rule joins too much. Take match="iou" (not "touch"), a higher min_iou, or '
-    "agglomerate(...)."
+    "agglomerate(...); for distance seeds, max_distance."
 )
 _NONE_IS_ENOUGH = (
-    "None of the halos that were tried ({}) is sure to be enough. Where labels are stitched, "
-    "agglomerate(...) does with less: blocks needn't find the same objects for it."
+    "None of the halos that were tried ({}) is sure to be enough. More windows=... make it surer; "
+    "larger blocks have fewer faces."
 )
 _NOT_THE_HALO = (
     "The halo isn't the cause: with one of {} (tried: {}) the same pipeline puts two blocks "

@@ -19,6 +19,7 @@ from dask_blockwise import (
     segment,
     watershed,
 )
+from dask_blockwise.scores import score_segmentation
 from dask_blockwise.segment_worker import spawn_worker
 
 RNG = np.random.default_rng(0)
@@ -193,6 +194,28 @@ def test_watershed_from_distances_of_a_map_without_channels():
     inside = (ndimage.distance_transform_edt(MASK == 0) > 0).astype(np.float32)
     labels = watershed(Volume.from_array(inside), seeds="distance", fill=False, halo=2)
     np.testing.assert_array_equal(labels[:] > 0, inside > 0.5)
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+def test_distance_seeds_with_a_largest_distance_are_those_of_one_piece(seed):
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).random((160, 160)), 4)
+    volume = Volume.from_array((noise > np.quantile(noise, 0.45)).astype(np.float32))
+
+    def apart(**options):
+        """How far blocks of 40 are from one piece, VOI in bits."""
+        one, blocks = (
+            relabel(
+                watershed(
+                    volume, seeds="distance", sigma=1, fill=False, halo=12, **more, **options
+                ),
+                match="fraction",
+            ).data.compute(scheduler="synchronous")
+            for more in ({"block_shape": (160, 160)}, {"block_shape": (40, 40)})
+        )
+        return score_segmentation(one + 1, blocks + 1).voi
+
+    assert apart(max_distance=3) < 1e-6
+    assert apart() > 0.05
 
 
 AFFINITIES = Volume.from_array(np.ones((6, 4, 4, 4), np.float32))

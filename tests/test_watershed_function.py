@@ -178,6 +178,17 @@ def test_distance_seeds_part_touching_balls(backend):
     assert (segment_function(inside, seeds="distance", backend=backend) > 0).all()
 
 
+def test_a_thick_object_is_one_seed_under_a_largest_distance():
+    sausage = np.zeros((30, 90), np.float32)
+    for column, width in ((5, 20), (30, 22), (60, 20)):
+        sausage[15 - width // 2 : 15 + width // 2, column : column + 25] = 1
+    sausage[8:22, 5:85] = 1
+    parted = segment_function(sausage, seeds="distance", fill=False)
+    whole = segment_function(sausage, seeds="distance", max_distance=4, fill=False)
+    assert parted.max() > 1
+    np.testing.assert_array_equal(whole, sausage > 0.5)
+
+
 def test_distance_seeds_on_affinities_find_the_cells():
     labels = segment_function(CLEAN, offsets=OFFSETS, seeds="distance", sigma=1)
     split, merge = variation_of_information(LABELS, labels)
@@ -204,6 +215,7 @@ def test_nothing_inside_gives_background_alone():
         (CLEAN, {"offsets": OFFSETS, "attract": "some"}, ValueError, "'nearest', got 'some'"),
         (CLEAN, {"offsets": OFFSETS, "seeds": "random"}, ValueError, "'distance', got 'random'"),
         (CLEAN[0], {"seeds": "distance", "bias": [0.1]}, ValueError, "single bias"),
+        (CLEAN[0], {"seeds": "distance", "max_distance": 0}, ValueError, "above 0 .* got 0"),
         (CLEAN[0], {"seeds": "distance", "backend": "vigra"}, ValueError, "got 'vigra'"),
         (CLEAN.astype(np.int32), {"offsets": OFFSETS}, TypeError, "got int32: scale"),
     ],
