@@ -22,7 +22,8 @@ __all__ = ["Method", "partition"]
 
 Method = Literal["mean", "mutex", "multicut"]
 
-_PAIRS_AT_ONCE = 1 << 24
+_PAIRS_AT_ONCE = 1 << 22
+_PIECE = 1 << 20
 
 
 def partition(nodes: int, graph: RegionGraph, method: Method) -> NDArray[np.int64]:
@@ -47,7 +48,7 @@ def partition(nodes: int, graph: RegionGraph, method: Method) -> NDArray[np.int6
 
     Notes
     -----
-    ``"mean"`` and ``"mutex"`` are solved by some 2 ** 24 pairs at once, and are the same as if by
+    ``"mean"`` and ``"mutex"`` are solved by some 2 ** 22 pairs at once, and are the same as if by
     all: a mean over several pairs is never above the highest of them, so what is merged above any
     affinity hangs together by pairs above it; and what excludes each other once does so for good.
     ``"multicut"`` is solved for one or several at once of the parts of the graph that attracting
@@ -95,8 +96,11 @@ class _Part:
         """Which pairs lie within one component."""
         component = np.zeros(nodes, np.uint32)
         component[self.clusters] = self.component + 1
-        one, other = (component[end] for end in ends(pairs))
-        return np.flatnonzero((one == other) & (one > 0))
+        inside = np.empty(pairs.size, bool)
+        for piece in _pieces(pairs.size):
+            one, other = (component[end] for end in ends(pairs[piece]))
+            inside[piece] = (one == other) & (one > 0)
+        return np.flatnonzero(inside)
 
     def positions(self, pairs: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """Where the ends of pairs stand among the clusters, shape (k, 2)."""
@@ -117,18 +121,29 @@ def _mean(nodes: int, graph: RegionGraph) -> NDArray[np.uint32]:
     cluster, touching = _alone(nodes), graph.near_count > 0
     pairs, total = graph.pairs[touching], (graph.near + graph.far)[touching]
     count = graph.near_count[touching].astype(np.int64) + graph.far_count[touching]
-    while (strong := _strongest(mean := means(total, count))).size:
-        part = _Part.along(pairs[strong])
-        inside = part.holds(nodes, pairs)
-        # What is weaker than all of these may have to wait for pairs outside of the part.
-        least = np.nextafter(mean[strong].min(), 0) if strong.size == _PAIRS_AT_ONCE else 0
-        labels = agglomeration.GaspClusterPolicy(linkage="mean").optimize(
-            part.graph(pairs[inside]), mean[inside] - least, edge_sizes=count[inside].astype(float)
-        )
+    while (found := _merged(nodes, pairs, total, count)) is not None:
+        part, labels = found
         part.rename(names := _alone(nodes), labels)
         cluster = names[cluster]
         pairs, total, count = _contracted(names, pairs, total, count)
     return cluster
+
+
+def _merged(
+    nodes: int, pairs: NDArray[np.uint64], total: NDArray[np.int64], count: NDArray[np.int64]
+) -> tuple[_Part, NDArray[np.uint64]] | None:
+    """What the strongest pairs span, and what becomes one there; nothing if no pair attracts."""
+    mean = means(total, count)
+    strong = _strongest(mean)
+    if not strong.size:
+        return None
+    part = _Part.along(pairs[strong])
+    inside = part.holds(nodes, pairs)
+    # What is weaker than all of these may have to wait for pairs outside of the part.
+    least = np.nextafter(mean[strong].min(), 0) if strong.size == _PAIRS_AT_ONCE else 0
+    solver = agglomeration.GaspClusterPolicy(linkage="mean")
+    sizes = count[inside].astype(np.float64)
+    return part, solver.optimize(part.graph(pairs[inside]), mean[inside] - least, edge_sizes=sizes)
 
 
 def _mutex(nodes: int, graph: RegionGraph) -> NDArray[np.uint32]:
@@ -207,8 +222,16 @@ def _by_strength(
 
 def _renamed(names: NDArray[np.uint32], pairs: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Pairs of the clusters that the ends of pairs are now in."""
-    one, other = (names[end] for end in ends(pairs))
-    return pack(np.minimum(one, other), np.maximum(one, other))
+    renamed = np.empty_like(pairs)
+    for piece in _pieces(pairs.size):
+        one, other = (names[end] for end in ends(pairs[piece]))
+        renamed[piece] = pack(np.minimum(one, other), np.maximum(one, other))
+    return renamed
+
+
+def _pieces(size: int) -> Iterator[slice]:
+    """Small parts of an array, so that what is computed on the way takes little memory."""
+    return (slice(begin, begin + _PIECE) for begin in range(0, size, _PIECE))
 
 
 def _differ(pairs: NDArray[np.uint64]) -> NDArray[np.bool_]:
@@ -225,13 +248,9 @@ def _contracted(
     """Pairs by new names, each once, with what they sum up to."""
     pairs = _renamed(names, pairs)
     order = np.argsort(pairs, kind="stable")
-    order = order[_differ(pairs[order])]
     pairs = pairs[order]
-    starts = np.flatnonzero(np.diff(pairs, prepend=pairs[:1] - np.uint64(1)))
-    if not starts.size:
-        return pairs, total[:0], count[:0]
-    return (
-        pairs[starts],
-        np.add.reduceat(total[order], starts),
-        np.add.reduceat(count[order], starts),
-    )
+    starts = np.flatnonzero(np.concatenate([[pairs.size > 0], pairs[1:] != pairs[:-1]]))
+    pairs = pairs[starts]
+    between = _differ(pairs)
+    total = np.add.reduceat(total[order], starts)[between]
+    return pairs[between], total, np.add.reduceat(count[order], starts)[between]

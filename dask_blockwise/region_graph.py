@@ -139,7 +139,9 @@ def means(sums: NDArray[np.int64], counts: NDArray[np.generic]) -> NDArray[np.fl
     >>> means(np.array([2**32, 0]), np.array([2, 0]))
     array([0.5, 0. ])
     """
-    return np.asarray(sums / np.maximum(counts, 1) / _ONE, np.float64)
+    found = np.divide(sums, np.maximum(counts, 1), dtype=np.float64)
+    found /= _ONE
+    return found
 
 
 def _contacts(
