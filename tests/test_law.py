@@ -28,7 +28,7 @@ def raw(data):
     return tifffile.imread(data / "fib25/raw.tif")[tuple(slice(40, 40 + n) for n in SHAPE)]
 
 
-@pytest.fixture(scope="module", params=[1, 2, 3])
+@pytest.fixture(scope="module", params=[1, 3])
 def workers(request):
     """A cluster of so many processes."""
     options = {"threads_per_worker": 1, "dashboard_address": ":0", "silence_logs": logging.ERROR}

@@ -90,7 +90,7 @@ def test_a_worker_holds_what_is_planned(tmp_path: Path, monkeypatch: pytest.Monk
         Client(cluster) as client,
     ):
         peaks, plans = [], []
-        for size in 32, 192:
+        for size in 64, 192:
             options = {"block_shape": (size,) * 3}
             path = tmp_path / f"a.zarr/{size}"
             summary = channels.to_zarr(path, client=client, progress=False, **options)
