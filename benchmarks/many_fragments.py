@@ -1,7 +1,8 @@
 """What it takes to give ids to very many fragments, on made-up faces between blocks.
 
 Run ``python benchmarks/many_fragments.py`` (10 million fragments, 20 million edges) or with the
-number of fragments; 100_000_000 is what a volume of a few cubic millimetres has.
+number of fragments; 100_000_000 is what a volume of a few cubic millimetres has. With
+``--method mean`` or ``mutex``, fragments are agglomerated rather than relabelled.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import DisjointSet
 
 from dask_blockwise.match_rule import MatchRule
+from dask_blockwise.partition import Method, partition
+from dask_blockwise.region_graph import sum_contacts
 from dask_blockwise.relabelling import solve_blocks
 from dask_blockwise.scratch import Scratch
 from dask_blockwise.stitching import merge
@@ -41,16 +44,57 @@ class Faces:
             yield (blocks << 32 | pieces).T.astype(np.uint64).ravel()
 
 
+@dataclass(frozen=True)
+class Contacts:
+    """Rows of affinities as blocks leave them: two pairs a fragment, half of which attract."""
+
+    blocks: int
+
+    def __iter__(self) -> Iterator[NDArray[np.uint64]]:
+        for block in range(self.blocks):
+            rng = np.random.default_rng(block)
+            one = block * _A_BLOCK + rng.integers(0, _A_BLOCK, 2 * _A_BLOCK)
+            other = (one + rng.integers(1, 3 * _A_BLOCK, one.size)) % (self.blocks * _A_BLOCK)
+            count = rng.integers(1, 50, one.size)
+            total = rng.integers(-(2**31), 2**31, one.size) * count
+            far = np.zeros((2, one.size), int)
+            ends = np.minimum(one, other), np.maximum(one, other)
+            yield np.stack([*ends, total, count, *far], 1).astype(np.uint64)
+
+
 def peak() -> float:
     """The most memory that this process has held, in GB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def main() -> None:
-    """Print seconds, memory, what a block reads, and the ratio to scipy's DisjointSet."""
+    """Agglomerate or relabel made-up fragments."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("fragments", type=int, nargs="?", default=10_000_000)
-    blocks = parser.parse_args().fragments // _A_BLOCK
+    parser.add_argument("--method", choices=["mean", "mutex"])
+    options = parser.parse_args()
+    blocks = options.fragments // _A_BLOCK
+    if options.method:
+        agglomerated(blocks, options.method)
+    else:
+        relabelled(blocks)
+
+
+def agglomerated(blocks: int, method: Method) -> None:
+    """Print seconds and memory of the sums of affinities, and of solving the graph."""
+    fragments, before, began = blocks * _A_BLOCK, peak(), time.perf_counter()
+    graph = sum_contacts(Contacts(blocks))
+    seconds, began = time.perf_counter() - began, time.perf_counter()
+    pairs = graph.pairs.size
+    print(f"{fragments:,} fragments, {pairs:,} pairs: {seconds:.0f} s, peak {peak():.2f} GB")
+    objects = partition(fragments, graph, method).max() + 1
+    seconds = time.perf_counter() - began
+    print(f"{method}: {seconds:.0f} s, {objects:,} objects, peak {peak():.2f} GB", end="")
+    print(f", of which {before:.2f} before, {(peak() - before) * 1e9 / pairs:.0f} B a pair")
+
+
+def relabelled(blocks: int) -> None:
+    """Print seconds, memory, what a block reads, and the ratio to scipy's DisjointSet."""
     fragments, before = blocks * _A_BLOCK, peak()
     sizes = [np.full(_A_BLOCK, 100)] * blocks
     began = time.perf_counter()

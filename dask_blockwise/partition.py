@@ -22,7 +22,7 @@ __all__ = ["Method", "partition"]
 
 Method = Literal["mean", "mutex", "multicut"]
 
-_PAIRS_AT_ONCE = 1 << 22
+_PAIRS_AT_ONCE = 1 << 24
 _PIECE = 1 << 20
 
 
@@ -48,7 +48,7 @@ def partition(nodes: int, graph: RegionGraph, method: Method) -> NDArray[np.int6
 
     Notes
     -----
-    ``"mean"`` and ``"mutex"`` are solved by some 2 ** 22 pairs at once, and are the same as if by
+    ``"mean"`` and ``"mutex"`` are solved by some 2 ** 24 pairs at once, and are the same as if by
     all: a mean over several pairs is never above the highest of them, so what is merged above any
     affinity hangs together by pairs above it; and what excludes each other once does so for good.
     ``"multicut"`` is solved for one or several at once of the parts of the graph that attracting
@@ -134,13 +134,17 @@ def _merged(
 ) -> tuple[_Part, NDArray[np.uint64]] | None:
     """What the strongest pairs span, and what becomes one there; nothing if no pair attracts."""
     mean = means(total, count)
-    strong = _strongest(mean)
-    if not strong.size:
+    most = pairs.size if pairs.size <= _PAIRS_AT_ONCE else max(1, _PAIRS_AT_ONCE // 4)
+    while (strong := _strongest(mean, most)).size:
+        part = _Part.along(pairs[strong])
+        inside = part.holds(nodes, pairs)
+        if inside.size <= _PAIRS_AT_ONCE or most == 1:
+            break
+        most //= 2
+    else:
         return None
-    part = _Part.along(pairs[strong])
-    inside = part.holds(nodes, pairs)
     # What is weaker than all of these may have to wait for pairs outside of the part.
-    least = np.nextafter(mean[strong].min(), 0) if strong.size == _PAIRS_AT_ONCE else 0
+    least = np.nextafter(mean[strong].min(), 0) if strong.size == most else 0
     solver = agglomeration.GaspClusterPolicy(linkage="mean")
     sizes = count[inside].astype(np.float64)
     return part, solver.optimize(part.graph(pairs[inside]), mean[inside] - least, edge_sizes=sizes)
@@ -197,14 +201,14 @@ def _alone(nodes: int) -> NDArray[np.uint32]:
     return np.arange(nodes, dtype=np.uint32)
 
 
-def _strongest(mean: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Which pairs attract most, as many as are solved at once; the first of equal ones."""
+def _strongest(mean: NDArray[np.float64], most: int) -> NDArray[np.intp]:
+    """Which pairs attract, of more than so many the strongest; of equal ones the first."""
     attract = np.flatnonzero(mean > 0)
-    if attract.size <= _PAIRS_AT_ONCE:
+    if attract.size <= most:
         return attract
-    least = np.partition(mean[attract], -_PAIRS_AT_ONCE)[-_PAIRS_AT_ONCE]
+    least = np.partition(mean[attract], -most)[-most]
     above, equal = np.flatnonzero(mean > least), np.flatnonzero(mean == least)
-    return np.concatenate([above, equal[: _PAIRS_AT_ONCE - above.size]])
+    return np.concatenate([above, equal[: most - above.size]])
 
 
 def _by_strength(
@@ -215,8 +219,8 @@ def _by_strength(
     weight = np.concatenate([means(graph.near, graph.near_count), far])
     counted = np.flatnonzero(weight)
     order = counted[np.argsort(-abs(weight[counted]), kind="stable")]
-    for begin in range(0, order.size, _PAIRS_AT_ONCE):
-        at = order[begin : begin + _PAIRS_AT_ONCE]
+    step = max(1, _PAIRS_AT_ONCE // 4)
+    for at in (order[begin : begin + step] for begin in range(0, order.size, step)):
         yield graph.pairs[at % far.size], weight[at]
 
 

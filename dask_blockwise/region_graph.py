@@ -139,7 +139,7 @@ def means(sums: NDArray[np.int64], counts: NDArray[np.generic]) -> NDArray[np.fl
     >>> means(np.array([2**32, 0]), np.array([2, 0]))
     array([0.5, 0. ])
     """
-    found = np.divide(sums, np.maximum(counts, 1), dtype=np.float64)
+    found: NDArray[np.float64] = np.divide(sums, np.maximum(counts, 1), dtype=np.float64)
     found /= _ONE
     return found
 
