@@ -7,6 +7,7 @@ import importlib
 import logging
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -241,6 +242,7 @@ async def _work(scheduler: str, joined: threading.Event) -> None:
 
 
 def _import_jobqueue() -> Any:
+    on_interrupt = signal.getsignal(signal.SIGINT)
     try:
         return importlib.import_module("dask_jobqueue")
     except ImportError as error:
@@ -248,6 +250,10 @@ def _import_jobqueue() -> Any:
             "Batch systems need the package dask-jobqueue, which is not installed: "
             "pip install 'dask-blockwise[hpc]', or conda install -c conda-forge dask-jobqueue."
         ) from error
+    finally:
+        # It makes Ctrl-C end the process, a notebook's kernel too.
+        if signal.getsignal(signal.SIGINT) is not on_interrupt:
+            signal.signal(signal.SIGINT, on_interrupt)
 
 
 def _refuse_while_importing() -> None:

@@ -64,8 +64,9 @@ def run(
         If two tasks have the same id, or a ledger belongs to other parameters.
     TypeError
         If a task's functions cannot be sent to other processes.
-    KeyboardInterrupt
-        When interrupted, with how far each task is; ledgers keep what is done.
+    KeyboardInterrupt, SystemExit
+        When interrupted, with how far each task is; ledgers keep what is done. The latter where a
+        signal is made to end the process.
 
     Examples
     --------
@@ -264,8 +265,8 @@ def _go(dispatcher: Dispatcher, states: Sequence[TaskState]) -> RunSummary:
     begin = time.monotonic()
     try:
         dispatcher.go()
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(_how_to_go_on(states)) from None
+    except (KeyboardInterrupt, SystemExit) as stop:
+        raise type(stop)(_how_to_go_on(states)) from None
     return RunSummary(tuple(state.summary() for state in states), time.monotonic() - begin)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import sys
 import types
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +90,16 @@ compute_context:
 """
 
 
+@pytest.mark.skipif(find_spec("dask_jobqueue") is None, reason="needs dask-jobqueue")
 def test_dacapos_options_are_jobs_that_ask_lsf_for_the_same(tmp_path: Path) -> None:
-    pytest.importorskip("dask_jobqueue")
+    before = signal.getsignal(signal.SIGINT)
     (tmp_path / "dacapo.yaml").write_text(BSUB)
     with create_compute_context(tmp_path / "dacapo.yaml", 0, memory="15GB") as cluster:
         script = cluster.job_script()
     for asked in ("-q gpu_h100", "-gpu num=2", "-n 8", '-P "our-group"'):
         assert f"#BSUB {asked}\n" in script
     assert script.split("--nthreads ")[-1].split()[0] == "1"  # the last one holds
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 @pytest.mark.parametrize(
