@@ -107,7 +107,7 @@ def agglomerate(
     Every pair of voxels that an affinity joins across two fragments is counted once, within blocks
     and across them; the graph of all fragments is solved at once; blocks write their final ids.
     Fragments are those of single blocks: a cell that several blocks see is put together by its
-    affinities too. That graph is held in memory by one worker: some 100 bytes for each pair of
+    affinities too. That graph is held in memory by one worker: some 80 bytes for each pair of
     fragments that meet and 5 GB more; with ``"multicut"``, 300 bytes a pair, and some 14 times the
     time. ``relabel`` streams its edges, and takes less than a quarter of it.
 
