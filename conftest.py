@@ -1,10 +1,16 @@
 """Doctests run in an empty folder, on a cluster of threads in this process."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import dask
 import pytest
 from distributed import Client
+
+# There it may stop a process for good. A run ends it; tests also compute without one.
+if sys.version_info < (3, 12):
+    dask.config.set({"distributed.worker.profile.enabled": False})
 
 
 @pytest.fixture(scope="session")

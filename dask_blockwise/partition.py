@@ -134,7 +134,7 @@ def _merged(
 ) -> tuple[_Part, NDArray[np.uint64]] | None:
     """What the strongest pairs span, and what becomes one there; nothing if no pair attracts."""
     mean = means(total, count)
-    most = pairs.size if pairs.size <= _PAIRS_AT_ONCE else max(1, _PAIRS_AT_ONCE // 4)
+    most = pairs.size if pairs.size <= _PAIRS_AT_ONCE else _tried()
     while (strong := _strongest(mean, most)).size:
         part = _Part.along(pairs[strong])
         inside = part.holds(nodes, pairs)
@@ -201,6 +201,11 @@ def _alone(nodes: int) -> NDArray[np.uint32]:
     return np.arange(nodes, dtype=np.uint32)
 
 
+def _tried() -> int:
+    """How many of the strongest pairs are tried: with them come others of what they span."""
+    return max(1, _PAIRS_AT_ONCE // 4)
+
+
 def _strongest(mean: NDArray[np.float64], most: int) -> NDArray[np.intp]:
     """Which pairs attract, of more than so many the strongest; of equal ones the first."""
     attract = np.flatnonzero(mean > 0)
@@ -219,8 +224,8 @@ def _by_strength(
     weight = np.concatenate([means(graph.near, graph.near_count), far])
     counted = np.flatnonzero(weight)
     order = counted[np.argsort(-abs(weight[counted]), kind="stable")]
-    step = max(1, _PAIRS_AT_ONCE // 4)
-    for at in (order[begin : begin + step] for begin in range(0, order.size, step)):
+    for begin in range(0, order.size, _tried()):
+        at = order[begin : begin + _tried()]
         yield graph.pairs[at % far.size], weight[at]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +17,10 @@ __all__ = ["known_to_workers"]
 
 # Seconds that workers get to hear that a run is over.
 _STOP_SECONDS = 5.0
+# Dask's profiler calls sys._current_frames, in which Python 3.11 may collect garbage under a lock
+# that threads need to begin and end: all of the process then stands still, for good (CPython's
+# issue 106883). Dask itself leaves its event loops there unprofiled, but not its workers.
+_PROFILER_MAY_HANG = sys.version_info < (3, 12)
 
 
 @contextmanager
@@ -58,10 +63,19 @@ class _RunPlugin(WorkerPlugin):
     def setup(self, worker: Worker) -> None:
         # A worker without a nanny may live in somebody's own process.
         owned = worker.nanny is not None
+        if _PROFILER_MAY_HANG:
+            _stop_profiler(worker)
         open_run(self._run_id, worker.address, self._blobs, owned)
 
     def teardown(self, worker: Worker) -> None:
         close_run(self._run_id)
+
+
+def _stop_profiler(worker: Worker) -> None:
+    # A worker that is joining has yet to start what is there.
+    profiler = worker.periodic_callbacks.pop("profile", None)
+    if profiler:
+        profiler.stop()
 
 
 def _set_up(plugin: _RunPlugin, dask_worker: Worker) -> None:

@@ -7,14 +7,16 @@ import os
 import random
 import shutil
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Worker, get_worker
 from recording import line, recorder, runs, times
 
 from dask_blockwise.dispatcher import Dispatcher
@@ -151,6 +153,30 @@ def meanwhile(action: Callable[[], Any], begun: Path) -> threading.Thread:
     thread = threading.Thread(target=wait)
     thread.start()
     return thread
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="on Python 3.11 alone it may hang")
+def test_workers_are_not_profiled(tmp_path: Path) -> None:
+    def work(number: int, attempt: int) -> None:
+        with (tmp_path / "profiled").open("a") as file:
+            file.write(f"{'profile' in get_worker().periodic_callbacks} ")
+        if number == attempt == 1:
+            die()  # its successor hears of the run before it starts its callbacks
+
+    with (
+        dask.config.set({"distributed.worker.profile.enabled": True}),
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        assert all(client.run(is_profiled).values())
+        assert run(line(4, recorder(tmp_path, work), max_retries=1), client, progress=False)
+        assert not any(client.run(is_profiled).values())
+    assert set((tmp_path / "profiled").read_text().split()) == {"False"}
+
+
+def is_profiled(dask_worker: Worker) -> bool:
+    profiler = dask_worker.periodic_callbacks.get("profile")
+    return profiler is not None and profiler.is_running()
 
 
 def test_a_worker_that_is_retired_costs_no_more_than_an_attempt(tmp_path: Path) -> None:
