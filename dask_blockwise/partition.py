@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from bioimage_cpp.graph import UndirectedGraph, agglomeration, multicut, mutex_watershed
@@ -84,7 +84,7 @@ class _Part:
     @classmethod
     def along(cls, pairs: NDArray[np.uint64]) -> _Part:
         """What pairs hold together."""
-        part = cls(np.unique(np.concatenate(ends(pairs))), np.empty(0, np.int64))
+        part = cls(_distinct(np.concatenate(ends(pairs))), np.empty(0, np.int64))
         return replace(part, component=merge(part.clusters.size, [part.positions(pairs)]))
 
     def only(self, chosen: NDArray[np.bool_]) -> _Part:
@@ -167,7 +167,7 @@ def _mutex(nodes: int, graph: RegionGraph) -> NDArray[np.uint32]:
         )
         part.rename(names := _alone(nodes), labels)
         cluster = names[cluster]
-        apart = np.unique(_renamed(names, against))
+        apart = _distinct(_renamed(names, against))
         apart = apart[_differ(apart)]
     return cluster
 
@@ -241,6 +241,14 @@ def _renamed(names: NDArray[np.uint32], pairs: NDArray[np.uint64]) -> NDArray[np
 def _pieces(size: int) -> Iterator[slice]:
     """Small parts of an array, so that what is computed on the way takes little memory."""
     return (slice(begin, begin + _PIECE) for begin in range(0, size, _PIECE))
+
+
+def _distinct(values: NDArray[Any]) -> NDArray[Any]:
+    """Each value once, in order, sorted in place: many times as fast as what np.unique does."""
+    values.sort()
+    first = np.ones(values.size, bool)
+    np.not_equal(values[1:], values[:-1], out=first[1:])
+    return values[first]
 
 
 def _differ(pairs: NDArray[np.uint64]) -> NDArray[np.bool_]:
