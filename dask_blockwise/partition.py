@@ -246,9 +246,14 @@ def _pieces(size: int) -> Iterator[slice]:
 def _distinct(values: NDArray[Any]) -> NDArray[Any]:
     """Each value once, in order, sorted in place: many times as fast as what np.unique does."""
     values.sort()
+    return values[_firsts(values)]
+
+
+def _firsts(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where each of the values of a sorted array comes first."""
     first = np.ones(values.size, bool)
     np.not_equal(values[1:], values[:-1], out=first[1:])
-    return values[first]
+    return first
 
 
 def _differ(pairs: NDArray[np.uint64]) -> NDArray[np.bool_]:
@@ -266,7 +271,7 @@ def _contracted(
     pairs = _renamed(names, pairs)
     order = np.argsort(pairs, kind="stable")
     pairs = pairs[order]
-    starts = np.flatnonzero(np.concatenate([[pairs.size > 0], pairs[1:] != pairs[:-1]]))
+    starts = np.flatnonzero(_firsts(pairs))
     pairs = pairs[starts]
     between = _differ(pairs)
     total = np.add.reduceat(total[order], starts)[between]
