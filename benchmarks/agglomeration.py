@@ -101,13 +101,13 @@ def compare(python: str) -> None:
     from seams import affinities, without_small
 
     import dask_blockwise as dbw
-    from dask_blockwise import sample
-    from dask_blockwise.cluster import local_cluster
-    from dask_blockwise.scores import score_segmentation
-    from dask_blockwise.watershed_function import segment_function
+    from dask_blockwise.demo import samples
+    from dask_blockwise.engine.cluster import local_cluster
+    from dask_blockwise.labels.scores import score_segmentation
+    from dask_blockwise.segmentation.watershed import segment_function
 
     values = affinities(Path(tempfile.gettempdir()))[(slice(None), *CROP)]
-    truth, offsets = sample.fib25().truth[CROP], sample.FIB25.channels
+    truth, offsets = samples.fib25().truth[CROP], samples.FIB25.channels
     results = {"one piece": (segment_function(values, offsets=offsets, bias=BIAS), 0.0)}
     with tempfile.TemporaryDirectory() as name, local_cluster(n_workers=2) as cluster:
         folder = Path(name)

@@ -19,11 +19,11 @@ import daisy.v2 as daisy
 import psutil
 from distributed import Client
 
-from dask_blockwise.blockwise_task import Task
-from dask_blockwise.cluster import local_cluster
-from dask_blockwise.frontier import Frontier
-from dask_blockwise.geometry import Block, BlockGrid, Roi
-from dask_blockwise.scheduler import run
+from dask_blockwise.engine.cluster import local_cluster
+from dask_blockwise.engine.frontier import Frontier
+from dask_blockwise.engine.run import run
+from dask_blockwise.engine.task import Task
+from dask_blockwise.geometry.blocks import Block, BlockGrid, Roi
 
 _IN_FLIGHT = 400
 

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import DisjointSet
 
-from dask_blockwise.match_rule import MatchRule
-from dask_blockwise.partition import Method, partition
-from dask_blockwise.region_graph import sum_contacts
-from dask_blockwise.relabelling import solve_blocks
-from dask_blockwise.scratch import Scratch
-from dask_blockwise.stitching import merge
+from dask_blockwise.labels.ids import merge
+from dask_blockwise.relabelling.contacts import sum_contacts
+from dask_blockwise.relabelling.match_rule import MatchRule
+from dask_blockwise.relabelling.partition import Method, partition
+from dask_blockwise.relabelling.scratch import Scratch
+from dask_blockwise.relabelling.steps import solve_blocks
 
 _A_BLOCK = 20_000
 _RIVAL = 300_000

@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import dask_blockwise as dbw
-from dask_blockwise import sample
-from dask_blockwise.scores import SegmentationScore, score_segmentation
-from dask_blockwise.watershed_function import segment_function
+from dask_blockwise.demo import samples
+from dask_blockwise.labels.scores import SegmentationScore, score_segmentation
+from dask_blockwise.segmentation.watershed import segment_function
 
 Affinities = NDArray[np.uint8]
 Labels = NDArray[np.integer[Any]]
@@ -69,7 +69,7 @@ class Remembered:
         """Labels of a block with its halo."""
         key = blake2b(np.ascontiguousarray(affinities)).digest()
         if key not in self.results:
-            labels = segment_function(affinities, offsets=sample.FIB25.channels, **self.options)
+            labels = segment_function(affinities, offsets=samples.FIB25.channels, **self.options)
             self.results[key] = labels.astype(np.uint32)
         return self.results[key]
 
@@ -112,7 +112,7 @@ class Method:
 
 def affinities(folder: Path) -> dbw.Volume:
     """The network's prediction, made once."""
-    data = sample.fib25()
+    data = samples.fib25()
     path = folder / "fib25.zarr/affinities"
     dbw.predict(data.raw, **data.network.options).to_zarr(path)
     return dbw.open_volume(path)
@@ -145,7 +145,7 @@ def agglomerated(
     sides = (min(block, n) for n in values.shape[1:])
     volume = dbw.Volume.from_array(values, chunks=(len(values), *sides))
     fragments = dbw.segment(volume, function, halo=halo)
-    joined = dbw.agglomerate(fragments, volume, offsets=sample.FIB25.channels)
+    joined = dbw.agglomerate(fragments, volume, offsets=samples.FIB25.channels)
     return np.asarray(joined.data.compute(scheduler="threads"))
 
 
@@ -248,7 +248,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()))
     arguments = parser.parse_args()
-    values, truth = affinities(arguments.cache)[:], sample.fib25().truth[:]
+    values, truth = affinities(arguments.cache)[:], samples.fib25().truth[:]
     crops = [Crop.of(values, truth, box) for box in (SEEN if arguments.choose else UNSEEN)]
     if arguments.choose:
         rows = choose(crops)

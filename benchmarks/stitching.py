@@ -22,10 +22,10 @@ from skimage.measure import label
 from skimage.segmentation import relabel_sequential, watershed
 
 from dask_blockwise import components_function, watershed_function
-from dask_blockwise.argmax_worker import argmax_channels
-from dask_blockwise.matching import overlap
-from dask_blockwise.stitching import apply_table, compact, merge
-from dask_blockwise.threshold_worker import above
+from dask_blockwise.labels.ids import apply_table, compact, merge
+from dask_blockwise.prediction.argmax import argmax_channels
+from dask_blockwise.prediction.threshold import above
+from dask_blockwise.relabelling.matching import overlap
 
 OFFSETS = [
     *[(-1, 0, 0), (0, -1, 0), (0, 0, -1)],

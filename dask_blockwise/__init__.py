@@ -1,22 +1,25 @@
 """Segment volumes that do not fit one machine, block by block, with Dask."""
 
-from .agglomerate import agglomerate
-from .argmax_worker import argmax
-from .block_client import Client
-from .blockwise_task import BlockwiseTask, DaCapoBlockwiseTask, Task
-from .creation import create_volume
-from .geometry import Block, BlockStatus, Coordinate, Roi
-from .map_overlap import map_overlap
-from .predict_worker import predict
-from .progress import RunSummary
-from .relabel_worker import relabel
-from .scheduler import run, run_blockwise
-from .seam_report import SeamReport
-from .seams import seams
+from .blockwise_task import BlockwiseTask, DaCapoBlockwiseTask
+from .engine.cluster import create_compute_context, jobqueue_cluster, local_cluster
+from .engine.progress import RunSummary
+from .engine.run import run
+from .engine.task import Task
+from .engine.worker.client import Client
+from .geometry.blocks import Block, BlockStatus, Coordinate, Roi
+from .prediction.argmax import argmax
+from .prediction.predict import predict
+from .prediction.threshold import threshold
+from .relabelling.agglomerate import agglomerate
+from .relabelling.relabel import relabel
+from .reports.seam_report import SeamReport
+from .reports.seams import seams
+from .scheduler import run_blockwise
 from .segment_blockwise import segment_blockwise
-from .segment_worker import connected_components, segment, watershed
-from .threshold_worker import threshold
-from .volume import BlocksFailed, Volume, open_volume
+from .segmentation.segment import connected_components, segment, watershed
+from .volumes.creation import create_volume
+from .volumes.map_overlap import map_overlap
+from .volumes.volume import BlocksFailed, Volume, open_volume
 
 __all__ = [
     "Block",
@@ -34,7 +37,10 @@ __all__ = [
     "agglomerate",
     "argmax",
     "connected_components",
+    "create_compute_context",
     "create_volume",
+    "jobqueue_cluster",
+    "local_cluster",
     "map_overlap",
     "open_volume",
     "predict",

@@ -2,127 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from itertools import count
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from .block_client import Context
-from .geometry import Block, BlockGrid, Fit, Roi
-from .worker_file import SpawnedWorker, WorkerFile
+from .engine.task import Task
+from .engine.worker.worker_file import SpawnedWorker, WorkerFile
+from .geometry.blocks import Roi
 
-CheckFunction = Callable[[Block], Any]
-Checks = CheckFunction | tuple[CheckFunction | None, CheckFunction | None] | None
-
-__all__ = ["BlockwiseTask", "DaCapoBlockwiseTask", "Task", "check_limits"]
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """A grid of blocks, and what is to be done with each.
-
-    Parameters
-    ----------
-    task_id
-        Name of the task, unique within a run.
-    total_roi, read_roi, write_roi
-        The region of the whole task, context included, and the regions that one block reads and
-        writes, in world units. Blocks step by the shape of ``write_roi``.
-    process_function
-        Called with each ``Block`` in a worker process. A function that takes nothing is a worker
-        loop, which asks ``Client().acquire_block()`` for blocks.
-    check_function
-        One function of a block, or a pair (before, after), either of which may be None. A block
-        whose check is true before it runs is skipped; one whose check is false after it ran has
-        failed. One function serves as both.
-    init_callback_fn
-        Called once with a ``Context``, when the task starts.
-    read_write_conflict
-        Whether blocks read what others of the task write: then such blocks never run at once, and
-        always in the same order.
-    fit
-        What becomes of blocks that do not fit: ``"valid"`` leaves them out, ``"overhang"`` lets
-        them leave the total ROI, ``"shrink"`` cuts them.
-    num_workers
-        At most so many blocks at once; None for as many as the cluster runs.
-    max_retries
-        A block runs at most ``max_retries + 1`` times, whatever made it fail. Where a worker
-        process runs several blocks at once, a block that was run before, or that may run only
-        once, has the process to itself: so none fails because of another.
-    timeout
-        Seconds that a block may take; then its worker process is killed, and its nanny starts
-        another.
-    upstream_tasks
-        Tasks whose output this one reads: a block starts when the upstream blocks whose write ROI
-        meets its read ROI are done.
-    ledger
-        Directory that keeps which blocks are done, so that another run does only what is missing.
-    fingerprint
-        Whatever the blocks' content depends on: a ledger with another fingerprint is refused.
-    voxels_per_block
-        Voxels that a whole block writes, for the rate in the summary.
-    title
-        What the progress bar and the summary call the task; its id unless given.
-
-    Raises
-    ------
-    ValueError
-        If the ROIs do not tile, no block fits, or a number is out of range.
-    TypeError
-        If a function cannot be called.
-
-    Warns
-    -----
-    UserWarning
-        If ``fit="valid"`` leaves part of the region unwritten.
-
-    Examples
-    --------
-    >>> roi = Roi((0, 0), (20, 20))
-    >>> task = Task("print", roi, Roi((0, 0), (10, 10)), Roi((0, 0), (10, 10)), print)
-    >>> len(task.grid)
-    4
-    """
-
-    task_id: str
-    total_roi: Roi
-    read_roi: Roi
-    write_roi: Roi
-    process_function: Callable[..., Any]
-    check_function: Checks = None
-    init_callback_fn: Callable[[Context], Any] | None = None
-    read_write_conflict: bool = True
-    fit: Fit = "valid"
-    num_workers: int | None = 1
-    max_retries: int = 2
-    timeout: float | None = None
-    upstream_tasks: Sequence[Task] | None = None
-    _: KW_ONLY
-    ledger: str | None = None
-    fingerprint: str = ""
-    voxels_per_block: int | None = None
-    title: str | None = None
-
-    def __post_init__(self) -> None:
-        check_limits(self.num_workers, self.max_retries, self.timeout)
-        _check_functions(self)
-        _check_covers(self.task_id, self.grid)
-
-    @cached_property
-    def grid(self) -> BlockGrid:
-        """The task's blocks."""
-        return BlockGrid(self.total_roi, self.read_roi, self.write_roi, self.fit)
-
-    @property
-    def checks(self) -> tuple[CheckFunction | None, CheckFunction | None]:
-        """The check before and the check after a block."""
-        if isinstance(self.check_function, tuple):
-            return self.check_function
-        return self.check_function, self.check_function
+__all__ = ["BlockwiseTask", "DaCapoBlockwiseTask", "Task"]
 
 
 class BlockwiseTask(Task):
@@ -200,56 +90,6 @@ class BlockwiseTask(Task):
 
 DaCapoBlockwiseTask = BlockwiseTask
 
+
 # Two tasks of one file, however soon after one another, have different ids.
 _numbers = count(1)
-
-
-def check_limits(num_workers: int | None, max_retries: int, timeout: float | None) -> None:
-    """Refuse a number of workers, retries or seconds that makes no sense."""
-    if num_workers is not None and num_workers < 1:
-        raise ValueError(
-            f"num_workers must be at least 1, got {num_workers}; None stands for as many as "
-            "the cluster runs."
-        )
-    if max_retries < 0:
-        raise ValueError(f"max_retries must be 0 or more, got {max_retries}.")
-    if timeout is not None and timeout <= 0:
-        raise ValueError(
-            f"timeout must be a positive number of seconds, got {timeout}; None sets no limit."
-        )
-
-
-def _check_functions(task: Task) -> None:
-    checks = task.check_function
-    if isinstance(checks, tuple) and len(checks) != 2:
-        raise ValueError(
-            f"check_function must be one function or a pair (before, after), got {len(checks)} "
-            "of them."
-        )
-    functions = (task.process_function, *task.checks, task.init_callback_fn)
-    wrong = [function for function in functions if not (function is None or callable(function))]
-    if wrong or task.process_function is None:
-        raise TypeError(
-            f"Task {task.task_id!r} needs functions for process_function, check_function and "
-            f"init_callback_fn, got {wrong or [None]}."
-        )
-
-
-def _check_covers(task_id: str, grid: BlockGrid) -> None:
-    """Refuse a grid without blocks, and warn of voxels that no block writes."""
-    if not len(grid):
-        before, after = grid.context
-        raise ValueError(
-            f"No block of task {task_id!r} fits: total_roi {grid.total_roi} has shape "
-            f"{tuple(grid.total_roi.shape)}, a block reads {tuple(grid.read_roi.shape)}, of which "
-            f"{tuple(before)} before and {tuple(after)} after what it writes. total_roi includes "
-            'this context: grow it by as much, make the blocks smaller, or use fit="shrink".'
-        )
-    if grid.unwritten:
-        covered = 1 - grid.unwritten / grid.writable
-        warnings.warn(
-            f"fit='valid' leaves {grid.unwritten} of {grid.writable} voxels (in world units) of "
-            f"task {task_id!r} unwritten: blocks cover {covered:.0%}. Use "
-            'fit="shrink" or "overhang" to cover all, or a total_roi that blocks divide.',
-            stacklevel=4,
-        )

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from distributed import Client
 
-from .cluster import local_cluster
-from .demo import DEMOS, Result, run_demo
-from .volume import BlocksFailed
+from .demo.run import DEMOS, Result, run_demo
+from .engine.cluster import local_cluster
+from .volumes.volume import BlocksFailed
 
 __all__ = ["main"]
 

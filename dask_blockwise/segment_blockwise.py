@@ -10,18 +10,19 @@ from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
-from .blockwise_task import Task
-from .geometry import Roi
-from .ledger import Ledger, holds
-from .location import location_of
-from .relabel_volume import RelabelVolume
-from .relabel_worker import relabel
-from .scheduler import run
-from .segment_function import Parameters
-from .segment_worker import segment
-from .store import StoredArray, exists
-from .storing import Storing
-from .volume import Index, StoredVolume, StoreOptions, Volume, open_volume
+from .engine.ledger import Ledger, holds
+from .engine.run import run
+from .engine.task import Task
+from .geometry.blocks import Roi
+from .geometry.boxes import Index
+from .relabelling.relabel import relabel
+from .relabelling.relabelled import RelabelVolume
+from .segmentation.function import Parameters
+from .segmentation.segment import segment
+from .storage.arrays import StoredArray, exists
+from .storage.location import location_of
+from .volumes.storing import Storing
+from .volumes.volume import StoredVolume, StoreOptions, Volume, open_volume
 
 __all__ = ["segment_blockwise"]
 
@@ -118,7 +119,8 @@ def segment_blockwise(
     Examples
     --------
     >>> import numpy as np
-    >>> from dask_blockwise import components_function, create_volume
+    >>> from dask_blockwise import components_function
+    >>> from dask_blockwise import create_volume
     >>> mask = create_volume("in.zarr/mask", shape=(1, 6), dtype="uint8", block_shape=(1, 6))
     >>> mask[mask.roi] = np.array([[1, 1, 1, 1, 0, 1]])
     >>> block = Roi((0, 0), (1, 2))

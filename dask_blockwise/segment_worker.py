@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from math import prod
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from . import components_function, watershed_function
-from .frame import check_real
-from .geometry import Block, Coordinate, Roi
-from .map_overlap import map_overlap
-from .segment_function import Parameters, SegmentFunction
-from .segment_volume import SegmentVolume
-from .stitching import compact
-from .volume import Volume, open_volume
-from .watershed_function import check_offsets
+from .geometry.blocks import Block
+from .labels.ids import compact
+from .segmentation.function import Parameters, SegmentFunction
+from .segmentation.segment import connected_components, segment, watershed
+from .volumes.volume import open_volume
 
 __all__ = [
     "connected_components",
@@ -30,187 +22,11 @@ __all__ = [
     "watershed",
 ]
 
+
 fit = "shrink"
+
+
 read_write_conflict = False
-
-
-def segment(
-    volume: Volume,
-    function: Callable[..., NDArray[Any]] | str | os.PathLike[str],
-    *,
-    halo: Any,
-    mask: Volume | None = None,
-    roi: Roi | None = None,
-    block_shape: Sequence[int] | None = None,
-    parameters: Parameters | None = None,
-    **more: Any,
-) -> SegmentVolume:
-    """Label objects by a function, lazily, each block with a halo around it.
-
-    Parameters
-    ----------
-    volume : Volume
-    function : callable, or path of a Python file that has ``segment_function``
-        Called with an array of one time point, the `Block` where it takes one (its second
-        parameter), ``mask`` where there is one, and the parameters; returns labels of the array's
-        shape in space, 0 for background. The array can be indexed with ``block.read_roi``, as
-        dacapo's segment functions do.
-    halo : int, or one for each axis of space
-        Voxels that a block reads beyond what it writes.
-    mask : Volume, optional
-    roi : Roi, optional
-        What to label, in world units; all unless given. A halo may lie beyond it.
-    block_shape : sequence of int, optional
-    parameters : mapping, or YAML: a path or an open file
-        Of the function; a file's ``default_parameters`` hold where none is given.
-    **more
-        Over those.
-
-    Returns
-    -------
-    SegmentVolume of uint64
-        Ids are local to a region request; stored, or by blocks of ``.data``, they are unique over
-        the volume. ``relabel`` makes one id an object of them.
-
-    Raises
-    ------
-    FileNotFoundError, AttributeError
-        If there is no such file, or no ``segment_function`` in it.
-    TypeError
-        If the function has no such parameter, or one that it needs is missing.
-    ValueError
-        If the halo, mask or roi doesn't fit the volume.
-
-    References
-    ----------
-    dacapo, ``dacapo/blockwise/segment_worker.py``.
-
-    Examples
-    --------
-    >>> from scipy.ndimage import label
-    >>> volume = Volume.from_array(np.array([[1, 1, 0, 1]], np.uint8), chunks=(1, 2))
-    >>> labels = segment(volume, lambda array: label(array)[0], halo=1)
-    >>> labels[:], labels.data.compute()
-    (array([[1, 1, 0, 2]], dtype=uint64), array([[1, 1, 0, 3]], dtype=uint64))
-    """
-    called = SegmentFunction.of(function, parameters, mask is not None, **more)
-    mapped = map_overlap(
-        called,
-        volume,
-        *([] if mask is None else [mask]),
-        halo=halo,
-        dtype=np.uint64,
-        channels=None,
-        block_shape=block_shape,
-    )
-    begin, end = volume._voxels(roi or volume.roi)
-    shape = tuple(np.subtract(end, begin).tolist())
-    offset = volume.offset + Coordinate(begin) * volume.voxel_size
-    values = {name: getattr(mapped, name) for name in mapped.__dataclass_fields__} | {
-        "shape": shape,
-        "placement": replace(mapped.placement, offset=tuple(offset)),
-        "chunks": tuple(min(c, n) for c, n in zip(mapped.chunks, shape, strict=True)),
-    }
-    return SegmentVolume(**values, origin=begin)
-
-
-def watershed(
-    affinities: Volume,
-    *,
-    offsets: Sequence[Sequence[int]] | None = None,
-    bias: float | Sequence[float] = 0.5,
-    halo: Any = 16,
-    mask: Volume | None = None,
-    block_shape: Sequence[int] | None = None,
-    **parameters: Any,
-) -> Volume:
-    """Segment affinities by mutex watershed, or a map by distance-seeded watershed, lazily.
-
-    Parameters
-    ----------
-    affinities : Volume
-        One channel an offset, and others after them with ``more_channels=True``; uint8 stands for
-        [0, 1]. With ``seeds="distance"`` a probability.
-    offsets : sequence of offsets
-        One step an axis, in voxels, for each channel.
-    bias : float, or one a channel
-    halo : int, or one for each axis of space
-    mask : Volume, optional
-        0 where nothing is to be segmented.
-    block_shape : sequence of int, optional
-    **parameters
-        Others of `dask_blockwise.watershed_function.segment_function`.
-
-    Returns
-    -------
-    SegmentVolume of uint64
-
-    Raises
-    ------
-    ValueError
-        If offsets, bias or strides don't match the channels or axes.
-    TypeError
-        If the values are complex.
-    """
-    check_real(affinities, "watershed")
-    channels = prod(n for axis, n in zip(affinities.axes, affinities.shape) if axis == "c")
-    if parameters.get("more_channels"):
-        channels = min(channels, len(offsets or ()))
-    space = sum(axis not in "tc" for axis in affinities.axes)
-    if parameters.get("seeds") is None or offsets is not None:
-        check_offsets(offsets, channels, space, bias, parameters.get("strides"))
-    chosen = {"offsets": offsets, "bias": bias, "mask": mask, **parameters}
-    function = watershed_function.segment_function
-    return segment(affinities, function, halo=halo, block_shape=block_shape, **chosen)
-
-
-def connected_components(
-    mask: Volume,
-    *,
-    connectivity: int = 1,
-    each_value: bool = False,
-    halo: Any = 0,
-    block_shape: Sequence[int] | None = None,
-) -> Volume:
-    """Label the connected components of a mask, or of each label of a volume, lazily.
-
-    With ``relabel(..., match="touch", connectivity=connectivity)`` they are exactly those of the
-    whole volume.
-
-    Parameters
-    ----------
-    mask : Volume of bool or int
-    connectivity : int
-        Voxels are neighbours when they differ by 1 along at most so many axes.
-    each_value : bool
-        Whether touching voxels of different values are different objects, as in cc3d; else all
-        that aren't 0 are alike.
-    halo : int, or one for each axis of space
-    block_shape : sequence of int, optional
-
-    Returns
-    -------
-    Volume of uint64
-
-    Raises
-    ------
-    TypeError
-        If the values aren't truth values or integers, or there are channels.
-    """
-    if mask.dtype.kind not in "bui" or "c" in mask.axes:
-        raise TypeError(
-            f"connected_components needs a mask or labels: truth values or integers without "
-            f"channels, got {mask!r}. Apply threshold or argmax first."
-        )
-    components = segment(
-        mask,
-        components_function.segment_function,
-        halo=halo,
-        block_shape=block_shape,
-        connectivity=connectivity,
-        each_value=each_value,
-    )
-    return replace(components, apart=each_value)
 
 
 def spawn_worker(

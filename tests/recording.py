@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dask_blockwise.blockwise_task import Task
-from dask_blockwise.geometry import Block, Roi
+from dask_blockwise.engine.task import Task
+from dask_blockwise.geometry.blocks import Block, Roi
 
 Process = Callable[[Block], None]
 

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from distributed import Client as DaskClient
 
-from dask_blockwise.block_client import Client, Context, takes_block
-from dask_blockwise.blockwise_task import BlockwiseTask, DaCapoBlockwiseTask, Task
-from dask_blockwise.geometry import Roi
-from dask_blockwise.scheduler import run, run_blockwise
+from dask_blockwise.blockwise_task import BlockwiseTask, DaCapoBlockwiseTask
+from dask_blockwise.engine.run import run
+from dask_blockwise.engine.task import Task
+from dask_blockwise.engine.worker.client import Client, Context, takes_block
+from dask_blockwise.geometry.blocks import Roi
+from dask_blockwise.scheduler import run_blockwise
 
 TEN = Roi((0,), (10,))
 TOTAL = Roi((0,), (200,))
@@ -85,7 +87,7 @@ def test_context_goes_through_the_environment() -> None:
 HEAD = """
 import os
 from pathlib import Path
-from dask_blockwise.block_client import Client
+from dask_blockwise.engine.worker.client import Client
 fit = "shrink"
 read_write_conflict = False
 """
@@ -222,7 +224,7 @@ def test_worker_file_that_is_not_there(tmp_path: Path) -> None:
 OUTSIDE = """
 import sys
 from pathlib import Path
-from dask_blockwise.block_client import Client
+from dask_blockwise.engine.worker.client import Client
 
 client = Client()
 while True:
@@ -263,7 +265,7 @@ def test_client_outside_a_run_needs_a_context(monkeypatch: pytest.MonkeyPatch) -
 def test_a_process_that_comes_when_the_cluster_is_gone_finds_no_blocks(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("dask_blockwise.cluster._JOIN_SECONDS", 0.5)
+    monkeypatch.setattr("dask_blockwise.engine.worker.joining._JOIN_SECONDS", 0.5)
     caplog.set_level("WARNING")
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

@@ -9,10 +9,12 @@ import pytest
 from distributed import Client
 from matplotlib.image import imread
 
-from dask_blockwise import cli, demo, open_volume, sample
-from dask_blockwise.geometry import Roi
-from dask_blockwise.sample import Sample
-from dask_blockwise.volume import Volume
+from dask_blockwise import cli, open_volume
+from dask_blockwise.demo import run as demo
+from dask_blockwise.demo import samples
+from dask_blockwise.demo.samples import Sample
+from dask_blockwise.geometry.blocks import Roi
+from dask_blockwise.volumes.volume import Volume
 
 
 def cropped(load: Callable[[], Sample], roi: Roi) -> Sample:
@@ -30,8 +32,8 @@ def cropped(load: Callable[[], Sample], roi: Roi) -> Sample:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Demos of a few small blocks."""
     parts = {
-        "mni152": (sample.mni152, Roi((-24, -50, 0), (48, 64, 48)), (slice(None), 40)),
-        "fib25": (sample.fib25, Roi((1440, 0, 0), (480, 640, 480)), (40,)),
+        "mni152": (samples.mni152, Roi((-24, -50, 0), (48, 64, 48)), (slice(None), 40)),
+        "fib25": (samples.fib25, Roi((1440, 0, 0), (480, 640, 480)), (40,)),
     }
     for name, (load, roi, section) in parts.items():
         loaded = functools.partial(cropped, load, roi)

@@ -29,10 +29,12 @@ from dask_blockwise import (
     segment_worker,
     threshold_worker,
 )
-from dask_blockwise.blockwise_task import BlockwiseTask, Task
-from dask_blockwise.frontier import Frontier
-from dask_blockwise.geometry import Block, Roi
-from dask_blockwise.scheduler import run, run_blockwise
+from dask_blockwise.blockwise_task import BlockwiseTask
+from dask_blockwise.engine.frontier import Frontier
+from dask_blockwise.engine.run import run
+from dask_blockwise.engine.task import Task
+from dask_blockwise.geometry.blocks import Block, Roi
+from dask_blockwise.scheduler import run_blockwise
 
 TEN, TOTAL = Roi((0,), (10,)), Roi((0,), (200,))
 

@@ -16,7 +16,7 @@ from dask_blockwise import (
     segment_blockwise,
     segment_worker,
 )
-from dask_blockwise.watershed_function import segment_function as watershed
+from dask_blockwise.segmentation.watershed import segment_function as watershed
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from torch import nn
 
 import dask_blockwise as dbw
 from dask_blockwise import Volume
-from dask_blockwise.frontier import Frontier
+from dask_blockwise.engine.frontier import Frontier
 
 SHAPE = (20, 36, 40)
 # Small tests on a busy machine: threads would wait for one another.

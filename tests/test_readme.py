@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 
 import dask_blockwise as dbw
-from dask_blockwise.volume import Volume
+from dask_blockwise.volumes.volume import Volume
 
 README = Path(__file__).parents[1].joinpath("README.md").read_text()
 OFFSETS = [(-1, 0, 0), (0, -1, 0), (0, 0, -1), (-4, 0, 0), (0, -4, 0), (0, 0, -4)]

@@ -16,9 +16,9 @@ from dask_blockwise import (
     relabel,
     run_blockwise,
 )
-from dask_blockwise.argmax_worker import argmax_channels
-from dask_blockwise.components_function import segment_function
-from dask_blockwise.threshold_worker import above
+from dask_blockwise.prediction.argmax import argmax_channels
+from dask_blockwise.prediction.threshold import above
+from dask_blockwise.segmentation.components import segment_function
 
 WORKERS = Path(dask_blockwise.__file__).parent
 VALUES = np.random.default_rng(0).random((3, 16, 16, 16), np.float32)

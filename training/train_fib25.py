@@ -15,8 +15,8 @@ from fit import Example, fit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dask_blockwise.sample import FIB25, fib25
-from dask_blockwise.unet import UNet
+from dask_blockwise.demo.samples import FIB25, fib25
+from dask_blockwise.demo.unet import UNet
 
 OFFSETS = FIB25.channels
 CROP = 64

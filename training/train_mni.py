@@ -16,9 +16,9 @@ from fit import fit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dask_blockwise.sample import mni152
-from dask_blockwise.scores import dice
-from dask_blockwise.unet import UNet
+from dask_blockwise.demo.samples import mni152
+from dask_blockwise.demo.unet import UNet
+from dask_blockwise.labels.scores import dice
 
 CROP = 64
 

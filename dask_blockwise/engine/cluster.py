@@ -1,0 +1,234 @@
+"""Clusters from a few arguments: this machine, or a batch system through dask-jobqueue."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import dask
+import yaml
+from distributed import Client, LocalCluster
+from distributed.deploy.spec import SpecCluster
+
+__all__ = ["create_compute_context", "jobqueue_cluster", "local_cluster"]
+
+
+BatchSystem = Literal["slurm", "lsf", "pbs", "sge"]
+
+
+_logger = logging.getLogger(__name__)
+
+
+# As each batch system writes it: to SLURM "24:00" is 24 minutes.
+_A_DAY = {"slurm": "24:00:00", "lsf": "24:00", "pbs": "24:00:00", "sge": "24:00:00"}
+
+
+def local_cluster(
+    n_workers: int | None = None, memory_limit: str | float = "auto", **options: Any
+) -> LocalCluster:
+    """A cluster on this machine: one process a core, so that none waits for another's GIL.
+
+    Parameters
+    ----------
+    n_workers
+        Worker processes; as many as this process may use cores unless given.
+    memory_limit
+        Memory a worker, in bytes or as text such as ``"4GB"``; an equal share unless given.
+    options
+        Anything else that ``distributed.LocalCluster`` takes.
+
+    Returns
+    -------
+    distributed.LocalCluster
+        Its dashboard is on a free port.
+
+    Examples
+    --------
+    >>> with local_cluster(n_workers=1) as cluster:
+    ...     len(cluster.workers)
+    1
+    """
+    _refuse_while_importing()
+    settings = {
+        "n_workers": n_workers or usable_cores(),
+        "threads_per_worker": 1,
+        "memory_limit": memory_limit,
+        "dashboard_address": ":0",
+        "silence_logs": "CRITICAL",
+    }
+    return LocalCluster(**{**settings, **options})
+
+
+@contextmanager
+def patient_cluster(client: Client) -> Iterator[None]:
+    """Keep a local cluster from giving up workers while they are being restarted.
+
+    ``LocalCluster`` looks 15 seconds after a worker's death whether it is back, and closes its
+    nanny for good if it happens to be down, be it for another death. Batch systems keep their
+    own rule, by which they replace lost jobs.
+    """
+    if not isinstance(client.cluster, LocalCluster):
+        yield
+        return
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}):
+        yield
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which a batch system may have limited.
+
+    Examples
+    --------
+    >>> usable_cores() >= 1
+    True
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def jobqueue_cluster(
+    system: BatchSystem,
+    n_workers: int,
+    *,
+    cores: int = 1,
+    processes: int | None = None,
+    memory: str = "4GB",
+    walltime: str | None = None,
+    queue: str | None = None,
+    **options: Any,
+) -> SpecCluster:
+    """A cluster of jobs in a batch system. Needs the extra ``hpc`` (dask-jobqueue).
+
+    Parameters
+    ----------
+    system
+        ``"slurm"``, ``"lsf"``, ``"pbs"`` or ``"sge"``.
+    n_workers
+        Worker processes to ask for, over all jobs.
+    cores, processes
+        Cores of a job, and the worker processes that share them; one a core unless given.
+    memory
+        Memory of a job, as text.
+    walltime
+        Time limit of a job, as the batch system writes it; a day unless given.
+    queue
+        Queue or partition; the batch system's own default unless given.
+    options
+        Anything else that dask-jobqueue's cluster takes.
+
+    Raises
+    ------
+    ValueError
+        If the batch system is unknown.
+    ImportError
+        If dask-jobqueue is not installed.
+    """
+    if system not in get_args(BatchSystem):
+        known = ", ".join(get_args(BatchSystem))
+        raise ValueError(f"Unknown batch system {system!r}: it must be one of {known}.")
+    cluster_class = getattr(_import_jobqueue(), f"{system.upper()}Cluster")
+    job = {
+        "cores": cores,
+        "processes": processes or cores,
+        "memory": memory,
+        "walltime": walltime or _A_DAY[system],
+        "queue": queue,
+    }
+    cluster: SpecCluster = cluster_class(**{**job, **options})
+    cluster.scale(n_workers)
+    return cluster
+
+
+def create_compute_context(
+    options: str | os.PathLike[str] | Mapping[str, Any], n_workers: int, **job: Any
+) -> SpecCluster:
+    """The cluster that stands for the compute context of dacapo's options.
+
+    Parameters
+    ----------
+    options : path of a YAML file, or mapping
+        ``dacapo.yaml``, or what it says. Of it ``compute_context`` is read, with its ``type``,
+        ``"LocalTorch"`` or ``"Bsub"``, and its ``config``; without, it is this machine, as there.
+    n_workers
+        Worker processes to ask for; with ``Bsub`` each is a job that runs a block at a time.
+    job
+        Anything else that `local_cluster` or `jobqueue_cluster` takes, such as ``memory``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the type is unknown.
+    ImportError
+        If dask-jobqueue is not installed, which ``Bsub`` needs.
+
+    References
+    ----------
+    dacapo, ``dacapo/compute_context``.
+
+    Examples
+    --------
+    >>> with create_compute_context({"compute_context": {"type": "LocalTorch"}}, 1) as cluster:
+    ...     len(cluster.workers)
+    1
+    """
+    given = options if isinstance(options, Mapping) else yaml.safe_load(Path(options).read_text())
+    context = (given or {}).get("compute_context", {"type": "LocalTorch"})
+    kind, config = context.get("type"), context.get("config") or {}
+    if kind == "LocalTorch":
+        return local_cluster(n_workers, **job)
+    if kind == "Bsub":
+        return jobqueue_cluster("lsf", n_workers, **_bsub_job(**config) | job)
+    raise ValueError(
+        f"Unknown compute context {kind!r}: it must be LocalTorch or Bsub. For another batch "
+        "system use jobqueue_cluster."
+    )
+
+
+def _bsub_job(
+    queue: str = "local", num_gpus: int = 1, num_cpus: int = 5, billing: str | None = None, **_: Any
+) -> dict[str, Any]:
+    """What dacapo's ``Bsub`` asks for, with its defaults, as dask-jobqueue takes it."""
+    return {
+        "queue": queue,
+        "cores": num_cpus,
+        "processes": 1,
+        "project": billing,
+        "job_extra_directives": [f"-gpu num={num_gpus}"] if num_gpus else [],
+        # dacapo's workers run a block at a time, whatever their cores.
+        "worker_extra_args": ["--nthreads", "1"],
+    }
+
+
+def _import_jobqueue() -> Any:
+    on_interrupt = signal.getsignal(signal.SIGINT)
+    try:
+        return importlib.import_module("dask_jobqueue")
+    except ImportError as error:
+        raise ImportError(
+            "Batch systems need the package dask-jobqueue, which is not installed: "
+            "pip install 'dask-blockwise[hpc]', or conda install -c conda-forge dask-jobqueue."
+        ) from error
+    finally:
+        # It makes Ctrl-C end the process, a notebook's kernel too.
+        if signal.getsignal(signal.SIGINT) is not on_interrupt:
+            signal.signal(signal.SIGINT, on_interrupt)
+
+
+def _refuse_while_importing() -> None:
+    """A script without a main guard would start a cluster again in every worker it starts."""
+
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise RuntimeError(
+            "A worker process imported this script, and the script started a cluster as it was "
+            "imported. Put the part that runs things under `if __name__ == '__main__':`."
+        )

@@ -1,0 +1,255 @@
+"""Keeps a bounded window of batches on Dask, and takes in what comes back.
+
+Batches come back as reports of a few numbers, so neither the driver nor Dask's scheduler holds
+more at a million blocks than at a thousand.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from dask._task_spec import Task as DaskTask
+from distributed import Client, Future, KilledWorker, get_worker
+from distributed.comm.addressing import get_address_host
+
+from .plugins import SentBefore
+from .task_state import TaskState
+from .worker.batch import Batch, run_batch
+from .worker.journal import BatchReport, post_mortem
+
+__all__ = ["Dispatcher"]
+
+_Key = tuple[Any, ...]
+_logger = logging.getLogger(__name__)
+
+# What the scheduler grants a batch beyond its blocks' limits before it has the worker restarted.
+_GRACE_SECONDS = 5.0
+# Seconds between looks at how many threads the cluster has.
+_CLUSTER_SECONDS = 2.0
+# Seconds without any worker after which a warning says that the run waits.
+_LONELY_SECONDS = 60.0
+# Deaths of workers as they load a task, with no block done in between, that end a run.
+_LOADING_DEATHS = 4
+# Seconds that a report may come later than the end of its batch.
+_REPORT_SECONDS = 1.0
+# How often a dead worker's journal is searched for on its machine, how long that may wait for
+# another worker there, and how much sooner than blocks it runs.
+_SEARCHES = 3
+_SEARCH_SECONDS = 60.0
+_SEARCH_PRIORITY = 1000
+
+
+class _Over(Exception):
+    """Dask says that a batch is over."""
+
+
+class _Unreported(Exception):
+    """It has been over for a while and its report has not come."""
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A batch that is out, or the search for the journal of one whose worker died."""
+
+    state: TaskState
+    batch: Batch
+    # Address of the worker that died with it, on whose machine its journal is searched for.
+    died_on: str | None = None
+    searches: int = 0
+
+
+class Dispatcher:
+    """Runs the blocks of some tasks until none may run any more.
+
+    Parameters
+    ----------
+    client
+        Where to run.
+    run_id
+        Name of the run that the workers know the tasks by.
+    states
+        The tasks, each after those upstream of it.
+    """
+
+    def __init__(self, client: Client, run_id: str, states: Sequence[TaskState]) -> None:
+        self._client = client
+        self._run_id = run_id
+        self._states = states
+        self._out: dict[_Key, tuple[_Sent, Future[Any]]] = {}
+        self._topic = f"dask-blockwise-{run_id}"
+        self._arrived: SimpleQueue[tuple[_Key, BatchReport | BaseException]] = SimpleQueue()
+        self._names = map("batch-{}".format, count())
+        self._keys = count()
+        self._loading_deaths = 0
+        self._threads = 1
+        self._look_again = -math.inf
+        self._seen_workers = time.monotonic()
+
+    def go(self) -> None:
+        """Run until no block may run any more.
+
+        Raises
+        ------
+        RuntimeError
+            If workers cannot run blocks at all, or the cluster dropped the run.
+        """
+        self._client.subscribe_topic(self._topic, self._hear)
+        try:
+            self._feed()
+            while self._out:
+                with suppress(Empty):
+                    self._take_in(*self._arrived.get(timeout=_CLUSTER_SECONDS))
+                while not self._arrived.empty():
+                    self._take_in(*self._arrived.get())
+                self._feed()
+        finally:
+            self._client.unsubscribe_topic(self._topic)
+
+    def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
+        """A report came, as an event: fetching results would wait for workers that just died."""
+        _, content = event
+        self._arrived.put((tuple(content["key"]), BatchReport(**content["report"])))
+
+    def _finished(self, future: Future[Any]) -> None:
+        """Dask says that a batch is over: the report of one that went well came before."""
+        key: Any = future.key
+        if future.status == "error":
+            self._arrived.put((key, future.exception()))
+        elif future.status == "cancelled":
+            self._arrived.put((key, RuntimeError("cancelled")))
+        else:
+            self._arrived.put((key, _Over()))
+
+    def _later(self, seconds: float, key: _Key, outcome: BaseException) -> None:
+        timer = threading.Timer(seconds, self._arrived.put, [(key, outcome)])
+        timer.daemon = True
+        timer.start()
+
+    def _feed(self) -> None:
+        """Fill the window, downstream tasks first, while what they read is fresh."""
+        self._look_at_cluster()
+        window = 2 * self._threads + 2
+        while len(self._out) < window:
+            state = next((s for s in reversed(self._states) if s.may_run), None)
+            if state is None:
+                break
+            numbers = state.next_batch(min(self._threads, state.task.num_workers or window))
+            if numbers:
+                state.running += 1
+                self._send(self._batch(state, numbers), priority=state.index)
+
+    def _batch(self, state: TaskState, numbers: list[int]) -> _Sent:
+        alone = state.alone(numbers)
+        return _Sent(state, Batch(self._run_id, state.index, numbers, next(self._names), alone))
+
+    def _look_at_cluster(self) -> None:
+        """Follow a cluster that grows and shrinks."""
+        now = time.monotonic()
+        if now < self._look_again:
+            return
+        threads = sum(self._client.nthreads().values())
+        if threads:
+            self._seen_workers = now
+        elif now - self._seen_workers > _LONELY_SECONDS:
+            _logger.warning("The cluster has no workers; the run waits for some.")
+            self._seen_workers = now
+        self._threads = max(1, threads)
+        self._look_again = now + _CLUSTER_SECONDS
+
+    def _send(self, sent: _Sent, **options: Any) -> _Key:
+        """Queue on the scheduler, after all of the same priority: within one graph, Dask sorts."""
+        key = self._key(sent)
+        graph = {key: self._dask_task(key, sent)}
+        (future,) = self._client.get(graph, [key], sync=False, fifo_timeout=0, **options)
+        self._out[key] = sent, future
+        future.add_done_callback(self._finished)
+        return key
+
+    def _key(self, sent: _Sent) -> _Key:
+        """Dask shows its first part; the scheduler's plugin knows the run and the limit by it."""
+        name = f"{sent.state.task.task_id}-{self._run_id}"
+        return name, next(self._keys), _seconds_allowed(sent)
+
+    def _dask_task(self, key: _Key, sent: _Sent) -> DaskTask:
+        action = _run if sent.died_on is None else partial(_search, sent.died_on)
+        return DaskTask(key, action, self._topic, list(key), sent.batch, _data_producer=True)
+
+    def _take_in(self, key: _Key, outcome: BatchReport | BaseException) -> None:
+        if key not in self._out:
+            return  # its report came before
+        if isinstance(outcome, _Over):
+            self._later(_REPORT_SECONDS, key, _Unreported())
+            return
+        sent, future = self._out.pop(key)
+        future.release()
+        if isinstance(outcome, BatchReport):
+            self._settle(sent, outcome)
+        elif isinstance(outcome, KilledWorker):
+            self._look_for_journal(sent, outcome.last_worker.address)
+        elif isinstance(outcome, (SentBefore, _Unreported)):
+            self._look_for_journal(sent, *outcome.args)
+        else:
+            raise RuntimeError(
+                f"A batch of task {sent.state.task.task_id!r} could not be run at all: "
+                f"{outcome!r}. See that the workers run and have the same packages as this "
+                "process; blocks in the ledger are kept."
+            ) from outcome
+
+    def _look_for_journal(self, sent: _Sent, address: str = "") -> None:
+        """A batch ended without a report: its journal knows which of its blocks ran.
+
+        It is searched for here, and then on the machine of the worker. Where it is lost, every
+        block of the batch may have run once.
+        """
+        batch, died_on = sent.batch, sent.died_on or address
+        report = post_mortem(self._run_id, died_on, batch.name, batch.numbers)
+        if not report.lost or not died_on or sent.searches == _SEARCHES:
+            self._settle(sent, report)
+            return
+        search = replace(sent, died_on=died_on, searches=sent.searches + 1)
+        hosts = [get_address_host(died_on)]
+        key = self._send(search, priority=_SEARCH_PRIORITY, workers=hosts)
+        self._later(_SEARCH_SECONDS, key, TimeoutError())
+
+    def _settle(self, sent: _Sent, report: BatchReport) -> None:
+        sent.state.running -= 1
+        further = sent.state.settle(report)
+        self._loading_deaths = 0 if further else self._loading_deaths + report.died_loading
+        if self._loading_deaths >= _LOADING_DEATHS:
+            raise RuntimeError(
+                f"Worker processes keep dying before they begin a block of task "
+                f"{sent.state.task.task_id!r}: {self._loading_deaths} times in a row. Loading its "
+                "process function crashes them, or takes more memory than they may have; see the "
+                "workers' logs."
+            )
+
+
+def _run(topic: str, key: list[Any], batch: Batch) -> None:
+    """On a worker: run a batch and send the report of it as an event."""
+    worker = get_worker()
+    begun = partial(worker.log_event, f"{topic}-begun", {"key": key})
+    report = run_batch(batch, begun if math.isfinite(key[-1]) else lambda: None)
+    worker.log_event(topic, {"key": key, "report": vars(report)})
+
+
+def _search(died_on: str, topic: str, key: list[Any], batch: Batch) -> None:
+    """On a worker: send what the journal of a dead one on the same machine says."""
+    report = post_mortem(batch.run_id, died_on, batch.name, batch.numbers)
+    get_worker().log_event(topic, {"key": key, "report": vars(report)})
+
+
+def _seconds_allowed(sent: _Sent) -> float:
+    timeout = sent.state.task.timeout
+    if timeout is None or sent.died_on is not None:
+        return math.inf
+    return timeout * len(sent.batch.numbers) + _GRACE_SECONDS

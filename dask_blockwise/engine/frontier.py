@@ -1,0 +1,229 @@
+"""Which blocks may run now: counters, not objects, so that a million blocks cost a few bytes each.
+
+A block waits for the blocks of upstream tasks whose write ROI meets its read ROI and, in a task
+with read/write conflicts, for conflicting blocks of a lower level. Everything is a product over
+the axes, so no pair of blocks is ever listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from heapq import heappop, heappush
+from itertools import chain, islice
+from math import prod
+
+import numpy as np
+
+from ..geometry.blocks import BlockGrid
+from ..geometry.boxes import Box, Index
+from .conflicts import Integers, along, count_earlier, levels_of, reach_of
+
+# Releases larger than this stay one array that is walked lazily instead of entries in a heap.
+_LARGE_RELEASE = 4096
+
+
+class Frontier:
+    """Hands out the blocks that may run, and learns which are done.
+
+    Parameters
+    ----------
+    grids
+        One grid a task.
+    conflicts
+        Whether blocks of the task conflict where one reads what another writes.
+    upstream
+        For each task, the positions of the tasks it reads from.
+
+    Raises
+    ------
+    ValueError
+        If a task and its upstream task differ in their number of axes.
+
+    Examples
+    --------
+    >>> from dask_blockwise.geometry.blocks import Roi
+    >>> grid = BlockGrid(Roi((0,), (40,)), Roi((0,), (10,)), Roi((0,), (10,)))
+    >>> frontier = Frontier([grid, grid], [False, False], [[], [0]])
+    >>> frontier.take(0, 2), frontier.take(1, 2)
+    ([0, 1], [])
+    >>> frontier.done(0, 1)
+    >>> frontier.take(1, 2)
+    [1]
+    """
+
+    def __init__(
+        self,
+        grids: Sequence[BlockGrid],
+        conflicts: Sequence[bool],
+        upstream: Sequence[Sequence[int]],
+    ) -> None:
+        self._grids = grids
+        self._feeds: list[list[tuple[_Feed, _Waiting]]] = [[] for _ in grids]
+        self._waiting: list[_Waiting] = []
+        for grid, conflict, sources in zip(grids, conflicts, upstream):
+            feeds = [_Feed(grids[source], grid) for source in sources]
+            waiting = _Waiting(grid.shape, reach_of(grid) if conflict else (), feeds)
+            self._waiting.append(waiting)
+            for source, feed in zip(sources, feeds):
+                self._feeds[source].append((feed, waiting))
+
+    def ready(self, task: int) -> int:
+        """How many blocks of the task may run now."""
+        return self._waiting[task].ready
+
+    def take(self, task: int, count: int) -> list[int]:
+        """Up to ``count`` blocks that may run now, neighbours in raster order."""
+        return self._waiting[task].take(count)
+
+    def done(self, task: int, number: int) -> None:
+        """Let go of the blocks that waited for this one alone."""
+        waiting, feeds = self._waiting[task], self._feeds[task]
+        if not waiting.ordered and not feeds:
+            return
+        index = self._grids[task].index(number)
+        waiting.pass_turn(index)
+        for feed, fed in feeds:
+            for box in feed.done(index):
+                fed.release(box)
+
+
+class _Waiting:
+    """Blocks of one task: how many conditions each waits for, and those that wait for none."""
+
+    def __init__(self, shape: Index, reach: Index, feeds: Sequence[_Feed]) -> None:
+        self.ordered = any(reach) and prod(shape) > 1
+        self.ready = 0
+        self._reach = reach
+        self._heap: list[int] = []
+        self._backlog: Iterator[int] = iter(())
+        if self.ordered or feeds:
+            self._count(shape, feeds)
+        else:
+            self._append(range(prod(shape)))
+
+    def _count(self, shape: Index, feeds: Sequence[_Feed]) -> None:
+        """Set the counters: one condition a feed, one a conflicting block of lower level."""
+        conditions = np.full(shape, len(feeds), np.int64)
+        if self.ordered:
+            self._levels = levels_of(shape, self._reach)
+            conditions += count_earlier(shape, self._reach)
+        largest = max(1, int(conditions.max(initial=0)))
+        self._conditions = conditions.astype(np.min_scalar_type(largest))
+        self._numbers = np.arange(prod(shape), dtype=np.int32 if prod(shape) < 2**31 else np.int64)
+        self._numbers = self._numbers.reshape(shape)
+        self._append(self._numbers[self._conditions == 0])
+        for feed in feeds:
+            for box in feed.unfed():
+                self.release(box)
+
+    def take(self, count: int) -> list[int]:
+        taken = [heappop(self._heap) for _ in range(min(count, len(self._heap)))]
+        taken.extend(islice(self._backlog, count - len(taken)))
+        self.ready -= len(taken)
+        return taken
+
+    def pass_turn(self, index: Index) -> None:
+        """Tell conflicting blocks of higher level that this one is done."""
+        if not self.ordered:
+            return
+        box = tuple(slice(max(0, i - r), i + r + 1) for i, r in zip(index, self._reach))
+        later = self._levels[box] > self._levels[index]
+        conditions = self._conditions[box]
+        conditions -= later
+        self._push(self._numbers[box][later & (conditions == 0)])
+
+    def release(self, box: Box) -> None:
+        """One condition less for every block of the box."""
+        conditions = self._conditions[box]
+        conditions -= 1
+        self._push(self._numbers[box][conditions == 0])
+
+    def _push(self, numbers: Integers) -> None:
+        if numbers.size > _LARGE_RELEASE:
+            self._append(numbers)
+            return
+        self.ready += numbers.size
+        for number in numbers.tolist():
+            heappush(self._heap, number)
+
+    def _append(self, numbers: range | Integers) -> None:
+        self.ready += len(numbers)
+        self._backlog = chain(self._backlog, map(int, numbers))
+
+
+class _Feed:
+    """Counts, for blocks of a downstream grid, the upstream blocks that they still wait for.
+
+    Along each axis a block reads a run of upstream blocks. Blocks that read the same runs share
+    one counter, so a block that reads everything costs one counter, not one entry a pair.
+    """
+
+    def __init__(self, upstream: BlockGrid, downstream: BlockGrid) -> None:
+        _check_axes(upstream, downstream)
+        axes = range(downstream.total_roi.dims)
+        runs = [_AxisRuns(upstream, downstream, axis) for axis in axes]
+        self._boxes = [run.blocks for run in runs]
+        self._readers = [run.readers for run in runs]
+        counts = (along(run.length, axis, len(axes)) for axis, run in enumerate(runs))
+        waiting = np.asarray(reduce(np.multiply, counts))
+        self._waiting = waiting.astype(np.min_scalar_type(max(1, int(waiting.max(initial=0)))))
+
+    def unfed(self) -> Iterator[Box]:
+        """Boxes of blocks that read no upstream block at all."""
+        return map(self._box, np.argwhere(self._waiting == 0).tolist())
+
+    def done(self, index: Index) -> Iterator[Box]:
+        """Boxes of blocks whose last upstream block this was."""
+        readers = tuple(spans[i] for spans, i in zip(self._readers, index))
+        waiting = self._waiting[readers]
+        waiting -= 1
+        if waiting.all():
+            return iter(())
+        corner = [span.start for span in readers]
+        fed = zip(*(axis.tolist() for axis in (waiting == 0).nonzero()))
+        return (self._box([i + j for i, j in zip(at, corner)]) for at in fed)
+
+    def _box(self, at: Sequence[int]) -> Box:
+        return tuple(spans[i] for spans, i in zip(self._boxes, at))
+
+
+class _AxisRuns:
+    """Along one axis: the distinct runs of upstream blocks that downstream blocks read."""
+
+    def __init__(self, upstream: BlockGrid, downstream: BlockGrid, axis: int) -> None:
+        read_begin, read_end = _extent(downstream, axis, read=True)
+        write_begin, write_end = _extent(upstream, axis, read=False)
+        first = np.searchsorted(write_end, read_begin, "right")
+        last = np.maximum(first, np.searchsorted(write_begin, read_end, "left"))
+        new = np.ones(len(first), bool)
+        new[1:] = (np.diff(first) != 0) | (np.diff(last) != 0)
+        starts = np.flatnonzero(new)
+        first, last = first[starts], last[starts]
+        number = np.arange(len(write_begin))
+        self.length: Integers = last - first
+        self.blocks = _slices(starts, np.append(starts[1:], len(new)))
+        self.readers = _slices(
+            np.searchsorted(last, number, "right"), np.searchsorted(first, number, "right")
+        )
+
+
+def _extent(grid: BlockGrid, axis: int, read: bool) -> tuple[Integers, Integers]:
+    """Begin and end of every block's read or write ROI along one axis."""
+    roi, whole = (grid.read_roi, grid.total_roi) if read else (grid.write_roi, grid.writable_roi)
+    begin = whole.begin[axis] + np.arange(grid.shape[axis]) * grid.write_roi.shape[axis]
+    end = begin + roi.shape[axis]
+    return begin, np.minimum(end, whole.end[axis]) if grid.fit == "shrink" else end
+
+
+def _slices(starts: Integers, stops: Integers) -> list[slice]:
+    return [slice(start, stop) for start, stop in zip(starts.tolist(), stops.tolist())]
+
+
+def _check_axes(upstream: BlockGrid, downstream: BlockGrid) -> None:
+    if upstream.total_roi.dims != downstream.total_roi.dims:
+        raise ValueError(
+            f"A task over {downstream.total_roi.dims} axes reads from an upstream task over "
+            f"{upstream.total_roi.dims}: give both ROIs the same axes, so that it is known which "
+            "blocks feed which."
+        )

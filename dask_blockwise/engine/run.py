@@ -1,0 +1,232 @@
+"""Run tasks block by block on a Dask cluster."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import cloudpickle
+from distributed import Client as DaskClient
+from distributed import get_client
+
+from .cluster import local_cluster, patient_cluster
+from .dispatcher import Dispatcher
+from .frontier import Frontier
+from .ledger import Ledger
+from .plugins import known_to_workers
+from .progress import Bar, RunSummary, open_bar
+from .task import Task
+from .task_state import TaskState
+from .worker.batch import Work
+from .worker.client import Context
+
+__all__ = ["run"]
+
+
+def run(
+    tasks: Task | Sequence[Task],
+    client: DaskClient | None = None,
+    progress: bool = True,
+    resume: bool = True,
+) -> RunSummary:
+    """Run every block of some tasks, and of the tasks upstream of them.
+
+    A block that fails for good does not stop the others; the summary lists it.
+
+    Parameters
+    ----------
+    tasks
+        One task or several.
+    client
+        Where to run. The present ``distributed`` client unless given; if there is none, a
+        cluster on this machine with one process a core is started for the run.
+    progress
+        Whether to show a bar a task.
+    resume
+        Whether to skip the blocks that a task's ledger has as done; otherwise all are run anew.
+
+    Returns
+    -------
+    RunSummary
+        True only if every block of every task is done.
+
+    Raises
+    ------
+    ValueError
+        If two tasks have the same id, or a ledger belongs to other parameters.
+    TypeError
+        If a task's functions cannot be sent to other processes.
+    KeyboardInterrupt, SystemExit
+        When interrupted, with how far each task is; ledgers keep what is done. The latter where a
+        signal is made to end the process.
+
+    Examples
+    --------
+    >>> from dask_blockwise.geometry.blocks import Roi
+    >>> roi = Roi((0,), (10,))
+    >>> task = Task("nothing", Roi((0,), (40,)), roi, roi, lambda block: None)
+    >>> with DaskClient(processes=False, dashboard_address=":0") as client:
+    ...     summary = run(task, client, progress=False)
+    >>> bool(summary), summary["nothing"].completed
+    (True, 4)
+    """
+    ordered = _in_order([tasks] if isinstance(tasks, Task) else tasks)
+    run_id = _new_run_id()
+    with ExitStack() as stack:
+        ledgers = [_open_ledger(stack, task, resume) for task in ordered]
+        dask_client = stack.enter_context(_present_or_new(client))
+        stack.enter_context(patient_cluster(dask_client))
+        _check_processes(dask_client, ordered)
+        contexts = [_context(dask_client, task, run_id) for task in ordered]
+        blobs = [_pickle(task, context) for task, context in zip(ordered, contexts)]
+        states = _states(stack, ordered, ledgers, contexts, progress)
+        stack.enter_context(known_to_workers(dask_client, run_id, blobs))
+        return _go(Dispatcher(dask_client, run_id, states), states)
+
+
+def _new_run_id() -> str:
+    return uuid.uuid4().hex[:12]
+
+
+def _in_order(tasks: Sequence[Task]) -> list[Task]:
+    """The tasks and all those upstream of them, each after what it reads from."""
+    ordered: dict[Task, None] = {}
+
+    def visit(task: Task) -> None:
+        if task not in ordered:
+            for upstream in task.upstream_tasks or ():
+                visit(upstream)
+            ordered[task] = None
+
+    for task in tasks:
+        visit(task)
+    _check_ids(list(ordered))
+    return list(ordered)
+
+
+def _check_ids(tasks: Sequence[Task]) -> None:
+    twice = [name for name, n in Counter(task.task_id for task in tasks).items() if n > 1]
+    if twice:
+        raise ValueError(
+            f"Several tasks of the run are called {', '.join(map(repr, twice))}: give each a "
+            "task_id of its own."
+        )
+
+
+def _open_ledger(stack: ExitStack, task: Task, resume: bool) -> Ledger | None:
+    if task.ledger is None:
+        return None
+    ledger = Ledger(task.ledger, task.grid, task.fingerprint, resume)
+    stack.callback(ledger.close)
+    return ledger
+
+
+@contextmanager
+def _present_or_new(client: DaskClient | None) -> Iterator[DaskClient]:
+    """The client given, else the present one, else one of a cluster made for the run."""
+    if client is None:
+        with suppress(ValueError):
+            client = get_client()
+    if client is not None:
+        yield client
+        return
+    with local_cluster() as cluster, DaskClient(cluster) as own:
+        yield own
+
+
+def _check_processes(client: DaskClient, tasks: Sequence[Task]) -> None:
+    """A time limit kills the worker's process, which a nanny must start again."""
+    timed = [task.task_id for task in tasks if task.timeout is not None]
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    if timed and any(worker["nanny"] is None for worker in workers.values()):
+        raise ValueError(
+            f"Task {timed[0]!r} has a timeout, which is kept by killing the worker's process, but "
+            "the cluster has workers without a nanny to start them again, or that are threads of "
+            "this process. Start it with processes=True (LocalCluster), without --no-nanny "
+            "(dask worker, dask-jobqueue), or set timeout=None."
+        )
+
+
+def _context(client: DaskClient, task: Task, run_id: str) -> Context:
+    address = client.scheduler_info(n_workers=0)["address"]
+    return Context(scheduler=address, run_id=run_id, task_id=task.task_id)
+
+
+def _pickle(task: Task, context: Context) -> bytes:
+    work = Work(
+        task.task_id,
+        task.grid,
+        task.process_function,
+        *task.checks,
+        timeout=task.timeout,
+        context=context,
+    )
+    try:
+        return bytes(cloudpickle.dumps(work))
+    except Exception as error:
+        raise TypeError(
+            f"The functions of task {task.task_id!r} cannot be sent to worker processes: {error}. "
+            "They, and what they refer to, must be picklable: open files, locks and connections "
+            "inside the function, and pass paths instead of open arrays."
+        ) from error
+
+
+def _states(
+    stack: ExitStack,
+    tasks: Sequence[Task],
+    ledgers: Sequence[Ledger | None],
+    contexts: Sequence[Context],
+    progress: bool,
+) -> list[TaskState]:
+    frontier = Frontier(
+        [task.grid for task in tasks],
+        [task.read_write_conflict for task in tasks],
+        [[tasks.index(upstream) for upstream in task.upstream_tasks or ()] for task in tasks],
+    )
+    states: list[TaskState] = []
+    bars: list[Bar] = []
+    stack.callback(_close_all, bars)
+    for index, (task, ledger, context) in enumerate(zip(tasks, ledgers, contexts)):
+        done = 0 if ledger is None else int(ledger.done.sum())
+        bar = open_bar(task.title or task.task_id, len(task.grid), done, progress)
+        bars.append(bar)
+        log = _log_path(task, context["run_id"])
+        states.append(TaskState(task, index, frontier, ledger, bar, log, context))
+    return states
+
+
+def _close_all(bars: Sequence[Bar]) -> None:
+    for bar in bars:
+        bar.close()
+
+
+def _log_path(task: Task, run_id: str) -> Path:
+    """Beside the ledger, where that is a local directory."""
+    if task.ledger is not None and "://" not in task.ledger:
+        return Path(task.ledger) / "blocks.log"
+    name = task.task_id.replace("/", "_")
+    return Path(tempfile.gettempdir()) / f"dask-blockwise-logs/{run_id}-{name}.log"
+
+
+def _go(dispatcher: Dispatcher, states: Sequence[TaskState]) -> RunSummary:
+    begin = time.monotonic()
+    try:
+        dispatcher.go()
+    except (KeyboardInterrupt, SystemExit) as stop:
+        raise type(stop)(_how_to_go_on(states)) from None
+    return RunSummary(tuple(state.summary() for state in states), time.monotonic() - begin)
+
+
+def _how_to_go_on(states: Sequence[TaskState]) -> str:
+    lines = ["Stopped."]
+    for state in states:
+        summary = state.summary()
+        done = f"{summary.completed + summary.skipped} of {summary.blocks} blocks are done"
+        kept = "the same call goes on from there" if state.task.ledger else "none is kept"
+        lines.append(f"Task {summary.name!r}: {done}; {kept}.")
+    return " ".join(lines)

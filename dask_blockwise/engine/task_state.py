@@ -1,0 +1,216 @@
+"""One task within a run: which blocks go out next, what came back, how often each was tried."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter, deque
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .frontier import Frontier
+from .ledger import Ledger
+from .progress import Bar, TaskSummary
+from .task import Task
+from .worker.client import Context
+from .worker.journal import BatchReport
+
+__all__ = ["TaskState"]
+
+# A batch of blocks takes about this long, in seconds, and is never more than so many blocks.
+_BATCH_SECONDS = 1.0
+_BATCH_BLOCKS = 256
+# Where blocks have a time limit: the scheduler knows only how long a whole batch may take.
+_TIMED_BATCH_BLOCKS = 32
+_LOST = (
+    "The worker of the block's batch was lost, and with its machine the record of whether it had "
+    "begun the block."
+)
+
+
+class TaskState:
+    """Counts of one task of a run.
+
+    Parameters
+    ----------
+    task
+        The task.
+    index
+        Its position in the frontier.
+    frontier
+        Which blocks of the run may run now.
+    ledger
+        Where finished blocks are marked, if anywhere.
+    bar
+        Where progress is shown.
+    log
+        File for the traceback of every failed attempt, and for what blocks print.
+    context
+        What the task's ``init_callback_fn`` is given.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        index: int,
+        frontier: Frontier,
+        ledger: Ledger | None,
+        bar: Bar,
+        log: Path,
+        context: Context,
+    ) -> None:
+        self.task = task
+        self.index = index
+        self.running = 0
+        self._frontier = frontier
+        self._ledger = ledger
+        self._bar = bar
+        self._log = log
+        self._context = context
+        self._resumed = np.zeros(len(task.grid), bool) if ledger is None else ledger.done.copy()
+        self._settled = np.zeros(len(task.grid), bool)
+        self._again: deque[list[int]] = deque()
+        self._attempts: Counter[int] = Counter()
+        self._errors: dict[int, str] = {}
+        self._failed: dict[int, str] = {}
+        self._block_seconds: float | None = None
+        self._busy_seconds = 0.0
+        self._peak_memory = 0
+        self._completed = self._skipped = self._retries = 0
+        self._begin = self._end = 0.0
+
+    @property
+    def begun(self) -> bool:
+        """Whether a batch of it was ever taken."""
+        return self._begin > 0
+
+    @property
+    def may_run(self) -> bool:
+        """Whether another batch of it may run now."""
+        busy = self.task.num_workers is not None and self.running >= self.task.num_workers
+        return not busy and (bool(self._again) or self._frontier.ready(self.index) > 0)
+
+    def next_batch(self, workers: int) -> list[int]:
+        """Blocks to run next, one after the other in one process; none if none may run now."""
+        if self._again:
+            return self._again.popleft()
+        while numbers := self._frontier.take(self.index, self._batch_size(workers)):
+            todo = [number for number in numbers if not self._resumed[number]]
+            if len(todo) < len(numbers):
+                self._pass_over([number for number in numbers if self._resumed[number]])
+            if todo:
+                self._start()
+                return todo
+        return []
+
+    def alone(self, numbers: Sequence[int]) -> bool:
+        """Whether blocks must have a process to themselves.
+
+        All that run in a process when it dies lose an attempt, as any of them may be the cause.
+        Nothing runs beside a block that has lost one, or has none to lose: so none ever fails
+        because of another.
+        """
+        return self.task.max_retries == 0 or any(self._attempts[n] for n in numbers)
+
+    def settle(self, report: BatchReport) -> bool:
+        """Take in what became of a batch; whether any block got further."""
+        self._end = time.monotonic()
+        self._measure(report)
+        if self._ledger is not None:
+            self._ledger.add(report.done + report.skipped)
+        self._completed += len(report.done)
+        self._skipped += len(report.skipped)
+        for number in report.done + report.skipped:
+            self._release(number)
+        for number, text in report.printed:
+            self._write_log(number, "printed", text)
+        for number, error in [*report.failures, *((number, _LOST) for number in report.lost)]:
+            self._fail(number, error)
+        if report.left:
+            self._again.append(report.left)
+        settled = len(report.done) + len(report.skipped)
+        self._bar.update(settled, len(self._failed), self._retries)
+        return bool(settled or report.failures or report.lost)
+
+    def summary(self) -> TaskSummary:
+        """What became of the task's blocks."""
+        unsettled = () if self._again or self.running else np.flatnonzero(~self._settled).tolist()
+        return TaskSummary(
+            task_id=self.task.task_id,
+            title=self.task.title,
+            blocks=len(self.task.grid),
+            completed=self._completed,
+            skipped=self._skipped,
+            retries=self._retries,
+            seconds=self._end - self._begin if self.begun else 0.0,
+            busy_seconds=self._busy_seconds,
+            peak_memory=self._peak_memory,
+            voxels_written=self._voxels_written(),
+            errors=dict(self._failed),
+            orphans=tuple(unsettled),
+            log=str(self._log) if self._log.exists() else None,
+        )
+
+    def _batch_size(self, workers: int) -> int:
+        """As many blocks as take about a second, but not so many that a worker gets none."""
+        if self._block_seconds is None:
+            return 1
+        most = _BATCH_BLOCKS if self.task.timeout is None else _TIMED_BATCH_BLOCKS
+        by_time = _BATCH_SECONDS / max(self._block_seconds, 1e-6)
+        by_share = self._frontier.ready(self.index) / (2 * workers)
+        return max(1, int(min(most, by_time, by_share)))
+
+    def _start(self) -> None:
+        if self.begun:
+            return
+        self._begin = time.monotonic()
+        if self.task.init_callback_fn is not None:
+            self.task.init_callback_fn(self._context)
+
+    def _measure(self, report: BatchReport) -> None:
+        self._busy_seconds += report.seconds
+        self._peak_memory = max(self._peak_memory, report.peak_memory)
+        run = len(report.done) + len(report.skipped) + len(report.failures)
+        if run and report.seconds:
+            latest = report.seconds / run
+            before = latest if self._block_seconds is None else self._block_seconds
+            self._block_seconds = (before + latest) / 2
+
+    def _pass_over(self, numbers: Sequence[int]) -> None:
+        """Blocks that the ledger had."""
+        self._skipped += len(numbers)
+        for number in numbers:
+            self._release(number)
+
+    def _release(self, number: int) -> None:
+        self._settled[number] = True
+        self._errors.pop(number, None)
+        self._frontier.done(self.index, number)
+
+    def _fail(self, number: int, error: str) -> None:
+        self._write_log(number, "failed", error)
+        self._attempts[number] += 1
+        self._errors.setdefault(number, error)
+        if self._attempts[number] > self.task.max_retries:
+            self._settled[number] = True
+            self._failed[number] = self._errors[number]
+        else:
+            self._retries += 1
+            self._again.append([number])
+
+    def _write_log(self, number: int, event: str, text: str) -> None:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        head = f"{time.asctime()} block {number}, attempt {self._attempts[number] + 1}, {event}:"
+        with self._log.open("a") as log:
+            log.write(f"{head}\n{text.rstrip()}\n\n")
+
+    def _voxels_written(self) -> int | None:
+        """Voxels of the completed blocks; cut blocks count in the proportion of all blocks."""
+        if self.task.voxels_per_block is None:
+            return None
+        grid = self.task.grid
+        whole = len(grid) * math.prod(map(int, grid.write_roi.shape))
+        share = grid.writable / whole if grid.fit == "shrink" else 1.0
+        return round(self._completed * self.task.voxels_per_block * share)

@@ -1,0 +1,216 @@
+"""What a worker process does with a batch of blocks."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ...geometry.blocks import Block, BlockGrid, BlockStatus
+from .client import BlockLoops, Context, Handover, block_function
+from .gate import Gate
+from .journal import BatchReport, Journal, presence, run_directory
+from .output import captured, unbuffer
+from .worker_file import SpawnedWorker
+
+__all__ = ["Batch", "CheckFunction", "Work", "close_run", "forget_run", "open_run", "run_batch"]
+
+CheckFunction = Callable[[Block], Any]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a worker process needs to know of a task; sent to each process once."""
+
+    task_id: str
+    grid: BlockGrid
+    process_function: Callable[..., object]
+    pre_check: CheckFunction | None
+    post_check: CheckFunction | None
+    timeout: float | None
+    context: Context
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Blocks that one process runs one after the other."""
+
+    run_id: str
+    # Position of the task in the run.
+    task: int
+    numbers: list[int]
+    # Name of its journal.
+    name: str
+    # Whether nothing else of ours may run in the process meanwhile.
+    alone: bool
+
+
+class _Run:
+    """A run as a worker process knows it: its tasks, and the directory of its journals."""
+
+    def __init__(self, presence: Path, blobs: Sequence[bytes], captures: bool) -> None:
+        self._presence = presence
+        self._blobs = blobs
+        self._functions: dict[int, tuple[Work, Callable[[Block], object]]] = {}
+        self._lock = threading.Lock()
+        self.stopped = False
+        self.captures = captures
+        self._mark()
+
+    def journal(self, name: str) -> Journal:
+        """A new journal, even if somebody has swept the temporary directory."""
+        self._mark()
+        return Journal(self._presence.with_name(name))
+
+    def task(self, number: int) -> tuple[Work, Callable[[Block], object]]:
+        """A task and its function of a block, unpickled and set up once a process."""
+        with self._lock:
+            if number not in self._functions:
+                self._functions[number] = _unpack(self._blobs[number])
+        return self._functions[number]
+
+    def _mark(self) -> None:
+        self._presence.parent.mkdir(exist_ok=True)
+        self._presence.touch()
+
+    def close(self) -> None:
+        self.stopped = True
+        for _, function in self._functions.values():
+            if isinstance(function, (BlockLoops, Handover)):
+                function.close()
+
+
+def _unpack(blob: bytes) -> tuple[Work, Callable[[Block], object]]:
+    work: Work = pickle.loads(blob)
+    function = work.process_function
+    if isinstance(function, SpawnedWorker):
+        function = function.function
+    return work, block_function(function, work.context)
+
+
+_runs: dict[str, _Run] = {}
+_gate = Gate()
+
+
+def open_run(run_id: str, address: str, blobs: Sequence[bytes], owned: bool) -> None:
+    """Make a run's tasks known to this worker process.
+
+    Parameters
+    ----------
+    run_id
+        Name of the run.
+    address
+        Address of the worker.
+    blobs
+        The ``Work`` of each task, pickled.
+    owned
+        Whether the process is the worker's own, so that what it prints may be collected.
+    """
+    if run_id not in _runs:
+        _runs[run_id] = _Run(presence(run_id, address), blobs, owned)
+    if owned:
+        unbuffer()
+        # Ctrl-C reaches every process of a terminal, and it is the driver that stops the workers.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def close_run(run_id: str) -> None:
+    """End a run in this worker process: a batch that is running stops after its present block.
+
+    A worker that is closing may be sent another; that one stops before its first.
+    """
+    if run_id in _runs:
+        _runs[run_id].close()
+
+
+def forget_run(run_id: str) -> None:
+    """End a run in this worker process and on this machine."""
+    close_run(run_id)
+    _runs.pop(run_id, None)
+    shutil.rmtree(run_directory(run_id), ignore_errors=True)
+
+
+def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
+    """Run blocks one after the other; one that fails leaves the others alone.
+
+    Parameters
+    ----------
+    batch
+        The blocks.
+    begun
+        Called when the task is loaded and the first block is about to run.
+    """
+    run = _runs[batch.run_id]
+    with ExitStack() as stack:
+        stack.enter_context(_gate.passed(batch.alone))
+        journal = stack.enter_context(run.journal(batch.name))
+        if run.captures:
+            stack.enter_context(captured(journal.output.fileno()))
+        work, function = run.task(batch.task)
+        begun()
+        _reset_peak_memory()
+        begin = time.perf_counter()
+        for number in batch.numbers:
+            if run.stopped or not journal.begin(number):
+                break
+            _run_block(work, function, number, journal)
+        report = journal.report(batch.numbers)
+        report.seconds, report.peak_memory = time.perf_counter() - begin, _peak_memory()
+    return report
+
+
+def _run_block(
+    work: Work, function: Callable[[Block], object], number: int, journal: Journal
+) -> None:
+    try:
+        with journal.deadline(work.timeout):
+            skipped = _process(work, function, work.grid.block(work.task_id, number))
+    except BaseException:
+        journal.end(number, "failures", traceback.format_exc())
+    else:
+        journal.end(number, "skipped" if skipped else "done")
+
+
+def _process(work: Work, function: Callable[[Block], object], block: Block) -> bool:
+    """Process a block unless its pre-check says that it is done; whether it was skipped."""
+    if work.pre_check is not None and work.pre_check(block):
+        return True
+    function(block)
+    if block.status is BlockStatus.FAILED:
+        raise RuntimeError(f"The worker set the status of block {block.block_id} to FAILED.")
+    if work.post_check is not None and not work.post_check(block):
+        raise RuntimeError(
+            f"The check after block {block.block_id} was not true: its process function returned, "
+            "but left something else than the check expects."
+        )
+    return False
+
+
+@cache
+def _keeps_peak_memory() -> bool:
+    return os.access("/proc/self/clear_refs", os.W_OK)
+
+
+def _reset_peak_memory() -> None:
+    if _keeps_peak_memory():
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_memory() -> int:
+    """Largest resident memory since the last reset, where the system keeps it; else the present."""
+    if _keeps_peak_memory():
+        status = Path("/proc/self/status").read_text()
+        return 1024 * int(status.partition("VmHWM:")[2].split(maxsplit=1)[0])
+    return int(psutil.Process().memory_info().rss)

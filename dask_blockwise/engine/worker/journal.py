@@ -1,0 +1,176 @@
+"""What became of a batch's blocks, in files that outlive the worker process that runs them.
+
+They lie in the machine's temporary directory. After a death they tell which block was running,
+which were done already, which were never begun, and what was printed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from itertools import pairwise, takewhile
+from pathlib import Path
+from typing import IO, Any, Self
+from urllib.parse import quote
+
+from .deadline import deadline
+
+__all__ = ["BatchReport", "Journal", "post_mortem", "presence", "run_directory"]
+
+# The frame between a block's own calls and ours, as faulthandler writes it.
+_OUR_FRAME = "in _process"
+# Of what a block prints, so many bytes are kept: its last ones.
+_PRINTED_BYTES = 16_384
+
+
+@dataclass
+class BatchReport:
+    """What became of the blocks of a batch; blocks are given by their numbers."""
+
+    done: list[int] = field(default_factory=list)
+    # The pre-check said that they are done already.
+    skipped: list[int] = field(default_factory=list)
+    # With the traceback of each.
+    failures: list[tuple[int, str]] = field(default_factory=list)
+    # Never begun, and never will be by this batch.
+    left: list[int] = field(default_factory=list)
+    # Perhaps begun: the batch's worker is gone, and its journal with it.
+    lost: list[int] = field(default_factory=list)
+    # What blocks wrote to stdout and stderr, of those that did.
+    printed: list[tuple[int, str]] = field(default_factory=list)
+    # Seconds that the blocks took, all together.
+    seconds: float = 0.0
+    # Largest resident memory of the worker process while it ran them, in bytes.
+    peak_memory: int = 0
+    # The worker died before the first block began, as it loaded the task.
+    died_loading: bool = False
+
+
+class Journal:
+    """Notes of what becomes of a batch's blocks, line by line.
+
+    Parameters
+    ----------
+    path
+        File of the notes; others that belong to the batch have its name and a suffix.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._notes = path.open("a+b", buffering=0)
+        self._given_up = _beside(path, "given-up")
+        self._trace: IO[str] | None = None
+        # Where the process's stdout and stderr may go meanwhile.
+        self.output: IO[bytes] = _beside(path, "output").open("a+b", buffering=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for file in (self._notes, self.output, self._trace):
+            if file is not None:
+                file.close()
+
+    def begin(self, number: int) -> bool:
+        """Note that a block begins; False where it must not, as the batch was given up."""
+        self._note(number, "failures", at=self.output.seek(0, os.SEEK_END))
+        return not self._given_up.exists()
+
+    def end(self, number: int, fate: str, error: str = "") -> None:
+        """Note what became of a block, by the name of the field of ``BatchReport``."""
+        self._note(number, fate, error)
+
+    def deadline(self, seconds: float | None) -> AbstractContextManager[None]:
+        """Kill this process if the body takes longer."""
+        if seconds is None:
+            return nullcontext()
+        if self._trace is None:
+            self._trace = _beside(self._path, "trace").open("w")
+            self._trace.write(f"{threading.get_ident():#018x}\n\n")
+            self._trace.flush()
+        return deadline(seconds, self._trace)
+
+    def report(self, numbers: Sequence[int]) -> BatchReport:
+        """Sort the blocks of the batch by the last note on each."""
+        self._notes.seek(0)
+        notes: list[Any] = list(map(json.loads, self._notes.read().splitlines()))
+        fates = {number: (fate, error) for number, fate, error, _ in notes}
+        report = BatchReport()
+        for number in numbers:
+            fate, error = fates.get(number, ("left", ""))
+            if fate == "failures":
+                report.failures.append((number, error or self._last_words()))
+            else:
+                getattr(report, fate).append(number)
+        begun = [(number, at) for number, _, error, at in notes if error is None]
+        report.printed = list(_printed(self.output, begun or [(numbers[0], 0)]))
+        return report
+
+    def _note(self, number: int, fate: str, error: str | None = None, at: int = 0) -> None:
+        self._notes.write(json.dumps([number, fate, error, at]).encode() + b"\n")
+
+    def _last_words(self) -> str:
+        path = _beside(self._path, "trace")
+        thread, _, stacks = (path.read_text() if path.exists() else "").partition("\n\n")
+        if not stacks:
+            return "The worker process died while it ran the block."
+        found = (stack for stack in stacks.split("\n\n") if f"Thread {thread}" in stack)
+        frames = next(found, stacks).partition("most recent call first):\n")[2]
+        where = "\n".join(takewhile(lambda line: _OUR_FRAME not in line, frames.splitlines()))
+        return (
+            "The block took longer than its time limit, so its worker process was killed. It was "
+            f"in (innermost call first):\n{where}"
+        )
+
+
+def post_mortem(run_id: str, address: str, name: str, numbers: Sequence[int]) -> BatchReport:
+    """After a worker's death: what became of a batch, if this machine is the one it ran on.
+
+    The batch is given up first. A worker that lives on although Dask lost it notes a block before
+    it looks whether the batch was given up: so a block is either in the journal, or never runs.
+    """
+    path = run_directory(run_id) / name
+    if not (presence(run_id, address).exists() or path.exists()):
+        return BatchReport(lost=list(numbers))
+    _beside(path, "given-up").touch()
+    if not path.exists():
+        return BatchReport(left=list(numbers))
+    with Journal(path) as journal:
+        report = journal.report(numbers)
+    report.died_loading = len(report.left) == len(numbers)
+    return report
+
+
+def run_directory(run_id: str) -> Path:
+    """Where a run's journals are on this machine."""
+    return Path(tempfile.gettempdir()) / f"dask-blockwise-{run_id}"
+
+
+def presence(run_id: str, address: str) -> Path:
+    """A file that says that a worker runs, or ran, on this machine."""
+    return run_directory(run_id) / f"worker-{quote(address, safe='')}"
+
+
+def _printed(file: IO[bytes], begun: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+    """What each block printed, given where in the file it began to."""
+    # What was printed before the first block, as the task was loaded, goes to that block.
+    edges = [0, *(at for _, at in begun[1:]), file.seek(0, os.SEEK_END)]
+    for (number, _), (start, stop) in zip(begun, pairwise(edges)):
+        if stop > start:
+            yield number, _tail(file, start, stop)
+
+
+def _tail(file: IO[bytes], start: int, stop: int) -> str:
+    left_out = max(0, stop - start - _PRINTED_BYTES)
+    file.seek(start + left_out)
+    text = file.read(stop - start - left_out).decode(errors="replace")
+    return f"[{left_out} bytes left out]\n{text}" if left_out else text
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}.{suffix}")

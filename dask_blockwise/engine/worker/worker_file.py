@@ -1,0 +1,158 @@
+"""A Python file that says what to do with blocks, loaded as a module of its own."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from os import PathLike
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ...geometry.blocks import Block
+
+__all__ = ["FileFunction", "SpawnedWorker", "WorkerFile"]
+
+_loading = threading.RLock()
+
+_WORKER = (
+    "spawn_worker(*args, **kwargs), fit ('valid', 'overhang' or 'shrink') and "
+    "read_write_conflict (True or False)"
+)
+
+
+@dataclass(frozen=True)
+class WorkerFile:
+    """The text of a worker file, which travels to processes that may not see its path."""
+
+    path: str
+    source: str
+    # What such a file must define, for people.
+    needs: str = _WORKER
+    # Of which package it is a module, so that its relative imports work.
+    package: str = ""
+
+    @classmethod
+    def read(cls, path: str | PathLike[str], needs: str = _WORKER) -> WorkerFile:
+        """Read a worker file.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        """
+        file = Path(path).absolute()
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"There is no file {str(path)!r} (looked for {file}). Give the path of a Python "
+                f"file with {needs}."
+            )
+        return cls(str(file), file.read_text(), needs, _package_of(file.parent))
+
+    @property
+    def module(self) -> ModuleType:
+        """The file as a module, made once a process; files of the same name do not share one."""
+        with _loading:
+            if self._module_name not in sys.modules:
+                self._load()
+            return sys.modules[self._module_name]
+
+    @property
+    def checks(self) -> FileFunction | tuple[FileFunction | None, FileFunction | None] | None:
+        """Its ``check_function``, one or a pair, as something that can be pickled."""
+        check = self.optional("check_function")
+        if not isinstance(check, tuple):
+            return FileFunction(self, "check_function") if check else None
+        before, after = (
+            FileFunction(self, "check_function", item) if function else None
+            for item, function in enumerate(check)
+        )
+        return before, after
+
+    def required(self, name: str) -> Any:
+        """Something that the file must define.
+
+        Raises
+        ------
+        AttributeError
+            If it does not.
+        """
+        if not hasattr(self.module, name):
+            raise AttributeError(
+                f"The file {self.path} does not define {name}: it needs {self.needs}."
+            )
+        return getattr(self.module, name)
+
+    def optional(self, name: str) -> Any:
+        """Something that the file may define, else None."""
+        return getattr(self.module, name, None)
+
+    @cached_property
+    def _module_name(self) -> str:
+        digest = blake2b(f"{self.path}\n{self.source}".encode(), digest_size=8).hexdigest()
+        return f"dask_blockwise_{Path(self.path).stem}_{digest}"
+
+    def _load(self) -> None:
+        module = ModuleType(self._module_name)
+        module.__file__, module.__package__ = self.path, self.package
+        sys.modules[self._module_name] = module
+        try:
+            exec(compile(self.source, self.path, "exec"), vars(module))
+        except BaseException:
+            del sys.modules[self._module_name]
+            raise
+
+
+@dataclass(frozen=True)
+class FileFunction:
+    """A function of a worker file, looked up in the process that calls it."""
+
+    file: WorkerFile
+    name: str
+    # Position, where the file has a tuple of functions under the name.
+    item: int | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        function = self.file.required(self.name)
+        return (function if self.item is None else function[self.item])(*args, **kwargs)
+
+
+@dataclass(frozen=True)
+class SpawnedWorker:
+    """What ``spawn_worker`` of a file returns, made in the process that needs it."""
+
+    file: WorkerFile
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+
+    def __call__(self, block: Block) -> Any:
+        return self.function(block)
+
+    @cached_property
+    def function(self) -> Callable[..., Any]:
+        """The process function, with its set-up done."""
+        function: Callable[..., Any] = self.file.required("spawn_worker")(*self.args, **self.kwargs)
+        if not callable(function):
+            raise TypeError(
+                f"spawn_worker of {self.file.path} returned {function!r}: it must return a "
+                "function of a block, or one that takes nothing and asks Client() for blocks."
+            )
+        return function
+
+
+def _package_of(folder: Path) -> str:
+    """The dotted name of the package that a folder is, empty if it is none.
+
+    Examples
+    --------
+    >>> _package_of(Path(__file__).parent)
+    'dask_blockwise.engine.worker'
+    """
+    if not (folder / "__init__.py").is_file():
+        return ""
+    above = _package_of(folder.parent)
+    return f"{above}.{folder.name}" if above else folder.name

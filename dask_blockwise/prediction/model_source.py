@@ -1,0 +1,154 @@
+"""Where a network comes from: told apart without loading it, so without torch."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from .bioimageio import Description
+
+__all__ = ["ModelSource"]
+
+# What only archives of this kind hold.
+_MARKS = {
+    "constants.pkl": "torchscript",
+    "archive_format": "export",
+    # Of torch 2.6.
+    "serialized_exported_program.json": "export",
+}
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a network comes from; small, unless the network was given as a module.
+
+    Examples
+    --------
+    >>> ModelSource.of("dask_blockwise.demo.unet:UNet", arguments={"in_channels": 1}).kind
+    'import'
+    """
+
+    # "module", "import", "torchscript", "export", "onnx" or "pickle".
+    kind: str
+    # Path of the file, absolute since workers may run elsewhere, or "package.module:Class".
+    where: str
+    # Arguments of the class, as sorted pairs.
+    arguments: tuple[tuple[str, Any], ...] = ()
+    weights: str | None = None
+    # The pickled module.
+    content: bytes = b""
+    # Size and time of the files, so that other weights at the same path are another model.
+    stamp: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        model: Any,
+        weights: str | os.PathLike[str] | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        trust: bool = False,
+    ) -> ModelSource:
+        """Tell what kind of model this is.
+
+        Parameters
+        ----------
+        model : torch.nn.Module, or str
+        weights : path, optional
+        arguments : mapping, optional
+            Of the class that ``model`` names.
+        trust : bool
+            Whether to take a pickled network, which runs code from its file.
+
+        Returns
+        -------
+        ModelSource
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        TypeError, ValueError
+            If it isn't a network, needs trust, or is given what it doesn't take.
+        """
+        text = os.fspath(model) if isinstance(model, str | os.PathLike) else None
+        if text is not None and ":" in text and not Path(text).exists():
+            return cls._named(text, weights, arguments or {})
+        if weights is not None or arguments:
+            raise ValueError(
+                f"weights={weights} and arguments={arguments} are given beside a model that brings "
+                "its own: name the network as 'package.module:Class', or leave them out."
+            )
+        return cls._of_module(model) if text is None else cls._of_file(Path(text), trust)
+
+    @classmethod
+    def _named(
+        cls, name: str, weights: str | os.PathLike[str] | None, arguments: Mapping[str, Any]
+    ) -> ModelSource:
+        if weights is not None and not Path(weights).exists():
+            raise FileNotFoundError(f"There are no weights at {weights}: check the path.")
+        pairs = tuple((key, _frozen(value)) for key, value in sorted(arguments.items()))
+        path = None if weights is None else str(Path(weights).absolute())
+        return cls("import", name, pairs, path, stamp=_stamp(path))
+
+    @classmethod
+    def _of_module(cls, module: Any) -> ModelSource:
+        kind = type(module).__name__
+        if isinstance(module, type) or not hasattr(module, "state_dict"):
+            raise TypeError(
+                f"model must be a torch.nn.Module, a path or 'package.module:Class', got "
+                f"{module!r}: make an object of the class, or wrap a function in a module."
+            )
+        try:
+            return cls("module", kind, content=bytes(cloudpickle.dumps(deepcopy(module).cpu())))
+        except Exception as error:
+            raise TypeError(
+                f"The network {kind} can't be sent to other processes ({error}): keep open files, "
+                "locks and the like out of it, or name it 'package.module:Class'."
+            ) from error
+
+    @classmethod
+    def _of_file(cls, path: Path, trust: bool) -> ModelSource:
+        if path.is_dir():
+            path = Description.of(path).weights
+        if not path.exists():
+            raise FileNotFoundError(
+                f"There is no model at {path}: give a torch module, 'package.module:Class' with "
+                "weights=, a TorchScript, torch.export or ONNX file, or a bioimage.io folder."
+            )
+        kind = _kind(path)
+        if kind == "pickle" and not trust:
+            raise ValueError(
+                f"{path} is neither TorchScript nor torch.export. If it holds weights alone, name "
+                "the network: predict(volume, 'package.module:Class', weights=path). If it is a "
+                "pickled network, loading it runs code that the file brings: pass trust=True if "
+                "you trust whoever made it."
+            )
+        return cls(kind, str(path.absolute()), stamp=_stamp(path))
+
+
+def _kind(path: Path) -> str:
+    if path.suffix == ".onnx":
+        return "onnx"
+    if not zipfile.is_zipfile(path):
+        return "pickle"
+    with zipfile.ZipFile(path) as archive:
+        held = {name.rpartition("/")[2] for name in archive.namelist()}
+    return next((kind for mark, kind in _MARKS.items() if mark in held), "pickle")
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+
+
+def _stamp(path: str | Path | None) -> tuple[tuple[int, int], ...]:
+    if path is None:
+        return ()
+    found = Path(path).stat()
+    return ((found.st_size, found.st_mtime_ns),)

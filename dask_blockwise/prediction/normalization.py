@@ -1,0 +1,245 @@
+"""What is subtracted from the voxels that a network is given, and what they are divided by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask.base import compute, tokenize
+from distributed import get_worker
+from numpy.typing import NDArray
+
+from ..volumes.volume import Volume
+
+__all__ = [
+    "Normalization",
+    "Numbers",
+    "WholeVolume",
+    "declared_normalization",
+    "normalization_of",
+]
+
+Values = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Given numbers: one for all channels, or one for each."""
+
+    subtract: Values
+    divide: Values
+
+    @property
+    def numbers(self) -> Numbers:
+        """Itself."""
+        return self
+
+    def apply(self, array: NDArray[Any]) -> NDArray[np.float32]:
+        """Normalise an array of shape ``(c, ...)``."""
+        shape = (-1,) + (1,) * (array.ndim - 1)
+        subtract, divide = (
+            np.asarray(v, np.float32).reshape(shape) for v in (self.subtract, self.divide)
+        )
+        values: NDArray[np.float32] = (array.astype(np.float32) - subtract) / divide
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class WholeVolume:
+    """Numbers taken from the whole volume, once, when they are first needed.
+
+    They go to other processes as numbers: no worker takes them again.
+    """
+
+    volume: Volume
+    # "moments", or "percentiles" with the two of them.
+    kind: str
+    percentiles: tuple[float, float] = (0.0, 100.0)
+    # Whether each channel has its own.
+    by_channel: bool = False
+    epsilon: float = 0.0
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        """In one pass over the blocks."""
+        taken = self._percentiles if self.kind == "percentiles" else _moments
+        low, spread = zip(*_computed(list(map(taken, self._parts))))
+        return Numbers(low, tuple(float(s + self.epsilon) or 1.0 for s in spread))
+
+    def apply(self, array: NDArray[Any]) -> NDArray[np.float32]:
+        """Normalise an array of shape ``(c, ...)``."""
+        return self.numbers.apply(array)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Numbers, (self.numbers.subtract, self.numbers.divide)
+
+    def __dask_tokenize__(self) -> str:
+        options = self.kind, self.percentiles, self.by_channel, self.epsilon
+        return str(tokenize(self.volume.token, *options))
+
+    @property
+    def _parts(self) -> list[da.Array]:
+        data, axes = self.volume.data, self.volume.axes
+        if not (self.by_channel and "c" in axes):
+            return [data]
+        channel = axes.index("c")
+        return [da.take(data, n, channel) for n in range(data.shape[channel])]
+
+    def _percentiles(self, data: da.Array) -> da.Array:
+        """Exact, from the counts of all values."""
+        values = np.iinfo(data.dtype).max + 1
+        counts = da.bincount(data.ravel(), minlength=values)
+        span: da.Array = counts.map_blocks(
+            partial(_span, percentiles=self.percentiles), chunks=(2,)
+        )
+        return span
+
+
+Normalization = Numbers | WholeVolume
+
+
+def normalization_of(normalize: Any, volume: Volume) -> Normalization:
+    """The normalisation that an option of ``predict`` names.
+
+    Parameters
+    ----------
+    normalize : "dtype", "volume" or (subtract, divide)
+        Each of the two a number, or one for each channel.
+    volume : Volume
+
+    Returns
+    -------
+    Normalization
+
+    Raises
+    ------
+    ValueError
+        If it is something else, or the volume's values have no range to go by.
+
+    Examples
+    --------
+    >>> volume = Volume.from_array(np.array([[0, 51]], np.uint8))
+    >>> normalization_of("dtype", volume).apply(volume[:][None])
+    array([[[0. , 0.2]]], dtype=float32)
+    """
+    if isinstance(normalize, str) and normalize == "volume":
+        return WholeVolume(volume, "moments")
+    if isinstance(normalize, str) and normalize == "dtype":
+        return Numbers((0.0,), (_largest(volume.dtype),))
+    try:
+        subtract, divide = map(_values, normalize)
+    except (TypeError, ValueError):
+        subtract = divide = ()
+    channels = dict(zip(volume.axes, volume.shape)).get("c", 1)
+    finite = np.isfinite([*subtract, *divide]).all()
+    if {len(subtract), len(divide)} - {1, channels} or 0 in divide or not finite:
+        raise ValueError(
+            "normalize must be 'dtype', 'volume' or (subtract, divide), each of the two a finite "
+            f"number or one for each of {channels} channels, and none to divide by 0; got "
+            f"{normalize!r}."
+        )
+    return Numbers(subtract, divide)
+
+
+def declared_normalization(
+    name: str, arguments: Mapping[str, Any], volume: Volume
+) -> Normalization:
+    """The normalisation that a bioimage.io model declares as its preprocessing.
+
+    What it declares for each sample is taken from the whole volume, so that blocks have no seams.
+
+    Parameters
+    ----------
+    name : str
+        "scale_linear", "zero_mean_unit_variance", "fixed_zero_mean_unit_variance" or "scale_range".
+    arguments : mapping
+        As in the model's description.
+    volume : Volume
+
+    Returns
+    -------
+    Normalization
+
+    Raises
+    ------
+    ValueError
+        If it is another one.
+    """
+    axes = arguments.get("axes")
+    by_channel = axes is not None and not {"c", "channel"} & set(axes)
+    if name == "scale_linear":
+        gain, offset = (
+            np.atleast_1d(arguments.get(key, value)).astype(float)
+            for key, value in (("gain", 1), ("offset", 0))
+        )
+        return normalization_of((tuple(-offset / gain), tuple(1 / gain)), volume)
+    if name == "fixed_zero_mean_unit_variance" or "mean" in arguments:
+        return normalization_of((arguments["mean"], arguments["std"]), volume)
+    epsilon = float(arguments.get("eps", 1e-6))
+    if name == "zero_mean_unit_variance":
+        return WholeVolume(volume, "moments", by_channel=by_channel, epsilon=epsilon)
+    if name == "scale_range" and not arguments.get("reference_tensor"):
+        _check_countable(volume)
+        least = arguments.get("min_percentile", 0.0), arguments.get("max_percentile", 100.0)
+        return WholeVolume(volume, "percentiles", least, by_channel, epsilon)
+    raise ValueError(
+        f"The model declares the preprocessing {name!r} with {dict(arguments)}, which can't be "
+        "done block by block without seams: say what to do instead with normalize=."
+    )
+
+
+def _check_countable(volume: Volume) -> None:
+    if volume.dtype not in (np.uint8, np.uint16):
+        raise ValueError(
+            f"Percentiles of the whole volume are taken of uint8 or uint16, got {volume.dtype}: "
+            "give the numbers, normalize=(subtract, divide)."
+        )
+
+
+def _values(given: float | Sequence[float]) -> Values:
+    return tuple(float(v) for v in np.atleast_1d(given))
+
+
+def _largest(dtype: np.dtype[Any]) -> float:
+    if dtype.kind in "iu" and dtype.itemsize > 2:
+        raise ValueError(
+            f"Values of {dtype} are rarely spread over its range, so normalize='dtype' would make "
+            "them nearly 0. If these are intensities, give normalize='volume' or (subtract, "
+            "divide); if they are labels, no network is meant for them."
+        )
+    return float(np.iinfo(dtype).max) if dtype.kind in "iu" else 1.0
+
+
+def _moments(data: da.Array) -> da.Array:
+    values = data.astype(np.float64)
+    both: da.Array = da.stack([values.mean(), values.std()])
+    return both
+
+
+def _span(counts: NDArray[np.int64], percentiles: tuple[float, float]) -> NDArray[np.float64]:
+    """The lower percentile, and how far the upper one is from it; linear between values."""
+    upto = np.cumsum(counts)
+    at = np.asarray(percentiles) / 100 * (upto[-1] - 1)
+    below = np.searchsorted(upto, np.floor(at), "right")
+    above = np.searchsorted(upto, np.ceil(at), "right")
+    low, high = below + (above - below) * (at % 1)
+    return np.array([low, high - low])
+
+
+def _computed(lazy: list[da.Array]) -> list[tuple[float, float]]:
+    options = {"scheduler": "synchronous"} if _in_task() else {}
+    found = compute(*lazy, **options)
+    return [(float(low), float(spread)) for low, spread in found]
+
+
+def _in_task() -> bool:
+    """Whether this is a worker's thread, which must ask no other scheduler."""
+    try:
+        get_worker()
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,270 @@
+"""Predict: a network over a volume, block by block, equal to its prediction on the whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from numbers import Integral
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.boxes import Index
+from ..volumes.map_overlap import MappedVolume, map_overlap
+from ..volumes.volume import Volume
+from .bioimageio import Description
+from .footprint import Footprint, UnfitNetworkError
+from .model_source import ModelSource
+from .normalization import Normalization, declared_normalization, normalization_of
+from .openvino import OpenVinoNetwork
+from .predicted import Activation, PredictVolume
+from .tiling import AxisTiling, tilings_of
+
+__all__ = ["predict"]
+
+
+def predict(
+    volume: Volume,
+    model: Any,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    halo: Any = "auto",
+    input_shape: Sequence[int] | None = None,
+    boundary: Any = "reflect",
+    normalize: str | tuple[Any, Any] | None = None,
+    activation: Activation | None = None,
+    output_dtype: Any = "uint8",
+    batch: int = 1,
+    device: str = "auto",
+    precision: str = "float32",
+    trust: bool = False,
+    block_shape: Sequence[int] | None = None,
+) -> Volume:
+    """Run a network over a volume, lazily.
+
+    Parameters
+    ----------
+    volume : Volume
+    model : torch.nn.Module, or str
+        ``"package.module:Class"`` with ``weights``, a TorchScript or torch.export file, or a
+        bioimage.io folder; or an ONNX file, which OpenVINO runs (extra ``openvino``) and which
+        needs ``halo``. A network of two axes runs over each plane.
+    weights : path, optional
+        A state dict (.pt, loaded without running code) or .npz.
+    arguments : mapping, optional
+        Of the class.
+    halo : "auto", int, or one for each axis of space
+        With ``"auto"`` the network is probed for its exact field, and blocks begin at multiples of
+        its stride: the prediction equals that of the whole volume to float rounding.
+    input_shape : sequence of int, optional
+        Voxels that the network is given at once, along each axis of space; those of a block and
+        its halo unless given.
+    boundary : "reflect", "nearest", "periodic", a number, or "valid"
+        What a network of valid convolutions sees beyond the volume; one of same convolutions sees
+        its own padding there. With ``"valid"`` the output is smaller by what would need it.
+    normalize : "dtype", "volume", or (subtract, divide)
+        By the range of the data type (uint8 to [0, 1]), by mean and standard deviation of the
+        whole volume, taken in one pass when they are first needed, or by numbers, one or one for
+        each channel. Unless given, as a bioimage.io folder declares, else by data type.
+    activation : "sigmoid", "softmax", "tanh" or None
+        Unless given, as a bioimage.io folder declares, else none.
+    output_dtype : "uint8" or "float32"
+        uint8 stands for [0, 1] after sigmoid or softmax, for [-1, 1] otherwise, clipped.
+    batch : int
+        How many inputs, or planes, the network is given at once.
+    device : str
+        Such as "cuda"; ``"auto"`` takes a GPU if there is one; ``"openvino"`` is the faster way on
+        a CPU (extra ``openvino``).
+    precision : "float32", "bfloat16" or "float16"
+    trust : bool
+        Whether a pickled network may be loaded, which runs code from its file.
+    block_shape : sequence of int, optional
+
+    Returns
+    -------
+    Volume
+        Shape ``(c, z, y, x)``. A network that changes the voxel size gives the output voxels that
+        lie wholly in the volume.
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError, ModuleNotFoundError
+        If the model can't be loaded, or doesn't take the volume's channels, or an option doesn't
+        fit.
+
+    References
+    ----------
+    dacapo, ``dacapo/blockwise/predict_worker.py``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> volume = Volume.from_array(np.zeros((8, 8, 8), np.uint8))
+    >>> predict(volume, torch.nn.Conv3d(1, 2, 3, padding=1), activation="sigmoid").shape
+    (2, 8, 8, 8)
+    """
+    _check_options(volume, output_dtype, activation, batch)
+    _check_context(halo, boundary)
+    source = ModelSource.of(model, weights, arguments, trust)
+    # What only labels never pays for torch.
+    from . import networks
+
+    chosen = networks.best_device() if device == "auto" else device
+    networks.check_device(chosen, precision)
+    if source.kind == "onnx":
+        _check_onnx(source, device, halo)
+    normalization, activation = _around(volume, model, normalize, activation)
+    footprint = _footprint(source, volume, halo == "auto")
+    mapped = cast(
+        MappedVolume,
+        map_overlap(
+            _unused,
+            volume,
+            halo=0 if halo == "auto" else halo,
+            dtype=output_dtype,
+            boundary="reflect" if boundary == "valid" else boundary,
+            channels=footprint.channels,
+        ),
+    )
+    tilings = tilings_of(
+        [n for axis, n in zip(volume.axes, volume.shape) if axis not in "tc"],
+        footprint,
+        halo=None if halo == "auto" else mapped.halo,
+        given=input_shape,
+        cropped=boundary == "valid",
+    )
+    held = {f.name: getattr(mapped, f.name) for f in fields(mapped)}
+    predicted = PredictVolume(
+        **held | _placed(mapped, tilings),
+        source=source,
+        tilings=tilings,
+        planes=len(footprint.axes) < len(tilings),
+        normalization=normalization,
+        activation=activation,
+        device=chosen,
+        precision=precision,
+        batch=batch,
+    )
+    block = _scaled(volume.block_shape, predicted) if block_shape is None else tuple(block_shape)
+    return replace(predicted, chunks=predicted._with_channels(predicted._checked_block(block)))
+
+
+def _footprint(source: ModelSource, volume: Volume, bounded: bool) -> Footprint:
+    from .networks import footprint_of
+
+    channels = dict(zip(volume.axes, volume.shape)).get("c", 1)
+    space = sum(axis not in "tc" for axis in volume.axes)
+    try:
+        return footprint_of(source, channels, space, bounded)
+    except UnfitNetworkError as error:
+        if space != 3:
+            raise
+        try:
+            return footprint_of(source, channels, 2, bounded)
+        except UnfitNetworkError:
+            raise error from None
+
+
+def _placed(mapped: Volume, tilings: Sequence[AxisTiling]) -> dict[str, Any]:
+    """Shape and placement in the world of the output."""
+    place, space = mapped.placement, len(tilings)
+    scales = [tiling.network.scale for tiling in tilings]
+    old = place.voxel_size[-space:]
+    new = [size * scale for size, scale in zip(old, scales)]
+    if any(size.denominator > 1 for size in new):
+        raise ValueError(
+            f"The network's output voxels are {[str(s) for s in scales]} times as long as the "
+            f"input's, which are {old}, so they aren't whole numbers in the world's unit: give the "
+            "volume a finer unit, or a larger voxel_size if it has none."
+        )
+    begins = [
+        begin + tiling.origin * size // scale.denominator
+        for begin, tiling, size, scale in zip(place.offset[-space:], tilings, old, scales)
+    ]
+    return {
+        "shape": (*mapped.shape[:-space], *(tiling.outputs for tiling in tilings)),
+        "placement": replace(
+            place,
+            voxel_size=(*place.voxel_size[:-space], *map(int, new)),
+            offset=(*place.offset[:-space], *begins),
+        ),
+    }
+
+
+def _scaled(block: Index, predicted: PredictVolume) -> Index:
+    """About as much of the world as a block of the input."""
+    time = len(block) - len(predicted.tilings)
+    scaled = (int(n / t.network.scale) for n, t in zip(block[time:], predicted.tilings))
+    return (*block[:time], *(max(1, n) for n in scaled))
+
+
+def _check_options(volume: Volume, dtype: Any, activation: str | None, batch: int) -> None:
+    if volume.dtype.kind not in "biuf":
+        raise ValueError(
+            f"A network is given real numbers, but the volume's are {volume.dtype}: take their "
+            "magnitude first, map_overlap(np.abs, volume) for example."
+        )
+    if dtype not in ("uint8", "float32", np.uint8, np.float32):
+        raise ValueError(f"output_dtype must be uint8 or float32, got {dtype!r}.")
+    if activation not in (None, *get_args(Activation)):
+        names = ", ".join(map(repr, get_args(Activation)))
+        raise ValueError(f"activation must be one of {names} or None, got {activation!r}.")
+    if not isinstance(batch, Integral) or batch < 1:
+        raise ValueError(f"batch must be a positive number of inputs, got {batch}.")
+
+
+def _check_context(halo: Any, boundary: Any) -> None:
+    if isinstance(halo, str) and halo != "auto":
+        raise ValueError(
+            f"halo must be 'auto' or a number of voxels, one for each axis or for all, got {halo!r}"
+        )
+    modes = boundary if isinstance(boundary, list | tuple) else [boundary]
+    if "none" in modes or None in modes:
+        raise ValueError(
+            f"boundary={boundary} leaves nothing beyond the volume, but a network's input is "
+            "padded to a multiple of its stride: use 'reflect', 'nearest', 'periodic' or a number, "
+            "or 'valid' for a smaller output."
+        )
+    if len(modes) > 1 and "valid" in modes:
+        raise ValueError(
+            f"boundary={boundary} mixes 'valid' with others: it is for all axes or for none."
+        )
+
+
+def _check_onnx(source: ModelSource, device: str, halo: Any) -> None:
+    OpenVinoNetwork.check_installed(source.where)
+    if device not in ("auto", "cpu", "openvino"):
+        raise ValueError(
+            f"{source.where} is run by OpenVINO on a CPU, not on device={device!r}: leave device "
+            "out, or give the network as one of torch."
+        )
+    if halo == "auto":
+        # It probes with NaN, which OpenVINO takes for a number.
+        raise ValueError(
+            f"What {source.where} sees can't be found by probing, as OpenVINO runs it: give halo=, "
+            "the voxels that an output voxel sees on each side, or the network as one of torch."
+        )
+
+
+def _around(
+    volume: Volume, model: Any, normalize: Any, activation: Activation | None
+) -> tuple[Normalization, Activation | None]:
+    """What goes before and after the network: what is given, else what its folder declares."""
+    if not isinstance(model, str | os.PathLike) or not Path(model).is_dir():
+        return normalization_of("dtype" if normalize is None else normalize, volume), activation
+    folder = Description.of(Path(model))
+    after: Any = activation or folder.activation
+    if normalize is not None:
+        return normalization_of(normalize, volume), after
+    step = folder.preprocessing
+    return declared_normalization(*step, volume) if step else normalization_of(
+        (0, 1), volume
+    ), after
+
+
+def _unused(array: NDArray[Any]) -> NDArray[Any]:
+    raise NotImplementedError

@@ -1,0 +1,106 @@
+"""Agglomerate: fragments become objects by the affinities between them, over the whole volume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.boxes import Box, Index, common, grown, within
+from ..volumes.volume import Volume
+from .contacts import count_contacts, sum_contacts
+from .grid import LabelGrid
+from .partition import Method, partition
+from .rule import LABEL_BITS, BlockLabels, positions
+
+__all__ = ["AgglomerationRule"]
+
+
+_MOST_FRAGMENTS = 1 << 32
+
+
+@dataclass(frozen=True)
+class AgglomerationRule:
+    """How fragments become objects by the affinities between them.
+
+    Parameters
+    ----------
+    method
+        See `dask_blockwise.relabelling.partition.partition`.
+    offsets
+        One step an axis of space, for each channel of the affinities.
+    thresholds
+        Affinities above it hold together, for each channel.
+    min_size
+        Objects of fewer voxels become background.
+    """
+
+    method: Method
+    offsets: tuple[Index, ...]
+    thresholds: tuple[float, ...]
+    min_size: int
+
+    def reach(self, grid: LabelGrid) -> Index:
+        """Voxels around a block in which it looks for its neighbours, along each axis."""
+        steps = (max(map(abs, axis)) for axis in zip(*self._steps(grid), strict=True))
+        return tuple(steps)
+
+    def most(self, grid: LabelGrid) -> int:
+        """Numbers that a block finds at most."""
+        return 6 * len(self.offsets) * prod(grid.block_shape)
+
+    def edges(
+        self, grid: LabelGrid, one: int, labels: BlockLabels, values: Volume | None
+    ) -> NDArray[np.uint64]:
+        """What `dask_blockwise.relabelling.contacts.count_contacts` finds in a block, flattened."""
+        if values is None:
+            raise TypeError("An agglomeration needs affinities.")
+        core = grid.core(one)
+        box = common(grown(core, self.reach(grid)), tuple(slice(0, n) for n in grid.shape))
+        begin, end = tuple(s.start for s in core), tuple(s.stop for s in core)
+        affinities = np.moveaxis(values._region(begin, end), values.axes.index("c"), 0)
+        return count_contacts(
+            _keys(grid, box, labels),
+            affinities,
+            self._steps(grid),
+            self.thresholds,
+            within(core, box),
+        ).ravel()
+
+    def components(
+        self, starts: NDArray[np.int64], rows: Iterable[NDArray[np.uint64]]
+    ) -> NDArray[np.int64]:
+        """The object of each fragment of all blocks, from all blocks' edges."""
+        fragments = int(starts[-1])
+        if fragments > _MOST_FRAGMENTS:
+            raise ValueError(
+                f"At most 2^32 fragments are agglomerated, got {fragments}: make larger ones, or "
+                "join them by relabel, which takes any number."
+            )
+        graph = sum_contacts(_dense(row.reshape(-1, 6), starts) for row in rows)
+        return partition(fragments, graph, self.method)
+
+    def _steps(self, grid: LabelGrid) -> list[Index]:
+        """The offsets along all axes of the grid, of which the first may be time."""
+        time = (0,) * (len(grid.shape) - len(self.offsets[0]))
+        return [(*time, *offset) for offset in self.offsets]
+
+
+def _keys(grid: LabelGrid, box: Box, labels: BlockLabels) -> NDArray[np.uint64]:
+    """``block << 32 | piece`` of the voxels of a box, from the blocks that they belong to."""
+    keys = np.zeros([s.stop - s.start for s in box], np.uint64)
+    for number in grid.meeting(box):
+        part = common(box, grid.core(number))
+        values = labels.values(number, part)
+        block = np.uint64(number) << LABEL_BITS
+        keys[within(part, box)] = np.where(values > 0, block | values, np.uint64(0))
+    return keys
+
+
+def _dense(rows: NDArray[np.uint64], starts: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Rows with positions among all fragments instead of block and piece."""
+    dense = positions(rows[:, :2], starts).astype(np.uint64)
+    return np.concatenate([dense, rows[:, 2:]], axis=1)

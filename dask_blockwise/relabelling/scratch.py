@@ -1,0 +1,187 @@
+"""What the blocks of a relabelling leave for one another: pieces, edges, and the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.boxes import Index
+from ..storage.arrays import StoredArray, create_array, open_array, remove
+from .grid import LabelGrid
+
+_ROW_CHUNK = 512
+_ROWS_AT_ONCE = 4096
+_TABLE_CHUNK = 1 << 16
+_LABEL_CHUNK = 64
+
+
+@dataclass(frozen=True)
+class RaggedRows:
+    """Rows of numbers of different length, each written at once by one block.
+
+    Parameters
+    ----------
+    array
+        Shape ``(rows, capacity)``, uint64; a row's first entry is its length and 1, or 0 before the
+        row is written.
+    """
+
+    array: StoredArray
+
+    def write(self, row: int, values: NDArray[np.integer]) -> None:
+        """Write a row; only as much of its capacity as it fills is stored."""
+        filled = np.zeros(_whole_chunks(values.size + 1), np.uint64)
+        filled[0] = values.size + 1
+        filled[1 : values.size + 1] = values
+        self.array.write((slice(row, row + 1), slice(0, filled.size)), filled[None])
+
+    def read(self, row: int) -> NDArray[np.uint64]:
+        """Read one row."""
+        head = self._heads(row, row + 1)[0]
+        return self._whole(row, head)
+
+    def __iter__(self) -> Iterator[NDArray[np.uint64]]:
+        rows = self.array.shape[0]
+        for begin in range(0, rows, _ROWS_AT_ONCE):
+            heads = self._heads(begin, min(rows, begin + _ROWS_AT_ONCE))
+            for row, head in enumerate(heads, begin):
+                yield self._whole(row, head)
+
+    def lengths(self) -> NDArray[np.int64]:
+        """The length of each row, -1 where none is written."""
+        starts = range(0, self.array.shape[0], _ROWS_AT_ONCE)
+        heads = [self._heads(n, min(self.array.shape[0], n + _ROWS_AT_ONCE))[:, 0] for n in starts]
+        return np.concatenate(heads).astype(np.int64) - 1
+
+    def _heads(self, begin: int, end: int) -> NDArray[np.uint64]:
+        return self.array.read((slice(begin, end), slice(0, _ROW_CHUNK)))
+
+    def _whole(self, row: int, head: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        end = max(1, int(head[0]))
+        if end > head.size:
+            head = self.array.read((slice(row, row + 1), slice(0, end)))[0]
+        return head[1:end].copy()
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """The arrays beside an output, while its labels are stitched.
+
+    Parameters
+    ----------
+    path
+        Where they lie: a group, local or a URL.
+    kept
+        Where the blocks' labels lie, if an earlier relabelling has kept them.
+    """
+
+    path: str
+    kept: str | None = None
+
+    def create_labels(self, grid: LabelGrid, attributes: Mapping[str, Any]) -> None:
+        """Make the arrays that hold the labels of a grid's blocks, in place of what is there."""
+        chunks, shard = _label_chunks(grid.frame_shape)
+        create_array(
+            f"{self.path}/labels",
+            (grid.blocks, *shard),
+            np.uint32,
+            chunks=(1, *chunks),
+            shards=(1, *shard),
+            attributes={**asdict(grid), **attributes},
+            overwrite=True,
+        )
+        for name in "owners", "sizes":
+            self._create_rows(name, grid.blocks, prod(grid.block_shape))
+
+    def create_edges(self, blocks: int, most: int) -> None:
+        """Make the array that holds at most so many numbers of each block's edges."""
+        self._create_rows("edges", blocks, most)
+
+    def remove(self, labels: bool = True) -> None:
+        """Remove all arrays, and the folder unless something else is in it."""
+        for name in ("edges", "starts", "table", *(("labels", "owners", "sizes") * labels)):
+            remove(f"{self.path}/{name}")
+        with suppress(OSError):
+            Path(self.path).rmdir()
+
+    @cached_property
+    def labels(self) -> StoredArray:
+        """Pieces of each block's labels, shape ``(blocks, ...)``, uint32."""
+        return self._open("labels", self.kept)
+
+    @cached_property
+    def owners(self) -> RaggedRows:
+        """For each block, the label of each of its pieces."""
+        return RaggedRows(self._open("owners", self.kept))
+
+    @cached_property
+    def sizes(self) -> RaggedRows:
+        """For each block, the voxels of each of its pieces."""
+        return RaggedRows(self._open("sizes", self.kept))
+
+    @cached_property
+    def edges(self) -> RaggedRows:
+        """For each block, what its rule found."""
+        return RaggedRows(self._open("edges"))
+
+    @cached_property
+    def starts(self) -> StoredArray:
+        """Where each block's pieces begin in the table, shape ``(blocks + 1,)``."""
+        return self._open("starts")
+
+    @cached_property
+    def table(self) -> StoredArray:
+        """The id of each piece of each block."""
+        return self._open("table")
+
+    def write_table(self, starts: NDArray[np.int64], ids: NDArray[np.uint64]) -> None:
+        """Write each piece's id, and where each block's begin."""
+        for name, values in ("starts", starts.astype(np.uint64)), ("table", ids):
+            array = create_array(
+                f"{self.path}/{name}",
+                (max(1, values.size),),
+                np.uint64,
+                chunks=(_TABLE_CHUNK,),
+                overwrite=True,
+            )
+            if values.size:
+                array.write((slice(0, values.size),), values)
+
+    def read_table(self, block: int) -> NDArray[np.uint64]:
+        """The ids of a block's pieces, with that of the background before them."""
+        begin, end = self.starts.read((slice(block, block + 2),)).tolist()
+        ids = np.zeros(end - begin + 1, np.uint64)
+        if end > begin:
+            ids[1:] = self.table.read((slice(begin, end),))
+        return ids
+
+    def _create_rows(self, name: str, rows: int, capacity: int) -> None:
+        create_array(
+            f"{self.path}/{name}",
+            (rows, _whole_chunks(capacity + 1)),
+            np.uint64,
+            chunks=(1, _ROW_CHUNK),
+            overwrite=True,
+        )
+
+    def _open(self, name: str, path: str | None = None) -> StoredArray:
+        return open_array(f"{path or self.path}/{name}", writable=True)
+
+
+def _whole_chunks(entries: int) -> int:
+    return -(-entries // _ROW_CHUNK) * _ROW_CHUNK
+
+
+def _label_chunks(shape: Index) -> tuple[Index, Index]:
+    """Chunks near 64 that divide a shard, and the shard: the shape, grown where they don't."""
+    parts = [-(-size // _LABEL_CHUNK) for size in shape]
+    chunks = tuple(-(-size // n) for size, n in zip(shape, parts, strict=True))
+    return chunks, tuple(c * n for c, n in zip(chunks, parts, strict=True))

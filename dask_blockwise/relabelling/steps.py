@@ -1,0 +1,164 @@
+"""The steps by which blocks come to one id for each object, each for one block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.blocks import Block
+from ..geometry.boxes import Box, within
+from ..labels.ids import apply_table, final_ids
+from ..storage.arrays import StoredArray
+from ..volumes.volume import Volume
+from .grid import LabelGrid
+from .kept import KeptFragments
+from .pieces import Pieces, cut
+from .rule import Rule
+from .scratch import Scratch
+
+__all__ = ["PiecesInMemory", "Relabelling", "label_block", "solve_blocks"]
+
+
+@dataclass(frozen=True)
+class Relabelling:
+    """The steps of storing a relabelled volume, each for one block.
+
+    Parameters
+    ----------
+    fragments
+        The volume of labels.
+    values
+        Another volume that the rule looks at, if any.
+    grid
+        Its blocks, with the halo in which their labels are compared.
+    rule
+        When two pieces are one object.
+    scratch
+        What blocks leave for one another.
+    target
+        The array that gets the final ids.
+    """
+
+    fragments: Volume
+    values: Volume | None
+    grid: LabelGrid
+    rule: Rule
+    scratch: Scratch
+    target: StoredArray
+
+    def segment(self, block: Block) -> None:
+        """Label what the block sees, and count the voxels of its pieces."""
+        pieces = label_block(self.fragments, self.grid, block.number)
+        framed = np.zeros(self.scratch.labels.shape[1:], np.uint32)
+        framed[tuple(map(slice, pieces.values.shape))] = pieces.values
+        whole = map(slice, [0] * framed.ndim, framed.shape)
+        self.scratch.labels.write((slice(block.number, block.number + 1), *whole), framed[None])
+        self.scratch.owners.write(block.number, pieces.owners)
+        self.scratch.sizes.write(block.number, pieces.sizes)
+
+    def stitch(self, block: Block) -> None:
+        """Find what ties the block's pieces to others."""
+        labels = _PiecesInScratch(self.grid, self.scratch)
+        edges = self.rule.edges(self.grid, block.number, labels, self.values)
+        self.scratch.edges.write(block.number, edges)
+
+    def solve(self, block: Block) -> None:
+        """Give every piece of every block its final id."""
+        sizes = list(self.scratch.sizes)
+        self.scratch.write_table(*solve_blocks(self.rule, sizes, self.scratch.edges))
+
+    def relabel(self, block: Block) -> None:
+        """Write the final ids of the block's own voxels."""
+        core = self.grid.core(block.number)
+        pieces = _PiecesInScratch(self.grid, self.scratch).values(block.number, core)
+        self.target.write(core, apply_table(pieces, self.scratch.read_table(block.number)))
+
+    def clean(self, block: Block) -> None:
+        """Remove what blocks left for one another."""
+        self.scratch.remove()
+
+
+@dataclass(frozen=True)
+class PiecesInMemory:
+    """The pieces of some blocks."""
+
+    grid: LabelGrid
+    pieces: Mapping[int, Pieces]
+
+    def values(self, block: int, box: Box) -> NDArray[np.uint32]:
+        """See `BlockLabels`."""
+        return self.pieces[block].values[within(box, self.grid.frame(block))]
+
+    def owners(self, block: int) -> NDArray[np.integer]:
+        """See `BlockLabels`."""
+        return self.pieces[block].owners
+
+
+@dataclass(frozen=True)
+class _PiecesInScratch:
+    """The pieces that blocks have left in scratch."""
+
+    grid: LabelGrid
+    scratch: Scratch
+
+    def values(self, block: int, box: Box) -> NDArray[np.uint32]:
+        there = within(box, self.grid.frame(block))
+        (values,) = self.scratch.labels.read((slice(block, block + 1), *there))
+        return np.asarray(values)
+
+    def owners(self, block: int) -> NDArray[np.integer]:
+        return self.scratch.owners.read(block)
+
+
+def label_block(fragments: Volume, grid: LabelGrid, number: int) -> Pieces:
+    """Pieces of all labels that a block sees.
+
+    Parameters
+    ----------
+    fragments : Volume of int
+    grid : LabelGrid
+    number : int
+        The block's, in raster order.
+
+    Returns
+    -------
+    Pieces
+        From the beginning of the block's frame, 0 where that leaves the volume.
+    """
+    if isinstance(fragments, KeptFragments):
+        return fragments.pieces(number)
+    core, seen, frame = (at(number) for at in (grid.core, grid.seen, grid.frame))
+    labels = fragments._seen(core, seen)
+    pieces = cut(labels, within(core, seen), points="t" in fragments.axes)
+    framed = np.zeros(grid.frame_shape, np.uint32)
+    framed[within(seen, frame)] = pieces.values
+    return Pieces(framed, pieces.owners, pieces.sizes)
+
+
+def solve_blocks(
+    rule: Rule, sizes: Sequence[NDArray[np.integer]], edges: Iterable[NDArray[np.uint64]]
+) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+    """Final ids of the pieces of all blocks.
+
+    Parameters
+    ----------
+    rule : Rule
+    sizes : sequence of ndarray of int
+        For each block, the voxels of its pieces.
+    edges : iterable of ndarray of uint64
+        For each block, what the rule found.
+
+    Returns
+    -------
+    starts : ndarray of int64, shape (blocks + 1,)
+        Where each block's pieces begin among all.
+    ids : ndarray of uint64
+        1..n in the order in which blocks first have them; 0 for objects that are too small.
+    """
+    starts = np.concatenate([[0], np.cumsum([row.size for row in sizes])]).astype(np.int64)
+    component = rule.components(starts, edges)
+    voxels = np.concatenate([np.empty(0, np.int64), *(s.astype(np.int64) for s in sizes)])
+    return starts, final_ids(component, voxels, rule.min_size)

@@ -1,0 +1,254 @@
+"""A segment function: mutex watershed on affinities, or distance-seeded watershed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.blocks import Block
+from .distance import Backend, distance_watershed
+from .mutex import Attract, Offsets, are_nearest, mutex_watershed
+
+__all__ = ["check_offsets", "segment_function"]
+
+
+def segment_function(
+    input_array: NDArray[Any],
+    block: Block | None = None,
+    offsets: Offsets | None = None,
+    bias: float | Sequence[float] = 0.5,
+    *,
+    attract: Attract = "all",
+    strides: Sequence[int] | None = None,
+    mask: NDArray[Any] | None = None,
+    min_size: int = 0,
+    filter_fragments: bool = True,
+    seeds: Literal["distance"] | None = None,
+    sigma: float = 2.0,
+    max_distance: float | None = None,
+    fill: bool = True,
+    backend: Backend = "bioimage-cpp",
+    more_channels: bool = False,
+) -> NDArray[np.uint64]:
+    """Segment affinities by mutex watershed, or a map by distance-seeded watershed.
+
+    Mutex watershed (``seeds=None``): the affinity of ``offsets[c]`` at voxel ``v`` says how sure
+    it is that ``v`` and ``v + offsets[c]`` are in one object. The bias is subtracted, then edges
+    are taken from the strongest to the weakest. With ``attract="all"``, as in dacapo, an offset of
+    any length joins its voxels above the bias and keeps them apart below it. With ``"nearest"``,
+    as Wolf et al. have it, nearest-neighbour offsets (no component beyond -1..1) join, longer ones
+    keep apart: objects are connected, it is faster and takes half the memory. A voxel to which
+    nothing that joins has an affinity above the bias is background. On clean affinities the
+    partitions are equal.
+
+    Distance-seeded watershed (``seeds="distance"``): seeds are maxima of the smoothed distance to
+    the nearest boundary, and flood the object from there. The input is the probability that a
+    voxel is inside an object, or, with offsets, affinities: the smallest of a voxel's affinities
+    to its nearest neighbours counts as that probability.
+
+    Parameters
+    ----------
+    input_array : ndarray, shape (c, z, y, x) or (c, y, x), or without c for one map
+        Float in [0, 1], or uint8, which stands for [0, 1] in steps of 1/255.
+    block : Block, optional
+        Not used: the result depends on the values alone.
+    offsets : sequence of c offsets, one step an axis in voxels
+    bias : float, or one a channel
+        Affinities above it hold together, below it push apart. For ``seeds="distance"``: what is
+        at most this is boundary.
+    attract : "all" or "nearest"
+        Which offsets may join voxels.
+    strides : sequence of int, optional
+        Take edges that aren't nearest neighbours' at every so many voxels an axis alone: faster,
+        less splitting.
+    mask : ndarray, shape (z, y, x) or (y, x), optional
+        Voxels where it is 0 become background.
+    min_size : int
+        Fragments of fewer voxels become background.
+    filter_fragments : bool
+        Fragments whose mean affinity (over all offsets) is under the bias become background.
+    seeds : None or "distance"
+    sigma : float
+        Of the Gaussian that smooths the distances before maxima are sought, in voxels: larger
+        gives fewer seeds.
+    max_distance : float, optional
+        Distances above it count as this, in voxels: all that is further inside of an object is one
+        seed. So seeds depend on what is near, and thick objects aren't cut. With a halo larger than
+        ``max_distance + 8 * sigma`` and ``relabel(match="fraction")``, labels by blocks are nearly
+        those of the whole volume, unless wide boundaries are flooded.
+    fill : bool
+        For ``seeds="distance"``: flood the boundary too, so that objects touch.
+    backend : "bioimage-cpp" or "skimage"
+        Who floods from seeds; where several objects are equally near, they may differ.
+    more_channels : bool
+        Whether channels without an offset may follow those with one, such as local shape
+        descriptors; they are left out, as in dacapo.
+
+    Returns
+    -------
+    ndarray of uint64, shape (z, y, x) or (y, x)
+        0 is background. The same input gives the same labels.
+
+    Raises
+    ------
+    ValueError
+        If channels, offsets, bias, strides, mask or axes don't fit each other.
+    TypeError
+        If the values are neither float nor uint8.
+
+    References
+    ----------
+    Wolf et al., "The Mutex Watershed and its Objective", 2019; dacapo/blockwise/
+    watershed_function.py. Computed by bioimage-cpp.
+
+    Examples
+    --------
+    >>> affinities = np.ones((2, 1, 6), np.float32)
+    >>> affinities[0, 0, 3] = affinities[1, 0, 3:5] = 0
+    >>> segment_function(affinities, offsets=[(0, -1), (0, -2)])
+    array([[1, 1, 1, 2, 2, 2]], dtype=uint64)
+    """
+    check_values(input_array)
+    if more_channels:
+        input_array = input_array[: len(offsets or ())]
+    inside_mask = None if mask is None else np.asarray(mask) != 0
+    if seeds == "distance":
+        if np.ndim(bias):
+            raise ValueError(f"seeds='distance' takes a single bias, got {bias}.")
+        if max_distance is not None and max_distance <= 0:
+            raise ValueError(f"max_distance must be above 0 voxels or None, got {max_distance}.")
+        inside = _inside(input_array, offsets)
+        _check_mask(mask, inside.shape)
+        boundary = np.asarray(bias).item()
+        labels = distance_watershed(
+            inside, boundary, sigma, inside_mask, fill, backend, max_distance
+        )
+    elif seeds is None:
+        check_offsets(offsets, input_array.shape[0], input_array.ndim - 1, bias, strides)
+        _check_attract(attract)
+        _check_mask(mask, input_array.shape[1:])
+        weights = _shifted(input_array, bias)
+        mean = weights.mean(0)
+        labels = mutex_watershed(weights, offsets or (), attract, strides, inside_mask)
+        labels = _without_weak(labels, mean) if filter_fragments else labels
+    else:
+        raise ValueError(f"seeds must be None (mutex watershed) or 'distance', got {seeds!r}.")
+    return _without_small(labels, min_size)
+
+
+def check_values(array: NDArray[Any]) -> None:
+    """Refuse values whose scale isn't known.
+
+    Raises
+    ------
+    TypeError
+        If they are neither float nor uint8.
+    """
+    if array.dtype.kind != "f" and array.dtype != np.uint8:
+        raise TypeError(
+            f"Affinities and probabilities must be float in [0, 1] or uint8 in 0..255, got "
+            f"{array.dtype}: scale them to one of these first."
+        )
+
+
+def check_offsets(
+    offsets: Offsets | None,
+    channels: int,
+    axes: int,
+    bias: float | Sequence[float] = 0.5,
+    strides: Sequence[int] | None = None,
+) -> None:
+    """Refuse offsets, bias and strides that don't fit the affinities.
+
+    Raises
+    ------
+    ValueError
+        If there isn't one offset a channel and one step an axis, if no offset attracts, if there
+        are several biases but not one a channel, or strides that are not one positive int an axis.
+    """
+    if offsets is None or len(offsets) != channels:
+        given = "none" if offsets is None else str(len(offsets))
+        raise ValueError(
+            f"The affinities have {channels} channels, so watershed needs {channels} offsets, got "
+            f"{given}: give one offset for each channel, in the channels' order (or take the "
+            "channels that have offsets first). Where others follow them, such as local shape "
+            "descriptors, more_channels=True leaves these out."
+        )
+    if any(len(offset) != axes for offset in offsets):
+        raise ValueError(
+            f"Each offset needs one step for each of the {axes} axes, got {list(offsets)}."
+        )
+    if not any(are_nearest(offsets)):
+        raise ValueError(
+            f"No offset of {list(offsets)} is a nearest neighbour (all steps within -1..1), so "
+            "nothing would hold voxels together: include the affinities to direct neighbours."
+        )
+    if np.ndim(bias) and np.shape(bias) != (channels,):
+        raise ValueError(
+            f"bias must be one number or one for each of the {channels} offsets, got {bias}."
+        )
+    if strides is not None and (len(strides) != axes or min(strides) < 1):
+        raise ValueError(
+            f"strides must be a positive integer for each of the {axes} axes, got {strides}."
+        )
+
+
+def _check_mask(mask: NDArray[Any] | None, shape: tuple[int, ...]) -> None:
+    if mask is not None and mask.shape != shape:
+        raise ValueError(
+            f"The mask has shape {mask.shape}, the volume {shape} without its channels: cut the "
+            "mask to the same region."
+        )
+
+
+def _check_attract(attract: str) -> None:
+    if attract not in get_args(Attract):
+        raise ValueError(f"attract must be 'all' or 'nearest', got {attract!r}.")
+
+
+def _as_unit(array: NDArray[Any]) -> NDArray[np.float32]:
+    """Values in [0, 1]; uint8 stands for them in steps of 1/255."""
+    if array.dtype == np.uint8:
+        scaled: NDArray[np.float32] = np.multiply(array, np.float32(1 / 255), dtype=np.float32)
+        return scaled
+    values: NDArray[np.float32] = np.nan_to_num(array.astype(np.float32), copy=False)
+    return values
+
+
+def _shifted(affinities: NDArray[Any], bias: float | Sequence[float]) -> NDArray[np.float32]:
+    shifts = np.broadcast_to(np.asarray(bias, np.float32), len(affinities))
+    weights = np.empty(affinities.shape, np.float32)
+    for weight, channel, shift in zip(weights, affinities, shifts, strict=True):
+        np.subtract(_as_unit(channel), shift, out=weight)
+    return weights
+
+
+def _without_weak(labels: NDArray[np.uint64], affinity: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """Set fragments to 0 whose mean affinity is under the bias."""
+    flat = labels.ravel()
+    strong = np.bincount(flat, weights=affinity.ravel()) >= 0
+    return _keep(labels, strong)
+
+
+def _without_small(labels: NDArray[np.uint64], min_size: int) -> NDArray[np.uint64]:
+    if min_size <= 1:
+        return labels
+    return _keep(labels, np.bincount(labels.ravel()) >= min_size)
+
+
+def _keep(labels: NDArray[np.uint64], kept: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    table = np.where(kept, np.arange(len(kept)), 0).astype(np.uint64)
+    table[:1] = 0
+    return table[labels]
+
+
+def _inside(array: NDArray[Any], offsets: Offsets | None) -> NDArray[np.float32]:
+    """Probability that a voxel is inside an object."""
+    if offsets is None:
+        return _as_unit(array)
+    check_offsets(offsets, array.shape[0], array.ndim - 1)
+    weakest: NDArray[Any] = array[np.array(are_nearest(offsets or ()))].min(0)
+    return _as_unit(weakest)

@@ -1,0 +1,271 @@
+"""Arrays on disk or in the cloud: opened, created, read and written in whole shards or chunks."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from ..geometry.placement import Placement
+from .documents import put, remove_all
+from .formats import find_array, layout_of, new_array_documents
+from .groups import (
+    array_paths,
+    exists,
+    image_levels,
+    make_groups_above,
+    make_room,
+    put_group,
+    read_attributes,
+    remove_if_empty,
+    what_is_there,
+    write_attributes,
+)
+from .location import is_remote, location_of
+from .metadata import ome_attributes, placement_from
+from .stored_array import StoredArray
+
+__all__ = [
+    "StoredArray",
+    "array_paths",
+    "create_array",
+    "create_image",
+    "exists",
+    "open_array",
+    "read_attributes",
+    "read_placement",
+    "remove",
+    "write_attributes",
+]
+
+_LEVEL = "s0"
+_GROUPS_SEARCHED = 3
+
+
+def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredArray:
+    """Open an array: zarr 2 and 3, the first level of an OME-Zarr image, N5, or precomputed.
+
+    Parameters
+    ----------
+    path : path or URL
+        Of the array, or of the group of an image; for one scale of precomputed data its key is
+        added, ``"em/8_8_40"``.
+    writable : bool
+        Whether it will be written to.
+
+    Returns
+    -------
+    StoredArray
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no array, with those that lie below the path.
+    PermissionError
+        If it will be written to, but a local folder can't be.
+
+    Examples
+    --------
+    >>> made = create_array("in.zarr/raw", (4, 6), "uint8", chunks=(2, 6), fill_value=7)
+    >>> open_array("in.zarr/raw").read((slice(0, 1), slice(2, 5)))
+    array([[7, 7, 7]], dtype=uint8)
+    """
+    given = _given(path)
+    if levels := image_levels(read_attributes(path)):
+        given = f"{given}/{levels[0]}"
+    location = location_of(given)
+    found = find_array(location)
+    if found is None:
+        raise FileNotFoundError(what_is_there(given))
+    if writable and not is_remote(location) and not os.access(location, os.W_OK):
+        raise PermissionError(errno.EACCES, f"{given} can't be written. Choose another path")
+    driver, attributes = found
+    opening = uuid4().hex
+    layout = layout_of(location, driver, opening)
+    return StoredArray(
+        path=given,
+        location=location,
+        shape=layout.shape,
+        dtype=layout.dtype,
+        chunks=layout.chunks,
+        shards=layout.shards,
+        driver=driver,
+        by_zarr=layout.by_zarr,
+        attributes=attributes,
+        opening=opening,
+    )
+
+
+def create_array(
+    path: str | os.PathLike[str],
+    shape: Sequence[int],
+    dtype: Any,
+    *,
+    chunks: Sequence[int],
+    shards: Sequence[int] | None = None,
+    zarr_format: int = 3,
+    axes: Sequence[str] | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    fill_value: Any = 0,
+) -> StoredArray:
+    """Create an array of zeros, compressed by zstd, and the groups above it.
+
+    Parameters
+    ----------
+    path : path or URL
+        Groups are made from the first folder on whose name ends in ``.zarr``.
+    shape, chunks, shards : sequence of int
+    dtype : dtype
+    zarr_format : int
+        3, or 2 for older readers; 2 has no shards.
+    axes : sequence of str, optional
+        Names of the dimensions.
+    attributes : mapping, optional
+    overwrite : bool
+        Whether an array or image that is there is replaced; anything else is never removed.
+    fill_value : number
+
+    Returns
+    -------
+    StoredArray
+
+    Raises
+    ------
+    FileExistsError
+        If something is there, unless it may be overwritten.
+    ValueError
+        If chunks don't divide shards, or zarr 2 is asked for shards.
+    OSError
+        If the store is full or can't be written.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> array = create_array("out.zarr/a", (8, 8), "uint8", chunks=(2, 2), shards=(4, 4))
+    >>> array.write((slice(0, 4), slice(4, 8)), np.ones((4, 4), np.uint8))
+    >>> array.write_unit, int(array.read((slice(0, 8), slice(0, 8))).sum())
+    ((4, 4), 16)
+    """
+    given, location = _given(path), location_of(path)
+    layout = _layout(shape, chunks, shards, zarr_format)
+    make_room(given, location, overwrite)
+    make_groups_above(location, zarr_format)
+    documents = new_array_documents(
+        zarr_format,
+        axes,
+        **layout,
+        dtype=dtype,
+        attributes=dict(attributes or {}),
+        fill_value=fill_value,
+    )
+    for name, document in documents.items():
+        put(location, name, document)
+    return open_array(given)
+
+
+def create_image(
+    path: str | os.PathLike[str],
+    placement: Placement,
+    shape: Sequence[int],
+    dtype: Any,
+    *,
+    chunks: Sequence[int],
+    shards: Sequence[int] | None = None,
+    zarr_format: int = 3,
+    overwrite: bool = False,
+    name: str | None = None,
+) -> StoredArray:
+    """Create an OME-Zarr image of one level, "s0": version 0.5 in zarr 3, 0.4 in zarr 2.
+
+    Parameters
+    ----------
+    path : path or URL
+        Of the image's group, such as ``"out.zarr/segments"``.
+    placement : Placement
+    shape, dtype, chunks, shards, zarr_format, overwrite
+        As of ``create_array``.
+    name : str, optional
+        The group's own unless given.
+
+    Returns
+    -------
+    StoredArray
+
+    Raises
+    ------
+    FileExistsError
+        If something is there, unless it may be overwritten.
+    OSError
+        If the store is full or can't be written.
+
+    Examples
+    --------
+    >>> placement = Placement(("y", "x"), (4, 4), (0, 0), "nanometer")
+    >>> image = create_image("out.zarr/raw", placement, (8, 8), "uint8", chunks=(4, 4))
+    >>> image.path, read_placement(open_array("out.zarr/raw")) == placement
+    ('out.zarr/raw/s0', True)
+    """
+    given, location = _given(path), location_of(path)
+    _layout(shape, chunks, shards, zarr_format)
+    make_room(given, location, overwrite)
+    make_groups_above(location, zarr_format)
+    title = name or location.rsplit("/", 1)[-1]
+    attributes = ome_attributes(placement, _LEVEL, title, zarr_format)
+    put_group(location, attributes, zarr_format)
+    return create_array(
+        f"{given}/{_LEVEL}",
+        shape,
+        dtype,
+        chunks=chunks,
+        shards=shards,
+        zarr_format=zarr_format,
+        axes=placement.axes,
+    )
+
+
+def remove(path: str | os.PathLike[str]) -> None:
+    """Remove an array and all below it, and its local group if that leaves nothing in it."""
+    location = location_of(path)
+    if find_array(location) is not None:
+        remove_all(location)
+        remove_if_empty(location.rpartition("/")[0])
+
+
+def read_placement(array: StoredArray) -> Placement:
+    """Axes, voxel size, offset and unit of an array, from its own and its group's attributes."""
+    parts = array.location.split("/")
+    groups = [
+        ("/".join(parts[:-up]), "/".join(parts[-up:]))
+        for up in range(1, min(_GROUPS_SEARCHED, len(parts) - 1) + 1)
+    ]
+    for group, dataset in groups if array.zarr_format else ():
+        attributes = read_attributes(group)
+        if dataset in image_levels(attributes):
+            return placement_from(attributes, dataset, array.attributes, len(array.shape))
+    return placement_from({}, "", array.attributes, len(array.shape))
+
+
+def _given(path: str | os.PathLike[str]) -> str:
+    return os.fspath(path).removeprefix("file://").rstrip("/") or "/"
+
+
+def _layout(
+    shape: Sequence[int], chunks: Sequence[int], shards: Sequence[int] | None, zarr_format: int
+) -> dict[str, Any]:
+    """Shape, chunks and shards as zarr takes them, if they agree."""
+    sizes = [tuple(int(n) for n in s) for s in (shape, chunks, shards or chunks)]
+    if zarr_format not in (2, 3):
+        raise ValueError(f"zarr_format must be 2 or 3, got {zarr_format}.")
+    if shards and zarr_format == 2:
+        raise ValueError("zarr 2 has no shards: leave shards out, or use zarr_format=3.")
+    if len({len(s) for s in sizes}) != 1 or min(map(min, sizes)) < 1:
+        raise ValueError(
+            f"Shape {sizes[0]}, chunks {sizes[1]} and shards {sizes[2]} must have one positive "
+            "number for each axis."
+        )
+    if any(s % c for s, c in zip(sizes[2], sizes[1], strict=True)):
+        raise ValueError(f"Chunks {sizes[1]} must divide shards {sizes[2]} along every axis.")
+    return {"shape": sizes[0], "chunks": sizes[1], "shards": sizes[2] if shards else None}

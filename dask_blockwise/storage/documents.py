@@ -1,0 +1,96 @@
+"""Documents of a store: read, listed, written and removed through TensorStore, and its errors."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from functools import cache
+from typing import Any
+
+import tensorstore as ts
+
+from .location import is_remote, kvstore_spec
+
+__all__ = ["list_names", "put", "read_bytes", "read_json", "remove_all", "store_error"]
+
+
+_CACHE_MEGABYTES = "256"
+
+
+_FULL = ("No space left", "ENOSPC", "quota exceeded")
+
+
+_DENIED = ("PERMISSION_DENIED", "Permission denied", "Read-only")
+
+
+def _kvstore(location: str) -> Any:
+    return ts.KvStore.open(kvstore_spec(location), context=cache_context()).result()
+
+
+def read_json(location: str, name: str) -> dict[str, Any]:
+    """A JSON document of a store; empty where there is none."""
+    value = read_bytes(location, name)
+    try:
+        return dict(json.loads(value)) if value else {}
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{location}/{name} is damaged: it should be a JSON object.") from error
+
+
+def read_bytes(location: str, name: str) -> bytes:
+    """A document of a store; empty where there is none."""
+    try:
+        return bytes(_kvstore(location).read(name).result().value)
+    except (ValueError, OSError) as error:
+        # A bucket that may not be listed denies what isn't there.
+        if is_remote(location) and "PERMISSION_DENIED" in str(error):
+            return b""
+        raise store_error(f"{location}/{name}", "read", error) from error
+
+
+def list_names(location: str) -> list[str]:
+    """Names of all documents below a location, in order."""
+    return sorted(key.decode() for key in _kvstore(location).list().result())
+
+
+def put(location: str, name: str, document: bytes) -> None:
+    """Write a document at once: nobody sees half of it."""
+    try:
+        _kvstore(location).write(name, document).result()
+    except (ValueError, OSError) as error:
+        raise store_error(location, "written", error) from error
+
+
+@cache
+def cache_context() -> Any:
+    """The cache of this process."""
+    megabytes = int(os.environ.get("DASK_BLOCKWISE_CACHE_MB", _CACHE_MEGABYTES))
+    return ts.Context({"cache_pool": {"total_bytes_limit": megabytes << 20}})
+
+
+def remove_all(location: str) -> None:
+    """Remove a folder, or all below a URL."""
+    try:
+        if is_remote(location):
+            _kvstore(location).delete_range(ts.KvStore.KeyRange()).result()
+        else:
+            shutil.rmtree(location)
+    except (ValueError, OSError) as error:
+        raise store_error(location, "removed", error) from error
+
+
+def store_error(path: str, done: str, error: Exception) -> OSError:
+    """What TensorStore says, as Python would: a full disk, a denied path, or another."""
+    text = str(error)
+    if any(words in text for words in _FULL):
+        return OSError(
+            errno.ENOSPC,
+            f"The disk of {path} is full. Blocks that are written stay; free some space, and the "
+            "same call goes on from there",
+        )
+    if any(words in text for words in _DENIED):
+        return PermissionError(
+            errno.EACCES, f"{path} can't be {done}. Choose another path, or ask for access to it"
+        )
+    return OSError(errno.EIO, f"{path} can't be {done}: {text.partition('[')[0].strip()}")

@@ -1,0 +1,163 @@
+"""What lies at a path, above it and below: groups, their attributes, and the arrays in them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .documents import put, read_json, remove_all
+from .formats import find_array
+from .location import groups_above, is_remote, location_of, nearest_names
+
+__all__ = [
+    "array_paths",
+    "exists",
+    "image_levels",
+    "make_groups_above",
+    "make_room",
+    "put_group",
+    "read_attributes",
+    "remove_if_empty",
+    "what_is_there",
+    "write_attributes",
+]
+
+_HINTS_SHOWN = 8
+
+
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Whether an array or a group lies at a path."""
+    location = location_of(path)
+    return find_array(location) is not None or _is_group(location)
+
+
+def array_paths(path: str | os.PathLike[str]) -> list[str]:
+    """Paths, relative to a local folder, of all arrays below it."""
+    top = location_of(path)
+    return [] if is_remote(top) else sorted(_arrays_below(top))
+
+
+def read_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Attributes of a group; none where there is no group."""
+    location = location_of(path)
+    document = read_json(location, "zarr.json")
+    if document.get("node_type") == "group":
+        return dict(document.get("attributes", {}))
+    return {} if document else read_json(location, ".zattrs")
+
+
+def write_attributes(
+    path: str | os.PathLike[str], attributes: Mapping[str, Any], zarr_format: int = 3
+) -> None:
+    """Set attributes of a group, which is made where there is none."""
+    location = location_of(path)
+    if read_json(location, ".zgroup"):
+        zarr_format = 2
+    elif not _is_group(location):
+        make_groups_above(location, zarr_format)
+    put_group(location, read_attributes(location) | dict(attributes), zarr_format)
+
+
+def image_levels(attributes: Mapping[str, Any]) -> list[str]:
+    """Paths of the levels of the images that a group's attributes tell of."""
+    images = attributes.get("ome", attributes).get("multiscales", ())
+    return [str(level["path"]) for image in images for level in image.get("datasets", ())]
+
+
+def put_group(location: str, attributes: Mapping[str, Any], zarr_format: int) -> None:
+    """Write a group's document, with these attributes instead of any others."""
+    if zarr_format == 2:
+        documents = {".zgroup": {"zarr_format": 2}, ".zattrs": dict(attributes)}
+    else:
+        group = read_json(location, "zarr.json") or {"zarr_format": 3, "node_type": "group"}
+        documents = {"zarr.json": group | {"attributes": dict(attributes)}}
+    for name, document in documents.items():
+        put(location, name, json.dumps(document, indent=2).encode())
+
+
+def _is_group(location: str) -> bool:
+    return any(read_json(location, name) for name in ("zarr.json", ".zgroup", "attributes.json"))
+
+
+def make_room(given: str, location: str, overwrite: bool) -> None:
+    """Remove an array or image that is there, but nothing else."""
+    if not exists(location):
+        if not is_remote(location) and _is_occupied(Path(location)):
+            raise FileExistsError(
+                f"{given} is there and is no zarr, so that it isn't overwritten: choose another "
+                "path, or remove it yourself."
+            )
+        return
+    if not overwrite:
+        raise FileExistsError(
+            f"{given} exists already, and was not written by this very computation. Choose another "
+            "path, or pass overwrite=True to replace it."
+        )
+    others = set(array_paths(location)) - {".", *image_levels(read_attributes(location))}
+    if others or (is_remote(location) and _is_container(location)):
+        raise FileExistsError(
+            f"{given} is a group that holds other arrays, {_some(others)}, so that it isn't "
+            "overwritten: choose a path within it, or remove it yourself."
+        )
+    remove_all(location)
+
+
+def _is_occupied(path: Path) -> bool:
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))
+
+
+def _is_container(location: str) -> bool:
+    """Whether it is neither an array nor an image."""
+    return find_array(location) is None and not image_levels(read_attributes(location))
+
+
+def make_groups_above(location: str, zarr_format: int) -> None:
+    """Make groups, from the container down, of folders that are none yet."""
+    for group in groups_above(location):
+        if find_array(group) is not None:
+            raise ValueError(f"{location} would lie in the array {group}: choose another path.")
+        if not _is_group(group):
+            put_group(group, {}, zarr_format)
+
+
+def _arrays_below(top: str) -> Iterator[str]:
+    for folder, below, files in os.walk(top):
+        marked = {".zarray", "zarr.json", "attributes.json", "info"} & set(files)
+        if marked and find_array(folder) is not None:
+            # Its chunks may be millions of folders.
+            below.clear()
+            yield os.path.relpath(folder, top)
+
+
+def remove_if_empty(location: str) -> None:
+    """Remove a local group without attributes that holds nothing."""
+    if is_remote(location) or not _is_group(location) or read_attributes(location):
+        return
+    if {entry.name for entry in Path(location).iterdir()} <= {"zarr.json", ".zgroup", ".zattrs"}:
+        remove_all(location)
+
+
+def what_is_there(given: str) -> str:
+    """Why no array can be opened at a path, and which could be."""
+    if is_remote(given):
+        return f"No array at {given}: check the path, and that its bucket may be read."
+    location = location_of(given)
+    if not Path(location).exists():
+        return f"No array at {given}: there is no such folder. {nearest_names(location)}."
+    if Path(location).is_file():
+        return (
+            f"{given} is a file, and arrays are opened from zarr, OME-Zarr, N5 or precomputed: "
+            "read it with a library for its kind, such as tifffile, and make a volume of what "
+            "that gives, Volume.from_array(array, voxel_size=...)."
+        )
+    below = array_paths(location)
+    hint = f"Arrays below it: {_some(below)}." if below else "Nor is one below it."
+    return f"No array at {given}. {hint} Open one of zarr, OME-Zarr, N5 or precomputed."
+
+
+def _some(paths: Collection[str]) -> str:
+    shown = sorted(paths)[:_HINTS_SHOWN]
+    return ", ".join([*shown, "..."] if len(shown) < len(paths) or not shown else shown)

@@ -1,0 +1,108 @@
+"""Create volumes that are written block by block."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..geometry.placement import Placement, default_axes, placement_of
+from ..storage.arrays import create_image
+from ..storage.chunking import chunks_and_shards, default_block
+from .frame import Frame, check_axes
+from .volume import StoredVolume, Volume, open_volume
+
+__all__ = ["create_volume"]
+
+
+def create_volume(
+    path: str | os.PathLike[str],
+    like: Volume | None = None,
+    *,
+    shape: Sequence[int] | None = None,
+    dtype: Any = None,
+    axes: Sequence[str] | None = None,
+    voxel_size: Sequence[Any] | None = None,
+    offset: Sequence[Any] | None = None,
+    unit: str = "",
+    block_shape: Sequence[int] | None = None,
+    zarr_format: int = 3,
+    overwrite: bool = False,
+) -> StoredVolume:
+    """Create an OME-Zarr image of zeros, to be written block by block.
+
+    Parameters
+    ----------
+    path : path or URL
+    like : Volume, optional
+        Gives whatever is not given.
+    shape : sequence of int
+    dtype : dtype
+    axes : sequence of str
+    voxel_size, offset : sequence of number
+        In world units, for all axes but "c".
+    unit : str
+    block_shape : sequence of int
+        Voxels of what is written at once: one shard, or one chunk.
+    zarr_format : int
+    overwrite : bool
+
+    Returns
+    -------
+    StoredVolume
+
+    Raises
+    ------
+    ValueError
+        If neither ``like`` nor ``shape`` and ``dtype`` are given.
+    FileExistsError
+        If something is there.
+
+    Examples
+    --------
+    >>> made = create_volume("in.zarr/raw", shape=(4, 4), dtype="uint8", voxel_size=(8, 8))
+    >>> made.roi
+    [0:32, 0:32] (32, 32)
+    """
+    if like is None and (shape is None or dtype is None):
+        raise ValueError("create_volume needs shape and dtype, or a volume to be like.")
+    full = tuple(shape) if shape is not None else like.shape  # type: ignore[union-attr]
+    kind = np.dtype(dtype) if dtype is not None else like.dtype  # type: ignore[union-attr]
+    placement = _placement(like, len(full), axes, voxel_size, offset, unit)
+    check_axes(placement.axes, len(full))
+    whole = default_block(placement.axes, full)
+    if block_shape is None and like is not None:
+        block_shape = like.block_shape
+    if block_shape is not None:
+        frame = Frame(shape=full, dtype=kind, placement=placement, chunks=whole)
+        whole = frame._with_channels(frame._checked_block(tuple(block_shape)))
+    chunks, shards = chunks_and_shards(whole, placement.axes, zarr_format)
+    create_image(
+        path, placement, full, kind,
+        chunks=chunks, shards=shards, zarr_format=zarr_format, overwrite=overwrite,
+    )  # fmt: skip
+    return open_volume(path)
+
+
+def _placement(
+    like: Volume | None,
+    dimensions: int,
+    axes: Sequence[str] | None,
+    voxel_size: Sequence[Any] | None,
+    offset: Sequence[Any] | None,
+    unit: str,
+) -> Placement:
+    """What is given; and else what the volume to be like has."""
+    if like is None:
+        return placement_of(axes or default_axes(dimensions), voxel_size, offset, unit)
+    place = like.placement
+    same = len(place.axes) == dimensions
+    names = tuple(axes or (place.axes if same else default_axes(dimensions)))
+    return placement_of(
+        names,
+        place.voxel_size if voxel_size is None else voxel_size,
+        place.offset if offset is None else offset,
+        [place.time_unit if axis == "t" else unit or place.unit for axis in names if axis != "c"],
+    )

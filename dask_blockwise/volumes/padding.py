@@ -1,0 +1,163 @@
+"""Read boxes that leave a volume: halos, and what lies beyond the border."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, product
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.boxes import Index
+from .volume import Volume
+
+__all__ = ["Boundary", "Halo", "boundaries_of", "halo_of", "read_padded", "space_of"]
+
+Boundary = str | float
+Halo = tuple[tuple[int, int], ...]
+
+_MODES = ("none", "reflect", "nearest", "periodic")
+
+
+def read_padded(
+    volume: Volume, begin: Index, end: Index, boundary: Sequence[Boundary]
+) -> NDArray[Any]:
+    """Read a box that may leave the volume.
+
+    Parameters
+    ----------
+    volume : Volume
+        Without a time axis.
+    begin, end : tuple of int
+        Voxels along the axes of space; 0 is the volume's first.
+    boundary : sequence of str or number
+        For each axis: ``"none"`` cuts the box at the volume's border, the others fill it.
+
+    Returns
+    -------
+    ndarray
+
+    Examples
+    --------
+    >>> volume = Volume.from_array(np.arange(4), axes=("x",))
+    >>> read_padded(volume, (-2,), (6,), ("reflect",))
+    array([1, 0, 0, 1, 2, 3, 3, 2])
+    """
+    shape = space_of(volume)
+    where = [
+        _sources(lo, hi, n, mode)
+        for lo, hi, n, mode in zip(begin, end, shape, boundary, strict=True)
+    ]
+    parts = [list(_parts(axis)) for axis in where]
+    channels = [n for axis, n in zip(volume.axes, volume.shape) if axis == "c"]
+    values = np.zeros((*channels, *(axis.size for axis in where)), volume.dtype)
+    for part in product(*parts):
+        low, high = tuple(p.begin for p in part), tuple(p.end for p in part)
+        read = volume._region(low, high)
+        for axis, p in enumerate(part, len(channels)):
+            if p.take is not None:
+                read = np.take(read, p.take, axis)
+        values[(slice(None),) * len(channels) + tuple(p.target for p in part)] = read
+    _fill(values, where, boundary, len(channels))
+    return values
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Neighbouring voxels along an axis, read at once."""
+
+    # Where they go.
+    target: slice
+    # What is read.
+    begin: int
+    end: int
+    # The order in which they are used; None for that of the volume.
+    take: NDArray[np.intp] | None
+
+
+def _sources(low: int, high: int, size: int, mode: Boundary) -> NDArray[np.intp]:
+    """For each voxel along an axis, the one of the volume that stands there; -1 for none."""
+    at = np.arange(low, high)
+    if mode == "none":
+        return at[(at >= 0) & (at < size)]
+    if mode == "nearest":
+        return at.clip(0, size - 1)
+    if mode == "periodic":
+        return at % size
+    if mode == "reflect":
+        at = at % (2 * size)
+        return np.where(at < size, at, 2 * size - 1 - at)
+    return np.where((at >= 0) & (at < size), at, -1)
+
+
+def _parts(sources: NDArray[np.intp]) -> Iterator[_Part]:
+    """Split at jumps, as from the volume's last voxel to its first, and where there is none."""
+    inside = sources >= 0
+    groups = (np.cumsum(np.abs(np.diff(sources, prepend=sources[:1])) > 1) * 2 + inside).tolist()
+    for _, positions in groupby(range(sources.size), key=groups.__getitem__):
+        run = list(positions)
+        used = sources[run[0] : run[-1] + 1]
+        if used[0] < 0:
+            continue
+        begin, end = int(used.min()), int(used.max()) + 1
+        straight = used.size == end - begin and (np.diff(used) == 1).all()
+        yield _Part(slice(run[0], run[-1] + 1), begin, end, None if straight else used - begin)
+
+
+def _fill(
+    values: NDArray[Any], where: list[NDArray[np.intp]], boundary: Sequence[Boundary], first: int
+) -> None:
+    """Set constants beyond the volume, axis by axis, so that at corners the last one holds."""
+    for axis, (sources, mode) in enumerate(zip(where, boundary, strict=True), first):
+        if not isinstance(mode, str):
+            values[(slice(None),) * axis + (sources < 0,)] = mode
+
+
+def space_of(volume: Volume) -> Index:
+    """Voxels of a volume along each axis of space."""
+    return tuple(n for axis, n in zip(volume.axes, volume.shape) if axis not in "tc")
+
+
+def halo_of(halo: Any, dimensions: int) -> Halo:
+    """Voxels before and after along each axis, from one number, one an axis, or pairs.
+
+    Raises
+    ------
+    ValueError
+        If there are too few or many, or one is negative.
+    """
+    values = [halo] * dimensions if isinstance(halo, int | np.integer) else list(halo)
+    pairs = tuple(
+        (int(v), int(v)) if isinstance(v, int | np.integer) else (int(v[0]), int(v[1]))
+        for v in values
+    )
+    if len(pairs) != dimensions or any(n < 0 for pair in pairs for n in pair):
+        raise ValueError(
+            f"halo must be a number of voxels, or {dimensions} of them (one for each axis of "
+            f"space), or as many pairs (before, after), none of them negative, got {halo!r}."
+        )
+    return pairs
+
+
+def boundaries_of(boundary: Any, dimensions: int) -> tuple[Boundary, ...]:
+    """What lies beyond the volume along each axis, from one or one an axis.
+
+    Raises
+    ------
+    ValueError
+        If there are too few or many, or one is unknown.
+    """
+    one = boundary is None or isinstance(boundary, str | Real)
+    modes = tuple(
+        "none" if b is None else b for b in ([boundary] * dimensions if one else boundary)
+    )
+    wrong = [m for m in modes if not (m in _MODES if isinstance(m, str) else isinstance(m, Real))]
+    if len(modes) != dimensions or wrong:
+        raise ValueError(
+            f"boundary must be one of {', '.join(_MODES)} or a number, or {dimensions} of them "
+            f"(one for each axis of space), got {boundary!r}."
+        )
+    return modes

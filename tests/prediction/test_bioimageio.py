@@ -1,0 +1,61 @@
+"""Folders of bioimage.io models."""
+
+import numpy as np
+import pytest
+import yaml
+
+from dask_blockwise import Volume, predict
+from dask_blockwise.prediction.bioimageio import Description
+
+
+def test_a_folder_gives_its_test_output(data):
+    folder = data / "models/unet2d_nuclei_broad"
+    with np.load(folder / "test_io.npz") as arrays:
+        given, expected = (arrays[name] for name in sorted(arrays, key=lambda n: "out" in n))
+    volume = Volume.from_array(given.reshape(512, 512), chunks=(256, 512))
+    prediction = predict(volume, folder, output_dtype="float32", halo=32)
+    np.testing.assert_allclose(prediction[:], expected.reshape(1, 512, 512), atol=1e-3)
+
+
+def described(folder, **content):
+    tensors = {"inputs": [{}], "outputs": [{}], "weights": {"torchscript": {"source": "w.pt"}}}
+    (folder / "rdf.yaml").write_text(yaml.safe_dump(tensors | content))
+    return Description.of(folder)
+
+
+def test_steps_of_older_descriptions_have_names(tmp_path):
+    steps = [{"name": "scale_linear", "kwargs": {"gain": 2}}]
+    after = [{"postprocessing": [{"name": "sigmoid"}]}]
+    found = described(tmp_path, inputs=[{"preprocessing": steps}], outputs=after)
+    assert found.preprocessing == ("scale_linear", {"gain": 2})
+    assert found.activation == "sigmoid"
+    assert found.weights == tmp_path / "w.pt"
+
+
+def test_a_folder_that_declares_nothing(tmp_path):
+    found = described(tmp_path)
+    assert (found.preprocessing, found.activation) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        ({"outputs": [{"postprocessing": [{"id": "zscore"}]}]}, "activation", "with activation="),
+        (
+            {"inputs": [{"preprocessing": [{"id": "clip"}, {"id": "scale_range"}]}]},
+            "preprocessing",
+            r"steps \['clip', 'scale_range'\]",
+        ),
+        ({"inputs": [{}, {}]}, "preprocessing", "declares 2 inputs"),
+        ({"weights": {"keras_hdf5": {}}}, "weights", "torchscript or onnx is needed"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(tmp_path, content, name, message):
+    found = described(tmp_path, **content)
+    with pytest.raises(ValueError, match=message):
+        getattr(found, name)
+
+
+def test_a_folder_of_something_else(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no rdf\.yaml"):
+        Description.of(tmp_path)

@@ -1,0 +1,67 @@
+"""A mask of the voxels above a value."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dask_blockwise import Block, Volume, create_volume, open_volume
+from dask_blockwise.prediction.threshold import above, threshold
+from dask_blockwise.threshold_worker import spawn_worker
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int32", "float32", "float64"])
+@pytest.mark.parametrize("threshold", [0, 0.5, 127, 300, -1])
+def test_equals_numpy(dtype, threshold):
+    array = np.arange(0, 256).reshape(2, 2, 8, 8).astype(dtype)
+    result = above(array, threshold)
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result, array > threshold)
+
+
+def test_nan_is_not_above():
+    assert above(np.array([np.nan, np.inf]), 0).tolist() == [0, 1]
+
+
+VALUES = np.random.default_rng(0).random((2, 9, 10, 11), np.float32)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.tuples(*[st.integers(3, 12)] * 3))
+def test_volume_by_blocks_equals_the_whole(block):
+    mask = threshold(Volume.from_array(VALUES, chunks=(2, *block)), 0.3)
+    assert (mask.shape, mask.axes, mask.dtype) == (VALUES.shape, ("c", "z", "y", "x"), np.uint8)
+    np.testing.assert_array_equal(mask.data.compute(scheduler="synchronous"), VALUES > 0.3)
+
+
+def test_a_fraction_of_bytes_is_one_of_255():
+    bytes_ = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    for fraction in (0.3, 0.5, 0.85):
+        mask = threshold(Volume.from_array(bytes_), fraction)[:]
+        np.testing.assert_array_equal(mask, threshold(Volume.from_array(bytes_ / 255), fraction)[:])
+    np.testing.assert_array_equal(threshold(Volume.from_array(bytes_), 1)[:], bytes_ > 1)
+    np.testing.assert_array_equal(threshold(Volume.from_array(bytes_), 0)[:], bytes_ > 0)
+
+
+def test_a_fraction_of_wider_integers_is_refused():
+    volume = Volume.from_array(np.zeros((2, 2), np.uint16))
+    with pytest.raises(ValueError, match=r"give threshold=0; .* such as 32768"):
+        threshold(volume, 0.5)
+
+
+def test_worker_writes_a_block(tmp_path):
+    path, output = f"{tmp_path}/a.zarr/in", f"{tmp_path}/a.zarr/out"
+    made = create_volume(path, Volume.from_array(VALUES))
+    made[made.roi] = VALUES
+    create_volume(output, made, dtype="uint8")
+    spawn_worker(path, output, threshold=0.3)(Block(made.roi, made.roi, made.roi, ("mask", 0)))
+    np.testing.assert_array_equal(open_volume(output)[:], VALUES > 0.3)
+
+
+def test_worker_takes_a_fraction_of_bytes(tmp_path):
+    path, output = f"{tmp_path}/a.zarr/in", f"{tmp_path}/a.zarr/out"
+    made = create_volume(path, shape=(16, 16), dtype="uint8")
+    made[made.roi] = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    create_volume(output, made)
+    spawn_worker(path, output, threshold=0.5)(Block(made.roi, made.roi, made.roi, ("mask", 0)))
+    np.testing.assert_array_equal(open_volume(output)[:], made[:] >= 128)

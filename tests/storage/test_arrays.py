@@ -1,0 +1,485 @@
+"""Arrays in stores: every format opens right, writes are whole, and nothing stale is read."""
+
+import bz2
+import errno
+import json
+import lzma
+import pickle
+import struct
+import subprocess
+import sys
+import zlib
+from itertools import product
+from pathlib import Path
+
+import numcodecs
+import numpy as np
+import pytest
+import tensorstore as ts
+import zarr
+from dask.base import tokenize
+from ome_zarr_models import open_ome_zarr
+
+from dask_blockwise.geometry.placement import Placement
+from dask_blockwise.storage.arrays import (
+    array_paths,
+    create_array,
+    create_image,
+    exists,
+    open_array,
+    read_attributes,
+    read_placement,
+    remove,
+    write_attributes,
+)
+from dask_blockwise.storage.location import kvstore_spec, location_of
+
+ZYX = Placement(("z", "y", "x"), (40, 4, 4), (80, 0, 8), "nanometer")
+DECODERS = {
+    "raw": bytes,
+    "gzip": lambda packed: zlib.decompress(packed, zlib.MAX_WBITS | 32),
+    "bzip2": bz2.decompress,
+    "xz": lzma.decompress,
+    "blosc": lambda packed: bytes(numcodecs.blosc.decompress(packed)),
+}
+
+
+def box(*bounds):
+    return tuple(slice(*b) for b in bounds)
+
+
+def whole(array):
+    return box(*((0, n) for n in array.shape))
+
+
+def numbers(*shape, dtype="uint16"):
+    return np.random.default_rng(0).integers(1, 255, shape).astype(dtype)
+
+
+def in_another_process(code, *arguments):
+    """What a process that runs the code writes."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
+
+
+def decoded_n5(folder):
+    """An N5 array by its specification: big-endian blocks, x first."""
+    head = json.loads((folder / "attributes.json").read_text())
+    decode = DECODERS[head["compression"]["type"]]
+    whole = np.zeros(head["dimensions"][::-1], head["dataType"])
+    counts = [-(-n // b) for n, b in zip(head["dimensions"], head["blockSize"])]
+    for index in product(*map(range, counts)):
+        block = folder.joinpath(*map(str, index)).read_bytes()
+        _, dimensions = struct.unpack(">HH", block[:4])
+        sizes = struct.unpack(f">{dimensions}I", block[4 : 4 + 4 * dimensions])[::-1]
+        values = np.frombuffer(decode(block[4 + 4 * dimensions :]), f">{whole.dtype.str[1:]}")
+        begin = [i * b for i, b in zip(index, head["blockSize"])][::-1]
+        # A block at the border may be stored whole.
+        part = whole[box(*((b, b + n) for b, n in zip(begin, sizes)))]
+        part[...] = values.reshape(sizes)[box(*((0, n) for n in part.shape))]
+    return whole
+
+
+@pytest.mark.parametrize("compression", DECODERS)
+def test_n5_equals_its_specification(data, compression):
+    folder = data / "containers/tensorstore_n5" / compression
+    array = open_array(folder)
+    assert (array.shape, array.chunks, array.zarr_format) == ((4, 5), (2, 3), None)
+    np.testing.assert_array_equal(array.read(whole(array)), decoded_n5(folder))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "mobie/blobs space.ome.zarr/s0",
+        "n5-zarr/shardExamples/test.zarr/mid_sharded",
+        "n5-zarr/examples/dimensionOrder.zarr/c-order",
+        "n5-zarr/examples/dimensionOrder.zarr/f-order",
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Found an empty list of filters")
+def test_zarr_of_others_equals_zarr_python(data, path):
+    array = open_array(data / "containers" / path)
+    reference = zarr.open_array(data / "containers" / path, mode="r")
+    assert (array.shape, array.dtype) == (reference.shape, reference.dtype)
+    assert (array.chunks, array.shards) == (reference.chunks, reference.shards)
+    np.testing.assert_array_equal(array.read(whole(array)), reference[:])
+
+
+def test_every_container_opens(data):
+    paths = array_paths(data / "containers")
+    assert len(paths) >= 9
+    for path in paths:
+        array = open_array(data / "containers" / path)
+        assert array.read(whole(array)).shape == array.shape
+
+
+def test_an_image_opens_its_first_level(data):
+    image = data / "containers/mobie/blobs space.ome.zarr"
+    array = open_array(image)
+    assert (array.path, array) == (f"{image}/s0", open_array(image / "s0"))
+    assert read_placement(array) == Placement(("y", "x"), (1, 1), (0, 0), "pixel")
+
+
+@pytest.mark.parametrize(
+    ("zarr_format", "shards", "chunks"),
+    [
+        (2, None, (4, 4, 4)),
+        (3, None, (4, 4, 4)),
+        (3, (8, 8, 8), (4, 4, 4)),
+        (3, None, (16, 16, 16)),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["uint8", "bool", "int16", "uint64", "float32", "complex64"])
+def test_what_is_written_comes_back(tmp_path, zarr_format, shards, chunks, dtype):
+    values = numbers(9, 10, 11, dtype=dtype)
+    array = create_array(
+        tmp_path / "a b.zarr/deep/raw", values.shape, dtype, chunks=chunks, shards=shards,
+        zarr_format=zarr_format, axes=("z", "y", "x"),
+    )  # fmt: skip
+    assert (array.chunks, array.shards, array.zarr_format) == (chunks, shards, zarr_format)
+    unit = array.write_unit
+    for begin in product(*(range(0, n, u) for n, u in zip(array.shape, unit))):
+        part = box(*((b, min(n, b + u)) for b, u, n in zip(begin, unit, array.shape)))
+        array.write(part, values[part])
+    np.testing.assert_array_equal(array.read(whole(array)), values)
+    part = box((1, 5), (3, 9), (0, 11))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(array)).read(part), values[part])
+    root = zarr.open_group(tmp_path / "a b.zarr", mode="r")
+    np.testing.assert_array_equal(root["deep/raw"][:], values)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"filters": [numcodecs.Delta(dtype="i4")], "dtype": "i4"},
+        {"compressors": numcodecs.LZMA(), "dtype": "u2"},
+        {"order": "F", "dtype": "u2"},
+        {"dtype": ">u4"},
+        {"dtype": "?"},
+        {"dtype": "c16"},
+        {"dtype": "f2"},
+        {"chunk_key_encoding": {"name": "v2", "separator": "/"}, "dtype": "u1"},
+        {"compressors": numcodecs.Blosc(), "dtype": "f8"},
+        {"compressors": None, "dtype": "i8"},
+        {"dtype": "U3"},
+    ],
+    ids=str,
+)
+def test_zarr_2_in_all_its_ways(tmp_path, settings):
+    values = numbers(7, 5, dtype="u1").astype(settings["dtype"])
+    zarr.create_array(tmp_path / "a.zarr", shape=(7, 5), chunks=(3, 2), zarr_format=2, **settings)[
+        :
+    ] = values
+    array = open_array(tmp_path / "a.zarr", writable=True)
+    assert (array.chunks, array.zarr_format) == ((3, 2), 2)
+    np.testing.assert_array_equal(array.read(box((1, 7), (0, 3))), values[1:7, :3])
+    array.write(box((3, 6), (0, 2)), values[:3, 1:3])
+    np.testing.assert_array_equal(array.read(box((3, 6), (0, 2))), values[:3, 1:3])
+
+
+def precomputed(folder, channels):
+    """Two scales of x, y, z, c, as neuroglancer stores them, from a voxel offset on."""
+    made = []
+    for key, size in (("4_4_40", (10, 8, 6)), ("8_8_40", (5, 4, 6))):
+        resolution = [int(n) for n in key.split("_")]
+        made.append(
+            ts.open(
+                {
+                    "driver": "neuroglancer_precomputed",
+                    "kvstore": {"driver": "file", "path": f"{folder}/"},
+                    "multiscale_metadata": {
+                        "type": "image",
+                        "data_type": "uint8",
+                        "num_channels": channels,
+                    },
+                    "scale_metadata": {
+                        "key": key,
+                        "size": size,
+                        "resolution": resolution,
+                        "voxel_offset": [4, 0, 2],
+                        "chunk_size": [4, 4, 4],
+                        "encoding": "raw",
+                    },
+                },
+                create=True,
+            ).result()
+        )
+        values = numbers(*size, channels, dtype="uint8")
+        made[-1][ts.d[:].translate_to[0]].write(values).result()
+    return made
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(("key", "level"), [("", 0), ("/4_4_40", 0), ("/8_8_40", 1)])
+def test_precomputed_is_turned(tmp_path, channels, key, level):
+    written = precomputed(tmp_path / "em", channels)[level].read().result()
+    array = open_array(f"{tmp_path}/em{key}")
+    values = array.read(whole(array))
+    np.testing.assert_array_equal(values, written.T[0] if channels == 1 else written.T)
+    placement = read_placement(array)
+    assert placement.axes == ("c", "z", "y", "x")[channels == 1 :]
+    assert placement.voxel_size == ((40, 4, 4), (40, 8, 8))[level]
+    assert placement.offset == ((80, 0, 16), (80, 0, 32))[level]
+    block = (slice(0, channels),)[channels == 1 :] + box((0, 4), (4, 4 + 4 // (level + 1)), (0, 4))
+    if level == 0:
+        array.write(block, np.zeros_like(values[block]))
+        assert not open_array(array.path).read(block).any()
+
+
+OVERWRITE = """
+import sys
+import numpy as np
+from dask_blockwise.storage.arrays import create_array, open_array
+path, value, anew = sys.argv[1:]
+if int(anew):
+    create_array(path, (4,), "u1", chunks=(4,), overwrite=True)
+array = open_array(path, writable=True)
+array.write((slice(0, 4),), np.full(4, int(value), "u1"))
+"""
+
+
+def test_reads_see_what_another_process_writes_unless_it_is_steady(tmp_path):
+    path, part = tmp_path / "a.zarr/x", box((0, 4))
+    array = create_array(path, (4,), "u1", chunks=(4,))
+    array.write(part, np.full(4, 1, "u1"))
+    steady, asked = open_array(path).steady(), open_array(path)
+    assert (steady.read(part)[0], asked.read(part)[0]) == (1, 1)
+    in_another_process(OVERWRITE, path, 2, 0)
+    assert (steady.read(part)[0], asked.read(part)[0]) == (1, 2)
+    assert open_array(path).read(part)[0] == 2
+
+
+def test_an_array_made_anew_is_read_anew(tmp_path):
+    path, part = tmp_path / "a.zarr/x", box((0, 4))
+    old = create_array(path, (4,), "u1", chunks=(4,))
+    old.write(part, np.full(4, 1, "u1"))
+    assert old.read(part)[0] == 1
+    in_another_process(OVERWRITE, path, 2, 1)
+    assert pickle.loads(pickle.dumps(open_array(path))).read(part)[0] == 2
+
+
+def test_every_opening_has_the_same_token(tmp_path):
+    path = tmp_path / "a.zarr/x"
+    made = create_array(path, (4,), "u1", chunks=(4,), attributes={"a": [1]})
+    assert (
+        tokenize(made) == tokenize(open_array(path)) == tokenize(pickle.loads(pickle.dumps(made)))
+    )
+    anew = create_array(path, (4,), "u2", chunks=(4,), attributes={"a": [1]}, overwrite=True)
+    assert tokenize(anew) != tokenize(made)
+
+
+def test_a_relative_path_means_the_same_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    array = create_array("a.zarr/x", (4,), "u1", chunks=(4,))
+    monkeypatch.chdir("/")
+    assert array.path == "a.zarr/x"
+    np.testing.assert_array_equal(array.read(box((0, 4))), 0)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_images_are_ome_zarr_in_plain_groups(tmp_path, zarr_format):
+    image = tmp_path / "out.zarr/deep/raw"
+    array = create_image(
+        image, ZYX, (4, 4, 4), "u1", chunks=(2, 2, 2), zarr_format=zarr_format, name="EM"
+    )
+    assert read_placement(array) == read_placement(open_array(image)) == ZYX
+    group = zarr.open_group(tmp_path / "out.zarr", mode="r")
+    assert (dict(group.attrs), dict(group["deep"].attrs)) == ({}, {})
+    multiscale = open_ome_zarr(group["deep/raw"]).ome_attributes.multiscales[0]
+    assert (multiscale.name, multiscale.datasets[0].path) == ("EM", "s0")
+    if zarr_format == 3:
+        assert group["deep/raw/s0"].metadata.dimension_names == ("z", "y", "x")
+
+
+def test_attributes_of_groups_are_kept(tmp_path):
+    for path, zarr_format in (tmp_path / "a.zarr/g", 3), (tmp_path / "b.zarr", 2):
+        write_attributes(path, {"a": 1}, zarr_format)
+        write_attributes(path, {"b": [2]})
+        assert read_attributes(path) == {"a": 1, "b": [2]}
+        assert dict(zarr.open_group(path, mode="r").attrs) == {"a": 1, "b": [2]}
+    assert read_attributes(tmp_path / "none") == {}
+
+
+def test_dimension_names_are_axes(tmp_path):
+    array = create_array(
+        tmp_path / "a.zarr/x", (2, 4, 4), "u1", chunks=(2, 4, 4), axes=("t", "y", "x")
+    )
+    assert read_placement(array).axes == ("t", "y", "x")
+
+
+def test_what_is_there_is_found_and_removed(tmp_path):
+    path = tmp_path / "a.zarr/x"
+    assert not exists(path)
+    create_image(path, ZYX, (4, 4, 4), "u1", chunks=(2, 2, 2))
+    assert exists(path)
+    assert exists(tmp_path / "a.zarr")
+    assert array_paths(tmp_path / "a.zarr") == ["x/s0"]
+    remove(path / "s0")
+    remove(path / "s0")
+    assert array_paths(tmp_path / "a.zarr") == []
+    assert exists(path)
+
+
+def test_a_group_that_is_left_empty_goes_too(tmp_path):
+    for name in "ab":
+        create_array(tmp_path / "a.zarr/scratch" / name, (4,), "u1", chunks=(4,))
+    remove(tmp_path / "a.zarr/scratch/a")
+    assert exists(tmp_path / "a.zarr/scratch/b")
+    remove(tmp_path / "a.zarr/scratch/b")
+    assert not (tmp_path / "a.zarr/scratch").exists()
+
+
+def image(path, **options):
+    settings = {"chunks": (2, 2, 2)} | options
+    return create_image(path, ZYX, (4, 4, 4), "u1", **settings)
+
+
+def write(path, bounds, values):
+    create_array(path, (5, 6), "u1", chunks=(2, 2), shards=(4, 4)).write(box(*bounds), values)
+
+
+def ones(*shape, dtype="u1"):
+    return np.ones(shape, dtype)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "error", "message"),
+    [
+        (lambda p: open_array(p / "b.zarr"), FileNotFoundError, "has a.zarr, notes"),
+        (lambda p: open_array(p / "a.zarr"), FileNotFoundError, "Arrays below it: raw/s0"),
+        (lambda p: open_array(p / "notes"), FileNotFoundError, "Nor is one below it"),
+        (lambda p: open_array("ftp://a/b"), ValueError, "s3:// or gs://"),
+        (lambda p: image(p / "a.zarr/raw"), FileExistsError, "overwrite=True"),
+        (lambda p: image(p / "a.zarr", overwrite=True), FileExistsError, "other arrays, raw/s0"),
+        (lambda p: image(p / "notes", overwrite=True), FileExistsError, "is no zarr"),
+        (lambda p: image(p / "notes/a.txt", overwrite=True), FileExistsError, r"a\.txt is there"),
+        (lambda p: image(p / "a.zarr/raw/s0/x"), ValueError, "lie in the array"),
+        (lambda p: image(p / "b.zarr", zarr_format=4), ValueError, "2 or 3, got 4"),
+        (lambda p: image(p / "b.zarr", shards=(4, 4, 3)), ValueError, "must divide shards"),
+        (lambda p: image(p / "b.zarr", chunks=(4, 4)), ValueError, "number for each axis"),
+        (
+            lambda p: image(p / "b.zarr", shards=(4, 4, 4), zarr_format=2),
+            *(ValueError, "zarr 2 has no shards"),
+        ),
+        (lambda p: write(p / "w.zarr", [(0, 2), (0, 4)], ones(2, 4)), ValueError, "whole shards"),
+        (lambda p: write(p / "w.zarr", [(2, 5), (0, 4)], ones(3, 4)), ValueError, "got .*2, 5"),
+        (lambda p: write(p / "w.zarr", [(0, 4), (0, 4)], ones(4)), ValueError, "of that shape"),
+        (
+            lambda p: write(p / "w.zarr", [(0, 4), (0, 4)], 299 * ones(4, 4, dtype=int)),
+            *(ValueError, "can't hold all of these int64"),
+        ),
+        (
+            lambda p: write(p / "w.zarr", [(0, 4), (0, 4)], np.nan * ones(4, 4)),
+            *(ValueError, "can't hold all of these float64"),
+        ),
+    ],
+)
+def test_mistakes(tmp_path, mistake, error, message):
+    image(tmp_path / "a.zarr/raw")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/a.txt").write_text("mine")
+    with pytest.raises(error, match=message):
+        mistake(tmp_path)
+    assert (tmp_path / "notes/a.txt").read_text() == "mine"
+    assert open_array(tmp_path / "a.zarr/raw").shape == (4, 4, 4)
+
+
+def test_overwriting_leaves_nothing_of_the_old(tmp_path):
+    image(tmp_path / "a.zarr/raw").write(box(*[(0, 4)] * 3), ones(4, 4, 4))
+    array = image(tmp_path / "a.zarr/raw", overwrite=True, zarr_format=2)
+    assert (array.zarr_format, array.read(whole(array)).any()) == (2, False)
+    assert not (tmp_path / "a.zarr/raw/zarr.json").exists()
+
+
+def test_the_far_border_may_be_written(tmp_path):
+    write(tmp_path / "w.zarr", [(4, 5), (4, 6)], ones(1, 2, dtype=np.int64))
+    assert zarr.open_array(tmp_path / "w.zarr", mode="r")[:].sum() == 2
+
+
+@pytest.mark.parametrize("name", ["zarr.json", "c/0/0"])
+def test_damaged_files_are_named(tmp_path, name):
+    write(tmp_path / "w.zarr", [(0, 4), (0, 4)], ones(4, 4))
+    (tmp_path / "w.zarr" / name).write_bytes(b"{")
+    with pytest.raises((OSError, ValueError), match=r"w\.zarr.* (is damaged|can't be read)"):
+        open_array(tmp_path / "w.zarr").read(box((0, 4), (0, 4)))
+
+
+def test_a_full_or_read_only_disk_is_named(small_disk):
+    disk, protect = small_disk
+    noise = np.random.default_rng(0).integers(0, 255, (1 << 19,)).astype("u1")
+    array = create_array(disk / "a.zarr/x", noise.shape, "u1", chunks=noise.shape)
+    with pytest.raises(OSError, match=r"The disk of .* is full") as raised:
+        array.write(whole(array), noise)
+    assert raised.value.errno == errno.ENOSPC
+    protect()
+    for act in (
+        lambda: array.write(whole(array), noise),
+        lambda: open_array(array.path, writable=True),
+        lambda: image(disk / "b.zarr/raw"),
+        lambda: image(disk / "a.zarr/x", overwrite=True),
+    ):
+        with pytest.raises(PermissionError, match=r"can't be (written|removed)"):
+            act()
+
+
+@pytest.mark.parametrize(("zarr_format", "shards"), [(2, None), (3, None), (3, (4, 4, 4))])
+def test_images_in_a_bucket(bucket, zarr_format, shards):
+    path, values = (
+        f"{bucket}/{zarr_format}{bool(shards)}/a b.zarr/raw",
+        numbers(6, 5, 4, dtype="u1"),
+    )
+    settings = {"chunks": (2, 2, 2), "shards": shards, "zarr_format": zarr_format}
+    array = create_image(path, ZYX, values.shape, "u1", **settings)
+    array.write(whole(array), values)
+    again = pickle.loads(pickle.dumps(open_array(path)))
+    np.testing.assert_array_equal(again.read(box((1, 6), (0, 5), (2, 4))), values[1:, :, 2:])
+    assert (read_placement(again), again.chunks, again.shards) == (ZYX, (2, 2, 2), shards)
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        create_image(path, ZYX, values.shape, "u1", **settings)
+    array = create_image(path, ZYX, values.shape, "u1", **settings, overwrite=True)
+    assert not array.read(whole(array)).any()
+    remove(array.location)
+    with pytest.raises(FileNotFoundError, match="may be read"):
+        open_array(array.location)
+
+
+def test_a_missing_bucket_is_named(bucket):
+    reason = {"s3": "NoSuchBucket", "gs": "NOT_FOUND"}[bucket[:2]]
+    with pytest.raises(OSError, match=rf"nowhere/a\.zarr.*can't be written: .*{reason}"):
+        image(f"{bucket[:2]}://nowhere/a.zarr")
+
+
+@pytest.mark.parametrize(
+    ("path", "environment", "spec"),
+    [
+        ("gs://bucket/a.zarr/", {}, {"driver": "gcs", "bucket": "bucket", "path": "a.zarr/"}),
+        ("s3://bucket/x", {}, {"driver": "s3", "bucket": "bucket", "path": "x/"}),
+        (
+            "s3://bucket/a b/x",
+            {"AWS_ENDPOINT_URL": "http://e", "AWS_DEFAULT_REGION": "eu"},
+            {
+                "driver": "s3",
+                "bucket": "bucket",
+                "path": "a b/x/",
+                "endpoint": "http://e",
+                "aws_region": "eu",
+            },
+        ),
+        ("file:///a/../b.zarr", {}, {"driver": "file", "path": "/b.zarr/"}),
+        (Path("/a b.n5"), {}, {"driver": "file", "path": "/a b.n5/"}),
+    ],
+)
+def test_stores_are_specified(path, environment, spec):
+    built = kvstore_spec(location_of(path), environment)
+    assert built == spec
+    assert ts.KvStore.Spec(built).to_json()["path"] == spec["path"]
+
+
+def test_the_cache_decodes_a_chunk_once(tmp_path):
+    array = create_array(tmp_path / "a.zarr/x", (64, 64), "u1", chunks=(64, 64))
+    array.write(whole(array), ones(64, 64))
+    array = open_array(array.path).steady()
+    assert array.read(box((0, 8), (0, 8))).all()
+    (tmp_path / "a.zarr/x/c/0/0").unlink()
+    assert array.read(box((8, 16), (0, 8))).all()
