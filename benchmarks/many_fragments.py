@@ -20,7 +20,7 @@ from scipy.cluster.hierarchy import DisjointSet
 
 from dask_blockwise.labels.ids import merge
 from dask_blockwise.relabelling.contacts import sum_contacts
-from dask_blockwise.relabelling.match_rule import MatchRule
+from dask_blockwise.relabelling.match_rule import ByTouch, MatchRule
 from dask_blockwise.relabelling.partition import Method, partition
 from dask_blockwise.relabelling.scratch import Scratch
 from dask_blockwise.relabelling.steps import solve_blocks
@@ -100,7 +100,7 @@ def relabelled(blocks: int) -> None:
     began = time.perf_counter()
     made_up = sum(row.size // 2 for row in Faces(blocks))
     making, began = time.perf_counter() - began, time.perf_counter()
-    starts, ids = solve_blocks(MatchRule("touch", 1, 1, 1, 0), sizes, Faces(blocks))
+    starts, ids = solve_blocks(MatchRule(ByTouch()), sizes, Faces(blocks))
     seconds = time.perf_counter() - began - making
     print(f"{fragments:,} fragments, {made_up:,} edges: {seconds:.1f} s, {ids.max():,} objects")
     print(

@@ -18,8 +18,13 @@ from .scheduler import run_blockwise
 from .segment_blockwise import segment_blockwise
 from .segmentation.segment import connected_components, segment, watershed
 from .volumes.creation import create_volume
+from .volumes.frame import Frame
 from .volumes.map_overlap import map_overlap
-from .volumes.volume import BlocksFailed, Volume, open_volume
+from .volumes.opening import open_volume
+from .volumes.reach import Reach
+from .volumes.source import Source
+from .volumes.storing import BlocksFailed
+from .volumes.volume import Volume
 
 __all__ = [
     "Block",
@@ -29,9 +34,12 @@ __all__ = [
     "Client",
     "Coordinate",
     "DaCapoBlockwiseTask",
+    "Frame",
+    "Reach",
     "Roi",
     "RunSummary",
     "SeamReport",
+    "Source",
     "Task",
     "Volume",
     "agglomerate",

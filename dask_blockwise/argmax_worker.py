@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from .geometry.blocks import Block
 from .prediction.argmax import argmax
-from .volumes.volume import open_volume
+from .volumes.opening import open_volume
 
 __all__ = ["argmax", "fit", "read_write_conflict", "spawn_worker"]
 

@@ -11,7 +11,7 @@ from distributed import Client
 
 from .demo.run import DEMOS, Result, run_demo
 from .engine.cluster import local_cluster
-from .volumes.volume import BlocksFailed
+from .volumes.storing import BlocksFailed
 
 __all__ = ["main"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .geometry.blocks import Block
 from .prediction.predict import predict
-from .volumes.volume import open_volume
+from .volumes.opening import open_volume
 
 __all__ = ["fit", "predict", "read_write_conflict", "spawn_worker"]
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from .geometry.blocks import Block
 from .relabelling.grid import LabelGrid
-from .relabelling.match_rule import MatchRule
+from .relabelling.match_rule import ByTouch, MatchRule
 from .relabelling.relabel import relabel
 from .relabelling.scratch import Scratch
 from .relabelling.steps import Relabelling
-from .volumes.volume import open_volume
+from .volumes.opening import open_volume
 
 __all__ = ["fit", "read_write_conflict", "relabel", "spawn_worker"]
 
@@ -38,5 +38,5 @@ def spawn_worker(output_path: str, scratch_path: str) -> Callable[[Block], None]
     output, scratch = open_volume(output_path), Scratch(scratch_path)
     halo = tuple((int(before), int(after)) for before, after in scratch.labels.attributes["halo"])
     grid = LabelGrid(output.shape, output.block_shape, halo, (True,) * len(halo))
-    rule = MatchRule("touch", 1, 1, 1, 0)
+    rule = MatchRule(ByTouch())
     return Relabelling(output, None, grid, rule, scratch, output.stored).relabel

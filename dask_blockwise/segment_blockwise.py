@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,15 +14,18 @@ from .engine.ledger import Ledger, holds
 from .engine.run import run
 from .engine.task import Task
 from .geometry.blocks import Roi
-from .geometry.boxes import Index
+from .geometry.boxes import Box, Index
 from .relabelling.relabel import relabel
-from .relabelling.relabelled import RelabelVolume
 from .segmentation.function import Parameters
 from .segmentation.segment import segment
 from .storage.arrays import StoredArray, exists
 from .storage.location import location_of
-from .volumes.storing import Storing
-from .volumes.volume import StoredVolume, StoreOptions, Volume, open_volume
+from .volumes.kinds import Stored
+from .volumes.opening import open_volume
+from .volumes.options import StoreOptions
+from .volumes.step import Output
+from .volumes.tasks import array_to_fill, tasks_into
+from .volumes.volume import Volume
 
 __all__ = ["segment_blockwise"]
 
@@ -133,18 +136,20 @@ def segment_blockwise(
     array([[1, 1, 1, 1, 0, 2]], dtype=uint64)
     """
     source = open_volume(_taken("input", args[:1], kwargs))
-    source = replace(source, written=bool(upstream_tasks))
+    if upstream_tasks:
+        source = replace(source, source=Stored(source.stored, source.axes, written=True))
     path = _taken("output", args[1:], kwargs)
+    halo = _halo(context, read_roi, write_roi, source)
     labels = segment(
         source,
         segment_function_file,
-        halo=_halo(context, read_roi, write_roi, source),
+        halo=halo,
         roi=_checked(total_roi, write_roi, source),
         block_shape=write_roi.shape / source.voxel_size,
         parameters=parameters,
         **kwargs,
     )
-    match = "iou" if any(map(any, labels.halo)) else "touch"
+    match = "iou" if any(map(any, halo)) else "touch"
     objects = relabel(
         labels, **{"match": match, "keep_scratch": keep_tmpdir, **(relabelling or {})}
     )
@@ -179,7 +184,7 @@ def _taken(role: str, args: Sequence[ArrayPath], kwargs: dict[str, Any]) -> str:
 
 def _checked(total_roi: Roi, write_roi: Roi, source: Volume) -> Roi:
     """The region, if it and a block are whole voxels of the input."""
-    source._voxels(total_roi)
+    source.frame.voxels(total_roi)
     if any(n % size for n, size in zip(write_roi.shape, source.voxel_size, strict=True)):
         raise ValueError(
             f"write_roi has shape {tuple(write_roi.shape)}, which cuts voxels of "
@@ -198,17 +203,13 @@ def _halo(
     return [(-(-max(b, c) // s), -(-max(a, c) // s)) for b, a, c, s in axes][time:]
 
 
-def _tasks(
-    objects: RelabelVolume, path: str, options: StoreOptions, upstream: list[Task]
-) -> list[Task]:
+def _tasks(objects: Volume, path: str, options: StoreOptions, upstream: list[Task]) -> list[Task]:
     """The tasks that store objects at a path; what another computation left there is not reused."""
-    block = objects.block_shape
     if not exists(path):
-        return objects._tasks(
-            path, Storing(objects, block, options).target(path), block, options, upstream
-        )
+        made = array_to_fill(objects, path, objects.block_shape, options)
+        return tasks_into(objects, Output(path, made), options, upstream)
     target = _within(open_volume(path), objects)
-    tasks = objects._tasks(path, target, block, options, upstream)
+    tasks = tasks_into(objects, Output(path, target), options, upstream)
     relabelling = tasks[0]
     if relabelling.ledger and not holds(relabelling.ledger, relabelling.fingerprint):
         Ledger(relabelling.ledger, relabelling.grid, relabelling.fingerprint, resume=False).close()
@@ -216,19 +217,24 @@ def _tasks(
 
 
 @dataclass(frozen=True)
-class _Part(StoredArray):
+class _Part:
     """A part of a stored array, written by the voxels of the part."""
 
-    begin: Index = ()
+    stored: StoredArray
+    begin: Index
 
-    def write(self, region: tuple[slice, ...], values: NDArray[Any]) -> None:
+    @property
+    def path(self) -> str:
+        return self.stored.path
+
+    def write(self, region: Box, values: NDArray[Any]) -> None:
         axes = zip(region, self.begin, strict=True)
-        super().write(tuple(slice(s.start + b, s.stop + b) for s, b in axes), values)
+        self.stored.write(tuple(slice(s.start + b, s.stop + b) for s, b in axes), values)
 
 
-def _within(output: StoredVolume, objects: Volume) -> StoredArray:
+def _within(output: Volume, objects: Volume) -> _Part:
     """The region's part of an array that is there, if blocks can be written to it."""
-    begin, end = output._voxels(objects.roi)
+    begin, end = output.frame.voxels(objects.roi)
     if output.voxel_size != objects.voxel_size or "c" in output.axes:
         raise ValueError(
             f"The output {output!r} must have the input's voxel size {tuple(objects.voxel_size)} "
@@ -238,8 +244,7 @@ def _within(output: StoredVolume, objects: Volume) -> StoredArray:
     if output.dtype.kind not in "iu" or output.dtype.itemsize < 4:
         raise ValueError(f"The output {output!r} can't hold ids: create it with dtype='uint64'.")
     _check_whole(output.stored, begin, end, objects.block_shape)
-    known = {f.name: getattr(output.stored, f.name) for f in fields(output.stored)}
-    return _Part(**known, begin=begin)
+    return _Part(output.stored, begin)
 
 
 def _check_whole(stored: StoredArray, begin: Index, end: Index, block: Index) -> None:

@@ -11,7 +11,7 @@ from .geometry.blocks import Block
 from .labels.ids import compact
 from .segmentation.function import Parameters, SegmentFunction
 from .segmentation.segment import connected_components, segment, watershed
-from .volumes.volume import open_volume
+from .volumes.opening import open_volume
 
 __all__ = [
     "connected_components",

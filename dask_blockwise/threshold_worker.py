@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from .geometry.blocks import Block
 from .prediction.threshold import threshold
-from .volumes.volume import open_volume
+from .volumes.opening import open_volume
 
 __all__ = ["fit", "read_write_conflict", "spawn_worker", "threshold"]
 

@@ -22,7 +22,8 @@ from ..relabelling.relabel import relabel
 from ..reports.picture import Panel, colour_segments, save_panels
 from ..segmentation.segment import connected_components, watershed
 from ..volumes.map_overlap import map_overlap
-from ..volumes.volume import Volume, open_volume
+from ..volumes.opening import open_volume
+from ..volumes.volume import Volume
 from . import samples
 from .samples import Sample
 

@@ -110,6 +110,6 @@ def argmax(volume: Volume, axis: str = "c") -> Volume:
             f"argmax runs over the channels 'c' of a volume, got axis={axis!r} and axes "
             f"{volume.axes}: name the axis of the classes 'c' (Volume.from_array(..., axes=...))."
         )
-    check_real(volume, "argmax")
+    check_real(volume.frame, "argmax")
     classes = class_dtype(volume.shape[volume.axes.index("c")])
     return map_overlap(argmax_channels, volume, dtype=classes, channels=None)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..geometry.boxes import Index
-from ..volumes.map_overlap import MappedVolume, map_overlap
+from ..volumes.frame import Frame
+from ..volumes.padding import boundaries_of, halo_of
 from ..volumes.volume import Volume
 from .bioimageio import Description
 from .footprint import Footprint, UnfitNetworkError
 from .model_source import ModelSource
 from .normalization import Normalization, declared_normalization, normalization_of
 from .openvino import OpenVinoNetwork
-from .predicted import Activation, PredictVolume
+from .predicted import Activation, Predicted
 from .tiling import AxisTiling, tilings_of
 
 __all__ = ["predict"]
@@ -119,29 +118,23 @@ def predict(
         _check_onnx(source, device, halo)
     normalization, activation = _around(volume, model, normalize, activation)
     footprint = _footprint(source, volume, halo == "auto")
-    mapped = cast(
-        MappedVolume,
-        map_overlap(
-            _unused,
-            volume,
-            halo=0 if halo == "auto" else halo,
-            dtype=output_dtype,
-            boundary="reflect" if boundary == "valid" else boundary,
-            channels=footprint.channels,
-        ),
-    )
+    axes = len(volume.frame.space)
     tilings = tilings_of(
-        [n for axis, n in zip(volume.axes, volume.shape) if axis not in "tc"],
+        volume.frame.space,
         footprint,
-        halo=None if halo == "auto" else mapped.halo,
+        halo=None if halo == "auto" else halo_of(halo, axes),
         given=input_shape,
         cropped=boundary == "valid",
     )
-    held = {f.name: getattr(mapped, f.name) for f in fields(mapped)}
-    predicted = PredictVolume(
-        **held | _placed(mapped, tilings),
-        source=source,
+    frame = _placed(volume.frame.with_values(output_dtype, footprint.channels), tilings)
+    if block_shape is not None:
+        frame = frame.with_block(frame.checked_block(tuple(block_shape)))
+    predicted = Predicted(
+        frame=frame,
+        inputs=(volume,),
+        model=source,
         tilings=tilings,
+        boundary=boundaries_of("reflect" if boundary == "valid" else boundary, axes),
         planes=len(footprint.axes) < len(tilings),
         normalization=normalization,
         activation=activation,
@@ -149,15 +142,13 @@ def predict(
         precision=precision,
         batch=batch,
     )
-    block = _scaled(volume.block_shape, predicted) if block_shape is None else tuple(block_shape)
-    return replace(predicted, chunks=predicted._with_channels(predicted._checked_block(block)))
+    return Volume(frame, predicted)
 
 
 def _footprint(source: ModelSource, volume: Volume, bounded: bool) -> Footprint:
     from .networks import footprint_of
 
-    channels = dict(zip(volume.axes, volume.shape)).get("c", 1)
-    space = sum(axis not in "tc" for axis in volume.axes)
+    channels, space = volume.frame.channels or 1, len(volume.frame.space)
     try:
         return footprint_of(source, channels, space, bounded)
     except UnfitNetworkError as error:
@@ -169,9 +160,9 @@ def _footprint(source: ModelSource, volume: Volume, bounded: bool) -> Footprint:
             raise error from None
 
 
-def _placed(mapped: Volume, tilings: Sequence[AxisTiling]) -> dict[str, Any]:
-    """Shape and placement in the world of the output."""
-    place, space = mapped.placement, len(tilings)
+def _placed(frame: Frame, tilings: Sequence[AxisTiling]) -> Frame:
+    """Where the output lies in the world, in blocks of about as much of it as the input's."""
+    place, space = frame.placement, len(tilings)
     scales = [tiling.network.scale for tiling in tilings]
     old = place.voxel_size[-space:]
     new = [size * scale for size, scale in zip(old, scales)]
@@ -185,21 +176,18 @@ def _placed(mapped: Volume, tilings: Sequence[AxisTiling]) -> dict[str, Any]:
         begin + tiling.origin * size // scale.denominator
         for begin, tiling, size, scale in zip(place.offset[-space:], tilings, old, scales)
     ]
-    return {
-        "shape": (*mapped.shape[:-space], *(tiling.outputs for tiling in tilings)),
-        "placement": replace(
+    placed = replace(
+        frame,
+        shape=(*frame.shape[:-space], *(tiling.outputs for tiling in tilings)),
+        placement=replace(
             place,
             voxel_size=(*place.voxel_size[:-space], *map(int, new)),
             offset=(*place.offset[:-space], *begins),
         ),
-    }
-
-
-def _scaled(block: Index, predicted: PredictVolume) -> Index:
-    """About as much of the world as a block of the input."""
-    time = len(block) - len(predicted.tilings)
-    scaled = (int(n / t.network.scale) for n, t in zip(block[time:], predicted.tilings))
-    return (*block[:time], *(max(1, n) for n in scaled))
+    )
+    block, time = frame.block_shape, len(frame.block_shape) - space
+    scaled = (max(1, int(n / scale)) for n, scale in zip(block[time:], scales))
+    return placed.with_block(placed.checked_block((*block[:time], *scaled)))
 
 
 def _check_options(volume: Volume, dtype: Any, activation: str | None, batch: int) -> None:
@@ -264,7 +252,3 @@ def _around(
     return declared_normalization(*step, volume) if step else normalization_of(
         (0, 1), volume
     ), after
-
-
-def _unused(array: NDArray[Any]) -> NDArray[Any]:
-    raise NotImplementedError

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import lcm
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
-from ..volumes.map_overlap import MappedVolume, read_padded
-from ..volumes.volume import Context, Volume
+from ..volumes.frame import Frame
+from ..volumes.padding import Boundary, read_padded
+from ..volumes.reach import Reach
+from ..volumes.source import Source, Voxels
+from ..volumes.time_points import each_time_point
 from .model_source import ModelSource
 from .normalization import Normalization
 from .tiling import AxisTiling
 
-__all__ = ["Activation", "PredictVolume"]
+__all__ = ["Activation", "Predicted"]
 
 Activation = Literal["sigmoid", "softmax", "tanh"]
 
@@ -35,13 +38,17 @@ class _Piece:
     target: tuple[Any, ...]
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class PredictVolume(MappedVolume):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Predicted(Source):
     """The output of a network, shape ``(c, z, y, x)``."""
 
-    source: ModelSource = field(repr=False)
+    frame: Frame
+    inputs: tuple[Voxels]
+    model: ModelSource = field(repr=False)
     # One for each axis of space.
     tilings: tuple[AxisTiling, ...]
+    # What lies beyond the volume, along each axis of space.
+    boundary: tuple[Boundary, ...]
     # Whether the network lacks the first axis, so runs over each plane.
     planes: bool
     normalization: Normalization
@@ -51,28 +58,33 @@ class PredictVolume(MappedVolume):
     # How many inputs at once.
     batch: int = 1
 
+    kind = "PredictVolume"
+
     @property
-    def _own_context(self) -> Context:
+    def reach(self) -> Reach:
         """In whole voxels of the output too."""
-        time = (0,) * ("t" in self.axes)
-        sides = ([*time, *side] for side in zip(*(tiling.context for tiling in self.tilings)))
+        raw, own, time = self.inputs[0].frame, self.frame, "t" in self.frame.axes
+        sides = ([*(0,) * time, *side] for side in zip(*(t.context for t in self.tilings)))
         before, after = (
             Coordinate(
-                -(-n * size // lcm(size, own)) * lcm(size, own)
-                for n, size, own in zip(side, self.inputs[0].voxel_size, self.voxel_size)
+                -(-n * size // lcm(size, step)) * lcm(size, step)
+                for n, size, step in zip(side, raw.voxel_size, own.voxel_size)
             )
             for side in sides
         )
-        return before, after
+        periodic = (mode == "periodic" for mode in self.boundary)
+        return Reach(before, after, (*(False,) * time, *periodic))
 
-    def _from_stores(self) -> Volume:
-        """As workers compute it, with the numbers of the whole volume that they would each take."""
-        stored: Volume = super()._from_stores()
-        return replace(stored, normalization=self.normalization.numbers)  # type: ignore[call-arg]
+    def prepared(self, inputs: tuple[Any, ...]) -> Self:
+        """With the numbers of the whole volume that workers would each take."""
+        return replace(self, inputs=inputs, normalization=self.normalization.numbers)
 
-    def _point(self, sources: tuple[Volume, ...], begin: Index, end: Index) -> NDArray[Any]:
-        channels = [n for axis, n in zip(self.axes, self.shape) if axis == "c"]
-        result = np.empty((*channels, *np.subtract(end, begin)), self.dtype)
+    def read(self, begin: Index, end: Index) -> NDArray[Any]:
+        """See `Source.read`."""
+        return each_time_point(self.frame, self.inputs, begin, end, self._point)
+
+    def _point(self, sources: Sequence[Voxels], begin: Index, end: Index) -> NDArray[Any]:
+        result = np.empty((self.frame.channels, *np.subtract(end, begin)), self.frame.dtype)
         waiting: list[_Piece] = []
         for piece in self._pieces(sources[0], begin, end):
             if waiting and waiting[0].array.shape != piece.array.shape:
@@ -86,7 +98,7 @@ class PredictVolume(MappedVolume):
             self._infer(waiting, result)
         return result
 
-    def _pieces(self, raw: Volume, begin: Index, end: Index) -> Iterator[_Piece]:
+    def _pieces(self, raw: Voxels, begin: Index, end: Index) -> Iterator[_Piece]:
         axes = (
             list(tiling.tiles(*axis))
             for tiling, *axis in zip(self.tilings, begin, end, strict=True)
@@ -96,7 +108,7 @@ class PredictVolume(MappedVolume):
                 *(tiling.read(*axis) for tiling, axis in zip(self.tilings, tile)), strict=True
             )
             array = read_padded(raw, low, high, self.boundary)
-            array = self.normalization.apply(array if "c" in raw.axes else array[None])
+            array = self.normalization.apply(array if "c" in raw.frame.axes else array[None])
             core = tuple(slice(b - o, e - o) for (b, e), o in zip(tile, origin))
             target = tuple(slice(b - o, e - o) for (b, e), o in zip(tile, begin))
             if not self.planes:
@@ -109,15 +121,15 @@ class PredictVolume(MappedVolume):
         from .networks import infer
 
         arrays = np.stack([piece.array for piece in pieces])
-        outputs = infer(self.source, arrays, self.device, self.precision)
+        outputs = infer(self.model, arrays, self.device, self.precision)
         for output, piece in zip(outputs, pieces, strict=True):
             values = self._stored(output[(slice(None), *piece.core)])
             result[(slice(None), *piece.target)] = values
 
     def _stored(self, values: NDArray[np.float32]) -> NDArray[Any]:
         values = _activate(values, self.activation)
-        if self.dtype != np.uint8:
-            return values.astype(self.dtype, copy=False)
+        if self.frame.dtype != np.uint8:
+            return values.astype(self.frame.dtype, copy=False)
         unit = values if self.activation in ("sigmoid", "softmax") else (values + 1) / 2
         quantised: NDArray[np.uint8] = np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
         return quantised

@@ -63,7 +63,7 @@ def threshold(volume: Volume, threshold: float) -> Volume:
     >>> threshold(Volume.from_array(np.array([[51, 178]], np.uint8)), 0.5)[:]
     array([[0, 1]], dtype=uint8)
     """
-    check_real(volume, "threshold")
+    check_real(volume.frame, "threshold")
     level = _in_units(threshold, volume.dtype)
     return map_overlap(above, volume, dtype=np.uint8, threshold=level)
 

@@ -11,9 +11,10 @@ import numpy as np
 from ..segmentation.watershed import check_offsets
 from ..volumes.volume import Volume
 from .agglomeration_rule import AgglomerationRule
-from .kept import KeptFragments
+from .kept import open_kept
 from .partition import Method
-from .relabelled import RelabelVolume
+from .relabelled import relabelled
+from .rule import Rule
 
 __all__ = ["agglomerate"]
 
@@ -22,8 +23,8 @@ def agglomerate(
     fragments: Volume | str | PathLike[str],
     affinities: Volume,
     *,
-    offsets: Sequence[Sequence[int]],
-    method: Method = "mean",
+    offsets: Sequence[Sequence[int]] | None = None,
+    method: Method | Rule = "mean",
     threshold: float | Sequence[float] = 0.5,
     min_size: int = 0,
     keep_scratch: bool = False,
@@ -46,12 +47,14 @@ def agglomerate(
         One channel an offset; float in [0, 1], or uint8, which stands for it.
     offsets : sequence of offsets
         One step an axis, in voxels, for each channel: direct neighbours (no component beyond
-        -1..1) and longer ones.
-    method : "mean", "mutex" or "multicut"
+        -1..1) and longer ones. Not of a rule of one's own.
+    method : "mean", "mutex" or "multicut", or a Rule
         ``"mean"``: the two neighbours with the highest mean affinity are merged, again and again,
         while that is above the threshold. ``"mutex"``: mean affinities are taken from the
         strongest to the weakest, and attract above the threshold or exclude below. ``"multicut"``:
-        the sum of affinities over the threshold within objects is made as large as it gets.
+        the sum of affinities over the threshold within objects is made as large as it gets. A
+        `dask_blockwise.relabelling.rule.Rule` of one's own is given the affinities as its values,
+        and needs none of the options.
     threshold : float, or one a channel
         Affinities above it hold together, below it push apart.
     min_size : int
@@ -80,7 +83,7 @@ def agglomerate(
 
     Examples
     --------
-    >>> from dask_blockwise.volumes.volume import open_volume
+    >>> from dask_blockwise import open_volume
     >>> affinities = np.ones((1, 1, 6), np.float32)
     >>> affinities[0, 0, 3] = 0
     >>> volume = Volume.from_array(affinities, axes="cyx", chunks=(1, 1, 2))
@@ -90,33 +93,22 @@ def agglomerate(
     >>> open_volume("agglomerated.zarr/ids")[:]
     array([[1, 1, 1, 2, 2, 2]], dtype=uint64)
     """
-    volume = fragments if isinstance(fragments, Volume) else KeptFragments.at(fragments)
-    _check(volume, affinities, offsets, method, threshold, min_size)
+    volume = fragments if isinstance(fragments, Volume) else open_kept(fragments)
+    _check_volumes(volume, affinities)
+    if isinstance(method, Rule):
+        return relabelled(volume, affinities, method, keep_scratch)
+    _check_options(volume, affinities, offsets, method, threshold, min_size)
+    steps = offsets or ()
     rule = AgglomerationRule(
         method,
-        tuple(tuple(map(int, offset)) for offset in offsets),
-        tuple(float(t) for t in np.broadcast_to(threshold, len(offsets))),
+        tuple(tuple(map(int, offset)) for offset in steps),
+        tuple(float(t) for t in np.broadcast_to(threshold, len(steps))),
         min_size,
     )
-    return RelabelVolume(
-        shape=volume.shape,
-        dtype=np.dtype(np.uint64),
-        placement=volume.placement,
-        chunks=volume.block_shape,
-        inputs=(volume, affinities),
-        rule=rule,
-        keep_scratch=keep_scratch,
-    )
+    return relabelled(volume, affinities, rule, keep_scratch)
 
 
-def _check(
-    fragments: Volume,
-    affinities: Volume,
-    offsets: Sequence[Sequence[int]],
-    method: str,
-    threshold: float | Sequence[float],
-    min_size: int,
-) -> None:
+def _check_volumes(fragments: Volume, affinities: Volume) -> None:
     if fragments.dtype.kind not in "iu" or "c" in fragments.axes:
         raise ValueError(
             f"agglomerate needs fragments: integers without channels, got {fragments!r}. Make them "
@@ -132,13 +124,22 @@ def _check(
             f"Fragments and affinities must cover the same region in the same voxels, got "
             f"{fragments!r} and {affinities!r}: crop or resample one of them."
         )
+
+
+def _check_options(
+    fragments: Volume,
+    affinities: Volume,
+    offsets: Sequence[Sequence[int]] | None,
+    method: str,
+    threshold: float | Sequence[float],
+    min_size: int,
+) -> None:
     if affinities.dtype.kind != "f" and affinities.dtype != np.uint8:
         raise TypeError(
             f"Affinities must be float in [0, 1] or uint8 in 0..255, got {affinities.dtype}: scale "
             "them to one of these first."
         )
-    channels = affinities.shape[affinities.axes.index("c")]
-    space = sum(axis != "t" for axis in fragments.axes)
+    channels, space = affinities.frame.channels or 0, len(fragments.frame.space)
     check_offsets(offsets, channels, space, threshold)
     if method not in get_args(Method) or min_size < 0:
         raise ValueError(

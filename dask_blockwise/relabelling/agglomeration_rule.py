@@ -1,4 +1,4 @@
-"""Agglomerate: fragments become objects by the affinities between them, over the whole volume."""
+"""The rule by which fragments become objects by the affinities between them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index, common, grown, within
-from ..volumes.volume import Volume
 from .contacts import count_contacts, sum_contacts
 from .grid import LabelGrid
 from .partition import Method, partition
-from .rule import LABEL_BITS, BlockLabels, positions
+from .rule import LABEL_BITS, BlockLabels, Values, positions
 
-__all__ = ["AgglomerationRule"]
-
+__all__ = ["AgglomerationRule", "dense_rows"]
 
 _MOST_FRAGMENTS = 1 << 32
 
@@ -44,27 +42,25 @@ class AgglomerationRule:
     min_size: int
 
     def reach(self, grid: LabelGrid) -> Index:
-        """Voxels around a block in which it looks for its neighbours, along each axis."""
+        """See `Rule.reach`."""
         steps = (max(map(abs, axis)) for axis in zip(*self._steps(grid), strict=True))
         return tuple(steps)
 
     def most(self, grid: LabelGrid) -> int:
-        """Numbers that a block finds at most."""
+        """See `Rule.most`."""
         return 6 * len(self.offsets) * prod(grid.block_shape)
 
     def edges(
-        self, grid: LabelGrid, one: int, labels: BlockLabels, values: Volume | None
+        self, grid: LabelGrid, one: int, labels: BlockLabels, values: Values | None
     ) -> NDArray[np.uint64]:
         """What `dask_blockwise.relabelling.contacts.count_contacts` finds in a block, flattened."""
         if values is None:
             raise TypeError("An agglomeration needs affinities.")
         core = grid.core(one)
         box = common(grown(core, self.reach(grid)), tuple(slice(0, n) for n in grid.shape))
-        begin, end = tuple(s.start for s in core), tuple(s.stop for s in core)
-        affinities = np.moveaxis(values._region(begin, end), values.axes.index("c"), 0)
         return count_contacts(
             _keys(grid, box, labels),
-            affinities,
+            values(core),
             self._steps(grid),
             self.thresholds,
             within(core, box),
@@ -73,14 +69,14 @@ class AgglomerationRule:
     def components(
         self, starts: NDArray[np.int64], rows: Iterable[NDArray[np.uint64]]
     ) -> NDArray[np.int64]:
-        """The object of each fragment of all blocks, from all blocks' edges."""
+        """See `Rule.components`."""
         fragments = int(starts[-1])
         if fragments > _MOST_FRAGMENTS:
             raise ValueError(
                 f"At most 2^32 fragments are agglomerated, got {fragments}: make larger ones, or "
                 "join them by relabel, which takes any number."
             )
-        graph = sum_contacts(_dense(row.reshape(-1, 6), starts) for row in rows)
+        graph = sum_contacts(dense_rows(row.reshape(-1, 6), starts) for row in rows)
         return partition(fragments, graph, self.method)
 
     def _steps(self, grid: LabelGrid) -> list[Index]:
@@ -100,7 +96,7 @@ def _keys(grid: LabelGrid, box: Box, labels: BlockLabels) -> NDArray[np.uint64]:
     return keys
 
 
-def _dense(rows: NDArray[np.uint64], starts: NDArray[np.int64]) -> NDArray[np.uint64]:
+def dense_rows(rows: NDArray[np.uint64], starts: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Rows with positions among all fragments instead of block and piece."""
     dense = positions(rows[:, :2], starts).astype(np.uint64)
     return np.concatenate([dense, rows[:, 2:]], axis=1)

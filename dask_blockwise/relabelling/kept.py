@@ -12,16 +12,18 @@ from numpy.typing import NDArray
 from ..geometry.boxes import Index, common, within
 from ..geometry.placement import Placement
 from ..storage.location import location_of
+from ..volumes.frame import Frame
+from ..volumes.source import Source
 from ..volumes.volume import Volume
 from .grid import LabelGrid
 from .pieces import Pieces
 from .scratch import Scratch
 
-__all__ = ["KeptFragments"]
+__all__ = ["Kept", "open_kept"]
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class KeptFragments(Volume):
+@dataclass(frozen=True, eq=False)
+class Kept(Source):
     """What ``relabel(..., keep_scratch=True)`` left, to be relabelled again.
 
     A region's ids are unique over the volume, and those of single blocks.
@@ -34,45 +36,8 @@ class KeptFragments(Volume):
     # Whether touching labels were kept apart by what they were made from.
     apart: bool
 
-    @classmethod
-    def at(cls, path: str | PathLike[str]) -> KeptFragments:
-        """Open a scratch.
-
-        Parameters
-        ----------
-        path : path or URL
-            Such as ``"out.zarr/segments.scratch"``.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is none.
-        ValueError
-            If not all blocks have been labelled.
-        """
-        scratch = Scratch(location_of(path))
-        known = scratch.labels.attributes
-        grid = LabelGrid(
-            tuple(known["shape"]),
-            tuple(known["block_shape"]),
-            tuple((before, after) for before, after in known["halo"]),
-            tuple(known["stitched"]),
-        )
-        if missing := int((scratch.sizes.lengths() < 0).sum()):
-            raise ValueError(
-                f"{path} lacks the labels of {missing} of {grid.blocks} blocks: let the run that "
-                "made it go on (the same call with resume=True) before relabelling again."
-            )
-        return cls(
-            shape=grid.shape,
-            dtype=np.dtype(np.uint64),
-            placement=Placement(**{k: _tuple(v) for k, v in known["placement"].items()}),
-            chunks=grid.block_shape,
-            grid=grid,
-            scratch=scratch,
-            made_from=known["made_from"],
-            apart=known["apart"],
-        )
+    inputs = ()
+    kind = "KeptFragments"
 
     def pieces(self, number: int) -> Pieces:
         """The pieces of a block, from the beginning of its frame."""
@@ -81,7 +46,8 @@ class KeptFragments(Volume):
         owners, sizes = self.scratch.owners.read(number), self.scratch.sizes.read(number)
         return Pieces(values, owners.astype(np.uint32), sizes.astype(np.int64))
 
-    def _region(self, begin: Index, end: Index) -> NDArray[Any]:
+    def read(self, begin: Index, end: Index) -> NDArray[Any]:
+        """See `Source.read`."""
         box = tuple(map(slice, begin, end))
         ids = np.zeros([e - b for b, e in zip(begin, end, strict=True)], np.uint64)
         for number in self.grid.meeting(box):
@@ -91,6 +57,43 @@ class KeptFragments(Volume):
             first = np.uint64(number << 32)
             ids[within(part, box)] = np.where(values > 0, values + first, np.uint64(0))
         return ids
+
+
+def open_kept(path: str | PathLike[str]) -> Volume:
+    """Open a scratch as a volume of the labels of single blocks.
+
+    Parameters
+    ----------
+    path : path or URL
+        Such as ``"out.zarr/segments.scratch"``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none.
+    ValueError
+        If not all blocks have been labelled.
+    """
+    scratch = Scratch(location_of(path))
+    known = scratch.labels.attributes
+    grid = LabelGrid(
+        tuple(known["shape"]),
+        tuple(known["block_shape"]),
+        tuple((before, after) for before, after in known["halo"]),
+        tuple(known["stitched"]),
+    )
+    if missing := int((scratch.sizes.lengths() < 0).sum()):
+        raise ValueError(
+            f"{path} lacks the labels of {missing} of {grid.blocks} blocks: let the run that "
+            "made it go on (the same call with resume=True) before relabelling again."
+        )
+    frame = Frame(
+        shape=grid.shape,
+        dtype=np.dtype(np.uint64),
+        placement=Placement(**{k: _tuple(v) for k, v in known["placement"].items()}),
+        chunks=grid.block_shape,
+    )
+    return Volume(frame, Kept(grid, scratch, known["made_from"], known["apart"]))
 
 
 def _tuple(value: Any) -> Any:

@@ -1,30 +1,148 @@
-"""The rule by which labels of neighbouring blocks become one object: matching, then union."""
+"""The rule by which labels of neighbouring blocks become one object: matching, then union.
+
+How two neighbours are matched is a `Matcher`, one for each name that ``relabel(match=...)`` takes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import prod
-from typing import Literal
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Direction, Index, common, grown, layer
 from ..labels.ids import merge
-from ..volumes.volume import Volume
 from .grid import LabelGrid
 from .matching import best_pairs, contained_pairs, link_pieces, touching_pairs
 from .pieces import labels_seen
-from .rule import LABEL_BITS, BlockLabels, positions
+from .rule import BlockLabels, Values, numbered, positions
 
-__all__ = ["Match", "MatchRule"]
-
-Match = Literal["iou", "fraction", "touch"]
+__all__ = ["ByFraction", "ByIou", "ByTouch", "Face", "MatchRule", "Matcher"]
 
 _EDGES_AT_ONCE = 1 << 23
 # Voxels on either side of a face on which a label may lie within another.
 _NEAR = 2
+
+
+@dataclass(frozen=True)
+class Face:
+    """Where two blocks meet: at a face, or at an edge or a corner."""
+
+    grid: LabelGrid
+    one: int
+    other: int
+    # From the one to the other.
+    direction: Direction
+
+    @property
+    def layers(self) -> tuple[Box, Box]:
+        """The voxels of the one and of the other that touch it."""
+        back = tuple(-step for step in self.direction)
+        cores = self.grid.core(self.one), self.grid.core(self.other)
+        return layer(cores[0], self.direction), layer(cores[1], back)
+
+    @property
+    def seen(self) -> Box:
+        """The voxels that both blocks see."""
+        return common(self.grid.seen(self.one), self.grid.seen(self.other))
+
+    @property
+    def near(self) -> Box:
+        """Those of them near the face: further away, one of the blocks errs for want of context."""
+        near = (_NEAR,) * len(self.grid.shape)
+        cores = (grown(self.grid.core(n), near) for n in (self.one, self.other))
+        return common(self.seen, common(*cores))
+
+    def touching(
+        self, labels: BlockLabels, connectivity: int, values: Values | None = None
+    ) -> NDArray[np.uint32]:
+        """Pairs of pieces that touch across it, where given values are equal on both sides."""
+        here, there = self.layers
+        first, second = labels.values(self.one, here), labels.values(self.other, there)
+        alike = (values(here), values(there)) if values else None
+        return touching_pairs(
+            first, second, self.direction, connectivity, self.grid.stitched, alike
+        )
+
+    def linked(
+        self,
+        labels: BlockLabels,
+        box: Box,
+        match: Callable[[NDArray[np.uint32], NDArray[np.uint32]], NDArray[np.uint32]],
+    ) -> NDArray[np.uint32]:
+        """Pairs of pieces, of the labels that match in a box that both blocks see."""
+        touching = self.touching(labels, len(self.direction))
+        blocks = self.one, self.other
+        owners = [labels.owners(n) for n in blocks]
+        seen = (labels_seen(labels.values(n, box), own) for n, own in zip(blocks, owners))
+        return link_pieces(match(*seen), touching, *owners)
+
+
+class Matcher(Protocol):
+    """Which pieces of two neighbouring blocks are one object."""
+
+    @property
+    def needs_halo(self) -> bool:
+        """Whether it compares what both blocks saw."""
+
+    @property
+    def compares_values(self) -> bool:
+        """Whether it looks at the values that keep touching labels apart."""
+
+    def pairs(
+        self, face: Face, labels: BlockLabels, values: Values | None, connectivity: int
+    ) -> NDArray[np.uint32]:
+        """Pieces of the one block and of the other, shape ``(k, 2)``."""
+
+
+@dataclass(frozen=True)
+class ByIou:
+    """Labels that are each other's best partner on what both blocks saw."""
+
+    # The least intersection over union.
+    min_iou: float
+
+    needs_halo, compares_values = True, False
+
+    def pairs(
+        self, face: Face, labels: BlockLabels, values: Values | None, connectivity: int
+    ) -> NDArray[np.uint32]:
+        """See `Matcher.pairs`."""
+        return face.linked(labels, face.seen, partial(best_pairs, min_iou=self.min_iou))
+
+
+@dataclass(frozen=True)
+class ByFraction:
+    """Labels of which the smaller lies in the other near the face."""
+
+    # The least part of the smaller label that both share.
+    min_fraction: float
+
+    needs_halo, compares_values = True, False
+
+    def pairs(
+        self, face: Face, labels: BlockLabels, values: Values | None, connectivity: int
+    ) -> NDArray[np.uint32]:
+        """See `Matcher.pairs`."""
+        match = partial(contained_pairs, min_fraction=self.min_fraction)
+        return face.linked(labels, face.near, match)
+
+
+@dataclass(frozen=True)
+class ByTouch:
+    """Pieces that touch across the face."""
+
+    needs_halo, compares_values = False, True
+
+    def pairs(
+        self, face: Face, labels: BlockLabels, values: Values | None, connectivity: int
+    ) -> NDArray[np.uint32]:
+        """See `Matcher.pairs`."""
+        return face.touching(labels, connectivity, values)
 
 
 @dataclass(frozen=True)
@@ -34,107 +152,48 @@ class MatchRule:
     Parameters
     ----------
     match
-        ``"iou"``: on the voxels that both blocks saw; ``"fraction"``: on those of them that are
-        near the face between the blocks; ``"touch"``: across the face.
-    min_iou
-        For ``"iou"``: the least intersection over union of mutual best partners.
-    min_fraction
-        For ``"fraction"``: the least part of the smaller label that both share.
+        How neighbours are matched.
     connectivity
         Neighbours across faces (1), edges too (2), corners too (3).
     min_size
         Objects of fewer voxels become background.
     """
 
-    match: Match
-    min_iou: float
-    min_fraction: float
-    connectivity: int
-    min_size: int
+    match: Matcher
+    connectivity: int = 1
+    min_size: int = 0
 
     def reach(self, grid: LabelGrid) -> Index:
-        """Voxels around a block in which it looks for its neighbours, along each axis."""
+        """See `Rule.reach`."""
         return tuple(map(int, grid.stitched))
 
     def most(self, grid: LabelGrid) -> int:
-        """Numbers that a block finds at most."""
+        """See `Rule.most`."""
         return int(2 * 3 ** len(grid.shape)) * prod(grid.frame_shape)
 
     def edges(
-        self, grid: LabelGrid, one: int, labels: BlockLabels, values: Volume | None
+        self, grid: LabelGrid, one: int, labels: BlockLabels, values: Values | None
     ) -> NDArray[np.uint64]:
         """Pairs of pieces, one of a block and one of a later neighbour, that are one object.
-
-        Parameters
-        ----------
-        grid : LabelGrid
-        one : int
-            The block's number.
-        labels : BlockLabels
-        values : Volume, optional
-            What must be equal on both sides where labels touch.
 
         Returns
         -------
         ndarray of uint64
-            ``block << 32 | piece`` of one and the other, one and the other, and so on.
+            As `dask_blockwise.relabelling.rule.numbered` has them, one after the other.
         """
-        pairs = [
-            _numbered(one, other, self._pairs(grid, one, other, direction, labels, values))
-            for direction, other in grid.later(one, self.connectivity)
-        ]
-        return np.concatenate([np.empty(0, np.uint64), *pairs])
+        faces = (Face(grid, one, other, way) for way, other in grid.later(one, self.connectivity))
+        found = (
+            numbered(one, face.other, self.match.pairs(face, labels, values, self.connectivity))
+            for face in faces
+        )
+        return np.concatenate([np.empty(0, np.uint64), *found])
 
     def components(
         self, starts: NDArray[np.int64], rows: Iterable[NDArray[np.uint64]]
     ) -> NDArray[np.int64]:
-        """The object of each piece of all blocks, from all blocks' edges."""
+        """See `Rule.components`."""
         dense = (positions(row.reshape(-1, 2), starts) for row in rows)
         return merge(int(starts[-1]), _batches(dense))
-
-    def _pairs(
-        self,
-        grid: LabelGrid,
-        one: int,
-        other: int,
-        direction: Direction,
-        labels: BlockLabels,
-        values: Volume | None,
-    ) -> NDArray[np.uint32]:
-        back = tuple(-step for step in direction)
-        here, there = layer(grid.core(one), direction), layer(grid.core(other), back)
-        first, second = labels.values(one, here), labels.values(other, there)
-        if self.match == "touch":
-            alike = (_read(values, here), _read(values, there)) if values else None
-            return touching_pairs(first, second, direction, self.connectivity, grid.stitched, alike)
-        touching = touching_pairs(first, second, direction, len(direction), grid.stitched)
-        owners = labels.owners(one), labels.owners(other)
-        both = common(grid.seen(one), grid.seen(other))
-        if self.match == "fraction":
-            both = common(both, _near_face(grid, one, other))
-        seen = (labels_seen(labels.values(n, both), own) for n, own in zip((one, other), owners))
-        return link_pieces(self._matched(*seen), touching, *owners)
-
-    def _matched(self, first: NDArray[np.uint32], second: NDArray[np.uint32]) -> NDArray[np.uint32]:
-        if self.match == "iou":
-            return best_pairs(first, second, self.min_iou)
-        return contained_pairs(first, second, self.min_fraction)
-
-
-def _near_face(grid: LabelGrid, one: int, other: int) -> Box:
-    """The voxels near the face: further away, one of the blocks errs for want of context."""
-    near = (_NEAR,) * len(grid.shape)
-    return common(grown(grid.core(one), near), grown(grid.core(other), near))
-
-
-def _read(volume: Volume, box: Box) -> NDArray[np.integer]:
-    return volume._region(tuple(s.start for s in box), tuple(s.stop for s in box))
-
-
-def _numbered(one: int, other: int, pairs: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """Pairs of pieces with the numbers of their blocks above them, flattened."""
-    blocks = np.array([one, other], np.uint64) << LABEL_BITS
-    return (blocks | pairs.astype(np.uint64)).ravel()
 
 
 def _batches(rows: Iterable[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import get_args
+from typing import Literal
 
-import numpy as np
-
-from ..segmentation.segmented import SegmentVolume
+from ..volumes.source import LabelSource
 from ..volumes.volume import Volume
-from .kept import KeptFragments
-from .match_rule import Match, MatchRule
-from .relabelled import RelabelVolume
+from .fragments import halo_of
+from .kept import Kept, open_kept
+from .match_rule import ByFraction, ByIou, ByTouch, Matcher, MatchRule
+from .relabelled import relabelled
+from .rule import Rule
 
 __all__ = ["relabel"]
+
+Match = Literal["iou", "fraction", "touch"]
 
 
 def relabel(
     fragments: Volume | str | PathLike[str],
     *,
-    match: Match = "iou",
+    match: Match | Rule = "iou",
     min_iou: float = 0.5,
     min_fraction: float = 0.9,
     connectivity: int = 1,
     min_size: int = 0,
     keep_scratch: bool = False,
-) -> RelabelVolume:
+) -> Volume:
     """One id for each object of the volume, from labels made block by block, lazily.
 
     Parameters
@@ -35,11 +37,12 @@ def relabel(
         blocks are its shards or chunks, and its labels those of each block by itself; or the path
         of the scratch that an earlier relabelling has kept, of which the labels are taken as they
         are, so that another rule costs no segmenting.
-    match : "iou", "fraction" or "touch"
+    match : "iou", "fraction" or "touch", or a Rule
         When labels of neighbouring blocks are one object. ``"iou"``: each is the other's best
         partner on the voxels that both blocks saw. ``"fraction"``: within two voxels of the face
         between the blocks, the smaller lies in the other, so that an object that one block sees
-        in several parts becomes one. ``"touch"``: they touch at the face.
+        in several parts becomes one. ``"touch"``: they touch at the face. Or a
+        `dask_blockwise.relabelling.rule.Rule` of one's own, which then needs none of the options.
     min_iou : float
         For ``"iou"``: the least intersection over union.
     min_fraction : float
@@ -55,7 +58,7 @@ def relabel(
 
     Returns
     -------
-    RelabelVolume of uint64
+    Volume of uint64
         Ids 1..n in the order in which blocks first see them; 0 is background. Each time point is
         relabelled by itself.
 
@@ -76,6 +79,7 @@ def relabel(
     Examples
     --------
     >>> from dask_blockwise import connected_components, open_volume
+    >>> import numpy as np
     >>> mask = np.array([[1, 1, 1, 1, 0, 1]], np.uint8)
     >>> volume = Volume.from_array(mask, chunks=(1, 2))
     >>> objects = relabel(connected_components(volume), match="touch", keep_scratch=True)
@@ -90,52 +94,61 @@ def relabel(
     >>> open_volume("objects.zarr/large")[:]
     array([[1, 1, 1, 1, 0, 0]], dtype=uint64)
     """
-    rule = MatchRule(match, min_iou, min_fraction, connectivity, min_size)
-    volume = fragments if isinstance(fragments, Volume) else KeptFragments.at(fragments)
-    _check_rule(rule, volume)
-    apart = match == "touch" and isinstance(volume, SegmentVolume) and volume.apart
-    return RelabelVolume(
-        shape=volume.shape,
-        dtype=np.dtype(np.uint64),
-        placement=volume.placement,
-        chunks=volume.block_shape,
-        inputs=(volume, volume.inputs[0]) if apart else (volume,),
-        rule=rule,
-        keep_scratch=keep_scratch,
-    )
+    volume = fragments if isinstance(fragments, Volume) else open_kept(fragments)
+    _check_labels(volume)
+    if isinstance(match, Rule):
+        return relabelled(volume, _kept_apart_by(volume), match, keep_scratch)
+    matchers: dict[str, Matcher] = {
+        "iou": ByIou(min_iou),
+        "fraction": ByFraction(min_fraction),
+        "touch": ByTouch(),
+    }
+    if match not in matchers:
+        raise ValueError(f"match must be one of {tuple(matchers)} or a Rule, got {match!r}.")
+    _check_options(volume, min_iou, min_fraction, connectivity, min_size)
+    rule = MatchRule(matchers[match], connectivity, min_size)
+    _check_fit(volume, match, rule.match)
+    values = _kept_apart_by(volume) if rule.match.compares_values else None
+    return relabelled(volume, values, rule, keep_scratch)
 
 
-def _check_rule(rule: MatchRule, fragments: Volume) -> None:
+def _kept_apart_by(fragments: Volume) -> Volume | None:
+    """What must be equal where labels touch, if anything."""
+    source = fragments.source
+    return fragments.inputs[0] if isinstance(source, LabelSource) and source.apart else None
+
+
+def _check_labels(fragments: Volume) -> None:
     if fragments.dtype.kind not in "iu" or "c" in fragments.axes:
         raise ValueError(
             f"relabel needs labels: integers without channels, got {fragments!r}. Segment it first."
         )
-    space = sum(axis != "t" for axis in fragments.axes)
-    if rule.match not in get_args(Match):
-        raise ValueError(f"match must be one of {get_args(Match)}, got {rule.match!r}.")
-    if not 0 < min(rule.min_iou, rule.min_fraction) <= max(rule.min_iou, rule.min_fraction) <= 1:
+
+
+def _check_options(
+    fragments: Volume, min_iou: float, min_fraction: float, connectivity: int, min_size: int
+) -> None:
+    if not 0 < min(min_iou, min_fraction) <= max(min_iou, min_fraction) <= 1:
         raise ValueError(
-            f"min_iou and min_fraction must be in (0, 1], got {rule.min_iou}, {rule.min_fraction}."
+            f"min_iou and min_fraction must be in (0, 1], got {min_iou}, {min_fraction}."
         )
-    if not 1 <= rule.connectivity <= space or rule.min_size < 0:
+    space = len(fragments.frame.space)
+    if not 1 <= connectivity <= space or min_size < 0:
         raise ValueError(
             f"connectivity must be in 1..{space} and min_size at least 0, got "
-            f"{rule.connectivity} and {rule.min_size}."
+            f"{connectivity} and {min_size}."
         )
-    if rule.match != "touch" and not _seen_twice(fragments):
+
+
+def _check_fit(fragments: Volume, match: str, matcher: Matcher) -> None:
+    if matcher.needs_halo and not any(map(any, halo_of(fragments))):
         raise ValueError(
-            f'match="{rule.match}" compares labels on voxels that two blocks saw, but these '
+            f'match="{match}" compares labels on voxels that two blocks saw, but these '
             "fragments have no halo: segment with halo=(16, 16, 16) or the like, or use "
             'match="touch".'
         )
-    if rule.match == "touch" and isinstance(fragments, KeptFragments) and fragments.apart:
+    if matcher.compares_values and isinstance(fragments.source, Kept) and fragments.source.apart:
         raise ValueError(
-            'match="touch" needs the values that kept these components apart, which a scratch '
+            f'match="{match}" needs the values that kept these components apart, which a scratch '
             "does not hold: relabel(connected_components(volume, each_value=True)) anew."
         )
-
-
-def _seen_twice(fragments: Volume) -> bool:
-    if isinstance(fragments, KeptFragments):
-        return any(map(any, fragments.grid.halo))
-    return isinstance(fragments, SegmentVolume) and any(map(any, fragments.halo))

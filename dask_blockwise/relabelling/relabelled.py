@@ -1,17 +1,15 @@
 """A volume with one id for each object, from labels that blocks made by themselves.
 
-Storing it runs five tasks: blocks segment what they see into scratch arrays beside the output;
+Storing it takes five steps: blocks segment what they see into scratch arrays beside the output;
 neighbours compare their labels; one block solves for all; blocks write their final ids; the scratch
 arrays are removed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from math import prod
-from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -19,201 +17,94 @@ import numpy as np
 from dask.delayed import delayed
 from numpy.typing import NDArray
 
-from ..engine.ledger import Ledger, holds
-from ..engine.task import Task
-from ..geometry.blocks import Block, Coordinate
-from ..geometry.boxes import Index, grown, within
+from ..geometry.boxes import Box, Index, grown, within
 from ..labels.ids import apply_table
-from ..segmentation.segmented import SegmentVolume
-from ..storage.arrays import StoredArray
-from ..volumes.plan import StagePlan
-from ..volumes.volume import Context, StoreOptions, Volume
+from ..volumes.frame import Frame
+from ..volumes.source import Source, Voxels
+from ..volumes.step import Step
+from ..volumes.volume import Volume
+from .fragments import channels_first, grid_of, label_block, values_of
 from .grid import LabelGrid
-from .kept import KeptFragments
 from .pieces import Pieces, cut
-from .rule import Rule
-from .scratch import Scratch
-from .steps import PiecesInMemory, Relabelling, label_block, solve_blocks
+from .rule import Rule, Values
+from .steps import PiecesInMemory, solve_blocks
+from .storing import Storing
 
-__all__ = ["RelabelVolume"]
+__all__ = ["Relabelled", "relabelled"]
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class RelabelVolume(Volume):
-    """Labels with one id for each object of the whole volume, stored or as ``.data``.
+def relabelled(
+    fragments: Volume, values: Volume | None, rule: Rule, keep_scratch: bool = False
+) -> Volume:
+    """Labels with one id for each object of the whole volume.
 
-    Its inputs are the fragments, and what its rule looks at beside them, if anything. A region
-    request labels the region as one piece.
+    Parameters
+    ----------
+    fragments : Volume of int
+        Labels of single blocks.
+    values : Volume, optional
+        What the rule looks at beside them.
+    rule : Rule
+        When pieces of labels are one object.
+    keep_scratch : bool
+        Whether the arrays that blocks leave for one another stay beside the output.
+
+    Returns
+    -------
+    Volume of uint64
     """
+    inputs = (fragments,) if values is None else (fragments, values)
+    frame = fragments.frame.with_values(np.uint64)
+    return Volume(frame, Relabelled(frame, inputs, rule, keep_scratch))
 
+
+@dataclass(frozen=True, eq=False)
+class Relabelled(Source):
+    """Labels with one id for each object of the whole volume; a region is labelled as one piece."""
+
+    frame: Frame
+    # The fragments, and what the rule looks at beside them, if anything.
+    inputs: tuple[Voxels, ...]
     rule: Rule
-    # Whether the arrays that blocks leave for one another stay beside the output.
     keep_scratch: bool = False
 
-    @property
-    def data(self) -> da.Array:
-        """A dask array of the very ids that storing gives; any block of it needs all labels."""
-        grid, fragments = self._grid(self.block_shape)
-        return _dask_array(fragments, self._values(self.inputs), grid, self.rule)
+    kind = "RelabelVolume"
+    needs_all = True
 
-    def _region(self, begin: Index, end: Index) -> NDArray[Any]:
-        fragments, *others = (volume._region(begin, end) for volume in self.inputs)
-        pieces = cut(fragments, tuple(slice(0, n) for n in fragments.shape))
-        stitched = tuple(axis != "t" for axis in self.axes)
-        none = ((0, 0),) * fragments.ndim
-        grid = LabelGrid(fragments.shape, fragments.shape, none, stitched)
-        values = tuple(
-            Volume.from_array(array, axes=volume.axes)
+    def read(self, begin: Index, end: Index) -> NDArray[Any]:
+        """See `Source.read`."""
+        labels, *others = (volume.source.read(begin, end) for volume in self.inputs)
+        pieces = cut(labels, tuple(slice(0, n) for n in labels.shape))
+        stitched = tuple(axis != "t" for axis in self.frame.axes)
+        grid = LabelGrid(labels.shape, labels.shape, ((0, 0),) * labels.ndim, stitched)
+        values = [
+            partial(_part, channels_first(array, volume.frame))
             for array, volume in zip(others, self.inputs[1:], strict=True)
-        )
-        labels = PiecesInMemory(grid, {0: pieces})
-        edges = self.rule.edges(grid, 0, labels, values[0] if values else None)
+        ]
+        held = PiecesInMemory(grid, {0: pieces})
+        edges = self.rule.edges(grid, 0, held, values[0] if values else None)
         _, ids = solve_blocks(self.rule, [pieces.sizes], [edges])
         return apply_table(pieces.values, _with_background(ids))
 
-    def _in_dask(self) -> bool:
-        return True
+    def dask_array(self) -> da.Array:
+        """The very ids that storing gives; any block of them needs all labels."""
+        fragments, values = self.inputs[0], values_of(self.inputs)
+        return _dask_array(fragments, values, grid_of(fragments, self.frame.block_shape), self.rule)
 
-    def _from_stores(self) -> Volume:
-        self._check_regional()
-        return self
-
-    def _check_regional(self, stored: bool = False) -> None:
-        raise ValueError(
-            "A stage after relabel needs its final ids: store them on the way, "
-            "relabel(...).checkpoint(path), and open what is stored for .data."
-        )
-
-    def _tasks(
-        self,
-        path: str,
-        target: StoredArray,
-        block: Index,
-        options: StoreOptions,
-        upstream: list[Task],
-    ) -> list[Task]:
-        steps = self._relabelling(path, target, block)
-        step = partial(self._step, Path(path).name, options)
-        relabel = step(steps.relabel, block, upstream, target.path)
-        if options.resume and _complete(relabel):
-            return [relabel]
-        scratch, whole = steps.scratch, self._without_channels(self.shape)
-        # A ledger lies in an array that is made anew or removed when its marks no longer hold.
-        segment = step(steps.segment, block, upstream, f"{scratch.path}/labels", self.context)
-        # Labels are the same whatever the rule, so that another rule can be tried on them.
-        segment = replace(segment, fingerprint=self.inputs[0]._fingerprint(block))
-        near = Coordinate(self.rule.reach(steps.grid)) * self.voxel_size
-        labelled = upstream if scratch.kept else [segment]
-        stitch = step(steps.stitch, block, labelled, f"{scratch.path}/edges", (near, near))
-        solve = step(steps.solve, whole, [stitch], f"{scratch.path}/edges/solved")
-        relabel = replace(relabel, upstream_tasks=[solve])
-        if not scratch.kept and not _goes_on(segment, options):
-            scratch.create_labels(steps.grid, self._origin_of_labels())
-        if not _goes_on(stitch, options):
-            scratch.create_edges(steps.grid.blocks, self.rule.most(steps.grid))
-        if self.keep_scratch:
-            return [relabel]
-        return [relabel, replace(step(steps.clean, whole, [relabel], scratch.path), ledger=None)]
-
-    def _own_plans(self, name: str, block: Index) -> list[StagePlan]:
-        """One for each task. What it takes to solve isn't known before."""
-        grid, fragments = self._grid(block)
-        frame, core, own = prod(grid.frame_shape), prod(block), prod(self.shape)
-        labels, ids = np.dtype(np.uint32).itemsize, self.dtype.itemsize
-        segment = StagePlan.of("", fragments, block)
-        beside = [StagePlan.of("", volume, block) for volume in self.inputs[1:]]
-        read = grid.blocks * frame * labels + sum(plan.read_bytes for plan in beside)
-        held = 2 * frame * labels + sum(plan.worker_bytes for plan in beside)
-        plans = {
-            "segment": replace(
-                segment,
-                write_bytes=grid.blocks * frame * labels,
-                worker_bytes=max(segment.worker_bytes, frame * (labels + ids)),
-            ),
-            "stitch": StagePlan("", block, grid.blocks, read, 0, held),
-            "solve": StagePlan("", self._without_channels(self.shape), 1, 0, 0, 0),
-            "relabel": StagePlan(
-                "", block, grid.blocks, own * labels, own * ids, core * (labels + 2 * ids)
-            ),
-        }
-        if isinstance(fragments, KeptFragments):
-            del plans["segment"]
-        return [replace(plan, name=f"{name}: {step}") for step, plan in plans.items()]
-
-    def _origin_of_labels(self) -> dict[str, Any]:
-        """What one needs to know to relabel kept labels."""
-        return {
-            "placement": asdict(self.placement),
-            "made_from": self.inputs[0].token,
-            "apart": getattr(self.inputs[0], "apart", False),
-        }
-
-    def _step(
-        self,
-        name: str,
-        options: StoreOptions,
-        process: Callable[[Block], None],
-        block: Index,
-        upstream: list[Task],
-        array: str,
-        context: Context | None = None,
-    ) -> Task:
-        title, context = f"{name}: {process.__name__}", context or self._own_context
-        return self._task(title, process, context, block, options, upstream, array)
-
-    def _relabelling(self, path: str, target: StoredArray, block: Index) -> Relabelling:
-        grid, fragments = self._grid(block)
-        kept = fragments.scratch.path if isinstance(fragments, KeptFragments) else None
-        scratch = Scratch(f"{path}.scratch", kept)
-        stored = tuple(volume._from_stores() for volume in (fragments, *self.inputs[1:]))
-        return Relabelling(stored[0], self._values(stored), grid, self.rule, scratch, target)
-
-    def _checked_block(self, block: Index | None) -> Index:
-        checked = super()._checked_block(block)
-        if isinstance(self.inputs[0], KeptFragments) and checked != self.block_shape:
-            raise ValueError(
-                f"block_shape must be {self.block_shape}, that of the blocks whose labels were "
-                f"kept, got {block}: leave it out, or segment again."
-            )
-        self._grid(checked)  # which refuses what can't be told apart
-        return checked
-
-    @staticmethod
-    def _values(inputs: tuple[Volume, ...]) -> Volume | None:
-        return inputs[1] if len(inputs) > 1 else None
-
-    def _grid(self, block: Index) -> tuple[LabelGrid, Volume]:
-        """The blocks with their halo, and the fragments."""
-        fragments = self.inputs[0]
-        if isinstance(fragments, KeptFragments):
-            return fragments.grid, fragments
-        halo: tuple[tuple[int, int], ...] = ((0, 0),) * len(block)
-        if isinstance(fragments, SegmentVolume):
-            halo = (*((0, 0),) * ("t" in self.axes), *fragments.halo)
-        stitched = tuple(axis != "t" for axis in self.axes)
-        return LabelGrid(self.shape, block, halo, stitched), fragments
+    def steps(self, frame: Frame, block: Index) -> Sequence[Step]:
+        """See `Source.steps`."""
+        return Storing(Volume(frame, self), self.rule, self.keep_scratch, block).steps()
 
 
-def _complete(task: Task) -> bool:
-    """Whether an earlier run has done all blocks."""
-    if task.ledger is None or not holds(task.ledger, task.fingerprint):
-        return False
-    ledger = Ledger(task.ledger, task.grid, task.fingerprint)
-    ledger.close()
-    return bool(ledger.done.all())
-
-
-def _goes_on(task: Task, options: StoreOptions) -> bool:
-    """Whether an earlier run left something of the task to go on with."""
-    wanted = options.resume and not options.overwrite and task.ledger is not None
-    return wanted and holds(str(task.ledger), task.fingerprint)
+def _part(values: NDArray[Any], box: Box) -> NDArray[Any]:
+    return values[(slice(None),) * (values.ndim - len(box)) + box]
 
 
 def _with_background(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return np.concatenate([np.zeros(1, np.uint64), ids])
 
 
-def _dask_array(fragments: Volume, values: Volume | None, grid: LabelGrid, rule: Rule) -> da.Array:
+def _dask_array(fragments: Voxels, values: Values | None, grid: LabelGrid, rule: Rule) -> da.Array:
     """The steps of storing as a graph: labels, edges, one table for all, ids."""
     numbers = range(grid.blocks)
     pieces = [delayed(label_block)(fragments, grid, n) for n in numbers]
@@ -237,7 +128,7 @@ def _around(grid: LabelGrid, rule: Rule, number: int) -> list[int]:
 
 
 def _edges(
-    grid: LabelGrid, rule: Rule, number: int, pieces: dict[int, Pieces], values: Volume | None
+    grid: LabelGrid, rule: Rule, number: int, pieces: dict[int, Pieces], values: Values | None
 ) -> NDArray[np.uint64]:
     return rule.edges(grid, number, PiecesInMemory(grid, pieces), values)
 

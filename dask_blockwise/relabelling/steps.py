@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from ..geometry.blocks import Block
 from ..geometry.boxes import Box, within
 from ..labels.ids import apply_table, final_ids
-from ..storage.arrays import StoredArray
-from ..volumes.volume import Volume
+from ..volumes.source import Voxels
+from ..volumes.step import Target
+from .fragments import label_block
 from .grid import LabelGrid
-from .kept import KeptFragments
-from .pieces import Pieces, cut
-from .rule import Rule
+from .pieces import Pieces
+from .rule import Rule, Values
 from .scratch import Scratch
 
-__all__ = ["PiecesInMemory", "Relabelling", "label_block", "solve_blocks"]
+__all__ = ["PiecesInMemory", "Relabelling", "solve_blocks"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Relabelling:
     fragments
         The volume of labels.
     values
-        Another volume that the rule looks at, if any.
+        Those that the rule looks at beside the labels, if any.
     grid
         Its blocks, with the halo in which their labels are compared.
     rule
@@ -42,12 +42,12 @@ class Relabelling:
         The array that gets the final ids.
     """
 
-    fragments: Volume
-    values: Volume | None
+    fragments: Voxels
+    values: Values | None
     grid: LabelGrid
     rule: Rule
     scratch: Scratch
-    target: StoredArray
+    target: Target
 
     def segment(self, block: Block) -> None:
         """Label what the block sees, and count the voxels of its pieces."""
@@ -111,31 +111,6 @@ class _PiecesInScratch:
 
     def owners(self, block: int) -> NDArray[np.integer]:
         return self.scratch.owners.read(block)
-
-
-def label_block(fragments: Volume, grid: LabelGrid, number: int) -> Pieces:
-    """Pieces of all labels that a block sees.
-
-    Parameters
-    ----------
-    fragments : Volume of int
-    grid : LabelGrid
-    number : int
-        The block's, in raster order.
-
-    Returns
-    -------
-    Pieces
-        From the beginning of the block's frame, 0 where that leaves the volume.
-    """
-    if isinstance(fragments, KeptFragments):
-        return fragments.pieces(number)
-    core, seen, frame = (at(number) for at in (grid.core, grid.seen, grid.frame))
-    labels = fragments._seen(core, seen)
-    pieces = cut(labels, within(core, seen), points="t" in fragments.axes)
-    framed = np.zeros(grid.frame_shape, np.uint32)
-    framed[within(seen, frame)] = pieces.values
-    return Pieces(framed, pieces.owners, pieces.sizes)
 
 
 def solve_blocks(

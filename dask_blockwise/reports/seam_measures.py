@@ -15,7 +15,7 @@ from ..labels.scores import score_segmentation
 
 Labels = NDArray[np.integer]
 
-__all__ = ["Difference", "Planes", "compare", "named_alike", "parts", "planes"]
+__all__ = ["Difference", "Labels", "Planes", "compare", "named_alike", "parts", "planes"]
 
 # A flat end has at least so many voxels along each axis of its plane, and at least such a share of
 # the object's voxels so many layers before.

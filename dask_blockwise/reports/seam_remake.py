@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
-from ..segmentation.segmented import SegmentVolume
-from ..volumes.volume import Checkpoint, Volume
-from .seam_measures import parts
+from ..relabelling.relabelled import Relabelled
+from ..segmentation.segmented import Segmented
+from ..volumes.frame import Frame
+from ..volumes.kinds import Checkpoint
+from ..volumes.lineage import prepared
+from ..volumes.map_overlap import Mapped
+from ..volumes.source import Source, Voxels
+from ..volumes.volume import Volume
+from .seam_measures import Labels, parts
 from .seam_windows import Window
 
-__all__ = ["Pieces", "fragments_of"]
+__all__ = ["Remake", "fragments_of"]
 
 
 @dataclass(frozen=True)
-class Pieces:
+class Remake:
     """Makes windows anew by the functions that made the whole.
 
     Parameters
@@ -34,18 +38,18 @@ class Pieces:
     margin: Index
 
     @classmethod
-    def like_inside(cls, segments: Volume, block: Index, window: Index, halo: Index) -> Pieces:
+    def like_inside(cls, segments: Volume, block: Index, window: Index, halo: Index) -> Remake:
         """With as much around a window as one in the middle of a block had."""
         sizes = zip(block, window, halo, strict=True)
         return cls(segments, tuple((b - w) // 2 + h for b, w, h in sizes))
 
-    def one_piece(self, window: Window) -> NDArray[np.int64]:
+    def one_piece(self, window: Window) -> Labels:
         """The window's parts when it is labelled as one piece with what is around it."""
         box = window.grown(self.margin, self.segments.shape)
         labels = _anew(self.segments, box, box.shape, 0)[...]
         return parts(labels[window.slices(box)])
 
-    def two_blocks(self, window: Window, halo: int) -> NDArray[np.int64]:
+    def two_blocks(self, window: Window, halo: int) -> Labels:
         """The window's parts when two blocks that meet at its face are put together."""
         box = window.grown(self.margin, self.segments.shape)
         axes = enumerate(box.shape)
@@ -54,50 +58,54 @@ class Pieces:
         return parts(labels[window.slices(box)])
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class _Crop(Volume):
+@dataclass(frozen=True, eq=False)
+class _Crop(Source):
     """A box of a volume, as if there were nothing around it."""
 
+    inputs: tuple[Voxels]
     begin: Index
 
-    def _region(self, begin: Index, end: Index) -> NDArray[Any]:
+    def read(self, begin: Index, end: Index) -> NDArray[Any]:
         low, high = (
             tuple(i + first for i, first in zip(side, self.begin, strict=True))
             for side in (begin, end)
         )
-        return self.inputs[0]._region(low, high)
+        values: NDArray[Any] = self.inputs[0].source.read(low, high)
+        return values
 
 
-def fragments_of(volume: Volume) -> SegmentVolume | None:
-    """The labels of single blocks of which a volume is made, if any."""
-    if isinstance(volume, SegmentVolume):
-        return volume
+def fragments_of(volume: Volume) -> Segmented | None:
+    """The labels of single blocks of which a volume is made, if any that can be made anew."""
+    source = volume.source
+    if isinstance(source, Segmented):
+        return source
+    if not isinstance(source, Relabelled | Mapped | Checkpoint):
+        return None
     below = (fragments_of(inner) for inner in volume.inputs)
     return next((found for found in below if found is not None), None)
 
 
 def _anew(volume: Volume, box: Window, block: Index, halo: int) -> Volume:
     """A box of a volume, in which blocks of this shape and halo are segmented anew."""
-    if isinstance(volume, Checkpoint) and fragments_of(volume) is not None:
-        return _anew(volume.inputs[0], box, block, halo)
-    if isinstance(volume, SegmentVolume):
-        inputs = tuple(_crop(source, box) for source in volume.inputs)
-        volume = replace(volume, halo=((halo, halo),) * len(volume.halo))
-    elif fragments_of(volume) is not None:
-        inputs = tuple(_anew(source, box, block, halo) for source in volume.inputs)
-    else:
+    source = volume.source
+    if fragments_of(volume) is None:
         return _crop(volume, box)
-    return replace(volume, inputs=inputs, chunks=block, shards=None, **_place(volume, box))
+    if isinstance(source, Checkpoint):
+        return _anew(volume.inputs[0], box, block, halo)
+    frame = _frame(volume, box).with_block(block)
+    if isinstance(source, Segmented):
+        inputs = tuple(_crop(inner, box) for inner in volume.inputs)
+        margin = replace(source.margin, halo=((halo, halo),) * len(source.halo))
+        return Volume(frame, replace(source, frame=frame, inputs=inputs, margin=margin))
+    inputs = tuple(_anew(inner, box, block, halo) for inner in volume.inputs)
+    # Either has a frame and inputs.
+    made: Any = source
+    return Volume(frame, replace(made, frame=frame, inputs=inputs))
 
 
 def _crop(volume: Volume, box: Window) -> Volume:
-    place, source = _place(volume, box), volume._from_stores()
-    return _Crop(
-        **place, dtype=volume.dtype, chunks=place["shape"], inputs=(source,), begin=box.begin
-    )
+    return Volume(_frame(volume, box), _Crop((prepared(volume),), box.begin))
 
 
-def _place(volume: Volume, box: Window) -> dict[str, Any]:
-    offset = volume.offset + Coordinate(box.begin) * volume.voxel_size
-    placement = replace(volume.placement, offset=tuple(int(o) for o in offset))
-    return {"shape": volume._with_channels(box.shape), "placement": placement}
+def _frame(volume: Volume, box: Window) -> Frame:
+    return volume.frame.box(box.begin, box.shape)

@@ -13,10 +13,12 @@ from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Index
-from ..segmentation.segmented import SegmentVolume
-from ..volumes.volume import Checkpoint, Volume, open_volume
-from .seam_measures import Difference, Planes, compare, named_alike, parts, planes
-from .seam_remake import Pieces, fragments_of
+from ..segmentation.segmented import Segmented
+from ..volumes.kinds import Checkpoint
+from ..volumes.opening import open_volume
+from ..volumes.volume import Volume
+from .seam_measures import Difference, Labels, Planes, compare, named_alike, parts, planes
+from .seam_remake import Remake, fragments_of
 from .seam_report import FUSED, Comparison, Example, SeamReport, contrast
 from .seam_windows import Window, drawn, window_shape, windows_astride, windows_inside
 
@@ -29,8 +31,8 @@ class _Remade(NamedTuple):
     """A window as it is stored, and as one piece."""
 
     window: Window
-    stored: NDArray[np.int64]
-    one_piece: NDArray[np.int64]
+    stored: Labels
+    one_piece: Labels
     difference: Difference
 
 
@@ -120,7 +122,7 @@ def seams(
     'seams'
     """
     pipeline, labels = _pipeline_and_labels(segments, stored)
-    block = labels._checked_block(tuple(block_shape) if block_shape else None)
+    block = labels.frame.checked_block(tuple(block_shape) if block_shape else None)
     stitched = tuple(axis != "t" for axis in labels.axes)
     size, rng = window_shape(labels.shape, block, stitched), np.random.default_rng(seed)
     faces = windows_astride(labels.shape, block, size, stitched, _LOOKS_A_WINDOW * windows, rng)
@@ -139,7 +141,7 @@ def seams(
         worst = faces[int(np.argmax([np.subtract(*p.boundaries()) for p in seen]))]
         return report(comparisons, example=_example(worst, parts(labels[worst.slices()])))
     halo = _halo(pipeline)
-    pieces = Pieces.like_inside(pipeline, block, size, (*(0,) * ("t" in labels.axes), *halo))
+    pieces = Remake.like_inside(pipeline, block, size, (*(0,) * ("t" in labels.axes), *halo))
     remake = partial(_remake, pieces, labels)
     astride = _all(remake, drawn(faces, windows, rng))
     inside = _all(remake, windows_inside(labels.shape, block, size, windows, rng))
@@ -165,12 +167,12 @@ def _planes_of(labels: Volume, window: Window) -> Planes:
     return planes(parts(labels[window.slices()]), int(window.axis or 0))
 
 
-def _remake(pieces: Pieces, labels: Volume, window: Window) -> _Remade:
+def _remake(pieces: Remake, labels: Volume, window: Window) -> _Remade:
     stored, one_piece = parts(labels[window.slices()]), pieces.one_piece(window)
     return _Remade(window, stored, one_piece, compare(stored, one_piece))
 
 
-def _voi_of_two_blocks(pieces: Pieces, halo: int, made: _Remade) -> float:
+def _voi_of_two_blocks(pieces: Remake, halo: int, made: _Remade) -> float:
     return compare(pieces.two_blocks(made.window, halo), made.one_piece).voi
 
 
@@ -210,7 +212,7 @@ def _against_one_piece(
 
 
 def _try_halos(
-    pieces: Pieces,
+    pieces: Remake,
     astride: list[_Remade],
     inside: list[_Remade],
     halos: Sequence[int],
@@ -228,7 +230,7 @@ def _try_halos(
     return tried
 
 
-def _halos(given: Sequence[int] | None, pieces: Pieces) -> list[int]:
+def _halos(given: Sequence[int] | None, pieces: Remake) -> list[int]:
     """Those given, or 0, 1/8, 1/4, 1/2 and all of what is seen around a window."""
     most = max(pieces.margin)
     return sorted(set(given if given is not None else (0, most // 8, most // 4, most // 2, most)))
@@ -267,12 +269,12 @@ def _pipeline_and_labels(
     segments: Volume, stored: Volume | str | os.PathLike[str] | None
 ) -> tuple[Volume | None, Volume]:
     """What can make labels anew, if anything, and the labels that are stored."""
-    if isinstance(segments, SegmentVolume):
+    if isinstance(segments.source, Segmented):
         raise ValueError(
             "These are the labels of single blocks, which always end at faces: give what "
             "relabel(...) made of them."
         )
-    if isinstance(segments, Checkpoint):
+    if isinstance(segments.source, Checkpoint):
         stored = stored or segments.path
         segments = segments.inputs[0]
     pipeline = segments if fragments_of(segments) is not None else None

@@ -183,6 +183,11 @@ class SegmentFunction:
         _check(plain, given, defaults, takes_block)
         return cls(function, chosen, takes_block)
 
+    @property
+    def name(self) -> str:
+        """Of the function."""
+        return _name(self.function)
+
     def __call__(
         self, array: NDArray[Any], block: Block, masks: Sequence[NDArray[Any]] = ()
     ) -> NDArray[np.integer]:
@@ -202,8 +207,7 @@ class SegmentFunction:
         labels = np.asarray(self.function(array, **given))
         if labels.dtype.kind not in "iub":
             raise TypeError(
-                f"{_name(self.function)} returned {labels.dtype}; a segment function returns "
-                "integers."
+                f"{self.name} returned {labels.dtype}; a segment function returns integers."
             )
         return labels
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.blocks import Coordinate, Roi
+from ..geometry.blocks import Roi
 from ..volumes.frame import check_real
-from ..volumes.map_overlap import map_overlap
+from ..volumes.map_overlap import check_alike
+from ..volumes.padding import Margin, halo_of
 from ..volumes.volume import Volume
 from . import components
 from . import watershed as watershed_kernel
 from .function import Parameters, SegmentFunction
-from .segmented import SegmentVolume
+from .segmented import Segmented
 from .watershed import check_offsets
 
 __all__ = ["connected_components", "segment", "watershed"]
@@ -34,7 +33,7 @@ def segment(
     block_shape: Sequence[int] | None = None,
     parameters: Parameters | None = None,
     **more: Any,
-) -> SegmentVolume:
+) -> Volume:
     """Label objects by a function, lazily, each block with a halo around it.
 
     Parameters
@@ -58,7 +57,7 @@ def segment(
 
     Returns
     -------
-    SegmentVolume of uint64
+    Volume of uint64
         Ids are local to a region request; stored, or by blocks of ``.data``, they are unique over
         the volume. ``relabel`` makes one id an object of them.
 
@@ -84,24 +83,7 @@ def segment(
     (array([[1, 1, 0, 2]], dtype=uint64), array([[1, 1, 0, 3]], dtype=uint64))
     """
     called = SegmentFunction.of(function, parameters, mask is not None, **more)
-    mapped = map_overlap(
-        called,
-        volume,
-        *([] if mask is None else [mask]),
-        halo=halo,
-        dtype=np.uint64,
-        channels=None,
-        block_shape=block_shape,
-    )
-    begin, end = volume._voxels(roi or volume.roi)
-    shape = tuple(np.subtract(end, begin).tolist())
-    offset = volume.offset + Coordinate(begin) * volume.voxel_size
-    values = {name: getattr(mapped, name) for name in mapped.__dataclass_fields__} | {
-        "shape": shape,
-        "placement": replace(mapped.placement, offset=tuple(offset)),
-        "chunks": tuple(min(c, n) for c, n in zip(mapped.chunks, shape, strict=True)),
-    }
-    return SegmentVolume(**values, origin=begin)
+    return _labelled(called, volume, mask, halo, roi, block_shape)
 
 
 def watershed(
@@ -133,7 +115,7 @@ def watershed(
 
     Returns
     -------
-    SegmentVolume of uint64
+    Volume of uint64
 
     Raises
     ------
@@ -142,11 +124,11 @@ def watershed(
     TypeError
         If the values are complex.
     """
-    check_real(affinities, "watershed")
-    channels = prod(n for axis, n in zip(affinities.axes, affinities.shape) if axis == "c")
+    check_real(affinities.frame, "watershed")
+    channels = affinities.frame.channels or 1
     if parameters.get("more_channels"):
         channels = min(channels, len(offsets or ()))
-    space = sum(axis not in "tc" for axis in affinities.axes)
+    space = len(affinities.frame.space)
     if parameters.get("seeds") is None or offsets is not None:
         check_offsets(offsets, channels, space, bias, parameters.get("strides"))
     chosen = {"offsets": offsets, "bias": bias, "mask": mask, **parameters}
@@ -192,12 +174,34 @@ def connected_components(
             f"connected_components needs a mask or labels: truth values or integers without "
             f"channels, got {mask!r}. Apply threshold or argmax first."
         )
-    labels = segment(
-        mask,
-        components.segment_function,
-        halo=halo,
-        block_shape=block_shape,
-        connectivity=connectivity,
-        each_value=each_value,
+    function = SegmentFunction.of(
+        components.segment_function, connectivity=connectivity, each_value=each_value
     )
-    return replace(labels, apart=each_value)
+    return _labelled(function, mask, None, halo, None, block_shape, apart=each_value)
+
+
+def _labelled(
+    function: SegmentFunction,
+    volume: Volume,
+    mask: Volume | None,
+    halo: Any,
+    roi: Roi | None,
+    block_shape: Sequence[int] | None,
+    apart: bool = False,
+) -> Volume:
+    axes = len(volume.frame.space)
+    check_alike(volume, () if mask is None else (mask,))
+    margin = Margin(halo_of(halo, axes), ("none",) * axes)
+    begin, end = volume.frame.voxels(roi or volume.roi)
+    whole = volume.frame.with_values(np.uint64, channels=None)
+    frame = whole.box(begin, tuple(np.subtract(end, begin).tolist()))
+    block = whole.checked_block(tuple(block_shape)) if block_shape else whole.block_shape
+    segmented = Segmented(
+        frame=frame.with_block(tuple(min(b, n) for b, n in zip(block, frame.extent))),
+        inputs=(volume,) if mask is None else (volume, mask),
+        function=function,
+        margin=margin,
+        origin=begin,
+        apart=apart,
+    )
+    return Volume(segmented.frame, segmented)

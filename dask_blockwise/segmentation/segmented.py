@@ -13,52 +13,82 @@ from numpy.typing import NDArray
 from ..geometry.blocks import Block, Coordinate, Roi
 from ..geometry.boxes import Box, Index, within
 from ..labels.ids import compact
-from ..volumes.map_overlap import MappedVolume
+from ..volumes.frame import Frame
+from ..volumes.map_overlap import apply
+from ..volumes.padding import Margin
+from ..volumes.reach import Halo, Reach
+from ..volumes.source import Source, Voxels
+from ..volumes.time_points import each_time_point
+from .function import SegmentFunction
 
-__all__ = ["SegmentVolume"]
+__all__ = ["Segmented"]
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class SegmentVolume(MappedVolume):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Segmented(Source):
     """Labels made by a function: local to a region request, unique over the volume once stored."""
 
+    frame: Frame
+    # What is labelled, and a mask if there is one.
+    inputs: tuple[Voxels, ...]
+    function: SegmentFunction
+    margin: Margin
     # Where the volume begins in its inputs, in voxels along all axes but "c".
     origin: Index
     # What labels are made for; the region that is asked for unless given.
-    block: Block | None = None
+    made_for: Block | None = None
     # Whether touching labels of different values of the input are different objects.
     apart: bool = False
 
-    def _region(self, begin: Index, end: Index) -> NDArray[Any]:
-        labels = super()._region(_sum(begin, self.origin), _sum(end, self.origin))
-        return _numbered_on(labels) if "t" in self.axes else labels
+    kind = "SegmentVolume"
 
-    def _block(self, number: int, begin: Index, end: Index) -> NDArray[Any]:
+    @property
+    def halo(self) -> Halo:
+        """Voxels that a block sees before and after itself, along each axis of space."""
+        return self.margin.halo
+
+    @property
+    def reach(self) -> Reach:
+        """The halo, in world units."""
+        return self.margin.reach(self.frame)
+
+    def read(self, begin: Index, end: Index) -> NDArray[Any]:
+        """See `Source.read`."""
+        low, high = _sum(begin, self.origin), _sum(end, self.origin)
+        labels = each_time_point(self.frame, self.inputs, low, high, self._point)
+        return _numbered_on(labels) if "t" in self.frame.axes else labels
+
+    def block(self, number: int, begin: Index, end: Index) -> NDArray[Any]:
         """Labels numbered on from the voxels of all blocks before, so that none is used twice."""
-        labels = self._region(begin, end)
+        labels = self.read(begin, end)
         local, _ = compact(labels, (slice(None),) * labels.ndim)
-        first = np.uint64(number * prod(self.block_shape))
+        first = np.uint64(number * prod(self.frame.block_shape))
         return np.where(local > 0, local + first, np.uint64(0))
 
-    def _seen(self, core: Box, seen: Box) -> NDArray[Any]:
+    def seen(self, core: Box, seen: Box) -> NDArray[Any]:
         """Labels of what a block sees, made knowing its core."""
         time = len(core) - len(self.halo)
         begin, end = (_sum(corner, self.origin)[time:] for corner in _corners(core))
-        low, high = self._read(begin, end)
+        low, high = self._given(begin, end)
         shift = tuple(-n for n in self.origin[time:])
         read = (*core[:time], *map(slice, _sum(low, shift), _sum(high, shift)))
-        block, halo = self._block_of(begin, end), ((0, 0),) * len(self.halo)
-        labels = replace(self, halo=halo, block=block)._region(*_corners(read))
-        return labels[within(seen, read)]
+        alone = replace(self.margin, halo=((0, 0),) * len(self.halo))
+        made = replace(self, margin=alone, made_for=self._block_of(begin, end))
+        return made.read(*_corners(read))[within(seen, read)]
 
-    def _values(self, arrays: Sequence[NDArray[Any]], begin: Index, end: Index) -> NDArray[Any]:
-        array, *masks = arrays
-        return self.function(array, self.block or self._block_of(begin, end), masks)
+    def _point(self, sources: Sequence[Voxels], begin: Index, end: Index) -> NDArray[Any]:
+        block = self.made_for or self._block_of(begin, end)
 
-    def _read(self, begin: Index, end: Index) -> tuple[Index, Index]:
+        def labelled(array: NDArray[Any], *masks: NDArray[Any]) -> NDArray[Any]:
+            return self.function(array, block, masks)
+
+        return apply(
+            labelled, sources, self.margin, self.frame, begin, end, name=self.function.name
+        )
+
+    def _given(self, begin: Index, end: Index) -> tuple[Index, Index]:
         """What the function is given for a box, in voxels of the inputs along space."""
-        sizes = self._along_space(self.inputs[0]._without_channels(self.inputs[0].shape))
-        axes = list(zip(begin, end, self.halo, sizes, strict=True))
+        axes = list(zip(begin, end, self.halo, self.inputs[0].frame.space, strict=True))
         return (
             tuple(max(0, b - before) for b, _, (before, _), _ in axes),
             tuple(min(n, e + after) for _, e, (_, after), n in axes),
@@ -66,21 +96,20 @@ class SegmentVolume(MappedVolume):
 
     def _block_of(self, begin: Index, end: Index) -> Block:
         """The block that a box is written by, numbered along space."""
-        first, shape, step = (
-            self._along_space(values)
-            for values in (self.origin, self._without_channels(self.shape), self.block_shape)
+        first, shape, step = map(
+            self._along_space, (self.origin, self.frame.extent, self.frame.block_shape)
         )
         counts = [-(-n // s) for n, s in zip(shape, step, strict=True)]
         at = [(b - f) // s for b, f, s in zip(begin, first, step, strict=True)]
         return Block(
-            self._roi_of(*self._read(first, _sum(first, shape))),
-            self._roi_of(*self._read(begin, end)),
+            self._roi_of(*self._given(first, _sum(first, shape))),
+            self._roi_of(*self._given(begin, end)),
             self._roi_of(begin, end),
             ("segment", int(np.ravel_multi_index(at, counts))),
         )
 
     def _roi_of(self, begin: Index, end: Index) -> Roi:
-        source = self.inputs[0]
+        source = self.inputs[0].frame
         size = Coordinate(self._along_space(source.voxel_size))
         offset = Coordinate(self._along_space(source.offset))
         return Roi(offset + Coordinate(begin) * size, Coordinate(np.subtract(end, begin)) * size)

@@ -12,7 +12,8 @@ from ..geometry.placement import Placement, default_axes, placement_of
 from ..storage.arrays import create_image
 from ..storage.chunking import chunks_and_shards, default_block
 from .frame import Frame, check_axes
-from .volume import StoredVolume, Volume, open_volume
+from .opening import open_volume
+from .volume import Volume
 
 __all__ = ["create_volume"]
 
@@ -30,7 +31,7 @@ def create_volume(
     block_shape: Sequence[int] | None = None,
     zarr_format: int = 3,
     overwrite: bool = False,
-) -> StoredVolume:
+) -> Volume:
     """Create an OME-Zarr image of zeros, to be written block by block.
 
     Parameters
@@ -51,7 +52,7 @@ def create_volume(
 
     Returns
     -------
-    StoredVolume
+    Volume
 
     Raises
     ------
@@ -77,7 +78,7 @@ def create_volume(
         block_shape = like.block_shape
     if block_shape is not None:
         frame = Frame(shape=full, dtype=kind, placement=placement, chunks=whole)
-        whole = frame._with_channels(frame._checked_block(tuple(block_shape)))
+        whole = frame.with_channels(frame.checked_block(tuple(block_shape)))
     chunks, shards = chunks_and_shards(whole, placement.axes, zarr_format)
     create_image(
         path, placement, full, kind,

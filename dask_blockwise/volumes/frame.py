@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,14 +14,34 @@ from ..geometry.placement import Placement
 __all__ = ["Frame", "check_axes", "check_real"]
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Frame:
-    """Shape, place and blocks of a volume, without its values."""
+    """Shape, place and blocks of a volume, without its values.
+
+    Parameters
+    ----------
+    shape
+        Voxels along all axes.
+    dtype
+        Of the values.
+    placement
+        Axes, voxel size, offset and unit.
+    chunks
+        What is stored together, and for a lazy volume one block; in voxels along all axes.
+    shards
+        What is written at once, if that is more than a chunk.
+
+    Examples
+    --------
+    >>> place = Placement(("c", "y", "x"), (4, 4), (0, 8), "nanometer")
+    >>> frame = Frame(shape=(2, 5, 6), dtype=np.dtype("u1"), placement=place, chunks=(2, 5, 3))
+    >>> frame.roi, frame.block_shape
+    ([0:20, 8:32] (20, 24), (5, 3))
+    """
 
     shape: Index
     dtype: np.dtype[Any]
     placement: Placement
-    # What is stored together, and for a lazy volume one block; in voxels along all axes.
     chunks: Index
     shards: Index | None = None
 
@@ -53,18 +73,46 @@ class Frame:
     @property
     def roi(self) -> Roi:
         """Where the volume lies, in world units, along all axes but "c"."""
-        return Roi(self.offset, Coordinate(self._without_channels(self.shape)) * self.voxel_size)
+        return Roi(self.offset, Coordinate(self.extent) * self.voxel_size)
+
+    @property
+    def extent(self) -> Index:
+        """Voxels along all axes but "c"."""
+        return self.without_channels(self.shape)
+
+    @property
+    def space(self) -> Index:
+        """Voxels along each axis of space."""
+        return tuple(n for axis, n in zip(self.axes, self.shape, strict=True) if axis not in "tc")
+
+    @property
+    def channels(self) -> int | None:
+        """Number of channels; None where there is no such axis."""
+        return self.shape[self.axes.index("c")] if "c" in self.axes else None
 
     @property
     def block_shape(self) -> Index:
         """Voxels of a block, along all axes but "c"."""
-        return self._without_channels(self.shards or self.chunks)
+        return self.without_channels(self.shards or self.chunks)
 
-    def __repr__(self) -> str:
-        kind = type(self).__name__
-        return f"<{kind} {self.shape} {self.dtype} {''.join(self.axes)}, {self.roi} {self.unit}>"
+    def without_channels(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Of values along all axes, those along all but "c"."""
+        return tuple(v for axis, v in zip(self.axes, values, strict=True) if axis != "c")
 
-    def _checked_block(self, block: Index | None) -> Index:
+    def with_channels(self, block: Index) -> Index:
+        """Voxels along all axes of a box with all channels."""
+        rest = iter(block)
+        axes = zip(self.axes, self.shape, strict=True)
+        return tuple(n if axis == "c" else next(rest) for axis, n in axes)
+
+    def checked_block(self, block: Index | None) -> Index:
+        """Voxels of a block, cut to the volume; those of the frame unless given.
+
+        Raises
+        ------
+        ValueError
+            If it isn't one positive number for each axis but "c".
+        """
         if block is None:
             return self.block_shape
         if len(block) != len(self.voxel_size) or min(block) < 1:
@@ -72,9 +120,16 @@ class Frame:
                 f"block_shape must be {len(self.voxel_size)} positive numbers of voxels, for the "
                 f"axes {self.placement.block_axes}, got {block}."
             )
-        return tuple(min(b, n) for b, n in zip(block, self._without_channels(self.shape)))
+        return tuple(min(b, n) for b, n in zip(block, self.extent))
 
-    def _voxels(self, roi: Roi) -> tuple[Index, Index]:
+    def voxels(self, roi: Roi) -> tuple[Index, Index]:
+        """Where a region of the world begins and ends, in voxels along all axes but "c".
+
+        Raises
+        ------
+        ValueError
+            If it leaves the volume or cuts voxels.
+        """
         if roi.dims != len(self.voxel_size) or not self.roi.contains(roi):
             raise ValueError(
                 f"The region {roi} isn't within the volume's {self.roi}: intersect it with "
@@ -84,16 +139,37 @@ class Frame:
         begin = (roi.begin - self.offset) / self.voxel_size
         return tuple(begin), tuple(begin + roi.shape / self.voxel_size)
 
-    def _without_channels(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(v for axis, v in zip(self.axes, values, strict=True) if axis != "c")
+    def box(self, begin: Index, shape: Index) -> Frame:
+        """The frame of a box, in voxels along all axes but "c", as one block."""
+        offset = self.offset + Coordinate(begin) * self.voxel_size
+        placement = replace(self.placement, offset=tuple(map(int, offset)))
+        full = self.with_channels(shape)
+        return replace(self, shape=full, placement=placement, chunks=full, shards=None)
 
-    def _with_channels(self, block: Index) -> Index:
-        rest = iter(block)
-        axes = zip(self.axes, self.shape, strict=True)
-        return tuple(n if axis == "c" else next(rest) for axis, n in axes)
+    def with_block(self, block: Index) -> Frame:
+        """The same in blocks of so many voxels along all axes but "c"."""
+        return replace(self, chunks=self.with_channels(block), shards=None)
+
+    def with_values(self, dtype: Any, channels: str | int | None = "same") -> Frame:
+        """The same place and blocks for other values: of a type, with so many channels or none."""
+        axes, sizes = self.axes, dict(zip(self.axes, self.shape, strict=True))
+        if channels != "same":
+            axes = tuple(axis for axis in axes if axis != "c")
+        if channels not in ("same", None):
+            time = axes.count("t")
+            axes, sizes = (*axes[:time], "c", *axes[time:]), sizes | {"c": int(channels)}
+        shape = tuple(sizes[axis] for axis in axes)
+        placement = replace(self.placement, axes=axes)
+        made = Frame(shape=shape, dtype=np.dtype(dtype), placement=placement, chunks=shape)
+        return made.with_block(self.block_shape)
+
+    def describe(self, kind: str) -> str:
+        """A line that says all of it."""
+        return f"<{kind} {self.shape} {self.dtype} {''.join(self.axes)}, {self.roi} {self.unit}>"
 
 
 def check_axes(axes: tuple[str, ...], dimensions: int) -> None:
+    """Refuse axes that aren't in the order of a volume's."""
     space = [axis for axis in axes if axis not in "tc"]
     ordered = [axis for axis in ("t", "c") if axis in axes] + space
     if len(axes) != dimensions or list(axes) != ordered or len(set(axes)) != len(axes):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -11,110 +11,109 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
-from ..geometry.placement import Placement
-from .padding import Boundary, Halo, boundaries_of, halo_of, read_padded, space_of
-from .volume import Context, Volume
+from .frame import Frame
+from .padding import Margin, boundaries_of, halo_of
+from .reach import Halo, Reach
+from .source import Source, Voxels
+from .time_points import each_time_point
+from .volume import Volume
 
-__all__ = ["MappedVolume", "map_overlap", "read_padded"]
+__all__ = ["Mapped", "apply", "check_alike", "map_overlap"]
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class MappedVolume(Volume):
-    """A volume computed from others, a region from the same region grown by a halo."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Mapped(Source):
+    """A function of other volumes, a region from the same region grown by a halo."""
 
+    frame: Frame
+    inputs: tuple[Voxels, ...]
     # Called with one array for each input, of one time point: (c, z, y, x), or without "c".
     function: Callable[..., NDArray[Any]]
-    # Voxels before and after, along each axis of space.
-    halo: Halo
-    # What lies beyond the volume, along each axis of space.
-    boundary: tuple[Boundary, ...]
+    margin: Margin
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
+    kind = "MappedVolume"
+
     @property
-    def data(self) -> da.Array:
-        """One task a block; over what only dask has as a whole, its own map_overlap."""
-        if not self._over_dask():
-            return super().data
-        source = self.inputs[0].data
-        channels = int("c" in self.axes)
-        halo = {i + channels: pair for i, pair in enumerate(self.halo)}
-        array: da.Array = da.map_overlap(
+    def reach(self) -> Reach:
+        """The halo, in world units."""
+        return self.margin.reach(self.frame)
+
+    def read(self, begin: Index, end: Index) -> NDArray[Any]:
+        """See `Source.read`."""
+        return each_time_point(self.frame, self.inputs, begin, end, self._point)
+
+    def dask_array(self) -> da.Array | None:
+        """Over what only dask has as a whole, its own map_overlap."""
+        if not self._is_dasks():
+            return None
+        array = self.inputs[0].source.dask_array()
+        if array is None:
+            return None
+        channels = int("c" in self.frame.axes)
+        halo = {i + channels: pair for i, pair in enumerate(self.margin.halo)}
+        symmetric = self.margin.is_symmetric
+        mapped: da.Array = da.map_overlap(
             partial(self.function, **self.parameters),
-            source,
-            depth={i: pair[0] for i, pair in halo.items()} if self._symmetric() else halo,
-            boundary={i + channels: mode for i, mode in enumerate(self.boundary)},
-            dtype=self.dtype,
-            meta=np.empty((0,) * source.ndim, self.dtype),
+            array,
+            depth={i: pair[0] for i, pair in halo.items()} if symmetric else halo,
+            boundary={i + channels: mode for i, mode in enumerate(self.margin.boundary)},
+            dtype=self.frame.dtype,
+            meta=np.empty((0,) * array.ndim, self.frame.dtype),
         )
-        return array
+        return mapped
 
-    @property
-    def _own_context(self) -> Context:
-        time = (0,) * ("t" in self.axes)
-        before, after = ([*time, *side] for side in zip(*self.halo))
-        return Coordinate(before) * self.voxel_size, Coordinate(after) * self.voxel_size
+    def _point(self, sources: Sequence[Voxels], begin: Index, end: Index) -> NDArray[Any]:
+        function = partial(self.function, **self.parameters)
+        name = _name(self.function)
+        return apply(function, sources, self.margin, self.frame, begin, end, name=name)
 
-    @property
-    def _own_wraps(self) -> tuple[bool, ...]:
-        return (False,) * ("t" in self.axes) + tuple(mode == "periodic" for mode in self.boundary)
-
-    def _in_dask(self) -> bool:
-        return self._over_dask()
-
-    def _over_dask(self) -> bool:
-        """Whether the values come from a dask array, in a way that its map_overlap knows."""
+    def _is_dasks(self) -> bool:
+        """Whether dask's map_overlap knows how to do the same."""
         return (
-            type(self) is MappedVolume
-            and len(self.inputs) == 1
-            and self.inputs[0]._in_dask()
-            and self.inputs[0].shape == self.shape
-            and "t" not in self.axes
-            and (self._symmetric() or set(self.boundary) == {"none"})
+            len(self.inputs) == 1
+            and self.inputs[0].frame.shape == self.frame.shape
+            and "t" not in self.frame.axes
+            and (self.margin.is_symmetric or set(self.margin.boundary) == {"none"})
         )
 
-    def _symmetric(self) -> bool:
-        return all(before == after for before, after in self.halo)
 
-    def _region(self, begin: Index, end: Index) -> NDArray[Any]:
-        if "t" not in self.axes:
-            return self._point(self.inputs, begin, end)
-        return np.stack(
-            [
-                self._point(tuple(_TimePoint.of(v, t) for v in self.inputs), begin[1:], end[1:])
-                for t in range(begin[0], end[0])
-            ]
-        )
+def apply(
+    function: Callable[..., NDArray[Any]],
+    sources: Sequence[Voxels],
+    margin: Margin,
+    frame: Frame,
+    begin: Index,
+    end: Index,
+    *,
+    name: str,
+) -> NDArray[Any]:
+    """Compute a box of one time point: read it with its halo, apply a function, and trim.
 
-    def _point(self, sources: tuple[Volume, ...], begin: Index, end: Index) -> NDArray[Any]:
-        """Values of a box of one time point; the sources have no time axis."""
-        low = tuple(b - before for b, (before, _) in zip(begin, self.halo, strict=True))
-        high = tuple(e + after for e, (_, after) in zip(end, self.halo, strict=True))
-        arrays = [read_padded(source, low, high, self.boundary) for source in sources]
-        values = np.asarray(self._values(arrays, begin, end))
-        self._check_shape(values, arrays[0], sources[0])
-        starts = [
-            b - (max(0, lo) if mode == "none" else lo)
-            for b, lo, mode in zip(begin, low, self.boundary, strict=True)
-        ]
-        trim = tuple(slice(s, s + e - b) for s, b, e in zip(starts, begin, end, strict=True))
-        core: NDArray[Any] = values[(slice(None),) * (values.ndim - len(trim)) + trim]
-        return core.astype(self.dtype, copy=False)
+    Parameters
+    ----------
+    function : callable
+        Takes an array for each source; returns one of the same shape in space.
+    sources : sequence of Volume
+        Without a time axis.
+    margin : Margin
+    frame : Frame
+        Of what is computed.
+    begin, end : tuple of int
+        Voxels along the axes of space.
+    name : str
+        Of the function, for people.
 
-    def _values(self, arrays: Sequence[NDArray[Any]], begin: Index, end: Index) -> NDArray[Any]:
-        """Values of a box of one time point and its halo."""
-        return self.function(*arrays, **self.parameters)
-
-    def _check_shape(self, values: NDArray[Any], array: NDArray[Any], source: Volume) -> None:
-        space = array.shape[array.ndim - len(space_of(source)) :]
-        channels = [n for axis, n in zip(self.axes, self.shape) if axis == "c"]
-        if values.shape != (*channels, *space):
-            raise ValueError(
-                f"{_name(self.function)} was given an array of shape {array.shape} and returned "
-                f"{values.shape}, but {(*channels, *space)} is needed: it must keep the shape in "
-                "space, halo included, and the number of channels that it was declared with."
-            )
+    Raises
+    ------
+    ValueError
+        If what it returns has another shape.
+    """
+    arrays = [margin.read(source, begin, end) for source in sources]
+    values = np.asarray(function(*arrays))
+    _check_shape(name, values, arrays[0], frame)
+    return margin.trim(values, begin, end).astype(frame.dtype, copy=False)
 
 
 def map_overlap(
@@ -168,71 +167,43 @@ def map_overlap(
     >>> bool(np.allclose(smooth[:], uniform_filter(np.eye(6), 3)))
     True
     """
-    space = space_of(volume)
-    _check_alike(volume, others)
-    shape, placement = _with_channels(volume, channels)
-    pairs = halo_of(halo, len(space))
+    axes = len(volume.frame.space)
+    check_alike(volume, others)
+    margin = Margin(halo_of(halo, axes), boundaries_of(boundary, axes))
     if dtype is None:
-        dtype = _trial(function, (volume, *others), pairs, parameters).dtype
-    mapped = MappedVolume(
-        shape=shape,
-        dtype=np.dtype(dtype),
-        placement=placement,
-        chunks=shape,
+        dtype = _trial(function, (volume, *others), margin.halo, parameters).dtype
+    frame = volume.frame.with_values(dtype, channels)
+    if block_shape is not None:
+        frame = frame.with_block(frame.checked_block(tuple(block_shape)))
+    mapped = Mapped(
+        frame=frame,
         inputs=(volume, *others),
         function=function,
-        halo=pairs,
-        boundary=boundaries_of(boundary, len(space)),
+        margin=margin,
         parameters=parameters,
     )
-    block = mapped._checked_block(tuple(block_shape)) if block_shape else volume.block_shape
-    return replace(mapped, chunks=mapped._with_channels(block))
+    return Volume(frame, mapped)
 
 
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class _TimePoint(Volume):
-    """One time point of a volume."""
-
-    time: int
-
-    @classmethod
-    def of(cls, volume: Volume, time: int) -> Volume:
-        """The volume itself if it has no time axis."""
-        if "t" not in volume.axes:
-            return volume
-        place = volume.placement
-        return cls(
-            shape=volume.shape[1:],
-            dtype=volume.dtype,
-            placement=Placement(place.axes[1:], place.voxel_size[1:], place.offset[1:], place.unit),
-            chunks=volume.chunks[1:],
-            inputs=(volume,),
-            time=time,
-        )
-
-    def _region(self, begin: Index, end: Index) -> NDArray[Any]:
-        values: NDArray[Any] = self.inputs[0]._region((self.time, *begin), (self.time + 1, *end))[0]
-        return values
-
-
-def _with_channels(volume: Volume, channels: str | int | None) -> tuple[Index, Placement]:
-    if channels == "same":
-        return volume.shape, volume.placement
-    sizes = dict(zip(volume.axes, volume.shape)) | {"c": channels}
-    held = ("t", "c", *volume.axes) if channels is not None else ("t", *volume.axes)
-    axes = tuple(
-        dict.fromkeys(a for a in held if a in sizes and (a != "c" or channels is not None))
-    )
-    return tuple(int(sizes[a] or 0) for a in axes), replace(volume.placement, axes=axes)
-
-
-def _check_alike(volume: Volume, others: tuple[Volume, ...]) -> None:
+def check_alike(volume: Volume, others: tuple[Volume, ...]) -> None:
+    """Refuse volumes that don't lie where another does, voxel by voxel."""
     for other in others:
-        if space_of(other) != space_of(volume) or other.roi != volume.roi:
+        if other.frame.space != volume.frame.space or other.roi != volume.roi:
             raise ValueError(
                 f"Volumes that are mapped together must cover the same region in the same voxels, "
                 f"got {volume!r} and {other!r}: crop or resample one of them."
             )
+
+
+def _check_shape(name: str, values: NDArray[Any], array: NDArray[Any], frame: Frame) -> None:
+    channels = () if frame.channels is None else (frame.channels,)
+    needed = (*channels, *array.shape[array.ndim - len(frame.space) :])
+    if values.shape != needed:
+        raise ValueError(
+            f"{name} was given an array of shape {array.shape} and returned "
+            f"{values.shape}, but {needed} is needed: it must keep the shape in "
+            "space, halo included, and the number of channels that it was declared with."
+        )
 
 
 def _trial(
@@ -244,7 +215,7 @@ def _trial(
     arrays = [
         np.ones(
             (
-                *(n for axis, n in zip(v.axes, v.shape) if axis == "c"),
+                *(() if v.frame.channels is None else (v.frame.channels,)),
                 *(before + after + 1 for before, after in halo),
             ),
             v.dtype,

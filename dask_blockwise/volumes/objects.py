@@ -2,51 +2,99 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import fsspec
 import numpy as np
 from dask.base import tokenize
+from distributed import Client
 from numpy.typing import NDArray
 
 from ..engine.ledger import holds
 from ..engine.task import Task
 from ..geometry.blocks import Block, Coordinate, Roi
-from ..geometry.boxes import Index
 from ..labels.table import count_objects, finish, join
 from ..storage.location import location_of
+from .lineage import place_of, prepared
+from .options import StoreOptions
+from .region import read_region
+from .source import Voxels
+from .storing import run_all
+from .tasks import upstream_tasks
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["Gathering", "table_path"]
+__all__ = ["Gathering", "objects"]
 
 
-class _Volume(Protocol):
-    @property
-    def axes(self) -> tuple[str, ...]: ...
-    @property
-    def shape(self) -> Index: ...
-    @property
-    def dtype(self) -> np.dtype[Any]: ...
-    @property
-    def block_shape(self) -> Index: ...
-    @property
-    def voxel_size(self) -> Coordinate: ...
-    @property
-    def roi(self) -> Roi: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def token(self) -> str: ...
-    def __getitem__(self, key: Any) -> NDArray[Any]: ...
-    def _voxels(self, roi: Roi) -> tuple[Index, Index]: ...
-    def _block(self, number: int, begin: Index, end: Index) -> NDArray[Any]: ...
-    def _from_stores(self) -> _Volume: ...
-    def _upstream(self, made: dict[str, Any]) -> list[Task]: ...
+def objects(
+    labels: Voxels,
+    *volumes: Voxels,
+    path: str | os.PathLike[str] | None = None,
+    client: Client | None = None,
+    resume: bool = True,
+    progress: bool = True,
+    num_workers: int | None = None,
+    max_retries: int = 2,
+    timeout: float | None = None,
+    **named: Voxels,
+) -> DataFrame:
+    """Measure each object of these labels, block by block, and write a table beside them.
+
+    Parameters
+    ----------
+    *volumes, **named : Volume
+        The mean of each over each object is wanted: ``objects(raw)`` gives a column
+        ``mean_1``, ``objects(raw=raw)`` a column ``mean_raw``, and one a channel,
+        ``mean_raw_0``, where there are channels. They lie where the labels lie.
+    path : path or URL, optional
+        Of the table, without ``.parquet`` and ``.csv``; ``<labels>.objects`` unless given. A
+        table that is there is replaced.
+    client : distributed.Client, optional
+        As for ``to_zarr``.
+    resume : bool
+        Whether to go on with what a run that was broken off has counted.
+    progress : bool
+        Whether to show a bar.
+    num_workers, max_retries, timeout
+        As for ``to_zarr``.
+
+    Returns
+    -------
+    DataFrame
+        A row an object, by id: ``id``; ``voxels``; ``volume`` (area in 2-D) in world units;
+        ``begin_z`` to ``end_x``, the bounding box, and ``centroid_z`` to ``centroid_x``, in
+        world units as regions are: a voxel spans from its position to the next one's; the
+        means; and ``unit``. With a time axis, a row for each object at each time point ``t``.
+
+    Raises
+    ------
+    ValueError
+        If these aren't labels with final ids, lie in no store and have no path given, or a
+        volume doesn't lie where they do.
+    BlocksFailed
+        If blocks failed for good, after all others are done.
+
+    Examples
+    --------
+    >>> from dask_blockwise import Volume
+    >>> raw = Volume.from_array(np.array([[4, 6, 1], [9, 9, 3]], np.uint8), chunks=(1, 3))
+    >>> labels = Volume.from_array(np.array([[1, 1, 0], [0, 0, 2]]), chunks=(1, 3))
+    >>> table = labels.objects(raw=raw, path="cells", progress=False)
+    >>> table[["id", "voxels", "centroid_y", "centroid_x", "mean_raw"]].values.tolist()
+    [[1.0, 2.0, 0.5, 1.0, 5.0], [2.0, 1.0, 1.5, 2.5, 3.0]]
+    """
+    measured = {str(n): volume for n, volume in enumerate(volumes, 1)} | named
+    options = StoreOptions(num_workers=num_workers, max_retries=max_retries, timeout=timeout)
+    table = _table_path(labels, os.fspath(path) if path else None)
+    gathering = Gathering(labels, measured, table, options)
+    run_all(gathering.task, client, progress, resume)
+    return gathering.join()
 
 
 @dataclass(frozen=True)
@@ -61,6 +109,8 @@ class Gathering:
         Volumes of which each object's mean is wanted, by name.
     path
         Where the table goes, without ``.parquet`` and ``.csv``.
+    options
+        How it is run.
 
     Raises
     ------
@@ -68,9 +118,10 @@ class Gathering:
         If the segments aren't labels, or a volume doesn't lie where they do.
     """
 
-    segments: _Volume
-    measured: Mapping[str, _Volume]
+    segments: Voxels
+    measured: Mapping[str, Voxels]
     path: str
+    options: StoreOptions
 
     def __post_init__(self) -> None:
         _check_labels(self.segments)
@@ -80,20 +131,22 @@ class Gathering:
     @cached_property
     def task(self) -> Task:
         """Count in all blocks; those that an earlier run has counted are kept."""
-        roi, size = self.segments.roi, self.segments.voxel_size
-        block = Roi(roi.begin, Coordinate(self.segments.block_shape) * size)
-        measured = {name: volume._from_stores() for name, volume in self.measured.items()}
+        frame, options = self.segments.frame, self.options
+        block = Roi(frame.roi.begin, Coordinate(frame.block_shape) * frame.voxel_size)
+        measured = {name: prepared(volume) for name, volume in self.measured.items()}
         made: dict[str, Any] = {}
         volumes = self.segments, *self.measured.values()
-        upstream = [task for volume in volumes for task in volume._upstream(made)]
+        upstream = [task for volume in volumes for task in upstream_tasks(volume, made)]
         if not holds(self._parts, self._fingerprint):
             self.clean()
         return Task(
-            *(f"objects-{self._fingerprint[:8]}", roi, block, block),
-            _Count(self.segments._from_stores(), measured, self._parts),
+            *(f"objects-{self._fingerprint[:8]}", frame.roi, block, block),
+            _Count(prepared(self.segments), measured, self._parts),
             read_write_conflict=False,
             fit="shrink",
-            num_workers=None,
+            num_workers=options.num_workers,
+            max_retries=options.max_retries,
+            timeout=options.timeout,
             upstream_tasks=upstream or None,
             ledger=self._parts,
             fingerprint=self._fingerprint,
@@ -101,10 +154,10 @@ class Gathering:
 
     def join(self) -> DataFrame:
         """Join what all blocks counted, and write it as Parquet and CSV."""
-        volume = self.segments
-        axes = [axis for axis in volume.axes if axis != "c"]
+        frame = self.segments.frame
+        axes = frame.placement.block_axes
         counted = join(self._counted())
-        table = finish(counted, axes, volume.voxel_size, volume.roi.begin, volume.unit)
+        table = finish(counted, axes, frame.voxel_size, frame.roi.begin, frame.unit)
         table.to_parquet(f"{self.path}.parquet", index=False)
         table.to_csv(f"{self.path}.csv", index=False)
         self.clean()
@@ -128,42 +181,45 @@ class Gathering:
     @cached_property
     def _fingerprint(self) -> str:
         tokens = {name: volume.token for name, volume in self.measured.items()}
-        return str(tokenize(self.segments.token, self.segments.block_shape, tokens))
+        return str(tokenize(self.segments.token, self.segments.frame.block_shape, tokens))
 
 
 @dataclass(frozen=True)
 class _Count:
     """Count the objects of one block, and leave the result in a file of its own."""
 
-    segments: _Volume
-    measured: Mapping[str, _Volume]
+    segments: Voxels
+    measured: Mapping[str, Voxels]
     parts: str
 
     def __call__(self, block: Block) -> None:
-        begin, end = self.segments._voxels(block.write_roi)
-        labels = self.segments._block(block.number, begin, end)
+        frame = self.segments.frame
+        begin, end = frame.voxels(block.write_roi)
+        labels = self.segments.source.block(block.number, begin, end)
         values: dict[str, NDArray[Any]] = {}
         for name, volume in self.measured.items():
-            values |= _channels(name, volume.axes, volume[block.write_roi])
-        counted = count_objects(labels, values, begin, self.segments.axes)
+            values |= _channels(name, volume.frame.axes, read_region(volume, block.write_roi))
+        counted = count_objects(labels, values, begin, frame.axes)
         counted.to_parquet(_part(self.parts, block.number))
 
 
-def table_path(segments: Any, path: str | None) -> str:
-    """Where a table goes: as given, or beside the array of the segments.
+def _table_path(labels: Voxels, given: str | None) -> str:
+    """Where a table goes: as given, or beside the array of the segments, if they are stored.
 
     Raises
     ------
     ValueError
         If none is given and the segments lie in no store.
     """
-    given = path or getattr(segments, "path", None)
-    if given is None:
+    if given is not None:
+        return location_of(given)
+    stored = place_of(labels)
+    if stored is None:
         raise ValueError(
             "These segments lie in no store, so there is no place beside them for the table: give "
             'one, objects(path="cells"), which writes cells.parquet and cells.csv.'
         )
-    return location_of(given) if path else f"{location_of(given).removesuffix('/s0')}.objects"
+    return f"{location_of(stored).removesuffix('/s0')}.objects"
 
 
 def _part(parts: str, number: int) -> str:
@@ -177,15 +233,16 @@ def _channels(name: str, axes: Sequence[str], values: NDArray[Any]) -> dict[str,
     return {f"{name}_{n}": part for n, part in enumerate(np.moveaxis(values, axes.index("c"), 0))}
 
 
-def _check_labels(segments: _Volume) -> None:
-    if segments.dtype.kind not in "iu" or "c" in segments.axes:
+def _check_labels(segments: Voxels) -> None:
+    if segments.frame.dtype.kind not in "iu" or "c" in segments.frame.axes:
         raise ValueError(
             f"A table of objects needs labels: integers without channels, got {segments!r}."
         )
 
 
-def _check_alike(segments: _Volume, name: str, volume: _Volume) -> None:
-    if volume.roi != segments.roi or volume.voxel_size != segments.voxel_size:
+def _check_alike(segments: Voxels, name: str, volume: Voxels) -> None:
+    one, other = volume.frame, segments.frame
+    if one.roi != other.roi or one.voxel_size != other.voxel_size:
         raise ValueError(
             f"The mean of {name!r} over each object needs a volume of the same region in the same "
             f"voxels as the segments {segments!r}, got {volume!r}: crop or resample one of them."

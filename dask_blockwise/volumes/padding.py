@@ -12,18 +12,66 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Index
-from .volume import Volume
+from .frame import Frame
+from .reach import Halo, Reach
+from .source import Voxels
 
-__all__ = ["Boundary", "Halo", "boundaries_of", "halo_of", "read_padded", "space_of"]
+__all__ = ["Boundary", "Margin", "boundaries_of", "halo_of", "read_padded"]
 
 Boundary = str | float
-Halo = tuple[tuple[int, int], ...]
 
 _MODES = ("none", "reflect", "nearest", "periodic")
 
 
+@dataclass(frozen=True)
+class Margin:
+    """What is read around a box: voxels on either side, and what lies beyond the volume.
+
+    Parameters
+    ----------
+    halo
+        Voxels before and after, along each axis of space.
+    boundary
+        For each axis of space: ``"none"`` (nothing, the box ends at the border), ``"reflect"``,
+        ``"nearest"``, ``"periodic"`` or a constant.
+    """
+
+    halo: Halo
+    boundary: tuple[Boundary, ...]
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether it is as much before as after."""
+        return all(before == after for before, after in self.halo)
+
+    def reach(self, frame: Frame) -> Reach:
+        """In world units, along all axes but "c"."""
+        return Reach.of_voxels(frame, self.halo, [mode == "periodic" for mode in self.boundary])
+
+    def read(self, volume: Voxels, begin: Index, end: Index) -> NDArray[Any]:
+        """A box, in voxels along the axes of space, and what is around it."""
+        low, high = self._around(begin, end)
+        return read_padded(volume, low, high, self.boundary)
+
+    def trim(self, values: NDArray[Any], begin: Index, end: Index) -> NDArray[Any]:
+        """The values of the box alone, of those of the box and what is around it."""
+        low, _ = self._around(begin, end)
+        starts = [
+            b - (max(0, lo) if mode == "none" else lo)
+            for b, lo, mode in zip(begin, low, self.boundary, strict=True)
+        ]
+        core = tuple(slice(s, s + e - b) for s, b, e in zip(starts, begin, end, strict=True))
+        return values[(slice(None),) * (values.ndim - len(core)) + core]
+
+    def _around(self, begin: Index, end: Index) -> tuple[Index, Index]:
+        return (
+            tuple(b - before for b, (before, _) in zip(begin, self.halo, strict=True)),
+            tuple(e + after for e, (_, after) in zip(end, self.halo, strict=True)),
+        )
+
+
 def read_padded(
-    volume: Volume, begin: Index, end: Index, boundary: Sequence[Boundary]
+    volume: Voxels, begin: Index, end: Index, boundary: Sequence[Boundary]
 ) -> NDArray[Any]:
     """Read a box that may leave the volume.
 
@@ -42,21 +90,22 @@ def read_padded(
 
     Examples
     --------
+    >>> from dask_blockwise import Volume
     >>> volume = Volume.from_array(np.arange(4), axes=("x",))
     >>> read_padded(volume, (-2,), (6,), ("reflect",))
     array([1, 0, 0, 1, 2, 3, 3, 2])
     """
-    shape = space_of(volume)
+    frame = volume.frame
     where = [
         _sources(lo, hi, n, mode)
-        for lo, hi, n, mode in zip(begin, end, shape, boundary, strict=True)
+        for lo, hi, n, mode in zip(begin, end, frame.space, boundary, strict=True)
     ]
     parts = [list(_parts(axis)) for axis in where]
-    channels = [n for axis, n in zip(volume.axes, volume.shape) if axis == "c"]
-    values = np.zeros((*channels, *(axis.size for axis in where)), volume.dtype)
+    channels = () if frame.channels is None else (frame.channels,)
+    values = np.zeros((*channels, *(axis.size for axis in where)), frame.dtype)
     for part in product(*parts):
         low, high = tuple(p.begin for p in part), tuple(p.end for p in part)
-        read = volume._region(low, high)
+        read = volume.source.read(low, high)
         for axis, p in enumerate(part, len(channels)):
             if p.take is not None:
                 read = np.take(read, p.take, axis)
@@ -114,11 +163,6 @@ def _fill(
     for axis, (sources, mode) in enumerate(zip(where, boundary, strict=True), first):
         if not isinstance(mode, str):
             values[(slice(None),) * axis + (sources < 0,)] = mode
-
-
-def space_of(volume: Volume) -> Index:
-    """Voxels of a volume along each axis of space."""
-    return tuple(n for axis, n in zip(volume.axes, volume.shape) if axis not in "tc")
 
 
 def halo_of(halo: Any, dimensions: int) -> Halo:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, prod
-from typing import Any
 
 import numpy as np
 from dask.utils import format_bytes
@@ -14,51 +13,15 @@ from dask.utils import format_bytes
 from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
 from ..tables import html_columns, text_columns
-from .region import Context, Regions
+from .frame import Frame
+from .lineage import is_stored, own_reach
+from .reach import Reach
+from .source import Voxels
+from .step import StagePlan
 
-__all__ = ["Plan", "StagePlan"]
+__all__ = ["Plan", "plan_of"]
 
 _COLUMNS = ("stage", "block", "blocks", "read", "written", "a worker holds", "recompute factor")
-
-
-@dataclass(frozen=True)
-class StagePlan:
-    """Cost of storing one array block by block."""
-
-    name: str
-    # Voxels of a block, along all axes but "c".
-    block_shape: Index
-    # Each is one task of the graph, however long the chain of stages.
-    blocks: int
-    # Read from what is stored, halos included.
-    read_bytes: int
-    # Before compression.
-    write_bytes: int
-    # Arrays of one block on their way through the stages and into the store.
-    worker_bytes: int
-    # Voxels that the first stage computes for each one that is stored.
-    recompute_factor: float = 1.0
-
-    @classmethod
-    def of(cls, name: str, volume: Regions, block: Index) -> StagePlan:
-        """Plan for a volume, given the shape of a block in voxels."""
-        shape = volume._without_channels(volume.shape)
-        seen = [
-            (_seen(source, context, volume, block), source) for source, context in _read(volume)
-        ]
-        world = prod(shape) * prod(volume.voxel_size)
-        written = prod(block) * _voxel_bytes(volume)
-        return cls(
-            name,
-            block,
-            blocks=prod(-(-n // b) for n, b in zip(shape, block)),
-            read_bytes=sum(voxels * _voxel_bytes(source) for voxels, source in seen),
-            write_bytes=prod(shape) * _voxel_bytes(volume),
-            worker_bytes=max(_peak(volume, block), 2 * written),
-            recompute_factor=max(
-                voxels * prod(source.voxel_size) / max(1, world) for voxels, source in seen
-            ),
-        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,6 +86,31 @@ class Plan:
         return [*rows, (*_row(total)[:5], format_bytes(self.worker_bytes), "")]
 
 
+def plan_of(volume: Voxels, block: Index) -> StagePlan:
+    """The cost of storing a volume of which each block is computed by itself.
+
+    Parameters
+    ----------
+    volume : Volume
+    block : tuple of int
+        Voxels along all axes but "c".
+    """
+    frame = volume.frame
+    seen = [(_seen(source, reach, frame, block), source) for source, reach in _read(volume)]
+    world = prod(frame.extent) * prod(frame.voxel_size)
+    return StagePlan(
+        "",
+        block,
+        blocks=prod(-(-n // b) for n, b in zip(frame.extent, block)),
+        read_bytes=sum(voxels * _voxel_bytes(source) for voxels, source in seen),
+        write_bytes=prod(frame.extent) * _voxel_bytes(frame),
+        worker_bytes=max(_peak(volume, block), 2 * prod(block) * _voxel_bytes(frame)),
+        recompute_factor=max(
+            voxels * prod(source.voxel_size) / max(1, world) for voxels, source in seen
+        ),
+    )
+
+
 def _bytes(number: int) -> str:
     return format_bytes(number) if number else "-"
 
@@ -139,22 +127,22 @@ def _row(stage: StagePlan) -> tuple[str, ...]:
     )
 
 
-def _read(volume: Regions) -> Iterator[tuple[Regions, Context]]:
+def _read(volume: Voxels) -> Iterator[tuple[Frame, Reach]]:
     """What is read from stores for a volume, with how much around a region of it."""
-    own_before, own_after = volume._own_context
-    if volume._is_stored:
-        yield volume, (own_before, own_after)
+    own = own_reach(volume)
+    if is_stored(volume):
+        yield volume.frame, own
         return
-    for inner in volume.inputs:
-        for source, (before, after) in _read(inner):
-            yield source, (before + own_before, after + own_after)
+    for inner in volume.source.inputs:
+        for source, reach in _read(inner):
+            yield source, own.beyond([reach])
 
 
-def _seen(source: Regions, context: Context, volume: Regions, block: Index) -> int:
+def _seen(source: Frame, reach: Reach, frame: Frame, block: Index) -> int:
     """Voxels of a source that all blocks of a volume read together."""
-    step = Coordinate(block) * volume.voxel_size
+    step = Coordinate(block) * frame.voxel_size
     axes = zip(
-        volume.roi.begin, volume.roi.end, step, *context,
+        frame.roi.begin, frame.roi.end, step, reach.before, reach.after,
         source.roi.begin, source.roi.end, source.voxel_size, strict=True,
     )  # fmt: skip
     return prod(_seen_along(*axis) for axis in axes)
@@ -169,27 +157,25 @@ def _seen_along(
     return int((-(-(lasts - low) // size) - (firsts - low) // size).clip(0).sum())
 
 
-def _peak(volume: Regions, shape: Index) -> int:
+def _peak(volume: Voxels, shape: Index) -> int:
     """Bytes of the arrays that are there at once while a region of a volume is computed."""
-    own = prod(shape) * _voxel_bytes(volume)
-    if volume._is_stored:
+    own = prod(shape) * _voxel_bytes(volume.frame)
+    if is_stored(volume):
         return own
     held = most = 0
-    for source in volume.inputs:
-        seen = _seen_shape(source, volume, shape)
-        most = max(most, held + _peak(source, seen))
-        held += prod(seen) * _voxel_bytes(source)
+    for inner in volume.source.inputs:
+        seen = _seen_shape(inner.frame, volume, shape)
+        most = max(most, held + _peak(inner, seen))
+        held += prod(seen) * _voxel_bytes(inner.frame)
     return max(most, held + own)
 
 
-def _seen_shape(source: Regions, volume: Regions, shape: Index) -> Index:
-    before, after = volume._own_context
-    world = Coordinate(shape) * volume.voxel_size + before + after
-    sizes = source._without_channels(source.shape)
-    axes = zip(sizes, world, source.voxel_size, strict=True)
+def _seen_shape(source: Frame, volume: Voxels, shape: Index) -> Index:
+    reach = own_reach(volume)
+    world = Coordinate(shape) * volume.frame.voxel_size + reach.before + reach.after
+    axes = zip(source.extent, world, source.voxel_size, strict=True)
     return tuple(min(n, ceil(Fraction(int(length), int(size)))) for n, length, size in axes)
 
 
-def _voxel_bytes(volume: Any) -> int:
-    channels = prod(n for axis, n in zip(volume.axes, volume.shape) if axis == "c")
-    return int(channels * volume.dtype.itemsize)
+def _voxel_bytes(frame: Frame) -> int:
+    return (frame.channels if frame.channels is not None else 1) * frame.dtype.itemsize

@@ -1,31 +1,28 @@
-"""Store volumes: the arrays that they go to, and the tasks that fill them."""
+"""What storing a volume is for a person: checkpoint, to_zarr and plan, methods of every volume."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass, fields
-from math import prod
-from typing import Any
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from distributed import Client
 
-from ..engine.ledger import holds
 from ..engine.progress import RunSummary
 from ..engine.run import run
-from ..engine.task import Task, check_limits
-from ..geometry.blocks import Block, Coordinate, Roi
-from ..geometry.boxes import Index, bounded, full_box
-from ..storage.arrays import StoredArray, create_image, exists, open_array
-from ..storage.chunking import chunks_and_shards
-from .region import Context, Regions
+from ..engine.task import Task
+from ..geometry.boxes import Index
+from ..storage.location import location_of
+from .kinds import Checkpoint
+from .lineage import AnyVoxels
+from .options import StoreOptions
+from .plan import Plan
+from .source import Voxels
+from .step import StagePlan
+from .tasks import steps_of, tasks_to_store
 
-__all__ = ["BlocksFailed", "Made", "StoreBlock", "StoreOptions", "Storing", "run_all"]
-
-# The tasks that store the checkpoints of one run, by location.
-Made = dict[str, tuple[str, list[Task]]]
-
-_task_numbers = itertools.count(1)
+__all__ = ["BlocksFailed", "checkpoint", "plan", "run_all", "to_zarr"]
 
 
 class BlocksFailed(RuntimeError):
@@ -45,129 +42,6 @@ class BlocksFailed(RuntimeError):
         self.summary = summary
 
 
-@dataclass(frozen=True)
-class StoreOptions:
-    """How a volume is stored and run."""
-
-    _: KW_ONLY
-    # Voxels of a block along each axis but "c"; None for the volume's own.
-    block_shape: Index | None = None
-    zarr_format: int = 3
-    overwrite: bool = False
-    resume: bool = True
-    # At most so many blocks of a task at once; None for as many as the cluster runs.
-    num_workers: int | None = None
-    max_retries: int = 2
-    # Seconds a block may take.
-    timeout: float | None = None
-
-    def __post_init__(self) -> None:
-        check_limits(self.num_workers, self.max_retries, self.timeout)
-
-    @classmethod
-    def of(cls, options: dict[str, Any]) -> StoreOptions:
-        """Options by name.
-
-        Raises
-        ------
-        TypeError
-            If there is no such option.
-        """
-        known = {f.name for f in fields(cls)}
-        if unknown := set(options) - known:
-            raise TypeError(f"Unknown {sorted(unknown)}: options are {sorted(known)}.")
-        if options.get("block_shape") is not None:
-            options = options | {"block_shape": tuple(options["block_shape"])}
-        return cls(**options)
-
-
-@dataclass(frozen=True)
-class Storing:
-    """How one volume is stored: in which blocks, and what is known of earlier runs."""
-
-    volume: Regions
-    block: Index
-    options: StoreOptions
-
-    @property
-    def fingerprint(self) -> str:
-        """What the content of the blocks depends on."""
-        return self.volume._fingerprint(self.block)
-
-    def target(self, path: str) -> StoredArray:
-        """The array to store at: that of an earlier run of the same, or a new one."""
-        goes_on = self.options.resume and not self.options.overwrite and exists(path)
-        if goes_on and holds(_ledger(f"{path}/s0"), self.fingerprint):
-            return open_array(path, writable=True)
-        volume, zarr_format = self.volume, self.options.zarr_format
-        whole = volume._with_channels(self.block)
-        chunks, shards = chunks_and_shards(whole, volume.axes, zarr_format)
-        return create_image(
-            path,
-            volume.placement,
-            volume.shape,
-            volume.dtype,
-            chunks=chunks,
-            shards=shards,
-            zarr_format=zarr_format,
-            overwrite=self.options.overwrite,
-        )
-
-    def task(
-        self,
-        title: str,
-        process: Callable[[Block], None],
-        context: Context,
-        upstream: Sequence[Task],
-        array: str,
-    ) -> Task:
-        """A task over the volume's blocks, of which each reads so much context."""
-        volume, options = self.volume, self.options
-        write = Roi(volume.offset, Coordinate(self.block) * volume.voxel_size)
-        if upstream:
-            context = self._awaited(context)
-        return Task(
-            f"{title.replace(': ', '-')}-{next(_task_numbers)}",
-            volume.roi.grow(*context),
-            write.grow(*context),
-            write,
-            process,
-            read_write_conflict=False,
-            fit="shrink",
-            num_workers=options.num_workers,
-            max_retries=options.max_retries,
-            timeout=options.timeout,
-            upstream_tasks=list(upstream) or None,
-            ledger=_ledger(array),
-            fingerprint=self.fingerprint,
-            voxels_per_block=prod(self.block),
-            title=title,
-        )
-
-    def _awaited(self, context: Context) -> Context:
-        """The context of a block, and all of an axis along which it may read at the far end."""
-        axes = list(zip(self.volume.wraps, self.volume.roi.shape))
-        before, after = (
-            Coordinate(whole if wraps else side for side, (wraps, whole) in zip(sides, axes))
-            for sides in context
-        )
-        return before, after
-
-
-@dataclass(frozen=True)
-class StoreBlock:
-    """Store one block of a volume."""
-
-    volume: Regions
-    target: StoredArray
-
-    def __call__(self, block: Block) -> None:
-        """Compute the block and write it."""
-        begin, end = self.volume._voxels(block.write_roi)
-        box = bounded(full_box(self.volume.axes, begin, end), self.volume.shape)
-        self.target.write(box, self.volume._block(block.number, begin, end))
-
-
 def run_all(
     tasks: Task | Sequence[Task], client: Client | None, progress: bool, resume: bool
 ) -> RunSummary:
@@ -184,5 +58,165 @@ def run_all(
     return summary
 
 
-def _ledger(array_path: str) -> str:
-    return f"{array_path}/.dask_blockwise"
+def checkpoint(
+    volume: AnyVoxels,
+    path: str | os.PathLike[str],
+    *,
+    block_shape: Sequence[int] | None = None,
+    zarr_format: int = 3,
+    overwrite: bool = False,
+    resume: bool = True,
+    num_workers: int | None = None,
+    max_retries: int = 2,
+    timeout: float | None = None,
+) -> AnyVoxels:
+    """The same volume, stored on the way when something made from it is stored.
+
+    Parameters
+    ----------
+    path : path or URL
+    block_shape, zarr_format, overwrite, resume, num_workers, max_retries, timeout
+        As for ``to_zarr``.
+
+    Returns
+    -------
+    Volume
+        Previews compute it.
+    """
+    options = StoreOptions(
+        block_shape=block_shape,
+        zarr_format=zarr_format,
+        overwrite=overwrite,
+        resume=resume,
+        num_workers=num_workers,
+        max_retries=max_retries,
+        timeout=timeout,
+    )
+    block = volume.frame.checked_block(options.block)
+    steps_of(volume, block)  # which refuses what can't be stored
+    source = Checkpoint((volume,), location_of(path), options)
+    return replace(volume, frame=volume.frame.with_block(block), source=source)
+
+
+def to_zarr(
+    volume: Voxels,
+    path: str | os.PathLike[str],
+    *,
+    client: Client | None = None,
+    resume: bool = True,
+    progress: bool = True,
+    block_shape: Sequence[int] | None = None,
+    zarr_format: int = 3,
+    overwrite: bool = False,
+    num_workers: int | None = None,
+    max_retries: int = 2,
+    timeout: float | None = None,
+) -> RunSummary:
+    """Compute the volume block by block and store it as OME-Zarr.
+
+    Parameters
+    ----------
+    path : path or URL
+        Such as ``"out.zarr/segments"``.
+    client : distributed.Client, optional
+        The present one, else a cluster on this machine, unless given.
+    resume : bool
+        Whether to go on with what an earlier run of the same computation stored there.
+    progress : bool
+        Whether to show a bar.
+    block_shape : sequence of int, optional
+        Voxels of a block along all axes but "c", as one shard; the volume's own unless given.
+    zarr_format : int
+        3, or 2 for older readers.
+    overwrite : bool
+        Whether something else that is stored there is replaced.
+    num_workers : int, optional
+        At most so many blocks of a task at once; as many as the cluster runs unless given.
+    max_retries : int
+        A block runs at most ``max_retries + 1`` times.
+    timeout : float, optional
+        Seconds that a block may take.
+
+    Returns
+    -------
+    RunSummary
+
+    Raises
+    ------
+    FileExistsError
+        If something else is stored there, unless ``overwrite=True``.
+    BlocksFailed
+        If blocks failed for good, after all others are done.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dask_blockwise import Volume, open_volume
+    >>> volume = Volume.from_array(np.eye(4))
+    >>> bool(volume.to_zarr("eye.zarr/copy", progress=False))
+    True
+    >>> open_volume("eye.zarr/copy")[1, :2]
+    array([0., 1.])
+    """
+    options = StoreOptions(
+        block_shape=block_shape,
+        zarr_format=zarr_format,
+        overwrite=overwrite,
+        resume=resume,
+        num_workers=num_workers,
+        max_retries=max_retries,
+        timeout=timeout,
+    )
+    tasks = tasks_to_store(volume, location_of(path), options, {})
+    return run_all(tasks, client, progress, resume)
+
+
+def plan(volume: Voxels, block_shape: Sequence[int] | None = None) -> Plan:
+    """What storing the volume, and the checkpoints on the way to it, would take; runs nothing.
+
+    Parameters
+    ----------
+    block_shape : sequence of int, optional
+        Voxels of a block along each axis but "c"; the volume's own unless given.
+
+    Returns
+    -------
+    Plan
+        A row for each task of the run, as its summary will have.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dask_blockwise import Volume
+    >>> volume = Volume.from_array(np.zeros((64, 64), np.uint8), chunks=(32, 32))
+    >>> print(volume.checkpoint("a.zarr/copy").plan())
+    stage     block  blocks      read   written  a worker holds  recompute factor
+    ------  -------  ------  --------  --------  --------------  ----------------
+    copy    32 x 32       4  4.00 kiB  4.00 kiB        2.00 kiB              1.00
+    result  32 x 32       4  4.00 kiB  4.00 kiB        2.00 kiB              1.00
+    in all                8  8.00 kiB  8.00 kiB        2.00 kiB
+    """
+    block = tuple(block_shape) if block_shape else None
+    stages = *_checkpoint_plans(volume).values(), *_plans(volume, "result", block)
+    return Plan(stages)
+
+
+def _checkpoint_plans(volume: Voxels) -> dict[tuple[str, str], StagePlan]:
+    """What is stored on the way, by the path of the checkpoint and the name of the step."""
+    plans: dict[tuple[str, str], StagePlan] = {}
+    for inner in volume.source.inputs:
+        plans |= _checkpoint_plans(inner)
+    if isinstance(volume.source, Checkpoint):
+        path, made = volume.source.path, volume.source.made
+        own = _plans(made, Path(path).name, volume.source.options.block)
+        plans |= {(path, plan.name): plan for plan in own}
+    return plans
+
+
+def _plans(volume: Voxels, name: str, block_shape: Index | None) -> list[StagePlan]:
+    steps = steps_of(volume, volume.frame.checked_block(block_shape))
+    return [
+        replace(step.cost, name=f"{name}: {step.name}" if step.name else name)
+        for step in steps
+        if step.cost is not None
+    ]

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 import dask_blockwise as dbw
-from dask_blockwise.relabelling.agglomeration_rule import _dense
+from dask_blockwise.relabelling.agglomeration_rule import dense_rows
 from dask_blockwise.relabelling.grid import LabelGrid
-from dask_blockwise.relabelling.match_rule import _numbered
-from dask_blockwise.relabelling.rule import positions
+from dask_blockwise.relabelling.rule import numbered, positions
 
 LAST_BLOCK, LAST_LABEL = 2**31 - 1, 2**32 - 1
 
@@ -21,7 +20,7 @@ def starts_of(first: int) -> np.ndarray:
 
 def test_edges_name_the_last_label_of_the_last_block() -> None:
     pairs = np.array([[LAST_LABEL, 1], [1, LAST_LABEL]], np.uint32)
-    edges = _numbered(LAST_BLOCK - 1, LAST_BLOCK, pairs)
+    edges = numbered(LAST_BLOCK - 1, LAST_BLOCK, pairs)
     ends = LAST_BLOCK - 1, LAST_BLOCK
     named = [divmod(int(edge), 2**32) for edge in edges]
     assert named == list(zip(ends * 2, (LAST_LABEL, 1, 1, LAST_LABEL)))
@@ -29,16 +28,16 @@ def test_edges_name_the_last_label_of_the_last_block() -> None:
 
 def test_positions_of_the_last_label_of_the_last_block() -> None:
     first = 2**62
-    keys = _numbered(0, LAST_BLOCK, np.array([[1, LAST_LABEL]], np.uint32))
+    keys = numbered(0, LAST_BLOCK, np.array([[1, LAST_LABEL]], np.uint32))
     assert positions(keys, starts_of(first)).tolist() == [first, first + LAST_LABEL - 1]
     row = np.concatenate([keys, np.zeros(4, np.uint64)])[None]
-    assert _dense(row, starts_of(first))[0, :2].tolist() == [first, first + LAST_LABEL - 1]
+    assert dense_rows(row, starts_of(first))[0, :2].tolist() == [first, first + LAST_LABEL - 1]
 
 
 def test_ids_of_the_last_block_are_like_no_others() -> None:
     labels = dbw.Volume.from_array(np.array([[7, 0, 9, 9]]), chunks=(1, 2))
     parts = dbw.connected_components(labels, each_value=True, block_shape=(1, 4))
-    ids = [parts._block(number, (0, 0), (1, 4)).tolist()[0] for number in (0, 1, LAST_BLOCK)]
+    ids = [parts.source.block(number, (0, 0), (1, 4)).tolist()[0] for number in (0, 1, LAST_BLOCK)]
     assert ids == [[n, 0, n + 1, n + 1] for n in (1, 5, 4 * LAST_BLOCK + 1)]
 
 

@@ -16,6 +16,7 @@ from scipy.ndimage import uniform_filter
 import dask_blockwise as dbw
 from dask_blockwise import Roi, Volume
 from dask_blockwise.storage.stored_array import StoredArray
+from dask_blockwise.volumes.lineage import prepared
 
 SHAPE = (20, 30, 25)
 MEAN = {"halo": 1, "boundary": "reflect", "size": 3, "dtype": float}
@@ -168,7 +169,7 @@ def test_blocks_in_conflict_order_see_what_those_before_wrote(tmp_path, client):
 def test_what_a_worker_saw_of_a_checkpoint_too_early_is_seen_anew(tmp_path, client):
     path, ones = tmp_path / "a.zarr/x", Volume.from_array(np.ones((8, 8), np.uint8), chunks=(1, 1))
     made, copy = (dbw.create_volume(tmp_path / f"a.zarr/{n}", like=ones) for n in ("x", "copy"))
-    seen = ones.checkpoint(path)._from_stores()
+    seen = prepared(ones.checkpoint(path))
 
     def write(block):
         seen[:]  # most of it isn't there yet

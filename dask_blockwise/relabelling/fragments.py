@@ -1,0 +1,101 @@
+"""What a relabelling takes in: grid and pieces of the labels of single blocks, and other values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.boxes import Box, Index, within
+from ..volumes.frame import Frame
+from ..volumes.reach import Halo
+from ..volumes.source import LabelSource, Voxels
+from .grid import LabelGrid
+from .kept import Kept
+from .pieces import Pieces, cut
+from .rule import Values
+
+__all__ = ["channels_first", "grid_of", "halo_of", "label_block", "values_of"]
+
+
+def halo_of(fragments: Voxels) -> Halo:
+    """Voxels that a block sees before and after itself, along all axes."""
+    source = fragments.source
+    if isinstance(source, Kept):
+        return source.grid.halo
+    if isinstance(source, LabelSource):
+        return (*((0, 0),) * ("t" in fragments.frame.axes), *source.halo)
+    return ((0, 0),) * fragments.frame.ndim
+
+
+def grid_of(fragments: Voxels, block: Index) -> LabelGrid:
+    """Blocks of such a shape, and what they see.
+
+    Raises
+    ------
+    ValueError
+        If labels were kept for blocks of another shape, or can't be told apart over so many.
+    """
+    frame, source = fragments.frame, fragments.source
+    if isinstance(source, Kept):
+        if block != frame.block_shape:
+            raise ValueError(
+                f"block_shape must be {frame.block_shape}, that of the blocks whose labels were "
+                f"kept, got {block}: leave it out, or segment again."
+            )
+        return source.grid
+    stitched = tuple(axis != "t" for axis in frame.axes)
+    return LabelGrid(frame.shape, block, halo_of(fragments), stitched)
+
+
+def label_block(fragments: Voxels, grid: LabelGrid, number: int) -> Pieces:
+    """Pieces of all labels that a block sees.
+
+    Parameters
+    ----------
+    fragments : Volume of int
+    grid : LabelGrid
+    number : int
+        The block's, in raster order.
+
+    Returns
+    -------
+    Pieces
+        From the beginning of the block's frame, 0 where that leaves the volume.
+    """
+    source = fragments.source
+    if isinstance(source, Kept):
+        return source.pieces(number)
+    core, seen, frame = (at(number) for at in (grid.core, grid.seen, grid.frame))
+    if isinstance(source, LabelSource):
+        labels = source.seen(core, seen)
+    else:
+        labels = source.read(tuple(s.start for s in seen), tuple(s.stop for s in seen))
+    pieces = cut(labels, within(core, seen), points="t" in fragments.frame.axes)
+    framed = np.zeros(grid.frame_shape, np.uint32)
+    framed[within(seen, frame)] = pieces.values
+    return Pieces(framed, pieces.owners, pieces.sizes)
+
+
+@dataclass(frozen=True)
+class _ReadValues:
+    """Reads a box of a volume; its channels, if it has any, come first."""
+
+    volume: Voxels
+
+    def __call__(self, box: Box) -> NDArray[Any]:
+        begin, end = tuple(s.start for s in box), tuple(s.stop for s in box)
+        return channels_first(self.volume.source.read(begin, end), self.volume.frame)
+
+
+def values_of(inputs: Sequence[Voxels]) -> Values | None:
+    """What gives the values of the second of the inputs of a relabelling, if it has two."""
+    return _ReadValues(inputs[1]) if len(inputs) > 1 else None
+
+
+def channels_first(values: NDArray[Any], frame: Frame) -> NDArray[Any]:
+    """Values with the channels as the first axis, if there are any."""
+    return np.moveaxis(values, frame.axes.index("c"), 0) if "c" in frame.axes else values

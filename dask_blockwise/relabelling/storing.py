@@ -1,0 +1,183 @@
+"""The steps of storing a relabelled volume: what each reads, writes and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..geometry.blocks import Coordinate
+from ..geometry.boxes import Index
+from ..volumes.frame import Frame
+from ..volumes.lineage import prepared, reach_of
+from ..volumes.plan import plan_of
+from ..volumes.reach import Reach
+from ..volumes.source import LabelSource, Voxels
+from ..volumes.step import Output, StagePlan, Step
+from .fragments import grid_of, values_of
+from .grid import LabelGrid
+from .kept import Kept
+from .rule import Rule
+from .scratch import Scratch
+from .steps import Relabelling
+
+__all__ = ["Storing"]
+
+# Of the numbers of pieces in scratch.
+_LABEL_BYTES = np.dtype(np.uint32).itemsize
+
+
+@dataclass(frozen=True)
+class Storing:
+    """The steps of storing a relabelled volume in blocks."""
+
+    # What is stored.
+    volume: Voxels
+    rule: Rule
+    keep_scratch: bool
+    # Voxels of a block.
+    block: Index
+
+    def steps(self) -> Sequence[Step]:
+        """In their order; labels that were kept are not made again."""
+        kept = isinstance(self.inputs[0].source, Kept)
+        first = () if kept else (self._segment,)
+        last = () if self.keep_scratch else (self._clean,)
+        return *first, self._stitch, self._solve, self._relabel, *last
+
+    @property
+    def frame(self) -> Frame:
+        """Of what is stored."""
+        return self.volume.frame
+
+    @property
+    def inputs(self) -> tuple[Voxels, ...]:
+        """The fragments, and what the rule looks at beside them, if anything."""
+        return self.volume.source.inputs
+
+    @cached_property
+    def grid(self) -> LabelGrid:
+        """The blocks, with what each sees."""
+        return grid_of(self.inputs[0], self.block)
+
+    @property
+    def _segment(self) -> Step:
+        return Step(
+            "segment",
+            self.block,
+            lambda output: self._at(output).segment,
+            reach=reach_of(self.volume),
+            array=lambda output: f"{self._scratch(output).path}/labels",
+            # The same whatever the rule, so that another rule can be tried on them.
+            made_from=self.inputs[0].token,
+            prepare=lambda output: self._scratch(output).create_labels(self.grid, self._origin),
+            cost=self._cost_to_segment(),
+        )
+
+    @property
+    def _stitch(self) -> Step:
+        near = Coordinate(self.rule.reach(self.grid)) * self.frame.voxel_size
+        return Step(
+            "stitch",
+            self.block,
+            lambda output: self._at(output).stitch,
+            reach=Reach(near, near, (False,) * len(near)),
+            array=lambda output: f"{self._scratch(output).path}/edges",
+            made_from=self.volume.token,
+            prepare=lambda output: self._scratch(output).create_edges(
+                self.grid.blocks, self.rule.most(self.grid)
+            ),
+            cost=self._cost_to_stitch(),
+        )
+
+    @property
+    def _solve(self) -> Step:
+        return Step(
+            "solve",
+            self.frame.extent,
+            lambda output: self._at(output).solve,
+            reach=self._alone,
+            array=lambda output: f"{self._scratch(output).path}/edges/solved",
+            made_from=self.volume.token,
+            # What it takes isn't known before.
+            cost=StagePlan("", self.frame.extent, 1, 0, 0, 0),
+        )
+
+    @property
+    def _relabel(self) -> Step:
+        labels, ids = _LABEL_BYTES, self.frame.dtype.itemsize
+        own, core = prod(self.frame.shape), prod(self.block)
+        return Step(
+            "relabel",
+            self.block,
+            lambda output: self._at(output).relabel,
+            reach=self._alone,
+            array=lambda output: output.target.path,
+            made_from=self.volume.token,
+            last=True,
+            cost=StagePlan(
+                *("", self.block, self.grid.blocks),
+                *(own * labels, own * ids, core * (labels + 2 * ids)),
+            ),
+        )
+
+    @property
+    def _clean(self) -> Step:
+        return Step(
+            "clean",
+            self.frame.extent,
+            lambda output: self._at(output).clean,
+            reach=self._alone,
+            array=None,
+            made_from=self.volume.token,
+        )
+
+    @property
+    def _alone(self) -> Reach:
+        return Reach.none(len(self.frame.extent))
+
+    @property
+    def _origin(self) -> dict[str, Any]:
+        """What one needs to know to relabel kept labels."""
+        fragments = self.inputs[0]
+        return {
+            "placement": asdict(self.frame.placement),
+            "made_from": fragments.token,
+            "apart": isinstance(fragments.source, LabelSource) and fragments.source.apart,
+        }
+
+    def _scratch(self, output: Output) -> Scratch:
+        source = self.inputs[0].source
+        kept = source.scratch.path if isinstance(source, Kept) else None
+        return Scratch(f"{output.path}.scratch", kept)
+
+    def _at(self, output: Output) -> Relabelling:
+        inputs = tuple(map(prepared, self.inputs))
+        return Relabelling(
+            fragments=inputs[0],
+            values=values_of(inputs),
+            grid=self.grid,
+            rule=self.rule,
+            scratch=self._scratch(output),
+            target=output.target,
+        )
+
+    def _cost_to_segment(self) -> StagePlan:
+        frame, cost = prod(self.grid.frame_shape), plan_of(self.inputs[0], self.block)
+        held = frame * (_LABEL_BYTES + self.frame.dtype.itemsize)
+        return replace(
+            cost,
+            write_bytes=self.grid.blocks * frame * _LABEL_BYTES,
+            worker_bytes=max(cost.worker_bytes, held),
+        )
+
+    def _cost_to_stitch(self) -> StagePlan:
+        frame = prod(self.grid.frame_shape) * _LABEL_BYTES
+        beside = [plan_of(volume, self.block) for volume in self.inputs[1:]]
+        read = self.grid.blocks * frame + sum(plan.read_bytes for plan in beside)
+        held = 2 * frame + sum(plan.worker_bytes for plan in beside)
+        return StagePlan("", self.block, self.grid.blocks, read, 0, held)

@@ -1,0 +1,110 @@
+"""What a volume is computed from: found by walking over its inputs, down to what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+from dask.base import tokenize
+
+from .kinds import Checkpoint, Stored
+from .reach import Reach
+from .source import Voxels
+
+__all__ = [
+    "check_not_in_place",
+    "check_regional",
+    "is_stored",
+    "own_reach",
+    "place_of",
+    "prepared",
+    "reach_of",
+    "token_of",
+]
+
+AnyVoxels = TypeVar("AnyVoxels", bound=Voxels)
+
+
+def token_of(volume: Voxels) -> str:
+    """A hash of all that the values depend on; a checkpoint's is that of what it stores."""
+    if isinstance(volume.source, Checkpoint):
+        return volume.source.made.token
+    return str(tokenize(volume.frame, volume.source))
+
+
+def is_stored(volume: Voxels) -> bool:
+    """Whether what is made from it reads it from a store."""
+    return not volume.source.inputs or isinstance(volume.source, Checkpoint)
+
+
+def place_of(volume: Voxels) -> str | None:
+    """Where a volume is, or will be, stored; None for what is only computed."""
+    if isinstance(volume.source, Stored):
+        return volume.source.stored.path
+    return volume.source.path if isinstance(volume.source, Checkpoint) else None
+
+
+def own_reach(volume: Voxels) -> Reach:
+    """What a region needs of the volume's own inputs around it."""
+    return volume.source.reach or Reach.none(len(volume.frame.extent))
+
+
+def reach_of(volume: Voxels) -> Reach:
+    """What a region needs around it, down to what is stored."""
+    own = own_reach(volume)
+    return own if is_stored(volume) else own.beyond(map(reach_of, volume.source.inputs))
+
+
+def prepared(volume: AnyVoxels) -> AnyVoxels:
+    """The volume as workers compute it: checkpoints are read from where they are stored.
+
+    Raises
+    ------
+    ValueError
+        If a block would need all of a volume that no checkpoint stores.
+    """
+    source = volume.source
+    if source.needs_all:
+        _refuse_all()
+    if isinstance(source, Checkpoint):
+        return replace(volume, source=source.stored())
+    return replace(volume, source=source.prepared(tuple(map(prepared, source.inputs))))
+
+
+def check_regional(volume: Voxels, stored: bool = False) -> None:
+    """Refuse inputs of which a region can't be computed by itself.
+
+    Parameters
+    ----------
+    volume : Volume
+    stored : bool
+        Whether checkpoints are stored on the way, so that only what they store is looked at.
+    """
+    if stored and isinstance(volume.source, Checkpoint):
+        check_regional(volume.source.made, stored)
+        return
+    for inner in volume.source.inputs:
+        if inner.source.needs_all:
+            _refuse_all()
+        check_regional(inner, stored)
+
+
+def check_not_in_place(volume: Voxels, path: str) -> None:
+    """Refuse to store a volume where something that it is computed from lies."""
+    source = volume.source
+    if isinstance(source, Stored) and source.stored.location in (path, f"{path}/s0"):
+        raise ValueError(
+            f"{path} is what this volume is computed from: a block computed again would read its "
+            "own output. Store it at another path."
+        )
+    if isinstance(source, Checkpoint) and source.path == path:
+        raise ValueError(f"{path} is a checkpoint on the way: store at another path.")
+    for inner in source.inputs:
+        check_not_in_place(inner, path)
+
+
+def _refuse_all() -> None:
+    raise ValueError(
+        "A stage after relabel needs its final ids: store them on the way, "
+        "relabel(...).checkpoint(path), and open what is stored for .data."
+    )

@@ -1,0 +1,50 @@
+"""Open volumes where they are stored."""
+
+from __future__ import annotations
+
+import os
+
+from ..storage.arrays import open_array, read_placement
+from .frame import Frame, check_axes
+from .kinds import Stored
+from .volume import Volume
+
+__all__ = ["open_volume"]
+
+
+def open_volume(path: str | os.PathLike[str]) -> Volume:
+    """Open a stored volume: zarr 2 or 3, OME-Zarr, N5, precomputed; local, s3:// or gs://.
+
+    Parameters
+    ----------
+    path : path or URL
+        Of an array, or of an OME-Zarr image, of which the first level is opened.
+
+    Returns
+    -------
+    Volume
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> volume = Volume.from_array(np.eye(4), voxel_size=(8, 8))
+    >>> _ = volume.to_zarr("in.zarr/raw", progress=False)
+    >>> open_volume("in.zarr/raw").roi
+    [0:32, 0:32] (32, 32)
+    """
+    stored = open_array(path)
+    placement = read_placement(stored)
+    check_axes(placement.axes, len(stored.shape))
+    frame = Frame(
+        shape=stored.shape,
+        dtype=stored.dtype,
+        placement=placement,
+        chunks=stored.chunks,
+        shards=stored.shards,
+    )
+    return Volume(frame, Stored(stored, placement.axes))

@@ -1,0 +1,47 @@
+"""How a volume is stored and run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+
+from ..engine.task import check_limits
+from ..geometry.boxes import Index
+
+__all__ = ["StoreOptions"]
+
+
+@dataclass(frozen=True)
+class StoreOptions:
+    """How a volume is stored and run.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    _: KW_ONLY
+    # Voxels of a block along each axis but "c"; None for the volume's own.
+    block_shape: Sequence[int] | None = None
+    zarr_format: int = 3
+    overwrite: bool = False
+    resume: bool = True
+    # At most so many blocks of a task at once; None for as many as the cluster runs.
+    num_workers: int | None = None
+    max_retries: int = 2
+    # Seconds a block may take.
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        check_limits(self.num_workers, self.max_retries, self.timeout)
+
+    @property
+    def block(self) -> Index | None:
+        """Voxels of a block, if they are given."""
+        return None if self.block_shape is None else tuple(self.block_shape)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether what an earlier run left is gone on with."""
+        return self.resume and not self.overwrite
