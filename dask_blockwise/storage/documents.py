@@ -13,7 +13,15 @@ import tensorstore as ts
 
 from .location import is_remote, kvstore_spec
 
-__all__ = ["list_names", "put", "read_bytes", "read_json", "remove_all", "store_error"]
+__all__ = [
+    "cache_context",
+    "list_names",
+    "put",
+    "read_bytes",
+    "read_json",
+    "remove_all",
+    "store_error",
+]
 
 
 _CACHE_MEGABYTES = "256"
