@@ -28,7 +28,7 @@ class N5:
 
     def open(self, location: str, rechecks: bool) -> TensorStoreArray:
         """Turn x, y, z into z, y, x."""
-        return TensorStoreArray(open_tensorstore(self.name, location, rechecks).T)
+        return TensorStoreArray(open_tensorstore("n5", location, rechecks).T)
 
 
 def n5_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:

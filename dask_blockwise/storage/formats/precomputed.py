@@ -17,11 +17,14 @@ from .registry import register
 __all__ = ["Precomputed", "precomputed_attributes"]
 
 
+_DRIVER = "neuroglancer_precomputed"
+
+
 @dataclass(frozen=True)
 class Precomputed:
     """Scales of precomputed data: the first one's location is that of all."""
 
-    name = "neuroglancer_precomputed"
+    name = _DRIVER
     title = "precomputed"
     noticed_by = ("info",)
 
@@ -37,7 +40,7 @@ class Precomputed:
         """Turn x, y, z into z, y, x; the channel comes last and goes first."""
         root, key = _scale(location)
         options = {"scale_metadata": {"key": key}} if key else {}
-        array = open_tensorstore(self.name, root, rechecks, **options)
+        array = open_tensorstore(_DRIVER, root, rechecks, **options)
         array = array.T[ts.d[:].translate_to[0]]
         return TensorStoreArray(array[0] if array.shape[0] == 1 else array)
 

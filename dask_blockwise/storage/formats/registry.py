@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -58,8 +58,7 @@ def register(format: Format, before: str | None = None) -> None:
         _FORMATS[format.name] = format
         return
     others = {name: other for name, other in _FORMATS.items() if name != format.name}
-    if before not in others:
-        raise ValueError(f"No other format is called {before!r}: there are {', '.join(others)}.")
+    _check_known(before, others)
     _FORMATS.clear()
     for name, other in others.items():
         if name == before:
@@ -68,7 +67,14 @@ def register(format: Format, before: str | None = None) -> None:
 
 
 def unregister(name: str) -> None:
-    """Forget a format; arrays that are open stay so."""
+    """Forget a format; arrays that have been opened stay readable.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name.
+    """
+    _check_known(name, _FORMATS)
     del _FORMATS[name]
 
 
@@ -103,6 +109,11 @@ def find_file(location: str) -> tuple[Format, Mapping[str, Any]] | None:
 def is_noticed(name: str) -> bool:
     """Whether a file of this name tells that it, or its folder, may be an array."""
     return any(_notices(format, name) for format in registered())
+
+
+def _check_known(name: str, formats: Collection[str]) -> None:
+    if name not in formats:
+        raise ValueError(f"No format is called {name!r}: there are {', '.join(formats)}.")
 
 
 def _notices(format: Format, name: str) -> bool:

@@ -27,6 +27,9 @@ from .registry import register
 __all__ = ["Zarr", "Zarr2", "Zarr3", "ZarrPythonArray", "new_array_documents"]
 
 
+_DRIVERS = {2: "zarr", 3: "zarr3"}
+
+
 class Zarr:
     """What arrays of both versions have in common."""
 
@@ -41,7 +44,7 @@ class Zarr:
     def open(self, location: str, rechecks: bool) -> OpenArray:
         """Open by TensorStore, or else by zarr-python, which caches nothing."""
         try:
-            return TensorStoreArray(open_tensorstore(self.name, location, rechecks))
+            return TensorStoreArray(open_tensorstore(_DRIVERS[self.version], location, rechecks))
         except (ValueError, NotImplementedError):
             # A codec, filter or data type that TensorStore doesn't have, or a setting that it
             # refuses, such as zlib's own level of gzip, -1, in what n5-zarr has written; unless the
