@@ -1,4 +1,4 @@
-"""Arrays in stores: every format opens right, writes are whole, and nothing stale is read."""
+"""Arrays in stores: every container opens, writes are whole, and nothing stale is read."""
 
 import errno
 import pickle

@@ -6,7 +6,7 @@ import pytest
 import zarr
 from regions import box, numbers, whole
 
-from dask_blockwise.storage.arrays import open_array
+from dask_blockwise.storage.arrays import create_array, open_array, remove
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,10 @@ def test_zarr_2_in_all_its_ways(tmp_path, settings):
     np.testing.assert_array_equal(array.read(box((1, 7), (0, 3))), values[1:7, :3])
     array.write(box((3, 6), (0, 2)), values[:3, 1:3])
     np.testing.assert_array_equal(array.read(box((3, 6), (0, 2))), values[:3, 1:3])
+
+
+def test_an_array_that_is_gone_is_not_asked_of_zarr_python(tmp_path):
+    array = create_array(tmp_path / "a.zarr/x", (4,), "u1", chunks=(4,))
+    remove(array.path)
+    with pytest.raises(ValueError, match="NOT_FOUND"):
+        array.read(box((0, 4)))
