@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from ..geometry.blocks import BlockGrid
 from ..storage.documents import list_names, put, read_bytes, remove_all
-from ..storage.location import location_of
+from ..storage.location import is_remote, location_of
 
 try:
     import fcntl
@@ -193,7 +193,7 @@ class _PartsLog:
 
 
 def _open_log(path: str) -> _Log:
-    return _PartsLog(path) if "://" in path else _LocalLog(path)
+    return _PartsLog(path) if is_remote(path) else _LocalLog(path)
 
 
 def _lock(file: int, path: str) -> None:

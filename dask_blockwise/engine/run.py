@@ -14,6 +14,7 @@ import cloudpickle
 from distributed import Client as DaskClient
 from distributed import get_client
 
+from ..storage.location import is_remote
 from .cluster import local_cluster, patient_cluster
 from .dispatcher import Dispatcher
 from .frontier import Frontier
@@ -207,7 +208,7 @@ def _close_all(bars: Sequence[Bar]) -> None:
 
 def _log_path(task: Task, run_id: str) -> Path:
     """Beside the ledger, where that is a local directory."""
-    if task.ledger is not None and "://" not in task.ledger:
+    if task.ledger is not None and not is_remote(task.ledger):
         return Path(task.ledger) / "blocks.log"
     name = task.task_id.replace("/", "_")
     return Path(tempfile.gettempdir()) / f"dask-blockwise-logs/{run_id}-{name}.log"

@@ -6,11 +6,10 @@ import errno
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import uuid4
 
 from ..geometry.placement import Placement
 from .documents import put, remove_all
-from .formats import find_array, layout_of, new_array_documents
+from .formats import find_array, new_array_documents
 from .groups import (
     array_paths,
     exists,
@@ -45,7 +44,9 @@ _GROUPS_SEARCHED = 3
 
 
 def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredArray:
-    """Open an array: zarr 2 and 3, the first level of an OME-Zarr image, N5, or precomputed.
+    """Open an array of a registered format, or the first level of an OME-Zarr image.
+
+    Formats are zarr 2 and 3, N5, precomputed, and what ``storage.formats.register`` has been given.
 
     Parameters
     ----------
@@ -64,7 +65,9 @@ def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredAr
     FileNotFoundError
         If there is no array, with those that lie below the path.
     PermissionError
-        If it will be written to, but a local folder can't be.
+        If it will be written to, but what is there locally can't be.
+    io.UnsupportedOperation
+        If it will be written to, but arrays of its format are only read.
 
     Examples
     --------
@@ -81,21 +84,10 @@ def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredAr
         raise FileNotFoundError(what_is_there(given))
     if writable and not is_remote(location) and not os.access(location, os.W_OK):
         raise PermissionError(errno.EACCES, f"{given} can't be written. Choose another path")
-    driver, attributes = found
-    opening = uuid4().hex
-    layout = layout_of(location, driver, opening)
-    return StoredArray(
-        path=given,
-        location=location,
-        shape=layout.shape,
-        dtype=layout.dtype,
-        chunks=layout.chunks,
-        shards=layout.shards,
-        driver=driver,
-        by_zarr=layout.by_zarr,
-        attributes=attributes,
-        opening=opening,
-    )
+    array = StoredArray.of(given, location, *found)
+    if writable:
+        array.writable()
+    return array
 
 
 def create_array(

@@ -13,7 +13,15 @@ import tensorstore as ts
 
 from .location import is_remote, kvstore_spec
 
-__all__ = ["list_names", "put", "read_bytes", "read_json", "remove_all", "store_error"]
+__all__ = [
+    "cache_context",
+    "list_names",
+    "put",
+    "read_bytes",
+    "read_json",
+    "remove_all",
+    "store_error",
+]
 
 
 _CACHE_MEGABYTES = "256"
@@ -81,7 +89,7 @@ def remove_all(location: str) -> None:
 
 
 def store_error(path: str, done: str, error: Exception) -> OSError:
-    """What TensorStore says, as Python would: a full disk, a denied path, or another."""
+    """What TensorStore or Python says: a full disk, a denied path, or another."""
     text = str(error)
     if any(words in text for words in _FULL):
         return OSError(
@@ -93,4 +101,6 @@ def store_error(path: str, done: str, error: Exception) -> OSError:
         return PermissionError(
             errno.EACCES, f"{path} can't be {done}. Choose another path, or ask for access to it"
         )
+    if isinstance(error, OSError) and error.errno:
+        return OSError(error.errno, f"{path} can't be {done}: {error.strerror}")
     return OSError(errno.EIO, f"{path} can't be {done}: {text.partition('[')[0].strip()}")

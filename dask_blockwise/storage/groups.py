@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .documents import put, read_json, remove_all
-from .formats import find_array
+from .formats import find_array, find_file, is_noticed, titles
 from .location import groups_above, is_remote, location_of, nearest_names
 
 __all__ = [
@@ -84,8 +84,10 @@ def _is_group(location: str) -> bool:
 
 def make_room(given: str, location: str, overwrite: bool) -> None:
     """Remove an array or image that is there, but nothing else."""
-    if not exists(location):
-        if not is_remote(location) and _is_occupied(Path(location)):
+    local = None if is_remote(location) else Path(location)
+    # A file may be an array, but then one that wasn't made here.
+    if (local and local.is_file()) or not exists(location):
+        if local and _is_occupied(local):
             raise FileExistsError(
                 f"{given} is there and is no zarr, so that it isn't overwritten: choose another "
                 "path, or remove it yourself."
@@ -125,11 +127,14 @@ def make_groups_above(location: str, zarr_format: int) -> None:
 
 def _arrays_below(top: str) -> Iterator[str]:
     for folder, below, files in os.walk(top):
-        marked = {".zarray", "zarr.json", "attributes.json", "info"} & set(files)
-        if marked and find_array(folder) is not None:
+        noticed = [file for file in files if is_noticed(file)]
+        if noticed and find_array(folder) is not None:
             # Its chunks may be millions of folders.
             below.clear()
             yield os.path.relpath(folder, top)
+            continue
+        paths = [f"{folder}/{file}" for file in noticed]
+        yield from (os.path.relpath(path, top) for path in paths if find_file(path) is not None)
 
 
 def remove_if_empty(location: str) -> None:
@@ -149,13 +154,13 @@ def what_is_there(given: str) -> str:
         return f"No array at {given}: there is no such folder. {nearest_names(location)}."
     if Path(location).is_file():
         return (
-            f"{given} is a file, and arrays are opened from zarr, OME-Zarr, N5 or precomputed: "
+            f"{given} is a file, and arrays are opened from {titles()}: "
             "read it with a library for its kind, such as tifffile, and make a volume of what "
             "that gives, Volume.from_array(array, voxel_size=...)."
         )
     below = array_paths(location)
     hint = f"Arrays below it: {_some(below)}." if below else "Nor is one below it."
-    return f"No array at {given}. {hint} Open one of zarr, OME-Zarr, N5 or precomputed."
+    return f"No array at {given}. {hint} Open one of {titles()}."
 
 
 def _some(paths: Collection[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from ..geometry.placement import Placement, default_axes, exact, placement_of
 from ..geometry.units import axis_kind, recorded_units
 
-__all__ = ["n5_attributes", "ome_attributes", "placement_from", "precomputed_attributes"]
+__all__ = ["ome_attributes", "placement_from"]
 
 
 def placement_from(
@@ -47,42 +47,6 @@ def placement_from(
     spatial = sum(axis != "c" for axis in axes)
     units = recorded_units(array.get("units", array.get("unit", "")), spatial)
     return placement_of(axes, _all_axes(size, spatial, 1), _all_axes(offset, spatial, 0), units)
-
-
-def n5_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """An N5 array's attributes, whose x comes first, turned to z, y, x.
-
-    Examples
-    --------
-    >>> n5_attributes({"pixelResolution": {"dimensions": [4, 4, 40], "unit": "nm"}})
-    {'resolution': [40, 4, 4], 'units': 'nm'}
-    """
-    turned = dict(attributes)
-    pixel = turned.pop("pixelResolution", None)
-    if isinstance(pixel, Mapping):
-        turned = {"resolution": pixel["dimensions"], "units": pixel.get("unit", "")} | turned
-    elif pixel:
-        turned = {"resolution": pixel} | turned
-    of_axes = ("resolution", "voxel_size", "offset", "axis_names", "units")
-    return {
-        key: value[::-1] if key in of_axes and isinstance(value, list) else value
-        for key, value in turned.items()
-    }
-
-
-def precomputed_attributes(info: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
-    """Resolution and offset, in z, y, x, of one scale of neuroglancer precomputed data.
-
-    Examples
-    --------
-    >>> scale = {"key": "4_4_40", "resolution": [4, 4, 40], "voxel_offset": [10, 0, 0]}
-    >>> precomputed_attributes({"scales": [scale]})
-    {'resolution': [40, 4, 4], 'offset': [0, 0, 40], 'units': 'nm'}
-    """
-    scale = next(s for s in info["scales"] if key in (None, s["key"]))
-    size, begin = scale["resolution"][::-1], scale.get("voxel_offset", [0, 0, 0])[::-1]
-    offset = [_plain(exact(v) * b) for v, b in zip(size, begin, strict=True)]
-    return {"resolution": size, "offset": offset, "units": "nm"}
 
 
 def ome_attributes(
@@ -169,10 +133,6 @@ def _named_axes(array: Mapping[str, Any], dimensions: int, sized: int) -> tuple[
     if 2 <= sized == dimensions - 1 <= 3:
         return ("c", *default_axes(sized))
     return default_axes(dimensions)
-
-
-def _plain(number: Fraction) -> int | float:
-    return int(number) if number.denominator == 1 else float(number)
 
 
 def _all_axes(values: Sequence[Any] | None, count: int, default: int) -> Sequence[Any] | None:

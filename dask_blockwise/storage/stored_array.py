@@ -5,25 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from io import UnsupportedOperation
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.boxes import Box, Index
 from .documents import store_error
-from .formats import FORMATS, open_tensorstore, open_zarr
+from .formats import Format, OpenArray, Writable, Zarr
 
-__all__ = ["Region", "StoredArray"]
-
-Region = tuple[slice, ...]
+__all__ = ["StoredArray"]
 
 
 @dataclass(frozen=True)
 class StoredArray:
     """An array in a store: small to send, opened once in each process.
 
-    Axes are in C order: those of N5 and neuroglancer precomputed, which store x first, are turned.
+    Axes are in C order: formats that store x first turn theirs.
     A read sees what has been written by then, unless the array is ``steady``. The cache of decoded
     chunks holds ``DASK_BLOCKWISE_CACHE_MB`` megabytes a process (256).
     """
@@ -32,27 +33,44 @@ class StoredArray:
     path: str
     # Absolute, or a URL.
     location: str
-    shape: tuple[int, ...]
+    shape: Index
     dtype: np.dtype[Any]
-    chunks: tuple[int, ...]
-    shards: tuple[int, ...] | None
-    # TensorStore's name of the format: "zarr", "zarr3", "n5" or "neuroglancer_precomputed".
-    driver: str
-    # Whether zarr-python must decode it.
-    by_zarr: bool = False
+    chunks: Index
+    shards: Index | None
+    # It need not be registered where the array is read.
+    format: Format
     attributes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     # Whether every read asks the store if what is cached of it still holds.
     rechecks: bool = True
     # Which opening this is: a later one never sees what an earlier one has cached.
     opening: str = field(default_factory=lambda: uuid4().hex, compare=False, repr=False)
 
-    @property
-    def zarr_format(self) -> int | None:
-        """2 or 3; None for N5 and precomputed."""
-        return FORMATS.get(self.driver)
+    @classmethod
+    def of(
+        cls, path: str, location: str, format: Format, attributes: Mapping[str, Any]
+    ) -> StoredArray:
+        """Open what a format has found."""
+        opening = uuid4().hex
+        layout = _opened(_Opening(location, False, opening, format)).layout
+        return cls(
+            path=path,
+            location=location,
+            shape=layout.shape,
+            dtype=layout.dtype,
+            chunks=layout.chunks,
+            shards=layout.shards,
+            format=format,
+            attributes=attributes,
+            opening=opening,
+        )
 
     @property
-    def write_unit(self) -> tuple[int, ...]:
+    def zarr_format(self) -> int | None:
+        """2 or 3; None for other formats."""
+        return self.format.version if isinstance(self.format, Zarr) else None
+
+    @property
+    def write_unit(self) -> Index:
         """What must be written whole: a shard, or else a chunk."""
         return self.shards or self.chunks
 
@@ -60,7 +78,7 @@ class StoredArray:
         """The same array, for reading while nobody writes to it."""
         return replace(self, rechecks=False)
 
-    def read(self, region: Region) -> NDArray[Any]:
+    def read(self, region: Box) -> NDArray[Any]:
         """Read a region, given by slices with a start and a stop.
 
         Raises
@@ -68,15 +86,13 @@ class StoredArray:
         OSError
             If the store can't be read, or what it holds is damaged.
         """
-        part = self._array()[region]
-        if self.by_zarr:
-            return np.asarray(part)
+        array = self._open()
         try:
-            return np.ascontiguousarray(part.read().result())
-        except (ValueError, OSError) as error:
+            return array.read(region)
+        except OSError as error:
             raise store_error(self.path, "read", error) from error
 
-    def write(self, region: Region, values: NDArray[Any]) -> None:
+    def write(self, region: Box, values: NDArray[Any]) -> None:
         """Write a region of whole shards, or chunks where there are none.
 
         Raises
@@ -84,23 +100,38 @@ class StoredArray:
         ValueError
             If the region begins or ends within one, or the values don't fit it or its dtype.
         OSError
-            If the store is full or can't be written.
+            If the store is full or can't be written, or arrays of this format are only read.
         """
         self._check_whole(region)
         cast = self._cast(region, values)
         try:
-            if self.by_zarr:
-                self._array()[region] = cast
-            else:
-                self._array()[region].write(cast).result()
+            self.writable().write(region, cast)
+        except UnsupportedOperation:
+            raise
         except (ValueError, OSError) as error:
             raise store_error(self.path, "written", error) from error
 
+    def writable(self) -> Writable:
+        """The open array, if its format can be written.
+
+        Raises
+        ------
+        io.UnsupportedOperation
+            If it is only read.
+        """
+        array = self._open()
+        if isinstance(array, Writable):
+            return array
+        raise UnsupportedOperation(
+            f"{self.path} can't be written: {self.format.title} is only read here. Store what is "
+            "computed in zarr, with volume.to_zarr(path)."
+        )
+
     def __dask_tokenize__(self) -> tuple[Any, ...]:
-        kind = self.dtype.str, self.shape, self.chunks, self.shards, self.driver
+        kind = self.dtype.str, self.shape, self.chunks, self.shards, self.format.name
         return (self.location, *kind, json.dumps(dict(self.attributes), sort_keys=True))
 
-    def _check_whole(self, region: Region) -> None:
+    def _check_whole(self, region: Box) -> None:
         axes = zip(region, self.write_unit, self.shape, strict=True)
         if any(s.start % unit or (s.stop % unit and s.stop != n) for s, unit, n in axes):
             kind = "shards" if self.shards else "chunks"
@@ -112,7 +143,7 @@ class StoredArray:
                 "divide the blocks."
             )
 
-    def _cast(self, region: Region, values: NDArray[Any]) -> NDArray[Any]:
+    def _cast(self, region: Box, values: NDArray[Any]) -> NDArray[Any]:
         """The values in the array's dtype, if they have the region's shape and fit."""
         shape = tuple(s.stop - s.start for s in region)
         if values.shape != shape:
@@ -130,7 +161,20 @@ class StoredArray:
             )
         return cast
 
-    def _array(self) -> Any:
-        if self.by_zarr:
-            return open_zarr(self.location, self.opening)
-        return open_tensorstore(self.location, self.driver, self.rechecks, self.opening)
+    def _open(self) -> OpenArray:
+        return _opened(_Opening(self.location, self.rechecks, self.opening, self.format))
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """What is opened once in a process, even by a format that has no hash."""
+
+    location: str
+    rechecks: bool
+    opening: str
+    format: Format = field(compare=False)
+
+
+@lru_cache(maxsize=256)
+def _opened(opening: _Opening) -> OpenArray:
+    return opening.format.open(opening.location, opening.rechecks)

@@ -11,10 +11,8 @@ from ome_zarr_models.v05.image import ImageAttrs as ImageAttrs05
 
 from dask_blockwise.geometry.placement import Placement, default_axes, placement_of
 from dask_blockwise.storage.metadata import (
-    n5_attributes,
     ome_attributes,
     placement_from,
-    precomputed_attributes,
 )
 
 AXES = [
@@ -180,35 +178,6 @@ def test_ome_zarr_of_others(group, axes, voxel_size, offset, units):
 def test_attributes_of_funlib_and_dacapo(attributes, dimensions, axes, voxel_size, offset, unit):
     expected = Placement(tuple(axes), voxel_size, offset, unit)
     assert placement_from({}, "", attributes, dimensions) == expected
-
-
-@pytest.mark.parametrize(
-    ("attributes", "expected"),
-    [
-        ({"resolution": [4, 4, 40], "offset": [1, 2, 3]}, ((40, 4, 4), (3, 2, 1), "")),
-        ({"pixelResolution": [4, 4, 40]}, ((40, 4, 4), (0, 0, 0), "")),
-        (
-            {"pixelResolution": {"dimensions": [0.4, 0.4, 40], "unit": "um"}},
-            ((40000, 400, 400), (0, 0, 0), "nanometer"),
-        ),
-    ],
-)
-def test_n5_is_turned(attributes, expected):
-    placement = placement_from({}, "", n5_attributes(attributes), 3)
-    assert (placement.voxel_size, placement.offset, placement.unit) == expected
-
-
-def test_precomputed_scales():
-    scales = [
-        {"key": "a", "resolution": [4, 4, 40], "voxel_offset": [10, 0, 2]},
-        {"key": "b", "resolution": [5.24, 8, 40]},
-    ]
-    held = [
-        placement_from({}, "", precomputed_attributes({"scales": scales}, key), 3)
-        for key in ("a", "b", None)
-    ]
-    assert held[0] == held[2] == Placement(("z", "y", "x"), (40, 4, 4), (80, 0, 40), "nanometer")
-    assert (held[1].voxel_size, held[1].unit) == ((40000, 8000, 5240), "picometer")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""How arrays are stored: one file a format, each of which registers itself.
+
+What finds, opens, reads and writes arrays of one format belongs here, and only here and in
+``documents`` are zarr and TensorStore imported. Where voxels lie, and what a path may hold, does
+not. A new format is one file with a class that satisfies ``Format``, and a line below; from
+outside the package, it is the class and a call of ``register``.
+"""
+
+from .protocol import Format, Layout, OpenArray, Writable
+from .registry import find_array, find_file, is_noticed, register, registered, titles, unregister
+
+# The built-in formats, in the order in which they are asked.
+# isort: split
+from .zarr import Zarr, Zarr2, Zarr3, new_array_documents
+
+# isort: split
+from .n5 import N5
+
+# isort: split
+from .precomputed import Precomputed
+
+__all__ = [
+    "N5",
+    "Format",
+    "Layout",
+    "OpenArray",
+    "Precomputed",
+    "Writable",
+    "Zarr",
+    "Zarr2",
+    "Zarr3",
+    "find_array",
+    "find_file",
+    "is_noticed",
+    "new_array_documents",
+    "register",
+    "registered",
+    "titles",
+    "unregister",
+]

@@ -1,0 +1,75 @@
+"""Neuroglancer's precomputed data: scales of one image, with axes x, y, z and channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import tensorstore as ts
+
+from ...geometry.placement import exact
+from ..documents import read_json
+from .by_tensorstore import TensorStoreArray, open_tensorstore
+from .registry import register
+
+__all__ = ["Precomputed", "precomputed_attributes"]
+
+
+_DRIVER = "neuroglancer_precomputed"
+
+
+@dataclass(frozen=True)
+class Precomputed:
+    """Scales of precomputed data: the first one's location is that of all."""
+
+    name = _DRIVER
+    title = "precomputed"
+    noticed_by = ("info",)
+
+    def find(self, location: str) -> Mapping[str, Any] | None:
+        """Attributes of a scale, turned to C order."""
+        root, key = _scale(location)
+        info = read_json(root, "info")
+        if any(key in (None, scale["key"]) for scale in info.get("scales", ())):
+            return precomputed_attributes(info, key)
+        return None
+
+    def open(self, location: str, rechecks: bool) -> TensorStoreArray:
+        """Turn x, y, z into z, y, x; the channel comes last and goes first."""
+        root, key = _scale(location)
+        options = {"scale_metadata": {"key": key}} if key else {}
+        array = open_tensorstore(_DRIVER, root, rechecks, **options)
+        array = array.T[ts.d[:].translate_to[0]]
+        return TensorStoreArray(array[0] if array.shape[0] == 1 else array)
+
+
+def precomputed_attributes(info: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+    """Resolution and offset, in z, y, x, of one scale of neuroglancer precomputed data.
+
+    Examples
+    --------
+    >>> scale = {"key": "4_4_40", "resolution": [4, 4, 40], "voxel_offset": [10, 0, 0]}
+    >>> precomputed_attributes({"scales": [scale]})
+    {'resolution': [40, 4, 4], 'offset': [0, 0, 40], 'units': 'nm'}
+    """
+    scale = next(s for s in info["scales"] if key in (None, s["key"]))
+    size, begin = scale["resolution"][::-1], scale.get("voxel_offset", [0, 0, 0])[::-1]
+    offset = [_plain(exact(v) * b) for v, b in zip(size, begin, strict=True)]
+    return {"resolution": size, "offset": offset, "units": "nm"}
+
+
+def _scale(location: str) -> tuple[str, str | None]:
+    """The root of precomputed data, and the key of a scale if the path has one."""
+    if read_json(location, "info"):
+        return location, None
+    root, _, key = location.rpartition("/")
+    return root, key
+
+
+def _plain(number: Fraction) -> int | float:
+    return int(number) if number.denominator == 1 else float(number)
+
+
+register(Precomputed())

@@ -1,0 +1,170 @@
+"""What a storage format has to answer, so that its arrays open as volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...geometry.boxes import Box, Index
+
+__all__ = ["Format", "Layout", "OpenArray", "Writable"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What an array holds, and in which pieces; axes in C order, x last.
+
+    Examples
+    --------
+    >>> Layout((100, 512, 512), np.dtype("uint8"), chunks=(1, 512, 512)).shards is None
+    True
+    """
+
+    shape: Index
+    dtype: np.dtype[Any]
+    # What is decoded at once.
+    chunks: Index
+    # What must be written whole, where that is more than a chunk.
+    shards: Index | None = None
+
+
+class OpenArray(Protocol):
+    """An array that is open in this process; several threads may read from it at once."""
+
+    @property
+    def layout(self) -> Layout:
+        """Shape, dtype, chunks and shards."""
+        ...
+
+    def read(self, region: Box) -> NDArray[Any]:
+        """Read a region, given by slices with a start and a stop within the shape.
+
+        Raises
+        ------
+        OSError
+            If the store can't be read, or what it holds is damaged.
+        """
+        ...
+
+
+@runtime_checkable
+class Writable(Protocol):
+    """What an open array has besides where its format is also written, and else leaves out."""
+
+    def write(self, region: Box, values: NDArray[Any]) -> None:
+        """Write a region of whole shards, or chunks where there are none.
+
+        The values have the region's shape and the array's dtype. Two processes may write at once,
+        never to the same shard.
+
+        Raises
+        ------
+        OSError
+            If the store is full or can't be written.
+        """
+        ...
+
+
+@runtime_checkable
+class Format(Protocol):
+    """A way to store arrays: how to tell one, and how to open it.
+
+    An instance travels to worker processes within each array, also to those that never imported
+    the module which registered it. So let it be a frozen dataclass that holds little or nothing.
+
+    Examples
+    --------
+    Single files as ``numpy.save`` writes them, which are only read:
+
+    >>> from pathlib import Path
+    >>> from dask_blockwise.storage.arrays import open_array
+    >>> from dask_blockwise.storage.formats import register, unregister
+
+    >>> @dataclass(frozen=True)
+    ... class OpenNpy:
+    ...     values: np.ndarray
+    ...
+    ...     @property
+    ...     def layout(self):
+    ...         shape = self.values.shape
+    ...         return Layout(shape, self.values.dtype, chunks=(1, *shape[1:]))
+    ...
+    ...     def read(self, region):
+    ...         return np.array(self.values[region])
+
+    >>> @dataclass(frozen=True)
+    ... class Npy:
+    ...     name = "npy"
+    ...     title = "npy"
+    ...     noticed_by = ("*.npy",)
+    ...
+    ...     def find(self, location):
+    ...         return {} if location.endswith(".npy") and Path(location).is_file() else None
+    ...
+    ...     def open(self, location, rechecks):
+    ...         return OpenNpy(np.load(location, mmap_mode="r"))
+
+    >>> register(Npy())
+    >>> np.save("raw.npy", np.arange(12).reshape(3, 4))
+    >>> open_array("raw.npy").read((slice(1, 2), slice(0, 2)))
+    array([[4, 5]])
+    >>> unregister("npy")
+    """
+
+    @property
+    def name(self) -> str:
+        """Its own, and never changed: what was computed from an array is known again by it."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What people call it, for messages."""
+        ...
+
+    @property
+    def noticed_by(self) -> tuple[str, ...]:
+        """By which names of files a listing notices an array.
+
+        Of a document in the array's folder, such as ``zarr.json``, or where an array is a single
+        file, of that, such as ``*.tif``.
+        """
+        ...
+
+    def find(self, location: str) -> Mapping[str, Any] | None:
+        """Look for an array of this format.
+
+        Parameters
+        ----------
+        location : str
+            An absolute path or a URL, without a slash at the end. There may be nothing, a file, a
+            folder, or an array of another format.
+
+        Returns
+        -------
+        mapping or None
+            Attributes, none where there is no array. They must fit into JSON. ``resolution`` or
+            ``voxel_size``, ``offset`` in world units, ``axis_names`` and ``units``, in C order, say
+            where its voxels lie.
+        """
+        ...
+
+    def open(self, location: str, rechecks: bool) -> OpenArray:
+        """Open what was found; done once in a process for each opening by a person.
+
+        Parameters
+        ----------
+        location : str
+        rechecks : bool
+            Whether a read must see what others have written by then. Otherwise nobody writes, and
+            what is cached holds.
+
+        Returns
+        -------
+        OpenArray
+            ``Writable`` too, where arrays of this format can be written.
+        """
+        ...
