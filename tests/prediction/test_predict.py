@@ -159,7 +159,9 @@ def test_random_networks_by_blocks_equal_torch_on_the_whole(layers, block, seed)
     except (RuntimeError, ValueError):
         reject()
     # Else the voxels that don't fill a stride are left out, and torch makes something of them.
-    assume(all((t.size - t.network.rest) % t.network.stride == 0 for t in prediction.source.tilings))
+    assume(
+        all((t.size - t.network.rest) % t.network.stride == 0 for t in prediction.source.tilings)
+    )
     assert prediction.shape == whole.shape
     blocks = prediction.data.compute(scheduler="synchronous")
     np.testing.assert_allclose(blocks, whole, rtol=1e-4, atol=1e-5)
@@ -175,7 +177,9 @@ def test_shipped_networks_by_blocks_equal_torch_on_the_whole(data, sample, corne
     options = found.network.options | {"output_dtype": "float32", "block_shape": (24, 32, 20)}
     prediction = predict(Volume.from_array(raw), **options | {"activation": None})
     with torch.inference_mode():
-        whole = load(prediction.source.model)(torch.from_numpy(np.float32(raw / 255))[None, None])[0]
+        whole = load(prediction.source.model)(torch.from_numpy(np.float32(raw / 255))[None, None])[
+            0
+        ]
     blocks = prediction.data.compute(scheduler="synchronous")
     np.testing.assert_allclose(blocks, whole.numpy(), atol=1e-4)
 

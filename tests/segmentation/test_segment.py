@@ -138,7 +138,7 @@ def test_stored_and_relabelled_blocks_know_where_they_are(shape, tmp_path, prese
         for n, (read, write) in enumerate(map(grid.rois, range(len(grid))))
     }
     for stored in labels, relabel(labels, match="touch"):
-        stored.to_zarr(f"{tmp_path}/{type(stored).__name__}.zarr/labels", progress=False)
+        stored.to_zarr(f"{tmp_path}/{stored.source.kind}.zarr/labels", progress=False)
         assert set(told.read_text().splitlines()) == expected
         told.unlink()
 
