@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import dask.array as da
 import numpy as np
@@ -19,11 +19,26 @@ __all__ = [
     "Normalization",
     "Numbers",
     "WholeVolume",
-    "declared_normalization",
     "normalization_of",
 ]
 
 Values = tuple[float, ...]
+
+
+@runtime_checkable
+class Normalization(Protocol):
+    """What voxels go through before a network sees them; ``predict`` takes one of your own too.
+
+    It is sent to worker processes, and its attributes say what the prediction depends on: a frozen
+    dataclass is right.
+    """
+
+    @property
+    def numbers(self) -> Normalization:
+        """The same with all that is taken from a whole volume known; called before work begins."""
+
+    def apply(self, array: NDArray[Any]) -> NDArray[np.float32]:
+        """Normalise an array of shape ``(c, ...)``."""
 
 
 @dataclass(frozen=True)
@@ -99,15 +114,12 @@ class WholeVolume:
         return span
 
 
-Normalization = Numbers | WholeVolume
-
-
 def normalization_of(normalize: Any, volume: Volume) -> Normalization:
-    """The normalisation that an option of ``predict`` names.
+    """The normalisation that an option of ``predict`` gives.
 
     Parameters
     ----------
-    normalize : "dtype", "volume" or (subtract, divide)
+    normalize : "dtype", "volume", (subtract, divide), or a Normalization
         Each of the two a number, or one for each channel.
     volume : Volume
 
@@ -126,78 +138,35 @@ def normalization_of(normalize: Any, volume: Volume) -> Normalization:
     >>> normalization_of("dtype", volume).apply(volume[:][None])
     array([[[0. , 0.2]]], dtype=float32)
     """
-    if isinstance(normalize, str) and normalize == "volume":
-        return WholeVolume(volume, "moments")
-    if isinstance(normalize, str) and normalize == "dtype":
-        return Numbers((0.0,), (_largest(volume.dtype),))
+    if isinstance(normalize, Normalization):
+        return normalize
+    if isinstance(normalize, str) and normalize in _NAMED:
+        return _NAMED[normalize](volume)
     try:
         subtract, divide = map(_values, normalize)
     except (TypeError, ValueError):
         subtract = divide = ()
-    channels = dict(zip(volume.axes, volume.shape)).get("c", 1)
+    channels = volume.frame.channels or 1
     finite = np.isfinite([*subtract, *divide]).all()
     if {len(subtract), len(divide)} - {1, channels} or 0 in divide or not finite:
         raise ValueError(
-            "normalize must be 'dtype', 'volume' or (subtract, divide), each of the two a finite "
-            f"number or one for each of {channels} channels, and none to divide by 0; got "
-            f"{normalize!r}."
+            f"normalize must be {', '.join(map(repr, _NAMED))} or (subtract, divide), each of the "
+            f"two a finite number or one for each of {channels} channels, and none to divide by 0; "
+            f"got {normalize!r}."
         )
     return Numbers(subtract, divide)
 
 
-def declared_normalization(
-    name: str, arguments: Mapping[str, Any], volume: Volume
-) -> Normalization:
-    """The normalisation that a bioimage.io model declares as its preprocessing.
-
-    What it declares for each sample is taken from the whole volume, so that blocks have no seams.
-
-    Parameters
-    ----------
-    name : str
-        "scale_linear", "zero_mean_unit_variance", "fixed_zero_mean_unit_variance" or "scale_range".
-    arguments : mapping
-        As in the model's description.
-    volume : Volume
-
-    Returns
-    -------
-    Normalization
-
-    Raises
-    ------
-    ValueError
-        If it is another one.
-    """
-    axes = arguments.get("axes")
-    by_channel = axes is not None and not {"c", "channel"} & set(axes)
-    if name == "scale_linear":
-        gain, offset = (
-            np.atleast_1d(arguments.get(key, value)).astype(float)
-            for key, value in (("gain", 1), ("offset", 0))
-        )
-        return normalization_of((tuple(-offset / gain), tuple(1 / gain)), volume)
-    if name == "fixed_zero_mean_unit_variance" or "mean" in arguments:
-        return normalization_of((arguments["mean"], arguments["std"]), volume)
-    epsilon = float(arguments.get("eps", 1e-6))
-    if name == "zero_mean_unit_variance":
-        return WholeVolume(volume, "moments", by_channel=by_channel, epsilon=epsilon)
-    if name == "scale_range" and not arguments.get("reference_tensor"):
-        _check_countable(volume)
-        least = arguments.get("min_percentile", 0.0), arguments.get("max_percentile", 100.0)
-        return WholeVolume(volume, "percentiles", least, by_channel, epsilon)
-    raise ValueError(
-        f"The model declares the preprocessing {name!r} with {dict(arguments)}, which can't be "
-        "done block by block without seams: say what to do instead with normalize=."
-    )
+def _by_dtype(volume: Volume) -> Normalization:
+    return Numbers((0.0,), (_largest(volume.dtype),))
 
 
-def _check_countable(volume: Volume) -> None:
-    if volume.dtype not in (np.uint8, np.uint16):
-        raise ValueError(
-            f"Percentiles of the whole volume are taken of uint8 or uint16, got {volume.dtype}: "
-            "give the numbers, normalize=(subtract, divide)."
-        )
+def _by_volume(volume: Volume) -> Normalization:
+    return WholeVolume(volume, "moments")
+
+
+# What ``predict(normalize=...)`` takes by name.
+_NAMED: dict[str, Callable[[Volume], Normalization]] = {"dtype": _by_dtype, "volume": _by_volume}
 
 
 def _values(given: float | Sequence[float]) -> Values:

@@ -15,9 +15,10 @@ from ..volumes.frame import Frame
 from ..volumes.padding import boundaries_of, halo_of
 from ..volumes.volume import Volume
 from .bioimageio import Description
+from .declared import declared_normalization
 from .footprint import Footprint, UnfitNetworkError
 from .model_source import ModelSource
-from .normalization import Normalization, declared_normalization, normalization_of
+from .normalization import Normalization, normalization_of
 from .openvino import OpenVinoNetwork
 from .predicted import Activation, Predicted
 from .tiling import AxisTiling, tilings_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
 from numbers import Real
@@ -19,8 +19,6 @@ from .source import Voxels
 __all__ = ["Boundary", "Margin", "boundaries_of", "halo_of", "read_padded"]
 
 Boundary = str | float
-
-_MODES = ("none", "reflect", "nearest", "periodic")
 
 
 @dataclass(frozen=True)
@@ -130,16 +128,36 @@ class _Part:
 def _sources(low: int, high: int, size: int, mode: Boundary) -> NDArray[np.intp]:
     """For each voxel along an axis, the one of the volume that stands there; -1 for none."""
     at = np.arange(low, high)
-    if mode == "none":
-        return at[(at >= 0) & (at < size)]
-    if mode == "nearest":
-        return at.clip(0, size - 1)
-    if mode == "periodic":
-        return at % size
-    if mode == "reflect":
-        at = at % (2 * size)
-        return np.where(at < size, at, 2 * size - 1 - at)
+    if isinstance(mode, str):
+        return _MODES[mode](at, size)
     return np.where((at >= 0) & (at < size), at, -1)
+
+
+def _cut(at: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    return at[(at >= 0) & (at < size)]
+
+
+def _reflected(at: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    at = at % (2 * size)
+    return np.where(at < size, at, 2 * size - 1 - at)
+
+
+def _nearest(at: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    return at.clip(0, size - 1)
+
+
+def _wrapped(at: NDArray[np.intp], size: int) -> NDArray[np.intp]:
+    return at % size
+
+
+# Boundaries by name: from positions along an axis of so many voxels, which may lie beyond it, to
+# the voxels that stand there.
+_MODES: dict[str, Callable[[NDArray[np.intp], int], NDArray[np.intp]]] = {
+    "none": _cut,
+    "reflect": _reflected,
+    "nearest": _nearest,
+    "periodic": _wrapped,
+}
 
 
 def _parts(sources: NDArray[np.intp]) -> Iterator[_Part]:

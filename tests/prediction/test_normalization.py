@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from dask_blockwise import Volume, map_overlap
-from dask_blockwise.prediction.normalization import Numbers, WholeVolume, declared_normalization
+from dask_blockwise.prediction.declared import declared_normalization
+from dask_blockwise.prediction.normalization import Numbers, WholeVolume
 
 RAW = np.random.default_rng(0).integers(0, 200, (2, 6, 9, 8)).astype(np.uint8)
 VOLUME = Volume.from_array(RAW, chunks=(2, 4, 4, 5))
