@@ -243,17 +243,17 @@ def test_a_process_started_by_the_callback_takes_blocks(client: DaskClient, tmp_
         environment = os.environ | {Context.ENV_VARIABLE: str(context)}
         command = [sys.executable, str(tmp_path / "outside.py"), str(tmp_path)]
         processes.append(subprocess.Popen(command, env=environment))
-        client.wait_for_workers(3, timeout=30)
+        client.wait_for_workers(3, timeout=120)
 
     def process(block: Any) -> None:
         import time
 
-        time.sleep(0.02)
+        while not list(tmp_path.glob("outside-*")):
+            time.sleep(0.01)
 
     task = make(process_function=process, init_callback_fn=start, num_workers=None)
     assert run(task, client, progress=False)
-    assert list(tmp_path.glob("outside-*"))
-    assert processes[0].wait(timeout=20) == 0
+    assert processes[0].wait(timeout=120) == 0
 
 
 def test_client_outside_a_run_needs_a_context(monkeypatch: pytest.MonkeyPatch) -> None:

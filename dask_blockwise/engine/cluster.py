@@ -122,7 +122,8 @@ def jobqueue_cluster(
     queue
         Queue or partition; the batch system's own default unless given.
     options
-        Anything else that dask-jobqueue's cluster takes.
+        Anything else that dask-jobqueue's cluster takes. The dashboard is on a free port unless
+        ``scheduler_options`` name one, here or in Dask's configuration.
 
     Raises
     ------
@@ -142,9 +143,16 @@ def jobqueue_cluster(
         "walltime": walltime or _A_DAY[system],
         "queue": queue,
     }
+    job["scheduler_options"] = _scheduler_options(system, options.pop("scheduler_options", {}))
     cluster: SpecCluster = cluster_class(**{**job, **options})
     cluster.scale(n_workers)
     return cluster
+
+
+def _scheduler_options(system: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Of those that log in to one machine, several have clusters: Dask's own port is taken."""
+    configured = dask.config.get(f"jobqueue.{system}.scheduler-options", {})
+    return {"dashboard_address": ":0", **configured, **given}
 
 
 def create_compute_context(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import socket
 import sys
 import types
 from importlib.util import find_spec
@@ -25,7 +26,7 @@ from dask_blockwise.engine.cluster import (
 
 def test_local_cluster_has_a_process_a_core() -> None:
     with local_cluster() as cluster, Client(cluster, set_as_default=False) as client:
-        client.wait_for_workers(usable_cores(), timeout=30)
+        client.wait_for_workers(usable_cores(), timeout=120)
         threads = client.nthreads()
         assert list(threads.values()) == [1] * usable_cores()
         assert all(address.startswith("tcp://") for address in threads)
@@ -79,7 +80,21 @@ def test_jobqueue_arguments(monkeypatch: pytest.MonkeyPatch, system: Any) -> Non
         "walltime": "24:00" if system == "lsf" else "24:00:00",
         "queue": "gpu",
         "account": "me",
+        "scheduler_options": {"dashboard_address": ":0"},
     }
+
+
+@pytest.mark.skipif(find_spec("dask_jobqueue") is None, reason="needs dask-jobqueue")
+@pytest.mark.parametrize("where", ["given", "configured"])
+def test_a_batch_systems_dashboard_is_where_it_is_wanted(where: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {"dashboard_address": f":{port}"}
+    job = {"scheduler_options": options} if where == "given" else {}
+    wanted = {} if where == "given" else {"jobqueue.slurm.scheduler-options": options}
+    with dask.config.set(wanted), jobqueue_cluster("slurm", 0, **job) as cluster:
+        assert f":{port}/" in cluster.dashboard_link
 
 
 BSUB = """
