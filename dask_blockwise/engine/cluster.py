@@ -14,8 +14,7 @@ from typing import Any, Literal, get_args
 
 import dask
 import yaml
-from distributed import Client, LocalCluster
-from distributed.deploy.spec import SpecCluster
+from distributed import Client, LocalCluster, SpecCluster
 
 __all__ = ["create_compute_context", "jobqueue_cluster", "local_cluster"]
 

@@ -18,7 +18,7 @@ from .dispatcher import Dispatcher
 from .frontier import Frontier
 from .ledger import Ledger
 from .pickling import pickled
-from .plugins import known_to_workers
+from .plugins.known import known_to_workers
 from .progress import Bar, RunSummary, open_bar
 from .task import Task
 from .task_state import TaskState

@@ -84,7 +84,7 @@ def test_a_worker_may_die_while_it_hears_of_a_run(client: Client, tmp_path: Path
 def test_a_stopped_process_is_restarted(
     stopped: int, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dask_blockwise.engine.plugins._SILENT_SECONDS", 2.0)
+    monkeypatch.setattr("dask_blockwise.engine.plugins.scheduler._SILENT_SECONDS", 2.0)
     monkeypatch.setattr("dask_blockwise.engine.dispatcher._GRACE_SECONDS", 2.0)
 
     def stop(number: int, attempt: int) -> None:
