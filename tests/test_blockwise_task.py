@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,25 @@ def test_what_is_refused(changes: dict[str, Any], error: type[Exception], messag
         make(**changes)
 
 
+def test_what_daisy_has_in_another_order_must_be_named() -> None:
+    given = ("task", TOTAL, TEN, TEN, print)
+    assert Task(*given).fit == "valid"
+    message = (
+        r"5 arguments by position \(task_id, .*process_function\), got 8.*Name.*fit, num_worke"
+    )
+    with pytest.raises(TypeError, match=message):
+        Task(*given, None, None, True)  # type: ignore[misc]
+    names = list(signature(Task).parameters.values())
+    assert [name.name for name in names[:6]][4:] == ["process_function", "check_function"]
+    assert {name.kind for name in names[5:]} == {Parameter.KEYWORD_ONLY}
+
+
 def test_valid_says_what_it_leaves_unwritten() -> None:
     block = Roi((0,) * 3, (64,) * 3)
     message = r"leaves 737856 of 1000000 voxels.*cover 26%"
-    with pytest.warns(UserWarning, match=message):
-        make(total_roi=Roi((0,) * 3, (100,) * 3), read_roi=block, write_roi=block)
+    with pytest.warns(UserWarning, match=message) as warned:
+        Task("task", Roi((0,) * 3, (100,) * 3), block, block, print)
+    assert warned[0].filename == __file__
 
 
 @pytest.mark.parametrize(
