@@ -291,6 +291,9 @@ def test_a_process_that_comes_when_the_cluster_is_gone_finds_no_blocks(
     assert "the run is over" in caplog.text
 
 
+FATE = "'FAILED' if block.number == 3 else 'SUCCESS'"
+
+
 @pytest.mark.parametrize("kind", ["takes a block", "loops"])
 def test_a_block_fails_whose_status_a_worker_sets_so(
     client: DaskClient, tmp_path: Path, kind: str
@@ -298,9 +301,7 @@ def test_a_block_fails_whose_status_a_worker_sets_so(
     """As workers written for daisy do."""
     done = 'Path(directory, f"block-{block.number}").open("a").write("x")'
     indent = " " * (8 if kind == "takes a block" else 16)
-    body = WORKERS[kind].replace(
-        done, f"{done}\n{indent}block.status = list(BlockStatus)[2 if block.number == 3 else 1]"
-    )
+    body = WORKERS[kind].replace(done, f"{done}\n{indent}block.status = BlockStatus[{FATE}]")
     body = f"from dask_blockwise import BlockStatus\n{body}"
     path = write(tmp_path, body)
     task = BlockwiseTask(path, TOTAL, TEN, TEN, max_retries=1, directory=str(tmp_path))
@@ -309,3 +310,43 @@ def test_a_block_fails_whose_status_a_worker_sets_so(
     assert "status of block" in result.errors[3]
     assert (result.completed, result.retries) == (19, 1)
     assert (tmp_path / "block-3").read_text() == "xx"
+
+
+SEEN = {
+    "takes a block": """
+def spawn_worker(directory):
+    return lambda block: note(block, "within")
+""",
+    "loops": """
+def spawn_worker(directory):
+    def worker():
+        last = None
+        while True:
+            with Client().acquire_block() as block:
+                if block is None:
+                    break
+                note(block, "within")
+                if last is not None:
+                    note(last, "after")
+                last = block
+    return worker
+""",
+}
+
+
+@pytest.mark.parametrize("kind", SEEN)
+def test_a_block_has_the_status_that_daisy_gives_it(
+    client: DaskClient, tmp_path: Path, kind: str
+) -> None:
+    head = f"""
+def note(block, when):
+    Path({str(tmp_path)!r}, f"{{when}}-{{block.number}}").write_text(block.status.name)
+    return when == "checked"
+check_function = (lambda block: note(block, "before"), lambda block: note(block, "checked"))
+"""
+    path = write(tmp_path, head + SEEN[kind])
+    task = BlockwiseTask(path, TOTAL, TEN, TEN, directory=str(tmp_path))
+    assert run(task, client, progress=False)
+    seen = {path.name.split("-")[0]: path.read_text() for path in tmp_path.glob("*-*")}
+    after = {"after": "SUCCESS"} if kind == "loops" else {}
+    assert seen == {"before": "CREATED", "within": "PROCESSING", "checked": "SUCCESS"} | after

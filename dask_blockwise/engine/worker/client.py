@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from typing import Any
 from urllib.parse import quote, unquote
 
-from ...geometry.blocks import Block
+from ...geometry.blocks import Block, BlockStatus
 from .joining import join_cluster
 
 __all__ = ["Client", "Context"]
@@ -235,8 +235,11 @@ class Client:
         try:
             yield block
         except BaseException:
+            block.status = BlockStatus.FAILED
             self._loop.release(traceback.format_exc())
             raise
+        if block.status is BlockStatus.PROCESSING:
+            block.status = BlockStatus.SUCCESS
         self._loop.release(None)
 
 
