@@ -175,7 +175,7 @@ def _run_block(
     work: Work, function: Callable[[Block], object], number: int, journal: Journal
 ) -> None:
     try:
-        with journal.deadline(work.timeout):
+        with journal.deadline(work.timeout, _process):
             skipped = _process(work, function, work.grid.block(work.task_id, number))
     except BaseException:
         journal.end(number, "failures", traceback.format_exc())
