@@ -171,6 +171,7 @@ class Dispatcher:
         key = self._key(sent)
         action = _run if sent.died_on is None else partial(_search, sent.died_on)
         graph = {key: queueable(key, action, self._topic, list(key), sent.batch)}
+        # What is sent within this timeout counts as one graph.
         (future,) = self._client.get(graph, [key], sync=False, fifo_timeout=0, **options)
         self._out[key] = sent, future
         future.add_done_callback(self._finished)

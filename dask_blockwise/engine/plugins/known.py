@@ -45,6 +45,7 @@ def known_to_workers(client: Client, run_id: str, blobs: Sequence[bytes]) -> Ite
         yield
     finally:
         _try_for(_STOP_SECONDS, forget)
+        # On this machine, even if no worker answered.
         forget_run(run_id)
 
 

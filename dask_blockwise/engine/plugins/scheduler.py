@@ -84,6 +84,7 @@ class BlockTaskPlugin(SchedulerPlugin):
     def log_event(self, topic: str, msg: Any) -> None:
         """A batch's time counts from its first block, not while it queues or its task loads."""
         if topic == f"{self.name}-begun":
+            # By the clock here, as clocks of machines differ.
             self._begun[tuple(msg["key"])] = time.monotonic()
 
     async def before_close(self) -> None:
@@ -101,6 +102,7 @@ class BlockTaskPlugin(SchedulerPlugin):
     async def _restart_overdue(self) -> None:
         for topic in (self.name, f"{self.name}-begun"):
             forget_events(self._scheduler, topic)
+        # A restart may take longer than a period, and must not befall a worker twice.
         late = self._overdue() - self._restarting
         if not late:
             return
@@ -128,12 +130,14 @@ class BlockTaskPlugin(SchedulerPlugin):
 
     def _is_silent(self, key: Any, worker: WorkerState) -> bool:
         """Whether a worker fell silent before it could say that it began with a batch."""
+        # Both in wall time, in which Dask keeps the former.
         since: float = max(worker.last_seen, self._sent[key])
         allowed: float = key[-1] + _SILENT_SECONDS
         return time.time() - since > allowed
 
 
-# The worker saturation that schedulers had before the first of the runs that are on.
+# The worker saturation that schedulers had before the first of the runs that are on; the last of
+# them gives it back, whichever that is.
 _lent: WeakKeyDictionary[Scheduler, float] = WeakKeyDictionary()
 
 
