@@ -1,7 +1,9 @@
 """Doctests run in an empty folder, on a cluster of threads in this process."""
 
+import socket
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import dask
@@ -11,6 +13,20 @@ from distributed import Client
 # There it may stop a process for good. A run ends it; tests also compute without one.
 if sys.version_info < (3, 12):
     dask.config.set({"distributed.worker.profile.enabled": False})
+
+
+# Dask's own choice of a port for the dashboard.
+_USUAL_PORT = 8787
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _usual_port_is_taken() -> Iterator[None]:
+    """As where somebody else has a cluster: what counts on the port fails everywhere, not there."""
+    with socket.socket() as taken:
+        with suppress(OSError):  # it is
+            taken.bind(("127.0.0.1", _USUAL_PORT))
+            taken.listen()
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,25 @@ def test_what_is_refused(changes: dict[str, Any], error: type[Exception], messag
         make(**changes)
 
 
+def test_what_daisy_has_in_another_order_must_be_named() -> None:
+    given = ("task", TOTAL, TEN, TEN, print)
+    assert Task(*given).fit == "valid"
+    message = (
+        r"5 arguments by position \(task_id, .*process_function\), got 8.*Name.*fit, num_worke"
+    )
+    with pytest.raises(TypeError, match=message):
+        Task(*given, None, None, True)  # type: ignore[misc]
+    names = list(signature(Task).parameters.values())
+    assert [name.name for name in names[:6]][4:] == ["process_function", "check_function"]
+    assert {name.kind for name in names[5:]} == {Parameter.KEYWORD_ONLY}
+
+
 def test_valid_says_what_it_leaves_unwritten() -> None:
     block = Roi((0,) * 3, (64,) * 3)
     message = r"leaves 737856 of 1000000 voxels.*cover 26%"
-    with pytest.warns(UserWarning, match=message):
-        make(total_roi=Roi((0,) * 3, (100,) * 3), read_roi=block, write_roi=block)
+    with pytest.warns(UserWarning, match=message) as warned:
+        Task("task", Roi((0,) * 3, (100,) * 3), block, block, print)
+    assert warned[0].filename == __file__
 
 
 @pytest.mark.parametrize(
@@ -243,17 +258,17 @@ def test_a_process_started_by_the_callback_takes_blocks(client: DaskClient, tmp_
         environment = os.environ | {Context.ENV_VARIABLE: str(context)}
         command = [sys.executable, str(tmp_path / "outside.py"), str(tmp_path)]
         processes.append(subprocess.Popen(command, env=environment))
-        client.wait_for_workers(3, timeout=30)
+        client.wait_for_workers(3, timeout=120)
 
     def process(block: Any) -> None:
         import time
 
-        time.sleep(0.02)
+        while not list(tmp_path.glob("outside-*")):
+            time.sleep(0.01)
 
     task = make(process_function=process, init_callback_fn=start, num_workers=None)
     assert run(task, client, progress=False)
-    assert list(tmp_path.glob("outside-*"))
-    assert processes[0].wait(timeout=20) == 0
+    assert processes[0].wait(timeout=120) == 0
 
 
 def test_client_outside_a_run_needs_a_context(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,6 +291,9 @@ def test_a_process_that_comes_when_the_cluster_is_gone_finds_no_blocks(
     assert "the run is over" in caplog.text
 
 
+FATE = "'FAILED' if block.number == 3 else 'SUCCESS'"
+
+
 @pytest.mark.parametrize("kind", ["takes a block", "loops"])
 def test_a_block_fails_whose_status_a_worker_sets_so(
     client: DaskClient, tmp_path: Path, kind: str
@@ -283,9 +301,7 @@ def test_a_block_fails_whose_status_a_worker_sets_so(
     """As workers written for daisy do."""
     done = 'Path(directory, f"block-{block.number}").open("a").write("x")'
     indent = " " * (8 if kind == "takes a block" else 16)
-    body = WORKERS[kind].replace(
-        done, f"{done}\n{indent}block.status = list(BlockStatus)[2 if block.number == 3 else 1]"
-    )
+    body = WORKERS[kind].replace(done, f"{done}\n{indent}block.status = BlockStatus[{FATE}]")
     body = f"from dask_blockwise import BlockStatus\n{body}"
     path = write(tmp_path, body)
     task = BlockwiseTask(path, TOTAL, TEN, TEN, max_retries=1, directory=str(tmp_path))
@@ -294,3 +310,43 @@ def test_a_block_fails_whose_status_a_worker_sets_so(
     assert "status of block" in result.errors[3]
     assert (result.completed, result.retries) == (19, 1)
     assert (tmp_path / "block-3").read_text() == "xx"
+
+
+SEEN = {
+    "takes a block": """
+def spawn_worker(directory):
+    return lambda block: note(block, "within")
+""",
+    "loops": """
+def spawn_worker(directory):
+    def worker():
+        last = None
+        while True:
+            with Client().acquire_block() as block:
+                if block is None:
+                    break
+                note(block, "within")
+                if last is not None:
+                    note(last, "after")
+                last = block
+    return worker
+""",
+}
+
+
+@pytest.mark.parametrize("kind", SEEN)
+def test_a_block_has_the_status_that_daisy_gives_it(
+    client: DaskClient, tmp_path: Path, kind: str
+) -> None:
+    head = f"""
+def note(block, when):
+    Path({str(tmp_path)!r}, f"{{when}}-{{block.number}}").write_text(block.status.name)
+    return when == "checked"
+check_function = (lambda block: note(block, "before"), lambda block: note(block, "checked"))
+"""
+    path = write(tmp_path, head + SEEN[kind])
+    task = BlockwiseTask(path, TOTAL, TEN, TEN, directory=str(tmp_path))
+    assert run(task, client, progress=False)
+    seen = {path.name.split("-")[0]: path.read_text() for path in tmp_path.glob("*-*")}
+    after = {"after": "SUCCESS"} if kind == "loops" else {}
+    assert seen == {"before": "CREATED", "within": "PROCESSING", "checked": "SUCCESS"} | after

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
-import logging
-import multiprocessing
 import os
-import signal
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import dask
 import yaml
-from distributed import Client, LocalCluster
-from distributed.deploy.spec import SpecCluster
+from distributed import Client, LocalCluster, SpecCluster
+
+from .batch_systems import System, ask
 
 __all__ = ["create_compute_context", "jobqueue_cluster", "local_cluster"]
-
-
-BatchSystem = Literal["slurm", "lsf", "pbs", "sge"]
-
-
-_logger = logging.getLogger(__name__)
-
-
-# As each batch system writes it: to SLURM "24:00" is 24 minutes.
-_A_DAY = {"slurm": "24:00:00", "lsf": "24:00", "pbs": "24:00:00", "sge": "24:00:00"}
 
 
 def local_cluster(
@@ -95,7 +83,7 @@ def usable_cores() -> int:
 
 
 def jobqueue_cluster(
-    system: BatchSystem,
+    system: System,
     n_workers: int,
     *,
     cores: int = 1,
@@ -110,39 +98,42 @@ def jobqueue_cluster(
     Parameters
     ----------
     system
-        ``"slurm"``, ``"lsf"``, ``"pbs"`` or ``"sge"``.
+        ``"slurm"``, ``"lsf"``, ``"pbs"``, ``"sge"``, ``"htcondor"``, ``"oar"`` or ``"moab"``; a
+        cluster class of dask-jobqueue, or one made from it; or any function that takes the
+        options of a job and returns a cluster.
     n_workers
         Worker processes to ask for, over all jobs.
     cores, processes
         Cores of a job, and the worker processes that share them; one a core unless given.
     memory
-        Memory of a job, as text.
+        Memory of a job, as text. With OAR give ``memory_per_core_property_name`` too, which
+        differs from site to site, and without which OAR is not told of the memory.
     walltime
-        Time limit of a job, as the batch system writes it; a day unless given.
+        Time limit of a job, as the batch system writes it; a day unless given. HTCondor has none.
     queue
-        Queue or partition; the batch system's own default unless given.
+        Queue or partition; the batch system's own default unless given. HTCondor has none.
     options
-        Anything else that dask-jobqueue's cluster takes.
+        Anything else that dask-jobqueue's cluster takes, such as ``disk`` with HTCondor, which is
+        as much as the memory unless given. The dashboard is on a free port unless
+        ``scheduler_options`` name one, here or in Dask's configuration.
 
     Raises
     ------
     ValueError
-        If the batch system is unknown.
+        If the batch system is unknown, or its jobs have no such option.
     ImportError
         If dask-jobqueue is not installed.
+
+    Examples
+    --------
+    Any cluster serves that can ``scale``:
+
+    >>> with jobqueue_cluster(lambda cores, **job: local_cluster(1), 1, memory="1GB") as cluster:
+    ...     len(cluster.workers)
+    1
     """
-    if system not in get_args(BatchSystem):
-        known = ", ".join(get_args(BatchSystem))
-        raise ValueError(f"Unknown batch system {system!r}: it must be one of {known}.")
-    cluster_class = getattr(_import_jobqueue(), f"{system.upper()}Cluster")
-    job = {
-        "cores": cores,
-        "processes": processes or cores,
-        "memory": memory,
-        "walltime": walltime or _A_DAY[system],
-        "queue": queue,
-    }
-    cluster: SpecCluster = cluster_class(**{**job, **options})
+    job = {"cores": cores, "processes": processes or cores, "memory": memory}
+    cluster = ask(system, walltime, queue, {**job, **options})
     cluster.scale(n_workers)
     return cluster
 
@@ -209,25 +200,12 @@ def _bsub_job(
     }
 
 
-def _import_jobqueue() -> Any:
-    on_interrupt = signal.getsignal(signal.SIGINT)
-    try:
-        return importlib.import_module("dask_jobqueue")
-    except ImportError as error:
-        raise ImportError(
-            "Batch systems need the package dask-jobqueue, which is not installed: "
-            "pip install 'dask-blockwise[hpc]', or conda install -c conda-forge dask-jobqueue."
-        ) from error
-    finally:
-        # It makes Ctrl-C end the process, a notebook's kernel too.
-        if signal.getsignal(signal.SIGINT) is not on_interrupt:
-            signal.signal(signal.SIGINT, on_interrupt)
-
-
 def _refuse_while_importing() -> None:
     """A script without a main guard would start a cluster again in every worker it starts."""
-
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
+    # What multiprocessing calls the script's module in a process that it starts.
+    script = "__mp_main__"
+    frames = (frame for frame, _ in traceback.walk_stack(None))
+    if any(f.f_code.co_name == "<module>" and f.f_globals["__name__"] == script for f in frames):
         raise RuntimeError(
             "A worker process imported this script, and the script started a cluster as it was "
             "imported. Put the part that runs things under `if __name__ == '__main__':`."

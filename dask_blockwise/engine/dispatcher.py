@@ -18,11 +18,11 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from dask._task_spec import Task as DaskTask
 from distributed import Client, Future, KilledWorker, get_worker
 from distributed.comm.addressing import get_address_host
 
-from .plugins import SentBefore
+from .plugins.names import queueable
+from .plugins.scheduler import SentBefore
 from .task_state import TaskState
 from .worker.batch import Batch, run_batch
 from .worker.journal import BatchReport, post_mortem
@@ -169,7 +169,9 @@ class Dispatcher:
     def _send(self, sent: _Sent, **options: Any) -> _Key:
         """Queue on the scheduler, after all of the same priority: within one graph, Dask sorts."""
         key = self._key(sent)
-        graph = {key: self._dask_task(key, sent)}
+        action = _run if sent.died_on is None else partial(_search, sent.died_on)
+        graph = {key: queueable(key, action, self._topic, list(key), sent.batch)}
+        # What is sent within this timeout counts as one graph.
         (future,) = self._client.get(graph, [key], sync=False, fifo_timeout=0, **options)
         self._out[key] = sent, future
         future.add_done_callback(self._finished)
@@ -179,10 +181,6 @@ class Dispatcher:
         """Dask shows its first part; the scheduler's plugin knows the run and the limit by it."""
         name = f"{sent.state.task.task_id}-{self._run_id}"
         return name, next(self._keys), _seconds_allowed(sent)
-
-    def _dask_task(self, key: _Key, sent: _Sent) -> DaskTask:
-        action = _run if sent.died_on is None else partial(_search, sent.died_on)
-        return DaskTask(key, action, self._topic, list(key), sent.batch, _data_producer=True)
 
     def _take_in(self, key: _Key, outcome: BatchReport | BaseException) -> None:
         if key not in self._out:

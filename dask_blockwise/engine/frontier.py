@@ -113,6 +113,7 @@ class _Waiting:
         self._numbers = np.arange(prod(shape), dtype=np.int32 if prod(shape) < 2**31 else np.int64)
         self._numbers = self._numbers.reshape(shape)
         self._append(self._numbers[self._conditions == 0])
+        # What reads no block at all of an upstream task will never be told that one is done.
         for feed in feeds:
             for box in feed.unfed():
                 self.release(box)
@@ -129,6 +130,8 @@ class _Waiting:
             return
         box = tuple(slice(max(0, i - r), i + r + 1) for i, r in zip(index, self._reach))
         later = self._levels[box] > self._levels[index]
+        # A slice is a view: this counts down in the array itself. All of `later` waited for this
+        # very block, so none goes below 0.
         conditions = self._conditions[box]
         conditions -= later
         self._push(self._numbers[box][later & (conditions == 0)])
@@ -149,6 +152,7 @@ class _Waiting:
 
     def _append(self, numbers: range | Integers) -> None:
         self.ready += len(numbers)
+        # Links that have been walked fall off the chain.
         self._backlog = chain(self._backlog, map(int, numbers))
 
 
@@ -195,11 +199,14 @@ class _AxisRuns:
         read_begin, read_end = _extent(downstream, axis, read=True)
         write_begin, write_end = _extent(upstream, axis, read=False)
         first = np.searchsorted(write_end, read_begin, "right")
+        # Where a block reads none, its run is empty, not negative.
         last = np.maximum(first, np.searchsorted(write_begin, read_end, "left"))
         new = np.ones(len(first), bool)
         new[1:] = (np.diff(first) != 0) | (np.diff(last) != 0)
         starts = np.flatnonzero(new)
         first, last = first[starts], last[starts]
+        # Both ends of the runs only grow along the axis, so the runs that hold a block are
+        # neighbours: from the first that ends after it to the last that begins at or before it.
         number = np.arange(len(write_begin))
         self.length: Integers = last - first
         self.blocks = _slices(starts, np.append(starts[1:], len(new)))

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-import cloudpickle
 from distributed import Client as DaskClient
 from distributed import get_client
 
@@ -19,7 +18,8 @@ from .cluster import local_cluster, patient_cluster
 from .dispatcher import Dispatcher
 from .frontier import Frontier
 from .ledger import Ledger
-from .plugins import known_to_workers
+from .pickling import pickled
+from .plugins.known import known_to_workers
 from .progress import Bar, RunSummary, open_bar
 from .task import Task
 from .task_state import TaskState
@@ -168,7 +168,7 @@ def _pickle(task: Task, context: Context) -> bytes:
         context=context,
     )
     try:
-        return bytes(cloudpickle.dumps(work))
+        return pickled(work)
     except Exception as error:
         raise TypeError(
             f"The functions of task {task.task_id!r} cannot be sent to worker processes: {error}. "

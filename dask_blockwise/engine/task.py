@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import KW_ONLY, dataclass
-from functools import cached_property
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, fields
+from functools import cached_property, wraps
+from typing import Any, TypeVar
 
 from ..geometry.blocks import BlockGrid, Fit, Roi
 from .worker.batch import CheckFunction
@@ -16,11 +16,35 @@ __all__ = ["Task", "check_limits"]
 
 
 Checks = CheckFunction | tuple[CheckFunction | None, CheckFunction | None] | None
+_Made = TypeVar("_Made")
 
 
+def _says_what_to_name(made: type[_Made]) -> type[_Made]:
+    """A dataclass that names what must be named, where Python's own error counts."""
+    init: Callable[..., None] = vars(made)["__init__"]
+    placed = [field.name for field in fields(made) if not field.kw_only]  # type: ignore[arg-type]
+    named = [field.name for field in fields(made) if field.kw_only]  # type: ignore[arg-type]
+
+    @wraps(init)
+    def checked(self: _Made, *given: Any, **options: Any) -> None:
+        if len(given) > len(placed):
+            raise TypeError(
+                f"{made.__name__}() takes {len(placed)} arguments by position "
+                f"({', '.join(placed)}), got {len(given)}. Name the others, whose order is not the "
+                f"same in daisy 1, daisy 2 and here: {', '.join(named)}."
+            )
+        init(self, *given, **options)
+
+    setattr(made, "__init__", checked)  # noqa: B010
+    return made
+
+
+@_says_what_to_name
 @dataclass(frozen=True, eq=False)
 class Task:
     """A grid of blocks, and what is to be done with each.
+
+    What comes after ``process_function`` is given by name.
 
     Parameters
     ----------
@@ -70,7 +94,7 @@ class Task:
     ValueError
         If the ROIs do not tile, no block fits, or a number is out of range.
     TypeError
-        If a function cannot be called.
+        If a function cannot be called, or what must be named is not.
 
     Warns
     -----
@@ -90,6 +114,7 @@ class Task:
     read_roi: Roi
     write_roi: Roi
     process_function: Callable[..., Any]
+    _: KW_ONLY
     check_function: Checks = None
     init_callback_fn: Callable[[Context], Any] | None = None
     read_write_conflict: bool = True
@@ -98,7 +123,6 @@ class Task:
     max_retries: int = 2
     timeout: float | None = None
     upstream_tasks: Sequence[Task] | None = None
-    _: KW_ONLY
     ledger: str | None = None
     fingerprint: str = ""
     voxels_per_block: int | None = None
@@ -169,5 +193,5 @@ def _check_covers(task_id: str, grid: BlockGrid) -> None:
             f"fit='valid' leaves {grid.unwritten} of {grid.writable} voxels (in world units) of "
             f"task {task_id!r} unwritten: blocks cover {covered:.0%}. Use "
             'fit="shrink" or "overhang" to cover all, or a total_roi that blocks divide.',
-            stacklevel=4,
+            stacklevel=5,
         )

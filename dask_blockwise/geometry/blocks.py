@@ -21,9 +21,14 @@ __all__ = ["Block", "BlockGrid", "BlockStatus", "Coordinate", "Fit", "Roi"]
 
 
 class BlockStatus(Enum):
-    """What a worker may say of its block, as daisy's workers do."""
+    """How far a block is, as daisy has it; a worker may set it to ``FAILED``.
+
+    It is ``PROCESSING`` while the process function, or the body of ``acquire_block``, has the
+    block, and ``SUCCESS`` or ``FAILED`` from then on.
+    """
 
     CREATED = auto()
+    PROCESSING = auto()
     SUCCESS = auto()
     FAILED = auto()
 
@@ -43,7 +48,7 @@ class Block:
     block_id
         The task's id and the block's number in raster order, from 0 without gaps.
     status
-        Of use to say that the block failed without an exception: ``BlockStatus.FAILED``.
+        How far it is. Of use to say that it failed without an exception: ``BlockStatus.FAILED``.
 
     Examples
     --------

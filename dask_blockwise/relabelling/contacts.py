@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RegionGraph", "count_contacts", "ends", "means", "pack", "sum_contacts"]
+from .pairs import distinct, pack
+
+__all__ = ["RegionGraph", "count_contacts", "means", "sum_contacts"]
 
 Offsets = Sequence[Sequence[int]]
 
@@ -28,7 +30,7 @@ class RegionGraph:
     Parameters
     ----------
     pairs
-        Shape ``(k,)``, uint64: both fragments, from `pack`.
+        Shape ``(k,)``, uint64: both fragments, from `pairs.pack`.
     near, far
         Shape ``(k,)``, int64: the sum of affinities over the threshold, in steps of 2 ** -32, of
         offsets to direct neighbours and of longer ones.
@@ -109,28 +111,6 @@ def sum_contacts(rows: Iterable[NDArray[np.uint64]]) -> RegionGraph:
     return RegionGraph(pairs[held], near[held], near_count[held], far[held], far_count[held])
 
 
-def pack(one: NDArray[np.integer], other: NDArray[np.integer]) -> NDArray[np.uint64]:
-    """Two numbers below 2 ** 32 as one, which sorts as they do.
-
-    Examples
-    --------
-    >>> pack(np.array([1]), np.array([5]))
-    array([4294967301], dtype=uint64)
-    """
-    return one.astype(np.uint64) << np.uint64(32) | other.astype(np.uint64)
-
-
-def ends(pairs: NDArray[np.uint64]) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
-    """Both numbers of which `pack` made one.
-
-    Examples
-    --------
-    >>> ends(np.array([4294967301], np.uint64))
-    (array([1], dtype=uint32), array([5], dtype=uint32))
-    """
-    return (pairs >> np.uint64(32)).astype(np.uint32), pairs.astype(np.uint32)
-
-
 def means(sums: NDArray[np.int64], counts: NDArray[np.generic]) -> NDArray[np.float64]:
     """Affinities over the threshold, from sums in steps of 2 ** -32; 0 where nothing was summed.
 
@@ -204,6 +184,6 @@ def _by_first_label(batches: Sequence[NDArray[np.uint64]]) -> Iterator[NDArray[n
     """All rows of some labels after the other, from batches that are sorted."""
     step = min(_SAMPLE, _ROWS_AT_ONCE)
     sample = np.concatenate([np.empty(0, np.uint64), *(batch[::step, 0] for batch in batches)])
-    bounds = np.unique(np.sort(sample)[:: _ROWS_AT_ONCE // step])
+    bounds = distinct(np.sort(sample)[:: _ROWS_AT_ONCE // step])
     parts = (np.split(batch, np.searchsorted(batch[:, 0], bounds)) for batch in batches)
     yield from map(np.concatenate, zip(*parts, strict=True))

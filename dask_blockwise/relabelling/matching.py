@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Direction
+from .pairs import as_rows, distinct, ends, firsts, pack
 
 Labels = NDArray[np.integer]
 
@@ -44,17 +45,17 @@ def overlap(first: Labels, second: Labels) -> Overlap:
     Overlap(pairs=array([[1, 5],
            [2, 5]], dtype=uint32), voxels=array([2, 1]))
     """
-    keys = _keys(first.reshape(-1), second.reshape(-1))
+    pairs = pack(first.reshape(-1), second.reshape(-1))
     # Neighbouring voxels mostly hold the same pair, so runs are sorted, not voxels.
-    starts = _starts(keys)
-    lengths = np.diff(starts, append=keys.size)
-    runs = keys[starts]
+    starts = np.flatnonzero(firsts(pairs))
+    lengths = np.diff(starts, append=pairs.size)
+    runs = pairs[starts]
     runs, lengths = _foreground(runs, lengths)
     order = np.argsort(runs, kind="stable")
     runs, lengths = runs[order], lengths[order]
-    starts = _starts(runs)
+    starts = np.flatnonzero(firsts(runs))
     voxels = np.add.reduceat(lengths, starts) if starts.size else lengths
-    return Overlap(_unpack(runs[starts]), voxels)
+    return Overlap(as_rows(runs[starts]), voxels)
 
 
 def best_pairs(first: Labels, second: Labels, min_iou: float) -> NDArray[np.uint32]:
@@ -149,10 +150,10 @@ def link_pieces(
            [3, 2]], dtype=uint32)
     """
     labels = np.stack([_at(owners, touching[:, 0]), _at(other_owners, touching[:, 1])], -1)
-    linked = touching[np.isin(_keys(*labels.T), _keys(*matched.T))]
+    linked = touching[np.isin(pack(*labels.T), pack(*matched.T))]
     alone = _only_pieces(owners, matched[:, 0]), _only_pieces(other_owners, matched[:, 1])
     whole = np.stack(alone, -1)[(alone[0] > 0) & (alone[1] > 0)]
-    return _unpack(np.unique(_keys(*np.concatenate([linked, whole]).T)))
+    return as_rows(distinct(pack(*np.concatenate([linked, whole]).T)))
 
 
 def touching_pairs(
@@ -201,28 +202,16 @@ def touching_pairs(
         if alike is not None:
             one = np.where(alike[0][here] == alike[1][there], one, 0)
         faces.append(overlap(one, second[there]).pairs)
-    return _unpack(np.unique(_keys(*np.concatenate(faces).T)))
-
-
-def _keys(first: Labels, second: Labels) -> NDArray[np.uint64]:
-    return first.astype(np.uint64) << np.uint64(32) | second.astype(np.uint64)
-
-
-def _unpack(keys: NDArray[np.uint64]) -> NDArray[np.uint32]:
-    return np.stack([keys >> np.uint64(32), keys & np.uint64(0xFFFFFFFF)], -1).astype(np.uint32)
-
-
-def _starts(keys: NDArray[np.uint64]) -> NDArray[np.intp]:
-    """Where runs of equal keys start."""
-    return np.flatnonzero(np.concatenate([[keys.size > 0], keys[1:] != keys[:-1]]))
+    return as_rows(distinct(pack(*np.concatenate(faces).T)))
 
 
 def _foreground(
-    keys: NDArray[np.uint64], lengths: NDArray[np.int64]
+    pairs: NDArray[np.uint64], lengths: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Drop the pairs in which either label is background."""
-    kept = (keys >> np.uint64(32) > 0) & (keys & np.uint64(0xFFFFFFFF) > 0)
-    return keys[kept], lengths[kept]
+    one, other = ends(pairs)
+    kept = (one > 0) & (other > 0)
+    return pairs[kept], lengths[kept]
 
 
 def _sizes(labels: Labels) -> NDArray[np.int64]:

@@ -67,6 +67,26 @@ def test_a_time_limit_fails_no_block_that_ran_beside_it(crowded: Client, tmp_pat
     assert max(runs(tmp_path).values()) <= 2
 
 
+def test_what_a_block_hung_in_is_told_whatever_its_functions_are_called(
+    client: Client, tmp_path: Path
+) -> None:
+    def _process_block(number: int) -> None:
+        time.sleep(1e6 if number == 1 else 0)
+
+    def _process(number: int) -> None:
+        _process_block(number)
+
+    def misbehave(number: int, attempt: int) -> None:
+        _process(number)
+
+    task = line(2, recorder(tmp_path, misbehave), max_retries=0, timeout=2.0)
+    error = run(task, client, progress=False)["task"].errors[1]
+    calls = error.partition("innermost call first):\n")[2].splitlines()
+    assert [call.split()[-1] for call in calls] == [
+        *("_process_block", "_process", "misbehave", "process"),
+    ]
+
+
 @pytest.mark.parametrize("num_workers", [1, 3])
 def test_num_workers_bounds_blocks_at_once(
     crowded: Client, tmp_path: Path, num_workers: int

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import re
 import signal
+import socket
+import subprocess
 import sys
 import types
 from importlib.util import find_spec
@@ -14,6 +16,7 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
+from dask_blockwise.engine.batch_systems import BATCH_SYSTEMS
 from dask_blockwise.engine.cluster import (
     create_compute_context,
     jobqueue_cluster,
@@ -22,20 +25,43 @@ from dask_blockwise.engine.cluster import (
     usable_cores,
 )
 
+needs_jobqueue = pytest.mark.skipif(find_spec("dask_jobqueue") is None, reason="no dask-jobqueue")
+
 
 def test_local_cluster_has_a_process_a_core() -> None:
     with local_cluster() as cluster, Client(cluster, set_as_default=False) as client:
-        client.wait_for_workers(usable_cores(), timeout=30)
+        client.wait_for_workers(usable_cores(), timeout=120)
         threads = client.nthreads()
         assert list(threads.values()) == [1] * usable_cores()
         assert all(address.startswith("tcp://") for address in threads)
 
 
-def test_a_script_without_a_guard_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    process = multiprocessing.current_process()
-    monkeypatch.setattr(process, "_inheriting", True, raising=False)
-    with pytest.raises(RuntimeError, match="__name__ == '__main__'"):
-        local_cluster()
+SCRIPT = """
+import multiprocessing
+import sys
+from dask_blockwise.engine.cluster import local_cluster
+
+def start():
+    with local_cluster(n_workers=1, processes=False):
+        print("started")
+
+if __name__ == "__main__":
+    process = multiprocessing.get_context("spawn").Process(target=start)
+    process.start()
+    process.join()
+elif sys.argv[1] == "unguarded":
+    start()
+"""
+
+
+@pytest.mark.parametrize("kind", ["guarded", "unguarded"])
+def test_a_script_without_a_guard_is_told_so(tmp_path: Path, kind: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), kind]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+    told = re.search(r"^RuntimeError: A worker.*if __name__ == '__main__':", ended.stderr, re.M)
+    assert (ended.stdout, bool(told)) == (("started\n", False) if kind == "guarded" else ("", True))
 
 
 def test_a_local_cluster_is_not_given_up_while_workers_restart(client: Client) -> None:
@@ -48,7 +74,9 @@ def test_a_local_cluster_is_not_given_up_while_workers_restart(client: Client) -
 
 def test_unknown_batch_system() -> None:
     with pytest.raises(ValueError, match=r"Unknown batch system 'condor'.*slurm, lsf, pbs, sge"):
-        jobqueue_cluster("condor", 4)  # type: ignore[arg-type]
+        jobqueue_cluster("condor", 4)
+    with pytest.raises(TypeError, match="a name, a class or a function, got None"):
+        jobqueue_cluster(None, 4)  # type: ignore[arg-type]
 
 
 def test_missing_dask_jobqueue_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +107,103 @@ def test_jobqueue_arguments(monkeypatch: pytest.MonkeyPatch, system: Any) -> Non
         "walltime": "24:00" if system == "lsf" else "24:00:00",
         "queue": "gpu",
         "account": "me",
+        "scheduler_options": {"dashboard_address": ":0"},
     }
+
+
+@needs_jobqueue
+@pytest.mark.parametrize("where", ["given", "configured"])
+def test_a_batch_systems_dashboard_is_where_it_is_wanted(where: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {"dashboard_address": f":{port}"}
+    job = {"scheduler_options": options} if where == "given" else {}
+    wanted = {} if where == "given" else {"jobqueue.slurm.scheduler-options": options}
+    with dask.config.set(wanted), jobqueue_cluster("slurm", 0, **job) as cluster:
+        assert f":{port}/" in cluster.dashboard_link
+
+
+# What the script of a job of 4 cores and 16 GB says in each system.
+SCRIPTS = {
+    "slurm": ("#SBATCH --cpus-per-task=4", "#SBATCH --mem=15G", "#SBATCH -t 24:00:00"),
+    "lsf": ("#BSUB -n 4", "#BSUB -W 24:00"),
+    "pbs": ("#PBS -l select=1:ncpus=4:mem=15GB", "#PBS -l walltime=24:00:00"),
+    "sge": ("#$ -l h_rt=24:00:00",),
+    "htcondor": (
+        *("MY.DaskWorkerCores = 4", "MY.DaskWorkerMemory = 16000000000"),
+        *("MY.DaskWorkerDisk = 16000000000", "Queue"),
+    ),
+    "oar": ("#OAR -l /nodes=1/core=4,walltime=24:00:00", "#OAR -p mem_core>=3815"),
+    "moab": ("#PBS -l select=1:ncpus=4:mem=15GB", "#PBS -l walltime=24:00:00"),
+}
+OPTIONS = {"oar": {"memory_per_core_property_name": "mem_core"}}
+
+
+@needs_jobqueue
+@pytest.mark.parametrize("system", BATCH_SYSTEMS)
+@pytest.mark.parametrize("by", ["name", "class", "own class"])
+def test_each_batch_system_is_asked_as_it_wants(system: str, by: str) -> None:
+    import dask_jobqueue
+
+    kind = getattr(dask_jobqueue, BATCH_SYSTEMS[system].cluster)
+    given = {"name": system, "class": kind, "own class": type("Ours", (kind,), {})}[by]
+    job = {"cores": 4, "memory": "16GB", **OPTIONS.get(system, {})}
+    with jobqueue_cluster(given, 0, **job) as cluster:
+        script = cluster.job_script()
+    lines = script.splitlines()
+    assert [line for line in SCRIPTS[system] if line not in lines] == []
+    assert "--nthreads 1 --memory-limit 3.73GiB --nworkers 4 --nanny" in script
+
+
+@needs_jobqueue
+def test_oar_without_the_name_of_its_memory_says_so() -> None:
+    with (
+        pytest.warns(UserWarning, match="memory_per_core_property_name"),
+        jobqueue_cluster("oar", 0) as cluster,
+    ):
+        assert "#OAR -l /nodes=1/core=1,walltime=24:00:00\n" in cluster.job_script()
+
+
+@needs_jobqueue
+@pytest.mark.parametrize("option", ["walltime", "queue"])
+def test_an_option_that_a_system_lacks_is_refused(option: str) -> None:
+    message = f"Jobs of HTCondorCluster have no {option}, got 'x'.*job_extra_directives"
+    with pytest.raises(ValueError, match=message):
+        jobqueue_cluster("htcondor", 0, **{option: "x"})
+
+
+@needs_jobqueue
+@pytest.mark.parametrize(
+    ("job", "configured", "disk"),
+    [({"disk": "2GB"}, "1GB", 2), ({}, "1GB", 1), ({}, None, 4)],
+    ids=["given", "configured", "neither"],
+)
+def test_the_disk_of_a_job(job: dict[str, str], configured: str | None, disk: int) -> None:
+    with (
+        dask.config.set({"jobqueue.htcondor.disk": configured}),
+        jobqueue_cluster("htcondor", 0, **job) as cluster,
+    ):
+        assert f"MY.DaskWorkerDisk = {disk}000000000\n" in cluster.job_script()
+
+
+@needs_jobqueue
+def test_a_system_of_ones_own() -> None:
+    from dask_jobqueue.core import JobQueueCluster
+    from dask_jobqueue.local import LocalJob
+
+    class Ours(JobQueueCluster):
+        job_cls = LocalJob
+
+    with jobqueue_cluster(Ours, 0, queue="gpu") as cluster:
+        assert "--memory-limit 3.73GiB" in cluster.job_script()
+
+
+def test_a_function_is_given_what_the_job_is_asked_for() -> None:
+    cluster: Any = jobqueue_cluster(FakeCluster, 2, queue="gpu", account="me")
+    assert cluster.workers == 2
+    asked = {"cores": 1, "processes": 1, "memory": "4GB", "queue": "gpu", "account": "me"}
+    assert cluster.job == asked
 
 
 BSUB = """
@@ -90,7 +214,7 @@ compute_context:
 """
 
 
-@pytest.mark.skipif(find_spec("dask_jobqueue") is None, reason="needs dask-jobqueue")
+@needs_jobqueue
 def test_dacapos_options_are_jobs_that_ask_lsf_for_the_same(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
     (tmp_path / "dacapo.yaml").write_text(BSUB)

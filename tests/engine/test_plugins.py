@@ -10,7 +10,7 @@ from distributed import Client, KilledWorker, Scheduler, SchedulerPlugin
 from distributed.broker import Broker
 from distributed.scheduler import TaskState
 
-from dask_blockwise.engine.plugins import BlockTaskPlugin, withdraw
+from dask_blockwise.engine.plugins.scheduler import BlockTaskPlugin, withdraw
 
 
 def test_a_death_is_reported_at_once_and_only_for_the_runs_own_tasks(client: Client) -> None:
@@ -42,6 +42,7 @@ def test_names_of_dasks_that_the_engine_leans_on() -> None:
     assert {"suspicious", "run_spec", "processing_on"} <= set(TaskState.__slots__)
     assert "allowed_failures" in signature(Scheduler.__init__).parameters
     assert "WORKER_SATURATION" in Scheduler.__annotations__ | Scheduler.__mro__[1].__annotations__
+    assert "queued" in Scheduler.__annotations__ | Scheduler.__mro__[1].__annotations__
     assert callable(Broker.truncate)
     assert list(signature(SchedulerPlugin.log_event).parameters) == ["self", "topic", "msg"]
     expected = {"workers", "wait_for_workers", "on_error", "stimulus_id"}

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dask_blockwise.relabelling.contacts import count_contacts, ends, sum_contacts
+from dask_blockwise.relabelling.contacts import count_contacts, sum_contacts
+from dask_blockwise.relabelling.pairs import ends
 
 OFFSETS = [(-1, 0), (0, -1), (0, 1), (2, -3), (-3, 0)]
 LABELS = hnp.arrays(np.uint64, (7, 8), elements=st.integers(0, 4))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_blockwise.relabelling.contacts import RegionGraph, pack
+from dask_blockwise.relabelling.contacts import RegionGraph
+from dask_blockwise.relabelling.pairs import pack
 from dask_blockwise.relabelling.partition import partition
 
 METHODS = ["mean", "mutex", "multicut"]

@@ -175,7 +175,7 @@ def _run_block(
     work: Work, function: Callable[[Block], object], number: int, journal: Journal
 ) -> None:
     try:
-        with journal.deadline(work.timeout):
+        with journal.deadline(work.timeout, _process):
             skipped = _process(work, function, work.grid.block(work.task_id, number))
     except BaseException:
         journal.end(number, "failures", traceback.format_exc())
@@ -187,9 +187,14 @@ def _process(work: Work, function: Callable[[Block], object], block: Block) -> b
     """Process a block unless its pre-check says that it is done; whether it was skipped."""
     if work.pre_check is not None and work.pre_check(block):
         return True
+    block.status = BlockStatus.PROCESSING
     function(block)
-    if block.status is BlockStatus.FAILED:
-        raise RuntimeError(f"The worker set the status of block {block.block_id} to FAILED.")
+    if block.status is BlockStatus.PROCESSING:
+        block.status = BlockStatus.SUCCESS
+    if block.status is not BlockStatus.SUCCESS:
+        raise RuntimeError(
+            f"The worker set the status of block {block.block_id} to {block.status.name}."
+        )
     if work.post_check is not None and not work.post_check(block):
         raise RuntimeError(
             f"The check after block {block.block_id} was not true: its process function returned, "

@@ -18,7 +18,7 @@ from queue import SimpleQueue
 from typing import Any
 from urllib.parse import quote, unquote
 
-from ...geometry.blocks import Block
+from ...geometry.blocks import Block, BlockStatus
 from .joining import join_cluster
 
 __all__ = ["Client", "Context"]
@@ -113,7 +113,7 @@ class Handover:
 
     def end(self, error: str | None) -> None:
         """The loop is over; a block that it still holds has failed, one it never took has not."""
-        self._outcomes.put(_Outcome(error or _ENDED, taken=self._held is not None))
+        self._outcomes.put(_Outcome(error or _ENDED, taken=self._held is not None, last=True))
 
     def close(self) -> None:
         """Let the loop end."""
@@ -125,6 +125,8 @@ class _Outcome:
     error: str | None
     # Whether the loop took the block at all, rather than having ended before.
     taken: bool = True
+    # Whether the loop is over, so that another block would wait for ever.
+    last: bool = False
 
     def raise_error(self) -> None:
         if self.error is not None:
@@ -154,6 +156,8 @@ class BlockLoops:
         if outcome is None or not outcome.taken:
             self._mine.loop = self._start()
             outcome = self._mine.loop.process(block)
+        if outcome.last:
+            self._mine.loop = None
         outcome.raise_error()
 
     def close(self) -> None:
@@ -231,8 +235,11 @@ class Client:
         try:
             yield block
         except BaseException:
+            block.status = BlockStatus.FAILED
             self._loop.release(traceback.format_exc())
             raise
+        if block.status is BlockStatus.PROCESSING:
+            block.status = BlockStatus.SUCCESS
         self._loop.release(None)
 
 

@@ -41,8 +41,11 @@ class _Deadlines:
         if not self._pending:
             faulthandler.cancel_dump_traceback_later()
             return
+        # Arming anew takes the place of what was armed. The first that passes ends the process, so
+        # later ones are never missed.
         due, trace = min(self._pending.values(), key=lambda pending: pending[0])
-        left = max(0.001, due - time.monotonic())
+        left = max(0.001, due - time.monotonic())  # 0 is refused
+        # It ends the process from C, at once, with no clean-up and no waiting for the GIL.
         faulthandler.dump_traceback_later(left, exit=True, file=trace)
 
 
@@ -58,7 +61,7 @@ def deadline(seconds: float, trace: IO[str]) -> Iterator[None]:
     seconds
         Time limit of the body.
     trace
-        An open file with a file descriptor.
+        A file with a descriptor, which must stay open: all that is kept of it is the descriptor.
     """
     token = _deadlines.add(seconds, trace)
     try:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise, takewhile
@@ -22,8 +23,6 @@ from .deadline import deadline
 
 __all__ = ["BatchReport", "Journal", "post_mortem", "presence", "run_directory"]
 
-# The frame between a block's own calls and ours, as faulthandler writes it.
-_OUR_FRAME = "in _process"
 # Of what a block prints, so many bytes are kept: its last ones.
 _PRINTED_BYTES = 16_384
 
@@ -85,13 +84,24 @@ class Journal:
         """Note what became of a block, by the name of the field of ``BatchReport``."""
         self._note(number, fate, error)
 
-    def deadline(self, seconds: float | None) -> AbstractContextManager[None]:
-        """Kill this process if the body takes longer."""
+    def deadline(
+        self, seconds: float | None, caller: Callable[..., object]
+    ) -> AbstractContextManager[None]:
+        """Kill this process if the body takes longer.
+
+        Parameters
+        ----------
+        seconds
+            Time limit of the body, if it has one.
+        caller
+            Function of ours that calls the block's: of where the block was, the report shows what
+            lies within.
+        """
         if seconds is None:
             return nullcontext()
         if self._trace is None:
             self._trace = _beside(self._path, "trace").open("w")
-            self._trace.write(f"{threading.get_ident():#018x}\n\n")
+            self._trace.write(f"{threading.get_ident():#018x}\n{_frame_of(caller)}\n\n")
             self._trace.flush()
         return deadline(seconds, self._trace)
 
@@ -116,12 +126,14 @@ class Journal:
 
     def _last_words(self) -> str:
         path = _beside(self._path, "trace")
-        thread, _, stacks = (path.read_text() if path.exists() else "").partition("\n\n")
+        head, _, stacks = (path.read_text() if path.exists() else "").partition("\n\n")
         if not stacks:
             return "The worker process died while it ran the block."
+        thread, caller = head.splitlines()
         found = (stack for stack in stacks.split("\n\n") if f"Thread {thread}" in stack)
         frames = next(found, stacks).partition("most recent call first):\n")[2]
-        where = "\n".join(takewhile(lambda line: _OUR_FRAME not in line, frames.splitlines()))
+        ours = re.compile(caller)
+        where = "\n".join(takewhile(lambda line: not ours.fullmatch(line), frames.splitlines()))
         return (
             "The block took longer than its time limit, so its worker process was killed. It was "
             f"in (innermost call first):\n{where}"
@@ -170,6 +182,13 @@ def _tail(file: IO[bytes], start: int, stop: int) -> str:
     file.seek(start + left_out)
     text = file.read(stop - start - left_out).decode(errors="replace")
     return f"[{left_out} bytes left out]\n{text}" if left_out else text
+
+
+def _frame_of(function: Callable[..., object]) -> str:
+    """A pattern of the line that faulthandler writes of a call of a function."""
+    code = function.__code__
+    file = code.co_filename.encode("ascii", "backslashreplace").decode()
+    return rf'  File "{re.escape(file)}", line \d+ in {code.co_name}'
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -1,114 +1,26 @@
-"""A run as the cluster knows it: plugins that come with it, and that leave with it."""
+"""What a run leaves on the scheduler: a plugin that looks after its batches."""
 
 from __future__ import annotations
 
 import math
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from dask._task_spec import Task as DaskTask
-from distributed import Client, Scheduler, SchedulerPlugin, Worker, WorkerPlugin
+from distributed import Scheduler, SchedulerPlugin
 from distributed.scheduler import WorkerState
 from tornado.ioloop import PeriodicCallback
 
-from .worker.batch import close_run, forget_run, open_run
+from .names import (
+    forget_events,
+    is_any_queued,
+    most_sent,
+    run_instead,
+    send_at_most,
+    worker_of,
+)
 
-__all__ = ["BlockTaskPlugin", "SentBefore", "known_to_workers", "withdraw"]
-
-
-# Seconds that workers get to hear that a run is over.
-_STOP_SECONDS = 5.0
-
-
-# Dask's profiler calls sys._current_frames, in which Python 3.11 may collect garbage under a lock
-# that threads need to begin and end: all of the process then stands still, for good (CPython's
-# issue 106883). Dask itself leaves its event loops there unprofiled, but not its workers.
-_PROFILER_MAY_HANG = sys.version_info < (3, 12)
-
-
-@contextmanager
-def known_to_workers(client: Client, run_id: str, blobs: Sequence[bytes]) -> Iterator[None]:
-    """Within the body, a run is known to the scheduler and to every worker; after it, to none.
-
-    Parameters
-    ----------
-    client
-        Of the cluster.
-    run_id
-        Name of the run.
-    blobs
-        The ``Work`` of each task, pickled.
-    """
-    worker_plugin, scheduler_plugin = _RunPlugin(run_id, blobs), BlockTaskPlugin(run_id)
-
-    def forget() -> None:
-        client.run(forget_run, run_id, on_error="ignore")
-        client.run_on_scheduler(withdraw, scheduler_plugin.name)
-        client.unregister_worker_plugin(worker_plugin.name)
-
-    try:
-        client.register_plugin(scheduler_plugin)
-        _register(client, worker_plugin)
-        yield
-    finally:
-        _try_for(_STOP_SECONDS, forget)
-        forget_run(run_id)
-
-
-class _RunPlugin(WorkerPlugin):
-    """Makes the tasks of a run known to every worker process, also those that join later."""
-
-    def __init__(self, run_id: str, blobs: Sequence[bytes]) -> None:
-        self.name = f"dask-blockwise-{run_id}"
-        self._run_id = run_id
-        self._blobs = blobs
-
-    def setup(self, worker: Worker) -> None:
-        # A worker without a nanny may live in somebody's own process.
-        owned = worker.nanny is not None
-        if _PROFILER_MAY_HANG:
-            _stop_profiler(worker)
-        open_run(self._run_id, worker.address, self._blobs, owned)
-
-    def teardown(self, worker: Worker) -> None:
-        close_run(self._run_id)
-
-
-def _stop_profiler(worker: Worker) -> None:
-    # A worker that is joining has yet to start what is there.
-    profiler = worker.periodic_callbacks.pop("profile", None)
-    if profiler:
-        profiler.stop()
-
-
-def _set_up(plugin: _RunPlugin, dask_worker: Worker) -> None:
-    plugin.setup(dask_worker)
-
-
-def _register(client: Client, plugin: _RunPlugin) -> None:
-    try:
-        client.register_plugin(plugin)
-    except OSError:
-        # A worker died meanwhile. Those to come will know of the run; these may not have heard yet.
-        client.run(_set_up, plugin, on_error="ignore")
-
-
-def _try_for(seconds: float, action: Callable[[], Any]) -> None:
-    """Do something that a busy worker may hold up, or a lost cluster make impossible."""
-
-    def attempt() -> None:
-        with suppress(Exception):
-            action()
-
-    thread = threading.Thread(target=attempt, daemon=True)
-    thread.start()
-    thread.join(seconds)
-
+__all__ = ["BlockTaskPlugin", "SentBefore", "withdraw"]
 
 # A worker says every half second or so that it lives, unless all of its process stands still.
 _SILENT_SECONDS = 10.0
@@ -149,9 +61,9 @@ class BlockTaskPlugin(SchedulerPlugin):
 
     async def start(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
-        _lent.setdefault(scheduler, scheduler.WORKER_SATURATION)
+        _lent.setdefault(scheduler, most_sent(scheduler))
         # No batch waits on a worker, whose death it would share; all wait here.
-        scheduler.WORKER_SATURATION = 1.0
+        send_at_most(scheduler, 1.0)
         self._sent: dict[Any, float] = {}
         self._begun: dict[Any, float] = {}
         self._restarting: set[str] = set()
@@ -162,10 +74,8 @@ class BlockTaskPlugin(SchedulerPlugin):
         if not (isinstance(key, tuple) and str(key[0]).endswith(self._run_id)):
             return
         if finish == "processing":
-            task = self._scheduler.tasks[key]
-            task.suspicious = self._scheduler.allowed_failures
             # By now the message to the worker is made, with what was here before.
-            task.run_spec = DaskTask(key, _refuse, getattr(task.processing_on, "address", ""))
+            run_instead(self._scheduler.tasks[key], self._scheduler.allowed_failures, _refuse)
             self._sent[key] = time.time()
         elif start == "processing":
             self._sent.pop(key, None)
@@ -174,6 +84,7 @@ class BlockTaskPlugin(SchedulerPlugin):
     def log_event(self, topic: str, msg: Any) -> None:
         """A batch's time counts from its first block, not while it queues or its task loads."""
         if topic == f"{self.name}-begun":
+            # By the clock here, as clocks of machines differ.
             self._begun[tuple(msg["key"])] = time.monotonic()
 
     async def before_close(self) -> None:
@@ -185,12 +96,13 @@ class BlockTaskPlugin(SchedulerPlugin):
         self._scheduler.remove_plugin(self.name)
         plugins = self._scheduler.plugins.values()
         if not any(isinstance(plugin, BlockTaskPlugin) for plugin in plugins):
-            most = _VAST if self._scheduler.queued else math.inf
-            self._scheduler.WORKER_SATURATION = min(most, _lent.pop(self._scheduler))
+            most = _VAST if is_any_queued(self._scheduler) else math.inf
+            send_at_most(self._scheduler, min(most, _lent.pop(self._scheduler)))
 
     async def _restart_overdue(self) -> None:
         for topic in (self.name, f"{self.name}-begun"):
-            self._scheduler._broker.truncate(topic)
+            forget_events(self._scheduler, topic)
+        # A restart may take longer than a period, and must not befall a worker twice.
         late = self._overdue() - self._restarting
         if not late:
             return
@@ -209,7 +121,7 @@ class BlockTaskPlugin(SchedulerPlugin):
         """Addresses of workers with a batch that has taken longer than it may."""
         now = time.monotonic()
         late = {key for key, begun in self._begun.items() if now - begun > key[-1]}
-        workers = {key: self._scheduler.tasks[key].processing_on for key in self._sent}
+        workers = {key: worker_of(self._scheduler.tasks[key]) for key in self._sent}
         return {
             worker.address
             for key, worker in workers.items()
@@ -218,12 +130,14 @@ class BlockTaskPlugin(SchedulerPlugin):
 
     def _is_silent(self, key: Any, worker: WorkerState) -> bool:
         """Whether a worker fell silent before it could say that it began with a batch."""
+        # Both in wall time, in which Dask keeps the former.
         since: float = max(worker.last_seen, self._sent[key])
         allowed: float = key[-1] + _SILENT_SECONDS
         return time.time() - since > allowed
 
 
-# The worker saturation that schedulers had before the first of the runs that are on.
+# The worker saturation that schedulers had before the first of the runs that are on; the last of
+# them gives it back, whichever that is.
 _lent: WeakKeyDictionary[Scheduler, float] = WeakKeyDictionary()
 
 

@@ -1,0 +1,69 @@
+"""Makes a run known to a cluster, for as long as it lasts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from distributed import Client
+
+from ..worker.batch import forget_run
+from .scheduler import BlockTaskPlugin, withdraw
+from .worker import RunPlugin, set_up
+
+__all__ = ["known_to_workers"]
+
+# Seconds that workers get to hear that a run is over.
+_STOP_SECONDS = 5.0
+
+
+@contextmanager
+def known_to_workers(client: Client, run_id: str, blobs: Sequence[bytes]) -> Iterator[None]:
+    """Within the body, a run is known to the scheduler and to every worker; after it, to none.
+
+    Parameters
+    ----------
+    client
+        Of the cluster.
+    run_id
+        Name of the run.
+    blobs
+        The ``Work`` of each task, pickled.
+    """
+    worker_plugin, scheduler_plugin = RunPlugin(run_id, blobs), BlockTaskPlugin(run_id)
+
+    def forget() -> None:
+        client.run(forget_run, run_id, on_error="ignore")
+        client.run_on_scheduler(withdraw, scheduler_plugin.name)
+        client.unregister_worker_plugin(worker_plugin.name)
+
+    try:
+        client.register_plugin(scheduler_plugin)
+        _register(client, worker_plugin)
+        yield
+    finally:
+        _try_for(_STOP_SECONDS, forget)
+        # On this machine, even if no worker answered.
+        forget_run(run_id)
+
+
+def _register(client: Client, plugin: RunPlugin) -> None:
+    try:
+        client.register_plugin(plugin)
+    except OSError:
+        # A worker died meanwhile. Those to come will know of the run; these may not have heard yet.
+        client.run(set_up, plugin, on_error="ignore")
+
+
+def _try_for(seconds: float, action: Callable[[], Any]) -> None:
+    """Do something that a busy worker may hold up, or a lost cluster make impossible."""
+
+    def attempt() -> None:
+        with suppress(Exception):
+            action()
+
+    thread = threading.Thread(target=attempt, daemon=True)
+    thread.start()
+    thread.join(seconds)
