@@ -34,6 +34,7 @@ __all__ = ["Gathering", "objects"]
 
 def objects(
     labels: Voxels,
+    /,
     *volumes: Voxels,
     path: str | os.PathLike[str] | None = None,
     client: Client | None = None,

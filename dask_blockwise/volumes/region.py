@@ -30,10 +30,10 @@ def read_region(volume: Voxels, key: Any) -> NDArray[Any]:
     """
     frame = volume.frame
     if isinstance(key, Roi):
-        return volume.source.read(*frame.voxels(key))
+        return _read(volume, *frame.voxels(key))
     bounds, rest = index_bounds(key, frame.shape)
     region = frame.without_channels(tuple(bounds))
-    values = volume.source.read(tuple(b for b, _ in region), tuple(e for _, e in region))
+    values = _read(volume, tuple(b for b, _ in region), tuple(e for _, e in region))
     if "c" in frame.axes:
         channel = frame.axes.index("c")
         values = values[(slice(None),) * channel + (slice(*bounds[channel]),)]
@@ -67,6 +67,17 @@ def dask_array(volume: Voxels) -> da.Array:
         name=f"volume-{volume.token}",
     )
     return blocks
+
+
+def _read(volume: Voxels, begin: Index, end: Index) -> NDArray[Any]:
+    values = volume.source.read(begin, end)
+    needed = volume.frame.with_channels(tuple(e - b for b, e in zip(begin, end, strict=True)))
+    if values.shape != needed:
+        raise ValueError(
+            f"{volume!r} gave values of shape {values.shape} for a box of {needed}: what reads it "
+            "must answer for just the box that it is asked for, with all channels."
+        )
+    return values
 
 
 def _dask_block(

@@ -44,6 +44,7 @@ class Voxels(Protocol):
         """Its values as a dask array."""
 
 
+@runtime_checkable
 class Source(Protocol):
     """What answers for the voxels of a volume: stored, or computed from other volumes.
 

@@ -60,6 +60,7 @@ def run_all(
 
 def checkpoint(
     volume: AnyVoxels,
+    /,
     path: str | os.PathLike[str],
     *,
     block_shape: Sequence[int] | None = None,
@@ -100,6 +101,7 @@ def checkpoint(
 
 def to_zarr(
     volume: Voxels,
+    /,
     path: str | os.PathLike[str],
     *,
     client: Client | None = None,
@@ -171,7 +173,7 @@ def to_zarr(
     return run_all(tasks, client, progress, resume)
 
 
-def plan(volume: Voxels, block_shape: Sequence[int] | None = None) -> Plan:
+def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None) -> Plan:
     """What storing the volume, and the checkpoints on the way to it, would take; runs nothing.
 
     Parameters

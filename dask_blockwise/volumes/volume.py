@@ -45,6 +45,11 @@ class Volume:
     source : Source
         What answers for them; see `dask_blockwise.volumes.source.Source` for one of your own.
 
+    Raises
+    ------
+    TypeError
+        If the source isn't one.
+
     Examples
     --------
     >>> volume = Volume.from_array(np.arange(12).reshape(3, 4), voxel_size=(10, 5), offset=(0, 20))
@@ -56,6 +61,14 @@ class Volume:
 
     frame: Frame
     source: Source
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.source, Source) or not hasattr(self.source, "inputs"):
+            raise TypeError(
+                f"A volume is made of a frame and a source, got {self.source!r}: derive its class "
+                "from Source, with read(begin, end) and with inputs, which is () where it computes "
+                "from no other volume."
+            )
 
     @staticmethod
     def from_array(

@@ -144,6 +144,30 @@ def test_a_failed_run_goes_on(present, tmp_path):
     assert len(table_of(parts, tmp_path)) == 16
 
 
+def test_its_blocks_are_tried_as_often_as_is_said(present, tmp_path):
+    labels = Volume.from_array(np.arange(1, 17).reshape(4, 4), chunks=(4, 4))
+    tries = tmp_path / "tries"
+
+    def look(array):
+        with tries.open("a") as file:
+            file.write("x")
+        raise RuntimeError("never")
+
+    parts = segment(labels, look, halo=0)
+    for retries in 0, 2:
+        tries.write_text("")
+        with pytest.raises(BlocksFailed, match="never"):
+            parts.objects(path=tmp_path / "t", progress=False, max_retries=retries)
+        assert len(tries.read_text()) == retries + 1
+    with pytest.raises(ValueError, match="num_workers must be at least 1"):
+        parts.objects(path=tmp_path / "t", progress=False, num_workers=0)
+
+
+def test_a_measured_volume_may_have_any_name(present, tmp_path):
+    table = LABELS.objects(labels=LABELS, path=tmp_path / "t", progress=False)
+    assert table.mean_labels.tolist() == [1.0]
+
+
 LABELS = Volume.from_array(np.ones((4, 4), int))
 
 

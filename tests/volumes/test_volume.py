@@ -215,3 +215,35 @@ def test_a_file_that_is_no_store_says_how_to_read_it(array, tmp_path):
 def test_values_that_no_stage_is_for(stage, dtype, message):
     with pytest.raises((TypeError, ValueError), match=message):
         stage(Volume.from_array(np.zeros((2, 4, 4), dtype), axes="cyx"))
+
+
+def test_numpy_gets_a_view_or_a_copy_as_it_asks(array):
+    held = Volume.from_array(array, chunks=(8, 16, 16))
+    lazy = dbw.map_overlap(np.copy, held)
+    assert np.shares_memory(np.asarray(held), array)
+    assert np.shares_memory(np.array(held, copy=False), array)
+    assert not np.shares_memory(np.array(held), array)
+    assert np.array(lazy, "u2").dtype == "u2"
+    for volume, dtype in (lazy, None), (held, "u2"):
+        with pytest.raises(ValueError, match="copy"):
+            np.array(volume, dtype, copy=False)
+
+
+def test_what_is_computed_is_not_written(array):
+    with pytest.raises(TypeError, match=r"is computed, so it has no array .* to_zarr"):
+        dbw.threshold(Volume.from_array(array), 3)[:] = 1
+
+
+class Wrong(dbw.Source):
+    inputs = ()
+
+    def read(self, begin, end):
+        return np.zeros((1, 1, 1), np.uint8)
+
+
+def test_sources_that_answer_wrongly_are_named(array):
+    frame = Volume.from_array(array).frame
+    with pytest.raises(ValueError, match=r"<Wrong .* shape \(1, 1, 1\) for a box of \(2, 30, 25\)"):
+        Volume(frame, Wrong())[:2]
+    with pytest.raises(TypeError, match=r"frame and a source, got 3"):
+        Volume(frame, 3)
