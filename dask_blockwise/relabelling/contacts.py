@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .pairs import distinct, pack
+from .pairs import distinct, gathered, pack
 
 __all__ = ["RegionGraph", "count_contacts", "means", "sum_contacts"]
 
@@ -98,7 +98,7 @@ def sum_contacts(rows: Iterable[NDArray[np.uint64]]) -> RegionGraph:
         Of labels below 2 ** 32. Taken in as they come, and then added up by some fragments after
         the other, with some 90 bytes a pair.
     """
-    batches = [_combined(batch) for batch in _batches(rows)]
+    batches = [_combined(batch) for batch in gathered(rows, _ROWS_AT_ONCE)]
     most, size = sum(map(len, batches)), 0
     pairs, near, far = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
     near_count, far_count = np.empty(most, np.uint32), np.empty(most, np.uint32)
@@ -164,20 +164,6 @@ def _combined(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:
         return rows
     # Two's complement adds up without knowing of signs.
     return np.concatenate([rows[starts, :2], np.add.reduceat(rows[:, 2:], starts)], axis=1)
-
-
-def _batches(rows: Iterable[NDArray[np.uint64]]) -> Iterator[NDArray[np.uint64]]:
-    """Gather rows, so that combining them costs few calls."""
-    batch: list[NDArray[np.uint64]] = []
-    held = 0
-    for row in rows:
-        batch.append(row)
-        held += len(row)
-        if held >= _ROWS_AT_ONCE:
-            yield np.concatenate(batch)
-            batch, held = [], 0
-    if batch:
-        yield np.concatenate(batch)
 
 
 def _by_first_label(batches: Sequence[NDArray[np.uint64]]) -> Iterator[NDArray[np.uint64]]:

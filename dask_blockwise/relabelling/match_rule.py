@@ -5,7 +5,7 @@ How two neighbours are matched is a `Matcher`, one for each name that ``relabel(
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -18,6 +18,7 @@ from ..geometry.boxes import Box, Direction, Index, common, grown, layer
 from ..labels.ids import merge
 from .grid import LabelGrid
 from .matching import best_pairs, contained_pairs, link_pieces, touching_pairs
+from .pairs import gathered
 from .pieces import labels_seen
 from .rule import BlockLabels, Values, numbered, positions
 
@@ -193,18 +194,4 @@ class MatchRule:
     ) -> NDArray[np.int64]:
         """See `Rule.components`."""
         dense = (positions(row.reshape(-1, 2), starts) for row in rows)
-        return merge(int(starts[-1]), _batches(dense))
-
-
-def _batches(rows: Iterable[NDArray[np.int64]]) -> Iterator[NDArray[np.int64]]:
-    """Gather rows, so that merging them costs few calls."""
-    batch: list[NDArray[np.int64]] = []
-    held = 0
-    for row in rows:
-        batch.append(row)
-        held += len(row)
-        if held >= _EDGES_AT_ONCE:
-            yield np.concatenate(batch)
-            batch, held = [], 0
-    if batch:
-        yield np.concatenate(batch)
+        return merge(int(starts[-1]), gathered(dense, _EDGES_AT_ONCE))
