@@ -17,7 +17,7 @@ import numpy as np
 
 from ..geometry.blocks import BlockGrid
 from ..geometry.boxes import Box, Index
-from .conflicts import Integers, along, count_earlier, levels_of, reach_of
+from .conflicts import Conflicts, Integers, along
 
 # Releases larger than this stay one array that is walked lazily instead of entries in a heap.
 _LARGE_RELEASE = 4096
@@ -63,7 +63,7 @@ class Frontier:
         self._waiting: list[_Waiting] = []
         for grid, conflict, sources in zip(grids, conflicts, upstream):
             feeds = [_Feed(grids[source], grid) for source in sources]
-            waiting = _Waiting(grid.shape, reach_of(grid) if conflict else (), feeds)
+            waiting = _Waiting(grid.shape, Conflicts.of(grid) if conflict else None, feeds)
             self._waiting.append(waiting)
             for source, feed in zip(sources, feeds):
                 self._feeds[source].append((feed, waiting))
@@ -91,10 +91,10 @@ class Frontier:
 class _Waiting:
     """Blocks of one task: how many conditions each waits for, and those that wait for none."""
 
-    def __init__(self, shape: Index, reach: Index, feeds: Sequence[_Feed]) -> None:
-        self.ordered = any(reach) and prod(shape) > 1
+    def __init__(self, shape: Index, conflicts: Conflicts | None, feeds: Sequence[_Feed]) -> None:
+        self._conflicts = conflicts if conflicts and any(conflicts.reach) else None
+        self.ordered = self._conflicts is not None and prod(shape) > 1
         self.ready = 0
-        self._reach = reach
         self._heap: list[int] = []
         self._backlog: Iterator[int] = iter(())
         if self.ordered or feeds:
@@ -105,9 +105,8 @@ class _Waiting:
     def _count(self, shape: Index, feeds: Sequence[_Feed]) -> None:
         """Set the counters: one condition a feed, one a conflicting block of lower level."""
         conditions = np.full(shape, len(feeds), np.int64)
-        if self.ordered:
-            self._levels = levels_of(shape, self._reach)
-            conditions += count_earlier(shape, self._reach)
+        if self.ordered and self._conflicts:
+            conditions += self._conflicts.earlier()
         largest = max(1, int(conditions.max(initial=0)))
         self._conditions = conditions.astype(np.min_scalar_type(largest))
         self._numbers = np.arange(prod(shape), dtype=np.int32 if prod(shape) < 2**31 else np.int64)
@@ -126,10 +125,14 @@ class _Waiting:
 
     def pass_turn(self, index: Index) -> None:
         """Tell conflicting blocks of higher level that this one is done."""
-        if not self.ordered:
+        if not (self.ordered and self._conflicts):
             return
-        box = tuple(slice(max(0, i - r), i + r + 1) for i, r in zip(index, self._reach))
-        later = self._levels[box] > self._levels[index]
+        levels, near, reach = self._conflicts.levels, self._conflicts.near, self._conflicts.reach
+        box = tuple(slice(max(0, i - r), i + r + 1) for i, r in zip(index, reach))
+        later = levels[box] > levels[index]
+        if near is not None:
+            cut = (slice(max(0, r - i), None) for i, r in zip(index, reach))
+            later &= near[tuple(cut)][tuple(map(slice, later.shape))]
         # A slice is a view: this counts down in the array itself. All of `later` waited for this
         # very block, so none goes below 0.
         conditions = self._conditions[box]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dask_blockwise.engine.conflicts import conflict_levels
+from dask_blockwise.engine.conflicts import Conflicts, conflict_levels
 from dask_blockwise.engine.frontier import Frontier
 from dask_blockwise.geometry.blocks import BlockGrid, Roi
 
@@ -135,6 +135,26 @@ def test_what_conflicts_with_a_failed_block_and_comes_after_it_never_runs(
         if any(conflict(grid, n, number) for n in before):
             lost.add(number)
     assert {key[1] for event, key in log if event == "begin"} == set(range(len(grid))) - lost
+
+
+def test_blocks_that_neither_reads_of_the_other_run_at_once() -> None:
+    """Where more is read after a block than before, those on a diagonal across don't conflict."""
+    grid = BlockGrid(Roi((0, 0), (3, 3)), Roi((0, 0), (2, 2)), Roi((0, 0), (1, 1)))
+    frontier = Frontier([grid], [True], [[]])
+    assert frontier.take(0, 4) == [0]
+    frontier.done(0, 0)
+    assert frontier.take(0, 4) == [1, 2]
+
+
+@settings(max_examples=60, deadline=None)
+@given(grid_lists())
+def test_a_block_waits_for_all_that_conflict_with_it_and_no_other(grids: list[BlockGrid]) -> None:
+    grid = grids[0]
+    conflicts = Conflicts.of(grid)
+    levels, counted = conflicts.levels.ravel(), conflicts.earlier().ravel()
+    for one in range(len(grid)):
+        earlier = (n for n in range(len(grid)) if levels[n] < levels[one])
+        assert counted[one] == sum(conflict(grid, one, n) for n in earlier)
 
 
 @settings(max_examples=60, deadline=None)
