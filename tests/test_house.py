@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # The one file that leans on what Dask promises nothing of, and what that is.
 DASKS_OWN = PACKAGE / "engine/plugins/names.py"
 NOT_PUBLIC = {"WORKER_SATURATION", "periodic_callbacks", "processing_on", "queued"}
-NOT_PUBLIC |= {"_broker", "_task_spec", "run_spec", "suspicious"}
+NOT_PUBLIC |= {"_broker", "run_spec", "suspicious"}
 LONGEST = 300
 
 Functions = ast.FunctionDef | ast.AsyncFunctionDef

@@ -5,7 +5,7 @@ from __future__ import annotations
 from inspect import signature
 
 import pytest
-from dask._task_spec import Task as DaskTask
+from dask.task_spec import Task as DaskTask
 from distributed import Client, KilledWorker, Scheduler, SchedulerPlugin
 from distributed.broker import Broker
 from distributed.scheduler import TaskState

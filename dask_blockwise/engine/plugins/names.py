@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dask._task_spec import Task
+from dask.task_spec import Task
 from distributed import Scheduler, Worker
 from distributed.scheduler import TaskState, WorkerState
 
