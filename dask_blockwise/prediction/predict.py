@@ -130,6 +130,9 @@ def predict(
     frame = _placed(volume.frame.with_values(output_dtype, footprint.channels), tilings)
     if block_shape is not None:
         frame = frame.with_block(frame.checked_block(tuple(block_shape)))
+    if frame.dtype == np.uint8:
+        unit = activation in ("sigmoid", "softmax")
+        frame = replace(frame, stands_for=(0, 1) if unit else (-1, 1))
     predicted = Predicted(
         frame=frame,
         inputs=(volume,),

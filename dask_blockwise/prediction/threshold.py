@@ -11,7 +11,7 @@ from ..volumes.frame import check_real
 from ..volumes.map_overlap import map_overlap
 from ..volumes.volume import Volume
 
-__all__ = ["above", "threshold"]
+__all__ = ["above", "above_in_mask", "threshold"]
 
 
 def above(array: NDArray[Any], threshold: float) -> NDArray[np.uint8]:
@@ -35,6 +35,29 @@ def above(array: NDArray[Any], threshold: float) -> NDArray[np.uint8]:
     return np.asarray(array > threshold).view(np.uint8)
 
 
+def above_in_mask(array: NDArray[Any], threshold: float) -> NDArray[np.uint8]:
+    """The same of values that must be 0 and 1, between which the threshold lies.
+
+    Raises
+    ------
+    ValueError
+        If there is another value, of which it isn't known what it stands for.
+
+    Examples
+    --------
+    >>> above_in_mask(np.array([0, 1], np.uint8), 0.5)
+    array([0, 1], dtype=uint8)
+    """
+    if array.max(initial=0) > 1:
+        raise ValueError(
+            f"threshold={threshold} lies between 0 and 1, and among these values of {array.dtype} "
+            f"is {array.max()}, of which it isn't known what it stands for. If they are "
+            "probabilities from 0 to 255, say so, open_volume(path, stands_for=(0, 1)), or give "
+            f"threshold={threshold * 255:g}; for all that isn't 0 give threshold=0."
+        )
+    return above(array, threshold)
+
+
 def threshold(volume: Volume, threshold: float) -> Volume:
     """A mask of the voxels above a value, lazily.
 
@@ -42,8 +65,9 @@ def threshold(volume: Volume, threshold: float) -> Volume:
     ----------
     volume : Volume
     threshold : float
-        In the units of the values. On uint8, which stands for [0, 1] as a prediction stores it, a
-        fraction between 0 and 1 is one of 255: 0.5 is 127.5.
+        In the units of the values. Where uint8 stands for a range, as a prediction stores it, a
+        number within that range is one of it: 0.5 of [0, 1] is 127.5. Other uint8 must be a mask
+        of 0 and 1 for a threshold between these.
 
     Returns
     -------
@@ -52,7 +76,8 @@ def threshold(volume: Volume, threshold: float) -> Volume:
     Raises
     ------
     ValueError
-        If it is a fraction between 0 and 1 and the values are wider integers.
+        If it is a fraction between 0 and 1 and the values are wider integers; and, when they are
+        computed, if such values of uint8 are neither a mask nor known to stand for a range.
     TypeError
         If the values are complex.
 
@@ -60,21 +85,23 @@ def threshold(volume: Volume, threshold: float) -> Volume:
     --------
     >>> threshold(Volume.from_array(np.array([[0.2, 0.7]])), 0.5)[:]
     array([[0, 1]], dtype=uint8)
-    >>> threshold(Volume.from_array(np.array([[51, 178]], np.uint8)), 0.5)[:]
+    >>> probability = Volume.from_array(np.array([[51, 178]], np.uint8), stands_for=(0, 1))
+    >>> threshold(probability, 0.5)[:]
+    array([[0, 1]], dtype=uint8)
+    >>> threshold(Volume.from_array(np.array([[0, 1]], np.uint8)), 0.5)[:]
     array([[0, 1]], dtype=uint8)
     """
     check_real(volume.frame, "threshold")
-    level = _in_units(threshold, volume.dtype)
-    return map_overlap(above, volume, dtype=np.uint8, threshold=level)
-
-
-def _in_units(threshold: float, dtype: np.dtype[Any]) -> float:
+    span, dtype = volume.frame.stands_for, volume.dtype
+    if span is not None and span[0] < threshold < span[1]:
+        level = 255 * (threshold - span[0]) / (span[1] - span[0])
+        return map_overlap(above, volume, dtype=np.uint8, threshold=level)
     if dtype.kind not in "iu" or not 0 < threshold < 1:
-        return threshold
-    if dtype == np.uint8:
-        return threshold * 255
-    raise ValueError(
-        f"threshold={threshold} lies between 0 and 1, but the volume's values are {dtype}: for all "
-        f"that isn't 0 give threshold=0; for a part of the range give the value itself, such as "
-        f"{threshold * np.iinfo(dtype).max:.0f}."
-    )
+        return map_overlap(above, volume, dtype=np.uint8, threshold=threshold)
+    if dtype != np.uint8:
+        raise ValueError(
+            f"threshold={threshold} lies between 0 and 1, but the volume's values are {dtype}: for "
+            f"all that isn't 0 give threshold=0; for a part of the range give the value itself, "
+            f"such as {threshold * np.iinfo(dtype).max:.0f}."
+        )
+    return map_overlap(above_in_mask, volume, dtype=np.uint8, threshold=threshold)

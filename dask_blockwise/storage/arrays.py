@@ -169,6 +169,7 @@ def create_image(
     zarr_format: int = 3,
     overwrite: bool = False,
     name: str | None = None,
+    attributes: Mapping[str, Any] | None = None,
 ) -> StoredArray:
     """Create an OME-Zarr image of one level, "s0": version 0.5 in zarr 3, 0.4 in zarr 2.
 
@@ -181,6 +182,8 @@ def create_image(
         As of ``create_array``.
     name : str, optional
         The group's own unless given.
+    attributes : mapping, optional
+        Of the array, beside the image's.
 
     Returns
     -------
@@ -205,8 +208,7 @@ def create_image(
     make_room(given, location, overwrite)
     make_groups_above(location, zarr_format)
     title = name or location.rsplit("/", 1)[-1]
-    attributes = ome_attributes(placement, _LEVEL, title, zarr_format)
-    put_group(location, attributes, zarr_format)
+    put_group(location, ome_attributes(placement, _LEVEL, title, zarr_format), zarr_format)
     return create_array(
         f"{given}/{_LEVEL}",
         shape,
@@ -215,6 +217,7 @@ def create_image(
         shards=shards,
         zarr_format=zarr_format,
         axes=placement.axes,
+        attributes=attributes,
     )
 
 

@@ -12,6 +12,7 @@ from ..geometry.placement import Placement, default_axes, placement_of
 from ..storage.arrays import create_image
 from ..storage.chunking import chunks_and_shards, default_block
 from .frame import Frame, check_axes
+from .meaning import attributes_of
 from .opening import open_volume
 from .volume import Volume
 
@@ -31,6 +32,7 @@ def create_volume(
     block_shape: Sequence[int] | None = None,
     zarr_format: int = 3,
     overwrite: bool = False,
+    stands_for: tuple[float, float] | None = None,
 ) -> Volume:
     """Create an OME-Zarr image of zeros, to be written block by block.
 
@@ -49,6 +51,9 @@ def create_volume(
         Voxels of what is written at once: one shard, or one chunk.
     zarr_format : int
     overwrite : bool
+    stands_for : (float, float), optional
+        What 0 and 255 of uint8 stand for, where it will hold a quantised float; never taken from
+        ``like``.
 
     Returns
     -------
@@ -83,6 +88,7 @@ def create_volume(
     create_image(
         path, placement, full, kind,
         chunks=chunks, shards=shards, zarr_format=zarr_format, overwrite=overwrite,
+        attributes=attributes_of(stands_for),
     )  # fmt: skip
     return open_volume(path)
 

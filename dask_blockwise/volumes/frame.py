@@ -30,6 +30,9 @@ class Frame:
         What is stored together, and for a lazy volume one block; in voxels along all axes.
     shards
         What is written at once, if that is more than a chunk.
+    stands_for
+        Where uint8 is a quantised float, as predictions are stored, what 0 and 255 stand for; None
+        where values are what they are.
 
     Examples
     --------
@@ -44,6 +47,11 @@ class Frame:
     placement: Placement
     chunks: Index
     shards: Index | None = None
+    stands_for: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.stands_for is not None:
+            check_stands_for(self.stands_for, self.dtype)
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -176,6 +184,15 @@ def check_axes(axes: tuple[str, ...], dimensions: int) -> None:
         raise ValueError(
             f"axes must be an optional 't', an optional 'c' and then space, one for each of the "
             f"array's {dimensions} dimensions, got {axes}. Transpose the array, or name its axes."
+        )
+
+
+def check_stands_for(span: tuple[float, float], dtype: np.dtype[Any]) -> None:
+    """Refuse a meaning of values that isn't one of uint8."""
+    if dtype != np.uint8 or len(span) != 2 or not span[0] < span[1]:
+        raise ValueError(
+            f"stands_for says what 0 and 255 of uint8 stand for, such as (0, 1), got {span!r} for "
+            f"{dtype}: leave it out where values are what they are."
         )
 
 

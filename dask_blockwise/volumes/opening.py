@@ -7,18 +7,24 @@ import os
 from ..storage.arrays import open_array, read_placement
 from .frame import Frame, check_axes
 from .kinds import Stored
+from .meaning import stands_for_in
 from .volume import Volume
 
 __all__ = ["open_volume"]
 
 
-def open_volume(path: str | os.PathLike[str]) -> Volume:
+def open_volume(
+    path: str | os.PathLike[str], *, stands_for: tuple[float, float] | None = None
+) -> Volume:
     """Open a stored volume: zarr 2 or 3, OME-Zarr, N5, precomputed; local, s3:// or gs://.
 
     Parameters
     ----------
     path : path or URL
         Of an array, or of an OME-Zarr image, of which the first level is opened.
+    stands_for : (float, float), optional
+        What 0 and 255 of uint8 stand for, where values are a quantised float that another tool
+        stored, such as ``(0, 1)`` for probabilities. Arrays stored here say so themselves.
 
     Returns
     -------
@@ -46,5 +52,6 @@ def open_volume(path: str | os.PathLike[str]) -> Volume:
         placement=placement,
         chunks=stored.chunks,
         shards=stored.shards,
+        stands_for=stands_for or stands_for_in(stored.attributes),
     )
     return Volume(frame, Stored(stored, placement.axes))

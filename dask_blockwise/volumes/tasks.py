@@ -18,6 +18,7 @@ from ..storage.arrays import StoredArray, create_image, exists, open_array
 from ..storage.chunking import chunks_and_shards
 from .kinds import Checkpoint
 from .lineage import check_not_in_place, check_regional, prepared, reach_of
+from .meaning import attributes_of
 from .options import StoreOptions
 from .plan import plan_of
 from .source import Voxels
@@ -114,6 +115,7 @@ def array_to_fill(volume: Voxels, path: str, block: Index, options: StoreOptions
         shards=shards,
         zarr_format=options.zarr_format,
         overwrite=options.overwrite,
+        attributes=attributes_of(frame.stands_for),
     )
 
 

@@ -78,6 +78,7 @@ class Volume:
         axes: Sequence[str] | None = None,
         unit: str = "",
         chunks: Sequence[int] | None = None,
+        stands_for: tuple[float, float] | None = None,
     ) -> Volume:
         """Make a volume of a numpy or dask array.
 
@@ -91,6 +92,9 @@ class Volume:
         unit : str
         chunks : sequence of int, optional
             Voxels of a block, for all axes.
+        stands_for : (float, float), optional
+            What 0 and 255 of uint8 stand for, where values are a quantised float, such as
+            ``(0, 1)`` for probabilities.
 
         Returns
         -------
@@ -107,6 +111,7 @@ class Volume:
             dtype=np.dtype(array.dtype),
             placement=placement,
             chunks=tuple(min(c, n) for c, n in zip(chunks, array.shape, strict=True)),
+            stands_for=stands_for,
         )
         return Volume(frame, InMemory(array, placement.axes))
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import dask_blockwise as dbw
 from dask_blockwise import Block, Volume, create_volume, open_volume
 from dask_blockwise.prediction.threshold import above, threshold
 from dask_blockwise.threshold_worker import spawn_worker
@@ -36,11 +37,51 @@ def test_volume_by_blocks_equals_the_whole(block):
 
 def test_a_fraction_of_bytes_is_one_of_255():
     bytes_ = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    probability = Volume.from_array(bytes_, stands_for=(0, 1))
     for fraction in (0.3, 0.5, 0.85):
-        mask = threshold(Volume.from_array(bytes_), fraction)[:]
+        mask = threshold(probability, fraction)[:]
         np.testing.assert_array_equal(mask, threshold(Volume.from_array(bytes_ / 255), fraction)[:])
+    for fraction in (-0.5, 0, 0.4):
+        mask = threshold(Volume.from_array(bytes_, stands_for=(-1, 1)), fraction)[:]
+        np.testing.assert_array_equal(mask, bytes_ / 127.5 - 1 > fraction)
+    np.testing.assert_array_equal(threshold(probability, 1)[:], bytes_ > 1)
     np.testing.assert_array_equal(threshold(Volume.from_array(bytes_), 1)[:], bytes_ > 1)
     np.testing.assert_array_equal(threshold(Volume.from_array(bytes_), 0)[:], bytes_ > 0)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "bool"])
+def test_a_mask_is_no_probability(dtype):
+    mask = np.random.default_rng(0).integers(0, 2, (8, 9)).astype(dtype)
+    np.testing.assert_array_equal(threshold(Volume.from_array(mask), 0.5)[:], mask)
+
+
+def test_bytes_of_which_nothing_is_known_are_refused(tmp_path, threads):
+    bytes_ = np.array([[0, 1, 0, 1], [0, 1, 200, 1]], np.uint8)
+    mask = threshold(Volume.from_array(bytes_, chunks=(1, 4)), 0.5)
+    assert mask[:1].tolist() == [[0, 1, 0, 1]]
+    with pytest.raises(ValueError, match=r"is 200, .* stands_for=\(0, 1\).* threshold=127\.5"):
+        mask[:]
+    with pytest.raises(dbw.BlocksFailed, match="is 200, of which it isn't known"):
+        mask.to_zarr(tmp_path / "a.zarr/mask", client=threads, progress=False, max_retries=0)
+
+
+def test_what_bytes_stand_for_is_stored(tmp_path, threads):
+    bytes_ = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Volume.from_array(bytes_, stands_for=(0, 1), chunks=(8, 16)).to_zarr(
+        tmp_path / "a.zarr/p", client=threads, progress=False
+    )
+    stored = open_volume(tmp_path / "a.zarr/p")
+    for zarr_format in 2, 3:
+        path = tmp_path / f"{zarr_format}.zarr"
+        options = {"zarr_format": zarr_format}
+        assert create_volume(path / "p", stored, **options).frame.stands_for is None
+        made = create_volume(path / "q", stored, stands_for=(0, 1), **options)
+        assert made.frame.stands_for == (0, 1)
+    plain = open_volume(tmp_path / "a.zarr/p").checkpoint(tmp_path / "a.zarr/q")
+    np.testing.assert_array_equal(threshold(plain, 0.5)[:], bytes_ > 127)
+    assert dbw.map_overlap(np.copy, plain).frame.stands_for is None
+    with pytest.raises(ValueError, match="stands_for says what 0 and 255 of uint8 stand for"):
+        Volume.from_array(bytes_ / 255, stands_for=(0, 1))
 
 
 def test_a_fraction_of_wider_integers_is_refused():
@@ -60,7 +101,7 @@ def test_worker_writes_a_block(tmp_path):
 
 def test_worker_takes_a_fraction_of_bytes(tmp_path):
     path, output = f"{tmp_path}/a.zarr/in", f"{tmp_path}/a.zarr/out"
-    made = create_volume(path, shape=(16, 16), dtype="uint8")
+    made = create_volume(path, shape=(16, 16), dtype="uint8", stands_for=(0, 1))
     made[made.roi] = np.arange(256, dtype=np.uint8).reshape(16, 16)
     create_volume(output, made)
     spawn_worker(path, output, threshold=0.5)(Block(made.roi, made.roi, made.roi, ("mask", 0)))
