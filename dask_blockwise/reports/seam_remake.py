@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from numpy.typing import NDArray
-
 from ..geometry.boxes import Index
 from ..relabelling.relabelled import Relabelled
 from ..segmentation.segmented import Segmented
@@ -14,7 +12,7 @@ from ..volumes.frame import Frame
 from ..volumes.kinds import Checkpoint
 from ..volumes.lineage import prepared
 from ..volumes.map_overlap import Mapped
-from ..volumes.source import Source, Voxels
+from ..volumes.views import Cropped
 from ..volumes.volume import Volume
 from .seam_measures import Labels, parts
 from .seam_windows import Window
@@ -58,22 +56,6 @@ class Remake:
         return parts(labels[window.slices(box)])
 
 
-@dataclass(frozen=True, eq=False)
-class _Crop(Source):
-    """A box of a volume, as if there were nothing around it."""
-
-    inputs: tuple[Voxels]
-    begin: Index
-
-    def read(self, begin: Index, end: Index) -> NDArray[Any]:
-        low, high = (
-            tuple(i + first for i, first in zip(side, self.begin, strict=True))
-            for side in (begin, end)
-        )
-        values: NDArray[Any] = self.inputs[0].source.read(low, high)
-        return values
-
-
 def fragments_of(volume: Volume) -> Segmented | None:
     """The labels of single blocks of which a volume is made, if any that can be made anew."""
     source = volume.source
@@ -104,7 +86,7 @@ def _anew(volume: Volume, box: Window, block: Index, halo: int) -> Volume:
 
 
 def _crop(volume: Volume, box: Window) -> Volume:
-    return Volume(_frame(volume, box), _Crop((prepared(volume),), box.begin))
+    return Volume(_frame(volume, box), Cropped((prepared(volume),), box.begin))
 
 
 def _frame(volume: Volume, box: Window) -> Frame:

@@ -275,7 +275,7 @@ def _pipeline_and_labels(
             "relabel(...) made of them."
         )
     if isinstance(segments.source, Checkpoint):
-        stored = stored or segments.path
+        stored = segments.path if stored is None else stored
         segments = segments.inputs[0]
     pipeline = segments if fragments_of(segments) is not None else None
     if pipeline is not None and stored is None:

@@ -15,7 +15,7 @@ from ..storage.arrays import StoredArray, open_array
 from .options import StoreOptions
 from .source import Source, Voxels
 
-__all__ = ["Checkpoint", "InMemory", "Stored"]
+__all__ = ["Checkpoint", "InMemory", "Stored", "Turned"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +64,32 @@ class Stored(Source):
     def prepared(self, inputs: tuple[Any, ...]) -> Self:
         """Read without asking the store each time, unless it is written meanwhile."""
         return self if self.written else replace(self, stored=self.stored.steady())
+
+
+@dataclass(frozen=True, eq=False)
+class Turned(Source):
+    """What is stored or in memory, with its axes in another order."""
+
+    # It, which is computed from nothing.
+    of: Voxels
+    # Which of its axes come first, second, and so on.
+    order: Index
+
+    inputs = ()
+
+    def read(self, begin: Index, end: Index) -> NDArray[Any]:
+        """See `Source.read`."""
+        names = self.of.frame.axes
+        turned = [names[n] for n in self.order if names[n] != "c"]
+        block_axes = self.of.frame.placement.block_axes
+        low, high = (
+            tuple(side[turned.index(axis)] for axis in block_axes) for side in (begin, end)
+        )
+        return self.of.source.read(low, high).transpose(self.order)
+
+    def prepared(self, inputs: tuple[Any, ...]) -> Self:
+        """With what it reads prepared."""
+        return replace(self, of=replace(self.of, source=self.of.source.prepared(())))
 
 
 @dataclass(frozen=True, eq=False)

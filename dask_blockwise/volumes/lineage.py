@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from dask.base import tokenize
 
-from .kinds import Checkpoint, Stored
+from .kinds import Checkpoint, Stored, Turned
 from .reach import Reach
 from .source import Voxels
 
@@ -92,6 +92,8 @@ def check_regional(volume: Voxels, stored: bool = False) -> None:
 def check_not_in_place(volume: Voxels, path: str) -> None:
     """Refuse to store a volume where something that it is computed from lies."""
     source = volume.source
+    if isinstance(source, Turned):
+        check_not_in_place(source.of, path)
     if isinstance(source, Stored) and source.stored.location in (path, f"{path}/s0"):
         raise ValueError(
             f"{path} is what this volume is computed from: a block computed again would read its "

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
 from numbers import Real
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -191,11 +192,14 @@ def halo_of(halo: Any, dimensions: int) -> Halo:
     ValueError
         If there are too few or many, or one is negative.
     """
-    values = [halo] * dimensions if isinstance(halo, int | np.integer) else list(halo)
-    pairs = tuple(
-        (int(v), int(v)) if isinstance(v, int | np.integer) else (int(v[0]), int(v[1]))
-        for v in values
-    )
+    try:
+        values = [halo] * dimensions if isinstance(halo, int | np.integer) else list(halo)
+        pairs = tuple(
+            (index(v), index(v)) if isinstance(v, int | np.integer) else (index(v[0]), index(v[1]))
+            for v in values
+        )
+    except (TypeError, IndexError):
+        pairs = ()
     if len(pairs) != dimensions or any(n < 0 for pair in pairs for n in pair):
         raise ValueError(
             f"halo must be a number of voxels, or {dimensions} of them (one for each axis of "

@@ -7,6 +7,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+from distributed import get_worker
 from numpy.typing import NDArray
 
 from ..geometry.blocks import Roi
@@ -16,7 +17,7 @@ from .kinds import Checkpoint
 from .lineage import check_regional
 from .source import Voxels
 
-__all__ = ["dask_array", "read_region"]
+__all__ = ["computed", "dask_array", "read_region"]
 
 
 def read_region(volume: Voxels, key: Any) -> NDArray[Any]:
@@ -67,6 +68,21 @@ def dask_array(volume: Voxels) -> da.Array:
         name=f"volume-{volume.token}",
     )
     return blocks
+
+
+def computed(array: da.Array) -> Any:
+    """The values of a dask array, by the present cluster, or here within a worker's task."""
+    options = {"scheduler": "synchronous"} if _in_task() else {}
+    return array.compute(**options)
+
+
+def _in_task() -> bool:
+    """Whether this is a worker's thread, which must ask no other scheduler."""
+    try:
+        get_worker()
+    except ValueError:
+        return False
+    return True
 
 
 def _read(volume: Voxels, begin: Index, end: Index) -> NDArray[Any]:

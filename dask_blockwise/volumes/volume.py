@@ -11,6 +11,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 from dask.utils import format_bytes
+from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from ..geometry.blocks import Coordinate, Roi
@@ -19,20 +20,23 @@ from ..geometry.placement import Placement, default_axes, placement_of
 from ..storage.arrays import StoredArray
 from ..storage.chunking import default_block
 from ..tables import by_axis, html_table
+from .arithmetic import Reduction, apply_ufunc, astype
+from .downsampling import downsample
 from .frame import Frame, check_axes
 from .kinds import InMemory, Stored
 from .lineage import own_reach, place_of, token_of
 from .objects import objects
 from .reach import Halo
-from .region import dask_array, read_region
+from .region import computed, dask_array, read_region
 from .source import Source
 from .storing import checkpoint, plan, to_zarr
+from .views import crop, isel, rechunk, transpose
 
 __all__ = ["Volume"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Volume:
+class Volume(NDArrayOperatorsMixin):
     """Voxels in the world: ``volume[roi]`` gives an ndarray, read or computed on request.
 
     A region is a ``Roi`` in world units over all axes but the channels', or slices in voxels over
@@ -260,7 +264,33 @@ class Volume:
         }
         return html_table(rows)
 
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        raise ValueError(
+            f"{self!r} has many values, so it is neither true nor false: ask volume.any() or "
+            "volume.all(), or `volume is None`."
+        )
+
+    # By which volume it is, since == compares voxels.
+    __hash__ = object.__hash__
+
+    def compute(self) -> NDArray[Any]:
+        """All of the values, by blocks, on the present cluster or in threads."""
+        values: NDArray[Any] = computed(self.data)
+        return values
+
     # Each is a function of its own file.
+    __array_ufunc__ = apply_ufunc
+    astype = astype
+    crop = crop
+    isel = isel
+    downsample = downsample
+    rechunk = rechunk
+    transpose = transpose
+    max, min, sum, mean = map(Reduction, ("max", "min", "sum", "mean"))
+    std, var, any, all = map(Reduction, ("std", "var", "any", "all"))
     checkpoint = checkpoint
     to_zarr = to_zarr
     plan = plan

@@ -1,0 +1,187 @@
+"""Volumes in expressions: numpy's functions and operators, and numbers of all voxels.
+
+What is given back is lazy where it has voxels, and a number where it has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.boxes import Index
+from .lineage import AnyVoxels
+from .region import computed
+from .source import Source, Voxels
+
+__all__ = ["Pointwise", "Reduction", "apply_ufunc", "astype"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pointwise(Source):
+    """A function of volumes and numbers, voxel by voxel."""
+
+    # The volumes among the arguments, in their order.
+    inputs: tuple[Voxels, ...]
+    # Of as many arrays.
+    function: Callable[..., NDArray[Any]]
+    dtype: np.dtype[Any]
+
+    kind = "MappedVolume"
+
+    def read(self, begin: Index, end: Index) -> NDArray[Any]:
+        """See `Source.read`."""
+        arrays = [volume.source.read(begin, end) for volume in self.inputs]
+        return np.asarray(self.function(*arrays), self.dtype)
+
+    def dask_array(self) -> da.Array | None:
+        """The same of dask's own, where all inputs have such."""
+        arrays = [volume.source.dask_array() for volume in self.inputs]
+        if any(array is None for array in arrays):
+            return None
+        mapped: da.Array = da.map_blocks(self.function, *arrays, dtype=self.dtype)
+        return mapped
+
+
+@dataclass(frozen=True)
+class _Ufunc:
+    """A ufunc with some of its arguments given."""
+
+    ufunc: np.ufunc
+    # A number, or None for a volume, in the order of the arguments.
+    given: tuple[Any, ...]
+    options: tuple[tuple[str, Any], ...]
+
+    def __call__(self, *arrays: NDArray[Any]) -> Any:
+        rest = iter(arrays)
+        arguments = [next(rest) if value is None else value for value in self.given]
+        return self.ufunc(*arguments, **dict(self.options))
+
+
+@dataclass(frozen=True)
+class _Cast:
+    dtype: np.dtype[Any]
+
+    def __call__(self, array: NDArray[Any]) -> NDArray[Any]:
+        return array.astype(self.dtype)
+
+
+def apply_ufunc(
+    volume: AnyVoxels, /, ufunc: np.ufunc, method: str, *arguments: Any, **options: Any
+) -> AnyVoxels:
+    """What a ufunc makes of volumes and numbers, lazily; so numpy calls it, and operators do.
+
+    Raises
+    ------
+    TypeError
+        If it isn't called plainly, or with something else than volumes and numbers.
+    ValueError
+        If the volumes don't lie where one another do.
+
+    Examples
+    --------
+    >>> from dask_blockwise import Volume
+    >>> volume = Volume.from_array(np.array([[1, 2], [3, 4]], np.uint8))
+    >>> np.sqrt(volume + 0.0)[1].round(2).tolist(), (volume > 2)[:].tolist()
+    ([1.73, 2.0], [[False, False], [True, True]])
+    """
+    name = f"np.{ufunc.__name__}"
+    if method != "__call__" or ufunc.nout != 1 or set(options) - {"dtype", "casting"}:
+        raise TypeError(
+            f"{name}.{method} with {sorted(options)} can't be taken of a volume lazily: take it of "
+            "its values, volume[:], or with map_overlap."
+        )
+    volumes = [argument for argument in arguments if _is_volume(argument)]
+    _check_arguments(name, arguments, volumes)
+    given = tuple(None if _is_volume(argument) else argument for argument in arguments)
+    function = _Ufunc(ufunc, given, tuple(options.items()))
+    empty = [np.empty(0, other.frame.dtype) for other in volumes]
+    return _mapped(volume, tuple(volumes), function, np.asarray(function(*empty)).dtype)
+
+
+def astype(volume: AnyVoxels, /, dtype: Any) -> AnyVoxels:
+    """The same values in another type, lazily, converted as numpy does.
+
+    Examples
+    --------
+    >>> from dask_blockwise import Volume
+    >>> Volume.from_array(np.array([[1.7, 2.0]])).astype("uint8")[:]
+    array([[1, 2]], dtype=uint8)
+    """
+    cast = _Cast(np.dtype(dtype))
+    return _mapped(volume, (volume,), cast, cast.dtype)
+
+
+class Reduction:
+    """A method that takes a number of all voxels, or an array of them along some axes, by blocks.
+
+    Parameters
+    ----------
+    name : str
+        Of dask's reduction, such as ``"mean"``.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.__doc__ = f"""The {name} of all voxels, or along some axes; computed by blocks.
+
+    Parameters
+    ----------
+    axis : int, name of an axis, or several of them, optional
+    dtype : dtype, optional
+
+    Returns
+    -------
+    number or ndarray
+    """
+
+    def __get__(self, volume: Any, owner: Any = None) -> Callable[..., Any]:
+        return self if volume is None else partial(self, volume)
+
+    def __call__(
+        self, volume: Voxels, axis: Any = None, dtype: Any = None, out: Any = None, **options: Any
+    ) -> Any:
+        if out is not None:
+            raise TypeError(f"{self.name} of a volume is given back: leave out= out.")
+        if axis is not None:
+            listed = axis if isinstance(axis, Sequence) and not isinstance(axis, str) else [axis]
+            names = volume.frame.axes
+            axis = tuple(names.index(one) if isinstance(one, str) else one for one in listed)
+        options |= {} if dtype is None else {"dtype": dtype}
+        return computed(getattr(da, self.name)(volume.data, axis=axis, **options))
+
+
+def _mapped(
+    volume: AnyVoxels,
+    inputs: tuple[Voxels, ...],
+    function: Callable[..., NDArray[Any]],
+    dtype: np.dtype[Any],
+) -> AnyVoxels:
+    frame = volume.frame.with_values(dtype)
+    return replace(volume, frame=frame, source=Pointwise(inputs, function, dtype))
+
+
+def _check_arguments(name: str, arguments: Sequence[Any], volumes: Sequence[Voxels]) -> None:
+    for argument in arguments:
+        if not _is_volume(argument) and np.ndim(argument):
+            raise TypeError(
+                f"{name} of a volume and an array of shape {np.shape(argument)}: make the array a "
+                "volume too, Volume.from_array(array, voxel_size=..., offset=...), so that it is "
+                "known where it lies."
+            )
+    first = volumes[0].frame
+    for other in (volume.frame for volume in volumes[1:]):
+        if other.shape != first.shape or other.axes != first.axes or other.roi != first.roi:
+            raise ValueError(
+                f"{name} is taken voxel by voxel, of volumes of the same region, voxels and "
+                f"channels, got {volumes}: crop or resample one of them, or choose its channels."
+            )
+
+
+def _is_volume(argument: Any) -> bool:
+    return isinstance(getattr(argument, "source", None), Source)

@@ -1,0 +1,243 @@
+"""Parts of a volume, and the same in other blocks or another order of axes, lazily."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.blocks import Roi
+from ..geometry.boxes import Index
+from .frame import Frame, check_axes
+from .kinds import Turned
+from .lineage import AnyVoxels
+from .source import LabelSource, Source, Voxels
+
+__all__ = ["Cropped", "crop", "isel", "rechunk", "transpose"]
+
+
+@dataclass(frozen=True, eq=False)
+class Cropped(Source):
+    """A box of a volume, as if there were nothing around it."""
+
+    inputs: tuple[Voxels]
+    # Of the box, in voxels along all axes but "c".
+    begin: Index
+    # Which channels; all unless given.
+    channels: slice | None = None
+
+    def read(self, begin: Index, end: Index) -> NDArray[Any]:
+        """See `Source.read`."""
+        (volume,) = self.inputs
+        low, high = (
+            tuple(i + first for i, first in zip(side, self.begin, strict=True))
+            for side in (begin, end)
+        )
+        values: NDArray[Any] = volume.source.read(low, high)
+        if self.channels is None:
+            return values
+        at = volume.frame.axes.index("c")
+        return values[(slice(None),) * at + (self.channels,)]
+
+
+@dataclass(frozen=True, eq=False)
+class _OneChannel(Source):
+    """One channel of a volume, which then has no channel axis."""
+
+    inputs: tuple[Voxels]
+    channel: int
+
+    def read(self, begin: Index, end: Index) -> NDArray[Any]:
+        (volume,) = self.inputs
+        values: NDArray[Any] = volume.source.read(begin, end)
+        one: NDArray[Any] = np.take(values, self.channel, volume.frame.axes.index("c"))
+        return one
+
+
+def crop(volume: AnyVoxels, /, roi: Roi) -> AnyVoxels:
+    """A region as a volume of its own, lazily; beyond it there is nothing.
+
+    Parameters
+    ----------
+    roi : Roi
+        In world units, along all axes but "c".
+
+    Returns
+    -------
+    Volume
+        Where it was in the world.
+
+    Raises
+    ------
+    ValueError
+        If the region leaves the volume or cuts voxels.
+
+    Examples
+    --------
+    >>> from dask_blockwise import Volume
+    >>> volume = Volume.from_array(np.arange(12).reshape(3, 4), voxel_size=(10, 10))
+    >>> part = volume.crop(Roi((10, 20), (20, 20)))
+    >>> part.roi, part[:].tolist()
+    ([10:30, 20:40] (20, 20), [[6, 7], [10, 11]])
+    """
+    begin, end = volume.frame.voxels(roi)
+    frame = _boxed(volume.frame, begin, end)
+    return replace(volume, frame=frame, source=Cropped((volume,), begin))
+
+
+def isel(volume: AnyVoxels, /, **where: int | slice) -> AnyVoxels:
+    """A part by voxels along named axes, lazily, as xarray's ``isel``.
+
+    Parameters
+    ----------
+    **where : slice of step 1, or int
+        By the name of an axis; an int for "c" alone, which then is no axis any more.
+
+    Returns
+    -------
+    Volume
+        Where it was in the world.
+
+    Raises
+    ------
+    ValueError
+        If there is no such axis, or it can't be lazily indexed so.
+
+    Examples
+    --------
+    >>> from dask_blockwise import Volume
+    >>> volume = Volume.from_array(np.arange(12).reshape(2, 2, 3), axes="cyx")
+    >>> volume.isel(c=1, x=slice(1, 3))[:].tolist()
+    [[7, 8], [10, 11]]
+    """
+    frame = volume.frame
+    spans = dict(zip(frame.axes, ((0, n) for n in frame.shape)))
+    for axis, key in where.items():
+        spans[axis] = _span(axis, key, frame)
+    block_axes = frame.placement.block_axes
+    begin, end = (tuple(spans[axis][side] for axis in block_axes) for side in (0, 1))
+    boxed = _boxed(frame, begin, end)
+    if "c" not in where:
+        return replace(volume, frame=boxed, source=Cropped((volume,), begin))
+    first, last = spans["c"]
+    chosen = boxed.with_values(frame.dtype, last - first)
+    some = Cropped((volume,), begin, slice(first, last))
+    part = replace(volume, frame=replace(chosen, stands_for=frame.stands_for), source=some)
+    if isinstance(where["c"], slice):
+        return part
+    plain = replace(part.frame.with_values(frame.dtype, None), stands_for=frame.stands_for)
+    return replace(volume, frame=plain, source=_OneChannel((part,), 0))
+
+
+def rechunk(volume: AnyVoxels, /, block_shape: Sequence[int]) -> AnyVoxels:
+    """The same in other blocks, lazily.
+
+    Parameters
+    ----------
+    block_shape : sequence of int
+        Voxels of a block along all axes but "c".
+
+    Raises
+    ------
+    ValueError
+        If it isn't one positive number an axis, or the values depend on the blocks.
+
+    Examples
+    --------
+    >>> from dask_blockwise import Volume
+    >>> Volume.from_array(np.zeros((8, 8))).rechunk((4, 8)).data.numblocks
+    (2, 1)
+    """
+    if volume.source.needs_all or isinstance(volume.source, LabelSource):
+        raise ValueError(
+            f"{volume!r} depends on its blocks: give block_shape= to the stage that makes it, or "
+            "to to_zarr."
+        )
+    frame = volume.frame.with_block(volume.frame.checked_block(tuple(block_shape)))
+    source = Cropped((volume,), (0,) * len(frame.extent))
+    return replace(volume, frame=frame, source=source)
+
+
+def transpose(volume: AnyVoxels, /, *axes: str) -> AnyVoxels:
+    """What is stored or in memory, with its axes of space in another order.
+
+    Parameters
+    ----------
+    *axes : str
+        Names of all axes in their new order; turned round unless given. Time and channels stay
+        before space.
+
+    Raises
+    ------
+    ValueError
+        If these aren't its axes, or the volume is computed.
+
+    Examples
+    --------
+    >>> from dask_blockwise import Volume
+    >>> volume = Volume.from_array(np.arange(6).reshape(2, 3), voxel_size=(10, 4))
+    >>> turned = volume.transpose("x", "y")
+    >>> turned[:].tolist(), turned.voxel_size
+    ([[0, 3], [1, 4], [2, 5]], (4, 10))
+    """
+    frame = volume.frame
+    space = [axis for axis in frame.axes if axis not in "tc"]
+    wanted = axes or (*(axis for axis in frame.axes if axis in "tc"), *reversed(space))
+    if sorted(wanted) != sorted(frame.axes):
+        raise ValueError(f"transpose needs each of the axes {frame.axes} once, got {wanted}.")
+    check_axes(tuple(wanted), frame.ndim)
+    if volume.source.inputs:
+        raise ValueError(
+            f"{volume!r} is computed: transpose what it is computed from, or store it first."
+        )
+    order = tuple(frame.axes.index(axis) for axis in wanted)
+    return replace(volume, frame=_turned(frame, order), source=Turned(volume, order))
+
+
+def _turned(frame: Frame, order: Index) -> Frame:
+    """The frame with its axes in another order."""
+    place, block_axes = frame.placement, frame.placement.block_axes
+    axes = tuple(frame.axes[n] for n in order)
+    kept = [block_axes.index(axis) for axis in axes if axis != "c"]
+    return replace(
+        frame,
+        shape=tuple(frame.shape[n] for n in order),
+        chunks=tuple(frame.chunks[n] for n in order),
+        shards=frame.shards and tuple(frame.shards[n] for n in order),
+        placement=replace(
+            place,
+            axes=axes,
+            voxel_size=tuple(place.voxel_size[n] for n in kept),
+            offset=tuple(place.offset[n] for n in kept),
+        ),
+    )
+
+
+def _boxed(frame: Frame, begin: Index, end: Index) -> Frame:
+    shape = tuple(e - b for b, e in zip(begin, end, strict=True))
+    block = tuple(min(b, n) for b, n in zip(frame.block_shape, shape, strict=True))
+    return frame.box(begin, shape).with_block(block)
+
+
+def _span(axis: str, key: int | slice, frame: Frame) -> tuple[int, int]:
+    if axis not in frame.axes:
+        raise ValueError(f"There is no axis {axis!r} among {frame.axes}: name one of these.")
+    size = frame.shape[frame.axes.index(axis)]
+    if isinstance(key, slice):
+        span = range(size)[key]
+        if span and span.step == 1:
+            return span.start, span.stop
+        raise ValueError(
+            f"A lazy part along {axis} is a slice of step 1 that holds voxels, got {key} of "
+            f"{size}: take every so many by downsample(..., method='first')."
+        )
+    if axis != "c" or not -size <= key < size:
+        raise ValueError(
+            f"{axis}={key} of {size}: along any axis but 'c' a lazy part is a slice, such as "
+            f"slice({key}, {key + 1}), and a channel is one of {size}. For values, index the "
+            "volume itself, volume[...]."
+        )
+    return key % size, key % size + 1
