@@ -107,11 +107,11 @@ def apply(
 
     Raises
     ------
-    ValueError
-        If what it returns has another shape.
+    TypeError, ValueError
+        If what it returns isn't an array, or has another shape.
     """
     arrays = [margin.read(source, begin, end) for source in sources]
-    values = np.asarray(function(*arrays))
+    values = _one_array(function(*arrays), name)
     _check_shape(name, values, arrays[0], frame)
     return margin.trim(values, begin, end).astype(frame.dtype, copy=False)
 
@@ -223,13 +223,32 @@ def _trial(
         for v in volumes
     ]
     try:
-        return np.asarray(function(*arrays, **parameters))
+        result = function(*arrays, **parameters)
     except Exception as error:
         raise ValueError(
             f"{_name(function)} failed on a trial array of shape {arrays[0].shape} "
             f"({type(error).__name__}: {error}). If it can't take so small an array, give the "
             "result's dtype: map_overlap(..., dtype=...)."
         ) from error
+    return _one_array(result, _name(function))
+
+
+def _one_array(result: Any, name: str) -> NDArray[Any]:
+    if isinstance(result, np.ndarray | np.generic):
+        return np.asarray(result)
+    what = type(result).__name__
+    if isinstance(result, tuple | list):
+        what += f" of {len(result)}: {', '.join(map(_kind, result[:4]))}"
+    elif hasattr(result, "__array__"):
+        return np.asarray(result)
+    raise TypeError(
+        f"{name} returned a {what}, but one array is needed: let it return the one that is wanted, "
+        "or np.stack([...]) of several as channels, with channels= their number."
+    )
+
+
+def _kind(value: Any) -> str:
+    return f"{type(value).__name__} {np.shape(value)}" if hasattr(value, "shape") else repr(value)
 
 
 def _name(function: Any) -> str:

@@ -117,3 +117,17 @@ def test_a_function_that_changes_the_shape_is_named():
     shrunk = map_overlap(lambda a: a[1:], Volume.from_array(np.zeros((9, 9))), dtype=float)
     with pytest.raises(ValueError, match="returned"):
         shrunk[:]
+
+
+def two_arrays(array):
+    return array, array[:1]
+
+
+@pytest.mark.parametrize("dtype", [None, "u1"])
+def test_a_function_that_returns_no_array_is_named(dtype):
+    volume = Volume.from_array(np.zeros((4, 5), np.uint8))
+    several = r"two_arrays returned a tuple of 2: ndarray \(\d, \d\), ndarray \(1, \d\).*np.stack"
+    with pytest.raises(TypeError, match=several):
+        map_overlap(two_arrays, volume, dtype=dtype)[:]
+    with pytest.raises(TypeError, match="returned a NoneType, but one array is needed"):
+        map_overlap(lambda array: None, volume, dtype=dtype)[:]
