@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.blocks import Roi
-from ..volumes.frame import check_real
 from ..volumes.map_overlap import check_alike
 from ..volumes.padding import Margin, halo_of
 from ..volumes.volume import Volume
 from . import components
 from . import watershed as watershed_kernel
+from .affinities import check_between, check_scale
 from .function import Parameters, SegmentFunction
 from .segmented import Segmented
 from .watershed import check_offsets
@@ -122,9 +122,10 @@ def watershed(
     ValueError
         If offsets, bias or strides don't match the channels or axes.
     TypeError
-        If the values are complex.
+        If the values are neither float nor uint8.
     """
-    check_real(affinities.frame, "watershed")
+    check_scale(affinities.dtype)
+    check_between("bias", bias)
     channels = affinities.frame.channels or 1
     if parameters.get("more_channels"):
         channels = min(channels, len(offsets or ()))
