@@ -49,7 +49,7 @@ def segment_function(
     TypeError
         If the values are floats.
     ValueError
-        If the connectivity isn't between 1 and the number of axes.
+        If a value is negative, or the connectivity isn't between 1 and the number of axes.
 
     References
     ----------
@@ -65,6 +65,12 @@ def segment_function(
         raise TypeError(
             f"Connected components need a mask (bool or integers), got {input_array.dtype}: apply "
             "threshold(volume, ...) first."
+        )
+    if input_array.dtype.kind == "i" and input_array.size and input_array.min() < 0:
+        raise ValueError(
+            f"Connected components need a mask or labels that aren't negative, got "
+            f"{input_array.min()}, which isn't known to be background: make it so with "
+            "map_overlap(np.clip, volume, a_min=0, a_max=None)."
         )
     # As numbers: for truth values cc3d takes a path that fuses or loses voxels of thin arrays.
     values = input_array if each_value else input_array != 0

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..engine.worker.worker_file import FileFunction, WorkerFile
 from ..geometry.blocks import Block, Coordinate, Roi
+from .returned import labels_of
 
 __all__ = ["BlockArray", "Parameters", "SegmentFunction"]
 
@@ -195,21 +196,17 @@ class SegmentFunction:
 
         Raises
         ------
-        TypeError
-            If the function returns something else than integers.
+        TypeError, ValueError
+            If the function returns something else than labels of what the block sees.
         """
+        space = array.shape[array.ndim - block.read_roi.dims :]
         given = dict(self.parameters)
         if masks:
             given["mask"] = masks[0]
         if self.takes_block:
             array = BlockArray.of(array, block.read_roi)
             given[self.takes_block] = block
-        labels = np.asarray(self.function(array, **given))
-        if labels.dtype.kind not in "iub":
-            raise TypeError(
-                f"{self.name} returned {labels.dtype}; a segment function returns integers."
-            )
-        return labels
+        return labels_of(self.function(array, **given), self.name, space)
 
 
 def _read(parameters: Parameters | None) -> Mapping[str, Any]:

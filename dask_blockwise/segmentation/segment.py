@@ -42,7 +42,7 @@ def segment(
     function : callable, or path of a Python file that has ``segment_function``
         Called with an array of one time point, the `Block` where it takes one (its second
         parameter), ``mask`` where there is one, and the parameters; returns labels of the array's
-        shape in space, 0 for background. The array can be indexed with ``block.read_roi``, as
+        shape in space, 0 for background and none negative. The array can be indexed with ``block.read_roi``, as
         dacapo's segment functions do.
     halo : int, or one for each axis of space
         Voxels that a block reads beyond what it writes.
