@@ -189,6 +189,15 @@ class SegmentFunction:
         """Of the function."""
         return _name(self.function)
 
+    @property
+    def plain(self) -> Callable[..., Any]:
+        """The function itself, also where a file has it."""
+        function = self.function
+        if isinstance(function, FileFunction):
+            found: Callable[..., Any] = function.file.required(function.name)
+            return found
+        return function
+
     def __call__(
         self, array: NDArray[Any], block: Block, masks: Sequence[NDArray[Any]] = ()
     ) -> NDArray[np.integer]:
