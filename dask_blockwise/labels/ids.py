@@ -61,17 +61,33 @@ def compact(
     return apply_table(dense, table), voxels[inside]
 
 
-def check_labels(labels: Labels) -> None:
-    """Refuse what can't be labels: floats, complex numbers, negative integers."""
+def check_labels(labels: Labels, whose: str = "Labels") -> None:
+    """Refuse what can't be labels: floats, complex numbers, negative integers.
+
+    Parameters
+    ----------
+    labels : ndarray
+    whose : str
+        What they are called, for people.
+
+    Raises
+    ------
+    TypeError
+        If they aren't integers.
+    ValueError
+        If one is negative.
+    """
     if labels.dtype.kind not in "bui":
         raise TypeError(
-            f"Labels must be integers, got {labels.dtype}: have the segment function return "
+            f"{whose} must be integers, got {labels.dtype}: have the segment function return "
             "integer ids with 0 as background, for instance with .astype('uint32')."
         )
     if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
         raise ValueError(
-            f"Labels must not be negative, got {labels.min()}: use 0 for background (skimage and "
-            "scipy mark watershed lines or unknown seeds with -1; set those to 0)."
+            f"{whose} must not be negative, got {labels.min()}: 0 is background (skimage and scipy "
+            "mark watershed lines or unknown seeds with -1). In a function np.maximum(labels, 0) "
+            "makes background of them, in a volume map_overlap(np.clip, labels, a_min=0, "
+            "a_max=None)."
         )
 
 

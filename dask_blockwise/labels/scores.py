@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from skimage import metrics
 
+from .ids import check_labels
+
 __all__ = ["SegmentationScore", "dice", "score_segmentation"]
 
 
@@ -52,7 +54,9 @@ def score_segmentation(
     Raises
     ------
     ValueError
-        If the shapes differ, or no voxel is left to compare.
+        If the shapes differ, no voxel is left to compare, or a label is negative.
+    TypeError
+        If the labels aren't integers.
 
     References
     ----------
@@ -67,6 +71,8 @@ def score_segmentation(
     """
     one, other = np.asarray(truth), np.asarray(segmentation)
     _check_shapes(one, other)
+    check_labels(one, "Labels of the truth")
+    check_labels(other, "Labels")
     counted = (one != 0) & ((other != 0) | (not ignore_background))
     if not counted.any():
         raise ValueError(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .ids import check_labels
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -43,6 +45,11 @@ def count_objects(
         ``begin_``, ``end_`` (one past the last) and ``sum_`` of its voxels' positions, and
         ``total_`` of each of the values.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the labels aren't integers, or one is negative.
+
     Examples
     --------
     >>> labels, grey = np.array([[0, 7, 7], [5, 7, 0]]), np.array([[9, 1, 2], [3, 4, 9]], np.uint8)
@@ -52,6 +59,7 @@ def count_objects(
     """
     from pandas import DataFrame
 
+    check_labels(labels)
     # Neighbouring voxels mostly have the same label, so runs along the last axis are counted.
     starts = _starts(labels)
     ids, length = labels.reshape(-1)[starts], np.diff(starts, append=labels.size)

@@ -8,6 +8,7 @@ from typing import get_args
 
 import numpy as np
 
+from ..segmentation.affinities import check_scale
 from ..segmentation.watershed import check_offsets
 from ..volumes.volume import Volume
 from .agglomeration_rule import AgglomerationRule
@@ -27,6 +28,7 @@ def agglomerate(
     method: Method | Rule = "mean",
     threshold: float | Sequence[float] = 0.5,
     min_size: int = 0,
+    clip: bool = False,
     keep_scratch: bool = False,
 ) -> Volume:
     """One id for each object of the volume, from the affinities between fragments, lazily.
@@ -59,6 +61,9 @@ def agglomerate(
         Affinities above it hold together, below it push apart.
     min_size : int
         Objects of fewer voxels become background.
+    clip : bool
+        Whether affinities beyond [0, 1] count as 0 or 1, and NaN as 0; else a block that has some
+        fails and says so.
     keep_scratch : bool
         Leave the labels of single blocks in ``<path>.scratch``, from which ``agglomerate`` and
         ``relabel`` make other objects without segmenting again.
@@ -104,6 +109,7 @@ def agglomerate(
         tuple(tuple(map(int, offset)) for offset in steps),
         tuple(float(t) for t in np.broadcast_to(threshold, len(steps))),
         min_size,
+        clip,
     )
     return relabelled(volume, affinities, rule, keep_scratch)
 
@@ -134,11 +140,7 @@ def _check_options(
     threshold: float | Sequence[float],
     min_size: int,
 ) -> None:
-    if affinities.dtype.kind != "f" and affinities.dtype != np.uint8:
-        raise TypeError(
-            f"Affinities must be float in [0, 1] or uint8 in 0..255, got {affinities.dtype}: scale "
-            "them to one of these first."
-        )
+    check_scale(affinities.dtype)
     channels, space = affinities.frame.channels or 0, len(fragments.frame.space)
     check_offsets(offsets, channels, space, threshold)
     if method not in get_args(Method) or min_size < 0:

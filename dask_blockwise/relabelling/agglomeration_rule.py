@@ -34,12 +34,15 @@ class AgglomerationRule:
         Affinities above it hold together, for each channel.
     min_size
         Objects of fewer voxels become background.
+    clip
+        Whether affinities beyond [0, 1] count as 0 or 1, and NaN as 0; else they are refused.
     """
 
     method: Method
     offsets: tuple[Index, ...]
     thresholds: tuple[float, ...]
     min_size: int
+    clip: bool = False
 
     def reach(self, grid: LabelGrid) -> Index:
         """See `Rule.reach`."""
@@ -64,6 +67,7 @@ class AgglomerationRule:
             self._steps(grid),
             self.thresholds,
             within(core, box),
+            self.clip,
         ).ravel()
 
     def components(

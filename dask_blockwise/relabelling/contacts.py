@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..segmentation.affinities import check_unit, clipped
 from .pairs import distinct, gathered, pack
 
 __all__ = ["RegionGraph", "count_contacts", "means", "sum_contacts"]
@@ -51,6 +52,7 @@ def count_contacts(
     offsets: Offsets,
     thresholds: Sequence[float],
     core: tuple[slice, ...],
+    clip: bool = False,
 ) -> NDArray[np.uint64]:
     """Add up the affinities between all pairs of labels, for the voxels of a core.
 
@@ -62,16 +64,23 @@ def count_contacts(
     labels : ndarray of uint64
         0 is background. Reaches around the core as far as the offsets, or to the volume's border.
     affinities : ndarray, shape (c, ...)
-        Of the core's voxels; float in [0, 1], or uint8, which stands for it. NaN counts as 0.
+        Of the core's voxels; float in [0, 1], or uint8, which stands for it.
     offsets : sequence of c offsets, one step an axis in voxels
     thresholds : sequence of c numbers
         Subtracted from the affinities.
     core : tuple of slice
+    clip : bool
+        Whether affinities beyond [0, 1] count as 0 or 1, and NaN as 0; else they are refused.
 
     Returns
     -------
     ndarray of uint64, shape (k, 6)
         Rows of both labels, and sum and number of near and of far affinities, in two's complement.
+
+    Raises
+    ------
+    ValueError
+        If affinities aren't in [0, 1].
 
     Examples
     --------
@@ -82,8 +91,10 @@ def count_contacts(
     >>> (rows.astype(np.int64) / [1, 1, 2**32, 1, 2**32, 1]).tolist()
     [[1.0, 2.0, 0.25, 1.0, -0.75, 2.0]]
     """
+    if not clip:
+        check_unit(affinities)
     rows = [
-        _contacts(labels, channel, offset, threshold, core)
+        _contacts(labels, channel, offset, threshold, core, clip)
         for channel, offset, threshold in zip(affinities, offsets, thresholds, strict=True)
     ]
     return _combined(np.concatenate(rows))
@@ -130,6 +141,7 @@ def _contacts(
     offset: Sequence[int],
     threshold: float,
     core: tuple[slice, ...],
+    clip: bool,
 ) -> NDArray[np.uint64]:
     """Rows of one offset; a pair of labels may have several."""
     axes = list(zip(core, offset, labels.shape, strict=True))
@@ -140,7 +152,8 @@ def _contacts(
         return np.empty((0, 6), np.uint64)
     one, other = labels[here], labels[there]
     meet = (one != other) & (one > 0) & (other > 0)
-    one, other, values = one[meet], other[meet], _steps(affinity[own][meet], threshold)
+    met = clipped(affinity[own][meet]) if clip else affinity[own][meet]
+    one, other, values = one[meet], other[meet], _steps(met, threshold)
     rows = np.zeros((one.size, 6), np.uint64)
     rows[:, 0], rows[:, 1] = np.minimum(one, other), np.maximum(one, other)
     first = 2 if max(map(abs, offset)) == 1 else 4
@@ -151,7 +164,7 @@ def _contacts(
 def _steps(affinity: NDArray[np.generic], threshold: float) -> NDArray[np.int64]:
     """Affinities over the threshold, in steps of 2 ** -32."""
     scale = _ONE / 255 if affinity.dtype == np.uint8 else _ONE
-    values = np.rint(np.nan_to_num(affinity.astype(np.float64)) * scale).astype(np.int64)
+    values = np.rint(affinity.astype(np.float64) * scale).astype(np.int64)
     return values - round(threshold * _ONE)
 
 

@@ -1,4 +1,7 @@
-"""What a relabelling takes in: grid and pieces of the labels of single blocks, and other values."""
+"""What a relabelling takes in: grid and pieces of the labels of single blocks, and other values.
+
+What is known of how labels were made is known through a checkpoint too, not of what is opened.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,65 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index, within
+from ..segmentation.segmented import Segmented
 from ..volumes.frame import Frame
+from ..volumes.kinds import Checkpoint
 from ..volumes.reach import Halo
-from ..volumes.source import LabelSource, Voxels
+from ..volumes.source import LabelSource, Source, Voxels
+from ..volumes.volume import Volume
 from .grid import LabelGrid
 from .kept import Kept
 from .pieces import Pieces, cut
 from .rule import Values
 
-__all__ = ["channels_first", "grid_of", "halo_of", "label_block", "values_of"]
+__all__ = [
+    "channels_first",
+    "connectivity_of",
+    "grid_of",
+    "halo_of",
+    "kept_apart_by",
+    "label_block",
+    "values_of",
+]
+
+
+def connectivity_of(fragments: Voxels) -> int | None:
+    """Of the connected components that they are; None where they aren't known to be some."""
+    source = _made_by(fragments)
+    return source.connectivity if isinstance(source, Kept | Segmented) else None
+
+
+def kept_apart_by(fragments: Voxels) -> Voxels | None:
+    """What must be equal where labels touch, if anything."""
+    source = _made_by(fragments)
+    if not isinstance(source, LabelSource) or not source.apart:
+        return None
+    values: Voxels = source.inputs[0]
+    if not isinstance(source, Segmented) or not any(source.origin):
+        return values
+    frame = values.frame.box(source.origin, source.frame.extent)
+    return Volume(frame, _From((values,), source.origin))
+
+
+@dataclass(frozen=True, eq=False)
+class _From(Source):
+    """A volume from one of its voxels on."""
+
+    inputs: tuple[Voxels]
+    first: Index
+
+    def read(self, begin: Index, end: Index) -> NDArray[Any]:
+        low, high = (
+            tuple(i + first for i, first in zip(corner, self.first, strict=True))
+            for corner in (begin, end)
+        )
+        values: NDArray[Any] = self.inputs[0].source.read(low, high)
+        return values
+
+
+def _made_by(fragments: Voxels) -> Source:
+    source = fragments.source
+    return _made_by(source.made) if isinstance(source, Checkpoint) else source
 
 
 def halo_of(fragments: Voxels) -> Halo:

@@ -35,6 +35,8 @@ class Kept(Source):
     made_from: str
     # Whether touching labels were kept apart by what they were made from.
     apart: bool
+    # Of the connected components that they are, if it was known.
+    connectivity: int | None = None
 
     inputs = ()
     kind = "KeptFragments"
@@ -93,7 +95,8 @@ def open_kept(path: str | PathLike[str]) -> Volume:
         placement=Placement(**{k: _tuple(v) for k, v in known["placement"].items()}),
         chunks=grid.block_shape,
     )
-    return Volume(frame, Kept(grid, scratch, known["made_from"], known["apart"]))
+    kept = Kept(grid, scratch, known["made_from"], known["apart"], known.get("connectivity"))
+    return Volume(frame, kept)
 
 
 def _tuple(value: Any) -> Any:

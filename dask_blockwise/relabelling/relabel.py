@@ -5,9 +5,8 @@ from __future__ import annotations
 from os import PathLike
 from typing import Literal
 
-from ..volumes.source import LabelSource
 from ..volumes.volume import Volume
-from .fragments import halo_of
+from .fragments import connectivity_of, halo_of, kept_apart_by
 from .kept import Kept, open_kept
 from .match_rule import ByFraction, ByIou, ByTouch, Matcher, MatchRule
 from .relabelled import relabelled
@@ -24,7 +23,7 @@ def relabel(
     match: Match | Rule = "iou",
     min_iou: float = 0.5,
     min_fraction: float = 0.9,
-    connectivity: int = 1,
+    connectivity: int | None = None,
     min_size: int = 0,
     keep_scratch: bool = False,
 ) -> Volume:
@@ -47,8 +46,10 @@ def relabel(
         For ``"iou"``: the least intersection over union.
     min_fraction : float
         For ``"fraction"``: the least part of the smaller label that both share.
-    connectivity : int
+    connectivity : int, optional
         Blocks, and for ``"touch"`` voxels, are neighbours across faces (1), edges (2), corners (3).
+        Unless given that of the connected components that the fragments are, else 1; labels that
+        were stored and opened again don't know it.
     min_size : int
         Objects of fewer voxels become background.
     keep_scratch : bool
@@ -65,8 +66,8 @@ def relabel(
     Raises
     ------
     ValueError
-        If the fragments have channels, no halo to compare in, or a number is out of range; or if
-        a scratch lacks blocks.
+        If the fragments have channels, no halo to compare in, or are connected components of
+        another connectivity; if a number is out of range, or a scratch lacks blocks.
     FileNotFoundError
         If there is no scratch at a path.
 
@@ -97,7 +98,7 @@ def relabel(
     volume = fragments if isinstance(fragments, Volume) else open_kept(fragments)
     _check_labels(volume)
     if isinstance(match, Rule):
-        return relabelled(volume, _kept_apart_by(volume), match, keep_scratch)
+        return relabelled(volume, kept_apart_by(volume), match, keep_scratch)
     matchers: dict[str, Matcher] = {
         "iou": ByIou(min_iou),
         "fraction": ByFraction(min_fraction),
@@ -105,17 +106,14 @@ def relabel(
     }
     if match not in matchers:
         raise ValueError(f"match must be one of {tuple(matchers)} or a Rule, got {match!r}.")
+    own = connectivity_of(volume)
+    connectivity = own or 1 if connectivity is None else connectivity
     _check_options(volume, min_iou, min_fraction, connectivity, min_size)
+    _check_connectivity(own, connectivity)
     rule = MatchRule(matchers[match], connectivity, min_size)
     _check_fit(volume, match, rule.match)
-    values = _kept_apart_by(volume) if rule.match.compares_values else None
+    values = kept_apart_by(volume) if rule.match.compares_values else None
     return relabelled(volume, values, rule, keep_scratch)
-
-
-def _kept_apart_by(fragments: Volume) -> Volume | None:
-    """What must be equal where labels touch, if anything."""
-    source = fragments.source
-    return fragments.inputs[0] if isinstance(source, LabelSource) and source.apart else None
 
 
 def _check_labels(fragments: Volume) -> None:
@@ -137,6 +135,15 @@ def _check_options(
         raise ValueError(
             f"connectivity must be in 1..{space} and min_size at least 0, got "
             f"{connectivity} and {min_size}."
+        )
+
+
+def _check_connectivity(own: int | None, given: int) -> None:
+    if own not in (None, given):
+        raise ValueError(
+            f"These are connected components of connectivity {own}, and relabel was given "
+            f"connectivity={given}: voxels must be neighbours across blocks as they are within "
+            f"them. Leave it out, or give connected_components(..., connectivity={given})."
         )
 
 

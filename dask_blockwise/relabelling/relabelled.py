@@ -34,7 +34,7 @@ __all__ = ["Relabelled", "relabelled"]
 
 
 def relabelled(
-    fragments: Volume, values: Volume | None, rule: Rule, keep_scratch: bool = False
+    fragments: Volume, values: Voxels | None, rule: Rule, keep_scratch: bool = False
 ) -> Volume:
     """Labels with one id for each object of the whole volume.
 

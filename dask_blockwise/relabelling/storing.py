@@ -16,9 +16,9 @@ from ..volumes.frame import Frame
 from ..volumes.lineage import prepared, reach_of
 from ..volumes.plan import plan_of
 from ..volumes.reach import Reach
-from ..volumes.source import LabelSource, Voxels
+from ..volumes.source import Voxels
 from ..volumes.step import Output, StagePlan, Step
-from .fragments import grid_of, values_of
+from .fragments import connectivity_of, grid_of, kept_apart_by, values_of
 from .grid import LabelGrid
 from .kept import Kept
 from .rule import Rule
@@ -147,7 +147,8 @@ class Storing:
         return {
             "placement": asdict(self.frame.placement),
             "made_from": fragments.token,
-            "apart": isinstance(fragments.source, LabelSource) and fragments.source.apart,
+            "apart": kept_apart_by(fragments) is not None,
+            "connectivity": connectivity_of(fragments),
         }
 
     def _scratch(self, output: Output) -> Scratch:

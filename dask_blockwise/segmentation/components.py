@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..geometry.blocks import Block
 
-__all__ = ["segment_function"]
+__all__ = ["check_connectivity", "segment_function"]
 
 
 _NEIGHBOURS: dict[int, dict[int, Literal[4, 6, 8, 18, 26]]] = {
@@ -49,7 +49,7 @@ def segment_function(
     TypeError
         If the values are floats.
     ValueError
-        If the connectivity isn't between 1 and the number of axes.
+        If a value is negative, or the connectivity isn't between 1 and the number of axes.
 
     References
     ----------
@@ -66,14 +66,31 @@ def segment_function(
             f"Connected components need a mask (bool or integers), got {input_array.dtype}: apply "
             "threshold(volume, ...) first."
         )
+    if input_array.dtype.kind == "i" and input_array.size and input_array.min() < 0:
+        raise ValueError(
+            f"Connected components need a mask or labels that aren't negative, got "
+            f"{input_array.min()}, which isn't known to be background: make it so with "
+            "map_overlap(np.clip, volume, a_min=0, a_max=None)."
+        )
     # As numbers: for truth values cc3d takes a path that fuses or loses voxels of thin arrays.
     values = input_array if each_value else input_array != 0
     values = values.view(np.uint8) if values.dtype == bool else values
-    if connectivity not in _NEIGHBOURS.get(values.ndim, ()):
-        raise ValueError(
-            f"connectivity must be from 1 to {values.ndim} for an array of {values.ndim} axes, got "
-            f"{connectivity}."
-        )
+    check_connectivity(connectivity, values.ndim)
     neighbours = _NEIGHBOURS[values.ndim][connectivity]
     labels = cc3d.connected_components(np.ascontiguousarray(values), connectivity=neighbours)
     return labels.astype(np.uint32, copy=False)
+
+
+def check_connectivity(connectivity: int, axes: int) -> None:
+    """Refuse a connectivity that so many axes don't have.
+
+    Raises
+    ------
+    ValueError
+        If it isn't between 1 and the number of axes.
+    """
+    if connectivity not in _NEIGHBOURS.get(axes, ()):
+        raise ValueError(
+            f"connectivity must be from 1 to {axes} for an array of {axes} axes, got "
+            f"{connectivity}."
+        )

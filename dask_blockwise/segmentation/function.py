@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..engine.worker.worker_file import FileFunction, WorkerFile
 from ..geometry.blocks import Block, Coordinate, Roi
+from .returned import labels_of
 
 __all__ = ["BlockArray", "Parameters", "SegmentFunction"]
 
@@ -188,6 +189,15 @@ class SegmentFunction:
         """Of the function."""
         return _name(self.function)
 
+    @property
+    def plain(self) -> Callable[..., Any]:
+        """The function itself, also where a file has it."""
+        function = self.function
+        if isinstance(function, FileFunction):
+            found: Callable[..., Any] = function.file.required(function.name)
+            return found
+        return function
+
     def __call__(
         self, array: NDArray[Any], block: Block, masks: Sequence[NDArray[Any]] = ()
     ) -> NDArray[np.integer]:
@@ -195,21 +205,17 @@ class SegmentFunction:
 
         Raises
         ------
-        TypeError
-            If the function returns something else than integers.
+        TypeError, ValueError
+            If the function returns something else than labels of what the block sees.
         """
+        space = array.shape[array.ndim - block.read_roi.dims :]
         given = dict(self.parameters)
         if masks:
             given["mask"] = masks[0]
         if self.takes_block:
             array = BlockArray.of(array, block.read_roi)
             given[self.takes_block] = block
-        labels = np.asarray(self.function(array, **given))
-        if labels.dtype.kind not in "iub":
-            raise TypeError(
-                f"{self.name} returned {labels.dtype}; a segment function returns integers."
-            )
-        return labels
+        return labels_of(self.function(array, **given), self.name, space)
 
 
 def _read(parameters: Parameters | None) -> Mapping[str, Any]:

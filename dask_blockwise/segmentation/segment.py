@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.blocks import Roi
-from ..volumes.frame import check_real
 from ..volumes.map_overlap import check_alike
 from ..volumes.padding import Margin, halo_of
 from ..volumes.volume import Volume
 from . import components
 from . import watershed as watershed_kernel
+from .affinities import check_between, check_scale
 from .function import Parameters, SegmentFunction
 from .segmented import Segmented
 from .watershed import check_offsets
@@ -42,8 +42,8 @@ def segment(
     function : callable, or path of a Python file that has ``segment_function``
         Called with an array of one time point, the `Block` where it takes one (its second
         parameter), ``mask`` where there is one, and the parameters; returns labels of the array's
-        shape in space, 0 for background. The array can be indexed with ``block.read_roi``, as
-        dacapo's segment functions do.
+        shape in space, 0 for background and none negative. The array can be indexed with
+        ``block.read_roi``, as dacapo's segment functions do.
     halo : int, or one for each axis of space
         Voxels that a block reads beyond what it writes.
     mask : Volume, optional
@@ -122,9 +122,10 @@ def watershed(
     ValueError
         If offsets, bias or strides don't match the channels or axes.
     TypeError
-        If the values are complex.
+        If the values are neither float nor uint8.
     """
-    check_real(affinities.frame, "watershed")
+    check_scale(affinities.dtype)
+    check_between("bias", bias)
     channels = affinities.frame.channels or 1
     if parameters.get("more_channels"):
         channels = min(channels, len(offsets or ()))
@@ -146,14 +147,14 @@ def connected_components(
 ) -> Volume:
     """Label the connected components of a mask, or of each label of a volume, lazily.
 
-    With ``relabel(..., match="touch", connectivity=connectivity)`` they are exactly those of the
-    whole volume.
+    With ``relabel(..., match="touch")`` they are exactly those of the whole volume.
 
     Parameters
     ----------
     mask : Volume of bool or int
     connectivity : int
-        Voxels are neighbours when they differ by 1 along at most so many axes.
+        Voxels are neighbours when they differ by 1 along at most so many axes. ``relabel`` takes it
+        over; of labels that are stored and opened again it can't know it.
     each_value : bool
         Whether touching voxels of different values are different objects, as in cc3d; else all
         that aren't 0 are alike.
@@ -168,16 +169,19 @@ def connected_components(
     ------
     TypeError
         If the values aren't truth values or integers, or there are channels.
+    ValueError
+        If the connectivity isn't between 1 and the number of axes of space.
     """
     if mask.dtype.kind not in "bui" or "c" in mask.axes:
         raise TypeError(
             f"connected_components needs a mask or labels: truth values or integers without "
             f"channels, got {mask!r}. Apply threshold or argmax first."
         )
+    components.check_connectivity(connectivity, len(mask.frame.space))
     function = SegmentFunction.of(
         components.segment_function, connectivity=connectivity, each_value=each_value
     )
-    return _labelled(function, mask, None, halo, None, block_shape, apart=each_value)
+    return _labelled(function, mask, None, halo, None, block_shape)
 
 
 def _labelled(
@@ -187,7 +191,6 @@ def _labelled(
     halo: Any,
     roi: Roi | None,
     block_shape: Sequence[int] | None,
-    apart: bool = False,
 ) -> Volume:
     axes = len(volume.frame.space)
     check_alike(volume, () if mask is None else (mask,))
@@ -196,6 +199,7 @@ def _labelled(
     whole = volume.frame.with_values(np.uint64, channels=None)
     frame = whole.box(begin, tuple(np.subtract(end, begin).tolist()))
     block = whole.checked_block(tuple(block_shape)) if block_shape else whole.block_shape
+    connectivity, apart = _of_components(function)
     segmented = Segmented(
         frame=frame.with_block(tuple(min(b, n) for b, n in zip(block, frame.extent))),
         inputs=(volume,) if mask is None else (volume, mask),
@@ -203,5 +207,14 @@ def _labelled(
         margin=margin,
         origin=begin,
         apart=apart,
+        connectivity=connectivity,
     )
     return Volume(segmented.frame, segmented)
+
+
+def _of_components(function: SegmentFunction) -> tuple[int | None, bool]:
+    """Connectivity of connected components, and whether each value is apart; also by their file."""
+    if function.plain is not components.segment_function:
+        return None, False
+    given = function.parameters
+    return given.get("connectivity", 1), given.get("each_value", False)

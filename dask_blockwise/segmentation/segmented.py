@@ -39,6 +39,8 @@ class Segmented(Source):
     made_for: Block | None = None
     # Whether touching labels of different values of the input are different objects.
     apart: bool = False
+    # Of connected components; None where the function isn't known to make some.
+    connectivity: int | None = None
 
     kind = "SegmentVolume"
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.blocks import Block
+from .affinities import as_unit, check_between, check_scale, check_unit, clipped
 from .distance import Backend, distance_watershed
 from .mutex import Attract, Offsets, are_nearest, mutex_watershed
 
@@ -32,6 +33,7 @@ def segment_function(
     fill: bool = True,
     backend: Backend = "bioimage-cpp",
     more_channels: bool = False,
+    clip: bool = False,
 ) -> NDArray[np.uint64]:
     """Segment affinities by mutex watershed, or a map by distance-seeded watershed.
 
@@ -86,6 +88,8 @@ def segment_function(
     more_channels : bool
         Whether channels without an offset may follow those with one, such as local shape
         descriptors; they are left out, as in dacapo.
+    clip : bool
+        Whether values beyond [0, 1] count as 0 or 1, and NaN as 0; else they are refused.
 
     Returns
     -------
@@ -95,7 +99,8 @@ def segment_function(
     Raises
     ------
     ValueError
-        If channels, offsets, bias, strides, mask or axes don't fit each other.
+        If channels, offsets, bias, strides, mask or axes don't fit each other, or values aren't in
+        [0, 1].
     TypeError
         If the values are neither float nor uint8.
 
@@ -111,16 +116,19 @@ def segment_function(
     >>> segment_function(affinities, offsets=[(0, -1), (0, -2)])
     array([[1, 1, 1, 2, 2, 2]], dtype=uint64)
     """
-    check_values(input_array)
+    check_scale(input_array.dtype)
     if more_channels:
         input_array = input_array[: len(offsets or ())]
+    if not clip:
+        check_unit(input_array)
     inside_mask = None if mask is None else np.asarray(mask) != 0
     if seeds == "distance":
         if np.ndim(bias):
             raise ValueError(f"seeds='distance' takes a single bias, got {bias}.")
         if max_distance is not None and max_distance <= 0:
             raise ValueError(f"max_distance must be above 0 voxels or None, got {max_distance}.")
-        inside = _inside(input_array, offsets)
+        check_between("bias", bias)
+        inside = _inside(input_array, offsets, clip)
         _check_mask(mask, inside.shape)
         boundary = np.asarray(bias).item()
         labels = distance_watershed(
@@ -130,28 +138,13 @@ def segment_function(
         check_offsets(offsets, input_array.shape[0], input_array.ndim - 1, bias, strides)
         _check_attract(attract)
         _check_mask(mask, input_array.shape[1:])
-        weights = _shifted(input_array, bias)
+        weights = _shifted(input_array, bias, clip)
         mean = weights.mean(0)
         labels = mutex_watershed(weights, offsets or (), attract, strides, inside_mask)
         labels = _without_weak(labels, mean) if filter_fragments else labels
     else:
         raise ValueError(f"seeds must be None (mutex watershed) or 'distance', got {seeds!r}.")
     return _without_small(labels, min_size)
-
-
-def check_values(array: NDArray[Any]) -> None:
-    """Refuse values whose scale isn't known.
-
-    Raises
-    ------
-    TypeError
-        If they are neither float nor uint8.
-    """
-    if array.dtype.kind != "f" and array.dtype != np.uint8:
-        raise TypeError(
-            f"Affinities and probabilities must be float in [0, 1] or uint8 in 0..255, got "
-            f"{array.dtype}: scale them to one of these first."
-        )
 
 
 def check_offsets(
@@ -167,7 +160,8 @@ def check_offsets(
     ------
     ValueError
         If there isn't one offset a channel and one step an axis, if no offset attracts, if there
-        are several biases but not one a channel, or strides that are not one positive int an axis.
+        are several biases but not one a channel, or one beyond [0, 1], or strides that are not one
+        positive int an axis.
     """
     if offsets is None or len(offsets) != channels:
         given = "none" if offsets is None else str(len(offsets))
@@ -190,6 +184,7 @@ def check_offsets(
         raise ValueError(
             f"bias must be one number or one for each of the {channels} offsets, got {bias}."
         )
+    check_between("bias or threshold", bias)
     if strides is not None and (len(strides) != axes or min(strides) < 1):
         raise ValueError(
             f"strides must be a positive integer for each of the {axes} axes, got {strides}."
@@ -209,20 +204,13 @@ def _check_attract(attract: str) -> None:
         raise ValueError(f"attract must be 'all' or 'nearest', got {attract!r}.")
 
 
-def _as_unit(array: NDArray[Any]) -> NDArray[np.float32]:
-    """Values in [0, 1]; uint8 stands for them in steps of 1/255."""
-    if array.dtype == np.uint8:
-        scaled: NDArray[np.float32] = np.multiply(array, np.float32(1 / 255), dtype=np.float32)
-        return scaled
-    values: NDArray[np.float32] = np.nan_to_num(array.astype(np.float32), copy=False)
-    return values
-
-
-def _shifted(affinities: NDArray[Any], bias: float | Sequence[float]) -> NDArray[np.float32]:
+def _shifted(
+    affinities: NDArray[Any], bias: float | Sequence[float], clip: bool
+) -> NDArray[np.float32]:
     shifts = np.broadcast_to(np.asarray(bias, np.float32), len(affinities))
     weights = np.empty(affinities.shape, np.float32)
     for weight, channel, shift in zip(weights, affinities, shifts, strict=True):
-        np.subtract(_as_unit(channel), shift, out=weight)
+        np.subtract(as_unit(channel, clip), shift, out=weight)
     return weights
 
 
@@ -245,10 +233,10 @@ def _keep(labels: NDArray[np.uint64], kept: NDArray[np.bool_]) -> NDArray[np.uin
     return table[labels]
 
 
-def _inside(array: NDArray[Any], offsets: Offsets | None) -> NDArray[np.float32]:
+def _inside(array: NDArray[Any], offsets: Offsets | None, clip: bool) -> NDArray[np.float32]:
     """Probability that a voxel is inside an object."""
     if offsets is None:
-        return _as_unit(array)
+        return as_unit(array, clip)
     check_offsets(offsets, array.shape[0], array.ndim - 1)
-    weakest: NDArray[Any] = array[np.array(are_nearest(offsets or ()))].min(0)
-    return _as_unit(weakest)
+    nearest = array[np.array(are_nearest(offsets))]
+    return as_unit((clipped(nearest) if clip else nearest).min(0))

@@ -76,10 +76,11 @@ def test_sums_do_not_depend_on_how_many_rows_are_taken_at_once(blocks, at_once):
     assert list(zip(*map(np.ndarray.tolist, columns), strict=True)) == expected
 
 
-def test_bytes_stand_for_the_unit_interval_and_nan_for_nothing():
+def test_bytes_stand_for_the_unit_interval_and_clipped_nan_for_nothing():
     labels, whole = np.array([[1, 2]], np.uint64), (slice(0, 1), slice(0, 2))
     for values in (np.array([[[255, 0]]], np.uint8), np.array([[[1, np.nan]]], np.float32)):
-        (row,) = count_contacts(labels, values, [(0, 1)], [0.5], whole).tolist()
+        (row,) = count_contacts(labels, values, [(0, 1)], [0.5], whole, clip=True).tolist()
         assert row == [1, 2, 2**31, 1, 0, 0]
-        (row,) = count_contacts(labels, values[..., ::-1], [(0, 1)], [0], whole).tolist()
+        there = values[..., ::-1]
+        (row,) = count_contacts(labels, there, [(0, 1)], [0], whole, clip=True).tolist()
         assert row == [1, 2, 0, 1, 0, 0]
