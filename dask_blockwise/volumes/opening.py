@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..storage.arrays import open_array, read_placement
+from ..storage.checked import understood
 from .frame import Frame, check_axes
 from .kinds import Stored
 from .volume import Volume
@@ -39,7 +40,8 @@ def open_volume(path: str | os.PathLike[str]) -> Volume:
     """
     stored = open_array(path)
     placement = read_placement(stored)
-    check_axes(placement.axes, len(stored.shape))
+    with understood(stored.path):
+        check_axes(placement.axes, len(stored.shape))
     frame = Frame(
         shape=stored.shape,
         dtype=stored.dtype,
