@@ -15,6 +15,7 @@ from .formats import find_array, new_array_documents
 from .groups import (
     array_paths,
     exists,
+    levels_at,
     make_groups_above,
     make_room,
     put_group,
@@ -249,8 +250,7 @@ def _given(path: str | os.PathLike[str]) -> str:
 
 def _first_level(given: str) -> str:
     """The path itself, or that of the first level of an image's group."""
-    with understood(given):
-        levels = image_levels(read_attributes(given))
+    levels = levels_at(given)
     return f"{given.rstrip('/')}/{levels[0]}" if levels else given
 
 

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .checked import mapping
+from .checked import mapping, understood
 from .documents import put, read_json, remove_all
 from .formats import find_array, find_file, is_noticed, titles
 from .location import groups_above, is_remote, location_of, nearest_names
@@ -18,6 +18,7 @@ from .multiscales import image_levels
 __all__ = [
     "array_paths",
     "exists",
+    "levels_at",
     "make_groups_above",
     "make_room",
     "put_group",
@@ -51,6 +52,18 @@ def read_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
     if document.get("node_type") == "group":
         return dict(mapping(document.get("attributes", {}), "attributes"))
     return {} if document else read_json(location, ".zattrs")
+
+
+def levels_at(path: str) -> list[str]:
+    """Paths, within a group, of the levels of its images.
+
+    Raises
+    ------
+    ValueError
+        If its attributes aren't understood, or lead out of it.
+    """
+    with understood(path):
+        return image_levels(read_attributes(path))
 
 
 def write_attributes(
@@ -96,7 +109,7 @@ def make_room(given: str, location: str, overwrite: bool) -> None:
             f"{given} exists already, and was not written by this very computation. Choose another "
             "path, or pass overwrite=True to replace it."
         )
-    others = set(array_paths(location)) - {".", *image_levels(read_attributes(location))}
+    others = set(array_paths(location)) - {".", *levels_at(location)}
     if others or (is_remote(location) and _is_container(location)):
         raise FileExistsError(
             f"{given} is a group that holds other arrays, {_some(others)}, so that it isn't "
@@ -111,7 +124,7 @@ def _is_occupied(path: Path) -> bool:
 
 def _is_container(location: str) -> bool:
     """Whether it is neither an array nor an image."""
-    return find_array(location) is None and not image_levels(read_attributes(location))
+    return find_array(location) is None and not levels_at(location)
 
 
 def make_groups_above(location: str, zarr_format: int) -> None:

@@ -29,6 +29,8 @@ def open_volume(path: str | os.PathLike[str]) -> Volume:
     ------
     FileNotFoundError
         If there is no array.
+    ValueError
+        If its metadata isn't understood, or its voxels are no numbers.
 
     Examples
     --------
@@ -41,6 +43,8 @@ def open_volume(path: str | os.PathLike[str]) -> Volume:
     stored = open_array(path)
     placement = read_placement(stored)
     with understood(stored.path):
+        if stored.dtype.kind not in "buifc":
+            raise ValueError(f"voxels must be numbers, and these are {stored.dtype}")
         check_axes(placement.axes, len(stored.shape))
     frame = Frame(
         shape=stored.shape,

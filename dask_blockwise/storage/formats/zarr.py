@@ -129,7 +129,10 @@ def _open_zarr(location: str) -> Any:
     with warnings.catch_warnings():
         # Of metadata that others wrote.
         warnings.simplefilter("ignore")
-        return zarr.open_array(location, storage_options={} if is_remote(location) else None)
+        array = zarr.open_array(location, storage_options={} if is_remote(location) else None)
+    if not all(array.chunks):
+        raise ValueError(f"its chunks are {array.chunks}")
+    return array
 
 
 register(Zarr3())
