@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
+from .axes import default_axes, known_axes
 from .units import UNITS, axis_kind, units_of_axes, whole_units
 
 __all__ = ["Placement", "default_axes", "exact", "placement_of"]
@@ -39,19 +42,6 @@ class Placement:
         return tuple(axis for axis in self.axes if axis != "c")
 
 
-def default_axes(dimensions: int) -> tuple[str, ...]:
-    """Axes of an array that does not say.
-
-    Examples
-    --------
-    >>> default_axes(4)
-    ('c', 'z', 'y', 'x')
-    """
-    if not 1 <= dimensions <= 5:
-        raise ValueError(f"A volume has 2 to 5 axes out of (t, c, z, y, x), got {dimensions}.")
-    return ("t", "c", "z", "y", "x")[5 - dimensions :]
-
-
 def placement_of(
     axes: Sequence[str],
     voxel_size: Sequence[Any] | None = None,
@@ -65,6 +55,7 @@ def placement_of(
     Parameters
     ----------
     axes : sequence of str
+        Each once, out of t, c, z, y and x, as ``known_axes`` understands them.
     voxel_size, offset : sequence of number, optional
         For all axes but "c"; 1 and 0 unless given.
     unit : str or sequence of str
@@ -77,7 +68,8 @@ def placement_of(
     Raises
     ------
     ValueError
-        If the lengths disagree, a size isn't positive, or no unit is fine enough.
+        If an axis isn't known, the lengths disagree, a size isn't positive, a number isn't finite,
+        or no unit is fine enough.
 
     Examples
     --------
@@ -85,6 +77,7 @@ def placement_of(
     >>> placement.voxel_size, placement.unit
     ((40000, 5240, 5240), 'picometer')
     """
+    axes = known_axes(axes)
     block_axes = [axis for axis in axes if axis != "c"]
     sizes = _numbers(voxel_size, 1, block_axes)
     begins = _numbers(offset, 0, block_axes)
@@ -102,7 +95,7 @@ def placement_of(
         tuple(int(n * f) for n, f in zip(numbers, factors, strict=True))
         for numbers in (sizes, begins)
     )
-    return Placement(tuple(axes), voxel_size, offset, chosen["space"], chosen["time"])
+    return Placement(axes, voxel_size, offset, chosen["space"], chosen["time"])
 
 
 def _numbers(
@@ -119,4 +112,12 @@ def _numbers(
 
 def exact(value: Any) -> Fraction:
     """The number that was meant: 5.24 rather than the nearest float."""
-    return value if isinstance(value, Fraction) else Fraction(str(value))
+    if isinstance(value, Fraction):
+        return value
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return Fraction(int(value))
+    try:
+        # A text such as "1e999999999" would be a number that fills the memory.
+        return Fraction("" if isinstance(value, str) else str(value))
+    except ValueError:
+        raise ValueError(f"Voxel sizes and offsets are finite numbers, got {value!r}.") from None

@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import lcm
 from typing import Any
 
-__all__ = ["UNITS", "axis_kind", "recorded_units", "units_of_axes", "whole_units"]
+__all__ = ["UNITS", "axis_kind", "may_measure", "recorded_units", "units_of_axes", "whole_units"]
 
 _PREFIXES = ("kilo", "", "milli", "micro", "nano", "pico", "femto", "atto", "zepto", "yocto")
 
@@ -46,12 +46,37 @@ def axis_kind(axis: str) -> str:
 
 
 def units_of_axes(unit: str | Sequence[str], block_axes: Sequence[str]) -> list[str]:
-    """One for each axis; one that has none takes that of its kind."""
+    """One for each axis; one that has none takes that of its kind.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer than axes, or space has a unit of time, or time one of space.
+    """
     if isinstance(unit, str):
-        return [_long(unit) if axis_kind(axis) == "space" else "" for axis in block_axes]
+        unit = [unit if axis_kind(axis) == "space" else "" for axis in block_axes]
+    if len(unit) != len(block_axes):
+        raise ValueError(
+            f"Units are one text, or one for each of the axes {tuple(block_axes)}, got {unit!r}."
+        )
     given = dict(zip(block_axes, map(_long, unit), strict=True))
+    for axis, name in given.items():
+        if not may_measure(name, axis):
+            raise ValueError(f"{name!r} is no unit of {axis_kind(axis)}, along which {axis!r} is.")
     known = {axis_kind(axis): name for axis, name in given.items() if name}
     return [name or known.get(axis_kind(axis), "") for axis, name in given.items()]
+
+
+def may_measure(unit: str, axis: str) -> bool:
+    """Whether a unit isn't known to be one of something else than the axis.
+
+    Examples
+    --------
+    >>> may_measure("nanometer", "x"), may_measure("nanometer", "t"), may_measure("parsec", "x")
+    (True, False, True)
+    """
+    others = (UNITS[kind] for kind in UNITS if kind != axis_kind(axis))
+    return not any(_long(unit) in units for units in others)
 
 
 def whole_units(
@@ -80,13 +105,26 @@ def _are_whole(numbers: Sequence[tuple[Fraction, Fraction]], factors: Sequence[F
     return all((n * factor).denominator == 1 for pair, factor in pairs for n in pair)
 
 
-def recorded_units(units: Any, count: int) -> str | list[str]:
-    """Units of the last axes; one that isn't known counts as none."""
-    if isinstance(units, str) or units is None:
-        name = _long(units or "")
-        return name if name in {*UNITS["space"], *UNITS["time"], *_NO_UNITS} else ""
-    listed = [str(recorded_units(unit, 1)) for unit in units][-count:]
-    return listed if len(listed) == count else next(iter(listed), "")
+def recorded_units(units: Any, block_axes: Sequence[str]) -> str | list[str]:
+    """Units of the last axes; one that isn't known, or is of another kind, counts as none.
+
+    Examples
+    --------
+    >>> recorded_units(["nm", "nm"], ("y", "x")), recorded_units("furlong", ("y", "x"))
+    (['nanometer', 'nanometer'], '')
+    """
+    if not isinstance(units, list | tuple):
+        return _known(units)
+    listed = [_known(unit) for unit in units][-len(block_axes) :]
+    if len(listed) != len(block_axes):
+        return next(iter(listed), "")
+    pairs = zip(listed, block_axes, strict=True)
+    return [unit if may_measure(unit, axis) else "" for unit, axis in pairs]
+
+
+def _known(unit: Any) -> str:
+    name = _long(unit) if isinstance(unit, str) else ""
+    return name if name in {*UNITS["space"], *UNITS["time"]} | {*_NO_UNITS} else ""
 
 
 def _long(unit: str) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from ..geometry.placement import Placement
+from .checked import understood
 from .documents import put, remove_all
 from .formats import find_array, new_array_documents
 from .groups import (
     array_paths,
     exists,
-    image_levels,
+    levels_at,
     make_groups_above,
     make_room,
     put_group,
@@ -22,8 +24,9 @@ from .groups import (
     what_is_there,
     write_attributes,
 )
-from .location import is_remote, location_of
+from .location import folders_above, is_remote, location_of
 from .metadata import ome_attributes, placement_from
+from .multiscales import image_levels
 from .stored_array import StoredArray
 
 __all__ = [
@@ -64,6 +67,8 @@ def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredAr
     ------
     FileNotFoundError
         If there is no array, with those that lie below the path.
+    ValueError
+        If its metadata isn't understood, or leads to what lies elsewhere.
     PermissionError
         If it will be written to, but what is there locally can't be.
     io.UnsupportedOperation
@@ -75,16 +80,16 @@ def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredAr
     >>> open_array("in.zarr/raw").read((slice(0, 1), slice(2, 5)))
     array([[7, 7, 7]], dtype=uint8)
     """
-    given = _given(path)
-    if levels := image_levels(read_attributes(path)):
-        given = f"{given}/{levels[0]}"
+    given = _first_level(_given(path))
     location = location_of(given)
-    found = find_array(location)
+    with understood(given):
+        found = find_array(location)
     if found is None:
         raise FileNotFoundError(what_is_there(given))
     if writable and not is_remote(location) and not os.access(location, os.W_OK):
         raise PermissionError(errno.EACCES, f"{given} can't be written. Choose another path")
-    array = StoredArray.of(given, location, *found)
+    with understood(given):
+        array = StoredArray.of(given, location, *found)
     if writable:
         array.writable()
     return array
@@ -226,25 +231,30 @@ def remove(path: str | os.PathLike[str]) -> None:
     location = location_of(path)
     if find_array(location) is not None:
         remove_all(location)
-        remove_if_empty(location.rpartition("/")[0])
+        remove_if_empty(next(folders_above(location))[0])
 
 
 def read_placement(array: StoredArray) -> Placement:
     """Axes, voxel size, offset and unit of an array, from its own and its group's attributes."""
-    parts = array.location.split("/")
-    groups = [
-        ("/".join(parts[:-up]), "/".join(parts[-up:]))
-        for up in range(1, min(_GROUPS_SEARCHED, len(parts) - 1) + 1)
-    ]
-    for group, dataset in groups if array.zarr_format else ():
-        attributes = read_attributes(group)
-        if dataset in image_levels(attributes):
-            return placement_from(attributes, dataset, array.attributes, len(array.shape))
-    return placement_from({}, "", array.attributes, len(array.shape))
+    groups = folders_above(array.location) if array.zarr_format else ()
+    for group, dataset in islice(groups, _GROUPS_SEARCHED):
+        with understood(group):
+            attributes = read_attributes(group)
+            if dataset in image_levels(attributes):
+                return placement_from(attributes, dataset, array.attributes, len(array.shape))
+    with understood(array.path):
+        return placement_from({}, "", array.attributes, len(array.shape))
 
 
 def _given(path: str | os.PathLike[str]) -> str:
-    return os.fspath(path).removeprefix("file://").rstrip("/") or "/"
+    text = os.fspath(path).removeprefix("file://")
+    return text.rstrip("/") or text[:1]
+
+
+def _first_level(given: str) -> str:
+    """The path itself, or that of the first level of an image's group."""
+    levels = levels_at(given)
+    return f"{given.rstrip('/')}/{levels[0]}" if levels else given
 
 
 def _layout(

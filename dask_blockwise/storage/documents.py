@@ -30,6 +30,10 @@ _CACHE_MEGABYTES = "256"
 _FULL = ("No space left", "ENOSPC", "quota exceeded")
 
 
+# Metadata of many thousand arrays; what is larger is none.
+_LARGEST_JSON = 64 << 20
+
+
 _DENIED = ("PERMISSION_DENIED", "Permission denied", "Read-only")
 
 
@@ -38,12 +42,31 @@ def _kvstore(location: str) -> Any:
 
 
 def read_json(location: str, name: str) -> dict[str, Any]:
-    """A JSON document of a store; empty where there is none."""
-    value = read_bytes(location, name)
+    """A JSON document of a store; empty where there is none.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON object, or too large to be metadata.
+    OSError
+        If it can't be read.
+    """
+    path = os.path.join(location, name)  # noqa: PTH118 - a URL stays one.
+    small = is_remote(location) or _size(path) <= _LARGEST_JSON
+    value = read_bytes(location, name) if small else b""
+    if len(value) > _LARGEST_JSON or not small:
+        raise ValueError(f"{path} is damaged: metadata has at most {_LARGEST_JSON >> 20} MiB.")
     try:
         return dict(json.loads(value)) if value else {}
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{location}/{name} is damaged: it should be a JSON object.") from error
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: it should be a JSON object.") from error
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116
+    except OSError:
+        return 0
 
 
 def read_bytes(location: str, name: str) -> bytes:

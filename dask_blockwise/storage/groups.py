@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from .checked import mapping, understood
 from .documents import put, read_json, remove_all
 from .formats import find_array, find_file, is_noticed, titles
 from .location import groups_above, is_remote, location_of, nearest_names
+from .multiscales import image_levels
 
 __all__ = [
     "array_paths",
     "exists",
-    "image_levels",
+    "levels_at",
     "make_groups_above",
     "make_room",
     "put_group",
@@ -26,6 +29,8 @@ __all__ = [
 ]
 
 _HINTS_SHOWN = 8
+# A home folder or the root may hold millions.
+_FOLDERS_SEARCHED = 2000
 
 
 def exists(path: str | os.PathLike[str]) -> bool:
@@ -45,8 +50,20 @@ def read_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
     location = location_of(path)
     document = read_json(location, "zarr.json")
     if document.get("node_type") == "group":
-        return dict(document.get("attributes", {}))
+        return dict(mapping(document.get("attributes", {}), "attributes"))
     return {} if document else read_json(location, ".zattrs")
+
+
+def levels_at(path: str) -> list[str]:
+    """Paths, within a group, of the levels of its images.
+
+    Raises
+    ------
+    ValueError
+        If its attributes aren't understood, or lead out of it.
+    """
+    with understood(path):
+        return image_levels(read_attributes(path))
 
 
 def write_attributes(
@@ -59,12 +76,6 @@ def write_attributes(
     elif not _is_group(location):
         make_groups_above(location, zarr_format)
     put_group(location, read_attributes(location) | dict(attributes), zarr_format)
-
-
-def image_levels(attributes: Mapping[str, Any]) -> list[str]:
-    """Paths of the levels of the images that a group's attributes tell of."""
-    images = attributes.get("ome", attributes).get("multiscales", ())
-    return [str(level["path"]) for image in images for level in image.get("datasets", ())]
 
 
 def put_group(location: str, attributes: Mapping[str, Any], zarr_format: int) -> None:
@@ -98,7 +109,7 @@ def make_room(given: str, location: str, overwrite: bool) -> None:
             f"{given} exists already, and was not written by this very computation. Choose another "
             "path, or pass overwrite=True to replace it."
         )
-    others = set(array_paths(location)) - {".", *image_levels(read_attributes(location))}
+    others = set(array_paths(location)) - {".", *levels_at(location)}
     if others or (is_remote(location) and _is_container(location)):
         raise FileExistsError(
             f"{given} is a group that holds other arrays, {_some(others)}, so that it isn't "
@@ -113,7 +124,7 @@ def _is_occupied(path: Path) -> bool:
 
 def _is_container(location: str) -> bool:
     """Whether it is neither an array nor an image."""
-    return find_array(location) is None and not image_levels(read_attributes(location))
+    return find_array(location) is None and not levels_at(location)
 
 
 def make_groups_above(location: str, zarr_format: int) -> None:
@@ -125,8 +136,9 @@ def make_groups_above(location: str, zarr_format: int) -> None:
             put_group(group, {}, zarr_format)
 
 
-def _arrays_below(top: str) -> Iterator[str]:
-    for folder, below, files in os.walk(top):
+def _arrays_below(top: str, folders: int | None = None) -> Iterator[str]:
+    """Paths of arrays, in all folders or the first so many."""
+    for folder, below, files in islice(os.walk(top), folders):
         noticed = [file for file in files if is_noticed(file)]
         if noticed and find_array(folder) is not None:
             # Its chunks may be millions of folders.
@@ -158,8 +170,8 @@ def what_is_there(given: str) -> str:
             "read it with a library for its kind, such as tifffile, and make a volume of what "
             "that gives, Volume.from_array(array, voxel_size=...)."
         )
-    below = array_paths(location)
-    hint = f"Arrays below it: {_some(below)}." if below else "Nor is one below it."
+    below = list(islice(_arrays_below(location, _FOLDERS_SEARCHED), _HINTS_SHOWN + 1))
+    hint = f"Arrays below it: {_some(below)}." if below else "Nor was one found below it."
     return f"No array at {given}. {hint} Open one of {titles()}."
 
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["groups_above", "is_remote", "kvstore_spec", "location_of", "nearest_names"]
+__all__ = [
+    "folders_above",
+    "groups_above",
+    "is_remote",
+    "kvstore_spec",
+    "location_of",
+    "nearest_names",
+]
 
 _DRIVERS = {"s3": "s3", "gs": "gcs"}
 _HINTS_SHOWN = 8
@@ -16,10 +23,12 @@ _HINTS_SHOWN = 8
 def location_of(path: str | os.PathLike[str]) -> str:
     """An absolute path, the same in every process whatever its working folder, or a URL.
 
+    A path may begin with ``~``, the home folder.
+
     Raises
     ------
     ValueError
-        If it is a URL that is neither s3:// nor gs://.
+        If it is empty, or a URL that is neither s3:// nor gs://.
 
     Examples
     --------
@@ -28,8 +37,12 @@ def location_of(path: str | os.PathLike[str]) -> str:
     """
     text = os.fspath(path).removeprefix("file://")
     scheme, separator, _ = text.partition("://")
+    if not text.strip():
+        raise ValueError("A path is needed, got an empty text.")
     if not separator:
-        return os.path.abspath(text)  # noqa: PTH100 - Path.absolute() keeps "..".
+        # Path.absolute() keeps "..", and abspath two slashes at the beginning.
+        whole = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111
+        return f"/{whole.lstrip('/')}"
     if scheme not in _DRIVERS:
         raise ValueError(f"{text} can't be opened: give a local path, or s3:// or gs://.")
     return text.rstrip("/")
@@ -49,7 +62,7 @@ def kvstore_spec(location: str, environ: Mapping[str, str] = os.environ) -> dict
     {'driver': 'gcs', 'bucket': 'bucket', 'path': 'out.zarr/raw/'}
     """
     if not is_remote(location):
-        return {"driver": "file", "path": f"{location}/"}
+        return {"driver": "file", "path": f"{location.rstrip('/')}/"}
     scheme, _, rest = location.partition("://")
     bucket, _, key = rest.partition("/")
     spec = {"driver": _DRIVERS[scheme], "bucket": bucket, "path": f"{key}/" if key else ""}
@@ -69,9 +82,24 @@ def groups_above(location: str) -> list[str]:
     return ["/".join(parts[:n]) for n in range(depths[0], len(parts))] if depths else []
 
 
+def folders_above(location: str) -> Iterator[tuple[str, str]]:
+    """Each folder or prefix above, from the nearest to the root or bucket, and the path from it.
+
+    Examples
+    --------
+    >>> list(folders_above("/data/raw")), list(folders_above("s3://bucket/raw"))
+    ([('/data', 'raw'), ('/', 'data/raw')], [('s3://bucket', 'raw')])
+    """
+    scheme, separator, rest = location.rpartition("://")
+    top, *names = rest.split("/")
+    for depth in range(len(names) - 1, -1, -1):
+        above = "/".join((top, *names[:depth]))
+        yield f"{scheme}{separator}{above}" or "/", "/".join(names[depth:])
+
+
 def nearest_names(location: str) -> str:
     """What lies in the nearest folder that there is above a local path."""
-    folder = next(f for f in Path(location).parents if f.is_dir())
+    folder = next(f for f in (*Path(location).parents, Path("/")) if f.is_dir())
     names = sorted(entry.name for entry in folder.iterdir())[:_HINTS_SHOWN]
     return f"{folder} has {', '.join(names) or 'nothing'}"
 

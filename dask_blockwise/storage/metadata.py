@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
-from ..geometry.placement import Placement, default_axes, exact, placement_of
+from ..geometry.axes import default_axes, known_axes
+from ..geometry.placement import Placement, placement_of
 from ..geometry.units import axis_kind, recorded_units
+from .checked import listing, numbers
+from .multiscales import ome_placement
 
 __all__ = ["ome_attributes", "placement_from"]
 
@@ -32,21 +35,28 @@ def placement_from(
     -------
     Placement
 
+    Raises
+    ------
+    ValueError
+        If axes aren't known, or sizes, offsets and transformations don't fit them.
+
     Examples
     --------
     >>> placement = placement_from({}, "s0", {"resolution": [4, 4], "offset": [8, 0]}, 2)
     >>> placement.axes, placement.voxel_size, placement.offset
     (('y', 'x'), (4, 4), (8, 0))
     """
-    for image in group.get("ome", group).get("multiscales", ()):
-        for level in image.get("datasets", ()):
-            if level["path"] == dataset:
-                return _ome_placement(image, level, dimensions)
-    size, offset = array.get("resolution", array.get("voxel_size")), array.get("offset")
-    axes = _named_axes(array, dimensions, len(size) if size else 0)
-    spatial = sum(axis != "c" for axis in axes)
-    units = recorded_units(array.get("units", array.get("unit", "")), spatial)
-    return placement_of(axes, _all_axes(size, spatial, 1), _all_axes(offset, spatial, 0), units)
+    if (placement := ome_placement(group, dataset, dimensions)) is not None:
+        return placement
+    size = numbers(array.get("resolution", array.get("voxel_size")), "resolution")
+    begin = numbers(array.get("offset"), "offset")
+    axes = _named_axes(array, dimensions, len(size))
+    units = recorded_units(
+        array.get("units", array.get("unit")), [axis for axis in axes if axis != "c"]
+    )
+    return placement_of(
+        axes, _measured(size, axes, 1, "resolution"), _measured(begin, axes, 0, "offset"), units
+    )
 
 
 def ome_attributes(
@@ -91,26 +101,6 @@ def ome_attributes(
     return {"multiscales": [{"version": "0.4", **image}]}
 
 
-def _ome_placement(image: Mapping[str, Any], level: Mapping[str, Any], n: int) -> Placement:
-    listed = [a if isinstance(a, Mapping) else {"name": a} for a in image.get("axes", ())]
-    axes = [str(axis["name"]) for axis in listed] or list(default_axes(n))
-    if len(axes) != n:
-        raise ValueError(
-            f"The OME-Zarr metadata of {level['path']!r} names the axes {tuple(axes)}, but the "
-            f"array has {n} dimensions: mend the metadata, or open the array from elsewhere."
-        )
-    scale, shift = [Fraction(1)] * n, [Fraction(0)] * n
-    for holder in (level, image):
-        for step in holder.get("coordinateTransformations", ()):
-            by = [exact(v) for v in step.get("scale", [1] * n)]
-            to = [exact(v) for v in step.get("translation", [0] * n)]
-            scale = [s * b for s, b in zip(scale, by, strict=True)]
-            shift = [s * b + t for s, b, t in zip(shift, by, to, strict=True)]
-    blocks = [i for i, axis in enumerate(axes) if axis != "c"]
-    units = recorded_units([listed[i].get("unit") if listed else "" for i in blocks], len(blocks))
-    return placement_of(axes, [scale[i] for i in blocks], [shift[i] for i in blocks], units)
-
-
 def _ome_axis(axis: str, placement: Placement) -> dict[str, str]:
     kind = axis_kind(axis)
     unit = {"space": placement.unit, "time": placement.time_unit}.get(kind, "")
@@ -126,17 +116,44 @@ def _with_channel(placement: Placement, values: Sequence[int], channel: int) -> 
 
 def _named_axes(array: Mapping[str, Any], dimensions: int, sized: int) -> tuple[str, ...]:
     """Axes by name, by the number of resolutions, or else by default."""
-    listed = array.get("axis_names", array.get("_ARRAY_DIMENSIONS", ()))
-    names = tuple(str(name).rstrip("^") for name in listed)
-    if len(names) == dimensions and set(names) <= set("tczyx"):
-        return names
+    names = array.get("axis_names", array.get("_ARRAY_DIMENSIONS"))
+    listed = _instead_of_numbers(list(listing(names, "axis_names")))
+    if listed:
+        axes = known_axes(listed)
+        if len(axes) != dimensions:
+            raise ValueError(f"its axes are {tuple(listed)}, but it has {dimensions} dimensions")
+        return axes
     if 2 <= sized == dimensions - 1 <= 3:
         return ("c", *default_axes(sized))
     return default_axes(dimensions)
 
 
-def _all_axes(values: Sequence[Any] | None, count: int, default: int) -> Sequence[Any] | None:
-    """The values of the last axes, after defaults for those that have none."""
-    if values is None:
+def _instead_of_numbers(names: list[Any]) -> list[Any]:
+    """Names without those that libraries make of an axis's number, where nobody named it."""
+    texts = [name if isinstance(name, str) else "" for name in names]
+    if not any(names) or all(re.fullmatch(r"dim_\d+", text) for text in texts):
+        return []
+    channels = [text for text in texts if re.fullmatch(r"c\d+\^", text)]
+    space = len(texts) - len(channels)
+    if texts == [*channels, *(f"d{i}" for i in range(space))] and 1 <= space <= 3:
+        return [*("c" for _ in channels), *default_axes(space)]
+    return names
+
+
+def _measured(
+    values: Sequence[Any], axes: Sequence[str], default: int, name: str
+) -> Sequence[Any] | None:
+    """The values of all axes but channels, which may be among them; time has one or the default."""
+    block_axes = [axis for axis in axes if axis != "c"]
+    if not values:
         return None
-    return [*[default] * (count - len(values)), *values[-count:]]
+    if len(values) == len(axes):
+        return [value for value, axis in zip(values, axes, strict=True) if axis != "c"]
+    if len(values) == len(block_axes):
+        return values
+    if block_axes[:1] == ["t"] and len(values) == len(block_axes) - 1:
+        return [default, *values]
+    raise ValueError(
+        f"its {name} {list(values)} should have one number for each of the axes {tuple(axes)}, or "
+        "for each but channels and time"
+    )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from io import UnsupportedOperation
+from math import prod
 from typing import Any
 from uuid import uuid4
 
@@ -15,9 +16,14 @@ from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index
 from .documents import store_error
-from .formats import Format, OpenArray, Writable, Zarr
+from .formats import Format, Layout, OpenArray, Writable, Zarr
 
 __all__ = ["StoredArray"]
+
+# Bytes of what is decoded at once. A few bytes of a file can ask for any size.
+_LARGEST_CHUNK = 64 << 30
+# Numbers of voxels are counted in int64.
+_MOST_VOXELS = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -49,9 +55,16 @@ class StoredArray:
     def of(
         cls, path: str, location: str, format: Format, attributes: Mapping[str, Any]
     ) -> StoredArray:
-        """Open what a format has found."""
+        """Open what a format has found.
+
+        Raises
+        ------
+        ValueError
+            If it has no voxels, or its chunks are larger than a machine can hold.
+        """
         opening = uuid4().hex
         layout = _opened(_Opening(location, False, opening, format)).layout
+        _check(layout)
         return cls(
             path=path,
             location=location,
@@ -163,6 +176,17 @@ class StoredArray:
 
     def _open(self) -> OpenArray:
         return _opened(_Opening(self.location, self.rechecks, self.opening, self.format))
+
+
+def _check(layout: Layout) -> None:
+    voxels = prod(layout.shape)
+    if not 0 < voxels <= _MOST_VOXELS:
+        raise ValueError(f"its shape {layout.shape} has {'too many' if voxels else 'no'} voxels")
+    if prod(layout.chunks) * layout.dtype.itemsize > _LARGEST_CHUNK:
+        raise ValueError(
+            f"its chunks of {layout.chunks} {layout.dtype} have more than "
+            f"{_LARGEST_CHUNK >> 30} GiB, and a chunk is decoded at once"
+        )
 
 
 @dataclass(frozen=True)

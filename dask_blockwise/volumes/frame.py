@@ -177,13 +177,15 @@ class Frame:
 
 
 def check_axes(axes: tuple[str, ...], dimensions: int) -> None:
-    """Refuse axes that aren't in the order of a volume's."""
-    space = [axis for axis in axes if axis not in "tc"]
+    """Refuse axes that aren't known, or not in the order of a volume's."""
+    space = [axis for axis in axes if axis in ("z", "y", "x")]
     ordered = [axis for axis in ("t", "c") if axis in axes] + space
-    if len(axes) != dimensions or list(axes) != ordered or len(set(axes)) != len(axes):
+    unique = len(set(axes)) == len(axes) == dimensions
+    if not unique or not space or list(axes) != ordered:
         raise ValueError(
-            f"axes must be an optional 't', an optional 'c' and then space, one for each of the "
-            f"array's {dimensions} dimensions, got {axes}. Transpose the array, or name its axes."
+            f"axes must be an optional 't', an optional 'c' and then space out of 'z', 'y' and "
+            f"'x', one for each of the array's {dimensions} dimensions, got {axes}. Transpose the "
+            "array, or name its axes."
         )
 
 

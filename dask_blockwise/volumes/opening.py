@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..storage.arrays import open_array, read_placement
+from ..storage.checked import understood
 from .frame import Frame, check_axes
 from .kinds import Stored
 from .meaning import stands_for_in
@@ -34,6 +35,8 @@ def open_volume(
     ------
     FileNotFoundError
         If there is no array.
+    ValueError
+        If its metadata isn't understood, or its voxels are no numbers.
 
     Examples
     --------
@@ -45,7 +48,10 @@ def open_volume(
     """
     stored = open_array(path)
     placement = read_placement(stored)
-    check_axes(placement.axes, len(stored.shape))
+    with understood(stored.path):
+        if stored.dtype.kind not in "buifc":
+            raise ValueError(f"voxels must be numbers, and these are {stored.dtype}")
+        check_axes(placement.axes, len(stored.shape))
     frame = Frame(
         shape=stored.shape,
         dtype=stored.dtype,

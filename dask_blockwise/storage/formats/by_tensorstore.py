@@ -75,9 +75,10 @@ def layout_of_pieces(
     shape: Sequence[int], dtype: Any, chunks: Sequence[int], unit: Sequence[int]
 ) -> Layout:
     """A layout of what is read and what is written at once, which are shards where they differ."""
-    shape, chunks, unit = (_whole(sizes) for sizes in (shape, chunks, unit))
-    return Layout(shape, np.dtype(dtype), chunks, unit if unit != chunks else None)
+    chunks, unit = _at_least_one(chunks), _at_least_one(unit)
+    shards = unit if unit != chunks else None
+    return Layout(tuple(map(int, shape)), np.dtype(dtype), chunks, shards)
 
 
-def _whole(sizes: Sequence[Any]) -> Index:
+def _at_least_one(sizes: Sequence[Any]) -> Index:
     return tuple(int(n) or 1 for n in sizes)

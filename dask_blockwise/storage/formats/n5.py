@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..checked import listing
 from ..documents import read_json
 from .by_tensorstore import TensorStoreArray, open_tensorstore
 from .registry import register
@@ -42,14 +43,29 @@ def n5_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     turned = dict(attributes)
     pixel = turned.pop("pixelResolution", None)
     if isinstance(pixel, Mapping):
-        turned = {"resolution": pixel["dimensions"], "units": pixel.get("unit", "")} | turned
+        pixel = {"resolution": pixel.get("dimensions"), "units": pixel.get("unit")}
+        turned = {key: value for key, value in pixel.items() if value} | turned
     elif pixel:
         turned = {"resolution": pixel} | turned
+    if listing(turned.get("axes"), "axes"):
+        turned = {"axis_names": turned.pop("axes")} | turned
+    _check_x_first(listing(turned.get("axis_names"), "axis_names"))
     of_axes = ("resolution", "voxel_size", "offset", "axis_names", "units")
     return {
         key: value[::-1] if key in of_axes and isinstance(value, list) else value
         for key, value in turned.items()
     }
+
+
+def _check_x_first(names: Sequence[Any]) -> None:
+    """Refuse names of which nobody knows whether sizes and offsets are in their order."""
+    known = [name.lower() for name in names if isinstance(name, str)]
+    space = [name for name in known if name in ("x", "y", "z")]
+    if space != sorted(space):
+        raise ValueError(
+            f"N5 has x first, but its axes are {list(names)}: write them, and all that is said of "
+            "each axis, in the order of its dimensions"
+        )
 
 
 register(N5())

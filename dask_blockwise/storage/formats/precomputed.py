@@ -10,6 +10,7 @@ from typing import Any
 import tensorstore as ts
 
 from ...geometry.placement import exact
+from ..checked import listing, mapping, numbers, path_inside
 from ..documents import read_json
 from .by_tensorstore import TensorStoreArray, open_tensorstore
 from .registry import register
@@ -32,8 +33,8 @@ class Precomputed:
         """Attributes of a scale, turned to C order."""
         root, key = _scale(location)
         info = read_json(root, "info")
-        if any(key in (None, scale["key"]) for scale in info.get("scales", ())):
-            return precomputed_attributes(info, key)
+        if key is None or key in _keys(info):
+            return precomputed_attributes(info, key) if _keys(info) else None
         return None
 
     def open(self, location: str, rechecks: bool) -> TensorStoreArray:
@@ -54,10 +55,19 @@ def precomputed_attributes(info: Mapping[str, Any], key: str | None = None) -> d
     >>> precomputed_attributes({"scales": [scale]})
     {'resolution': [40, 4, 4], 'offset': [0, 0, 40], 'units': 'nm'}
     """
-    scale = next(s for s in info["scales"] if key in (None, s["key"]))
-    size, begin = scale["resolution"][::-1], scale.get("voxel_offset", [0, 0, 0])[::-1]
-    offset = [_plain(exact(v) * b) for v, b in zip(size, begin, strict=True)]
+    scale = info["scales"][0 if key is None else _keys(info).index(key)]
+    size = numbers(scale.get("resolution"), "resolution")[::-1]
+    begin = numbers(scale.get("voxel_offset", [0, 0, 0]), "voxel_offset")[::-1]
+    if len(size) != 3 or len(begin) != 3:
+        raise ValueError(f"resolution and voxel_offset should be three numbers in {dict(scale)}")
+    offset = [_plain(exact(v) * exact(b)) for v, b in zip(size, begin, strict=True)]
     return {"resolution": size, "offset": offset, "units": "nm"}
+
+
+def _keys(info: Mapping[str, Any]) -> list[str]:
+    """Where the scales lie, all of them below the root."""
+    scales = [mapping(scale, "A scale") for scale in listing(info.get("scales"), "scales")]
+    return [path_inside(scale.get("key"), "The key of a scale") for scale in scales]
 
 
 def _scale(location: str) -> tuple[str, str | None]:

@@ -18,6 +18,7 @@ from zarr.codecs import ZstdCodec
 from zarr.storage import MemoryStore
 
 from ...geometry.boxes import Box
+from ..checked import mapping
 from ..documents import read_json
 from ..location import is_remote
 from .by_tensorstore import TensorStoreArray, layout_of_pieces, open_tensorstore
@@ -68,8 +69,8 @@ class Zarr3(Zarr):
         if document.get("node_type") != "array":
             return None
         names = document.get("dimension_names")
-        named = {"axis_names": names} if names and all(names) else {}
-        return named | dict(document.get("attributes", {}))
+        named = {"axis_names": names} if names else {}
+        return named | dict(mapping(document.get("attributes", {}), "attributes"))
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,10 @@ def _open_zarr(location: str) -> Any:
     with warnings.catch_warnings():
         # Of metadata that others wrote.
         warnings.simplefilter("ignore")
-        return zarr.open_array(location, storage_options={} if is_remote(location) else None)
+        array = zarr.open_array(location, storage_options={} if is_remote(location) else None)
+    if not all(array.chunks):
+        raise ValueError(f"its chunks are {array.chunks}")
+    return array
 
 
 register(Zarr3())

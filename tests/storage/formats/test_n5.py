@@ -65,3 +65,25 @@ def test_n5_equals_its_specification(data, compression):
 def test_n5_is_turned(attributes, expected):
     placement = placement_from({}, "", n5_attributes(attributes), 3)
     assert (placement.voxel_size, placement.offset, placement.unit) == expected
+
+
+@pytest.mark.parametrize("key", ["axes", "axis_names"])
+def test_axes_are_turned(key):
+    attributes = {key: ["x", "y", "z", "t"], "resolution": [4, 4, 40, 2]}
+    placement = placement_from({}, "", n5_attributes(attributes), 4)
+    assert (placement.axes, placement.voxel_size) == (("t", "z", "y", "x"), (2, 40, 4, 4))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"axes": ["z", "y", "x"]}, "N5 has x first"),
+        ({"axis_names": ["c", "Z", "y", "x"]}, "N5 has x first"),
+        ({"axes": ["x", "y", "s"]}, "aren't understood"),
+        ({"axes": {"x": 1}}, "should be a list"),
+        ({"pixelResolution": {"dimensions": 4}}, "should be a list"),
+    ],
+)
+def test_axes_that_are_refused(attributes, message):
+    with pytest.raises(ValueError, match=message):
+        placement_from({}, "", n5_attributes(attributes), 3)

@@ -1,0 +1,103 @@
+"""Metadata that others wrote, before it is believed: each part has the form it should have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from numbers import Real
+from typing import Any
+
+__all__ = ["listing", "mapping", "numbers", "path_inside", "understood"]
+
+# What values of another kind raise where they are used.
+_WRONG_KINDS = (
+    *(ArithmeticError, AttributeError, LookupError),
+    *(RecursionError, TypeError, ValueError),
+)
+
+
+def mapping(value: Any, name: str) -> Mapping[str, Any]:
+    """The value, if it is a mapping.
+
+    Raises
+    ------
+    ValueError
+        If it is something else.
+    """
+    if isinstance(value, Mapping):
+        return value
+    raise ValueError(f"{name} should be an object of JSON, and is {_short(value)}")
+
+
+def listing(value: Any, name: str) -> Sequence[Any]:
+    """The value, if it is a list; none where it is None."""
+    if value is None:
+        return ()
+    if isinstance(value, list | tuple):
+        return value
+    raise ValueError(f"{name} should be a list, and is {_short(value)}")
+
+
+def numbers(value: Any, name: str) -> list[Any]:
+    """The value, if it is a list of numbers.
+
+    Examples
+    --------
+    >>> numbers([40, 4.5], "resolution")
+    [40, 4.5]
+    """
+    listed = list(listing(value, name))
+    if all(isinstance(number, Real) and not isinstance(number, bool) for number in listed):
+        return listed
+    raise ValueError(f"{name} should be numbers, and is {_short(value)}")
+
+
+def path_inside(value: Any, name: str) -> str:
+    """The value, if it is a path from a folder to what lies in it.
+
+    Links of the file system are followed: whoever made the folder's files may not have them led
+    elsewhere by what a file says, but whoever owns the disk may.
+
+    Raises
+    ------
+    ValueError
+        If it is absolute, a URL, or leads up.
+
+    Examples
+    --------
+    >>> path_inside("a/s0", "path")
+    'a/s0'
+    """
+    parts = value.replace("\\", "/").split("/") if isinstance(value, str) else [".."]
+    if not parts[0] or ".." in parts or "://" in value or "\0" in value:
+        raise ValueError(
+            f"{name} should be a path within the same folder, and is {_short(value)}: what lies "
+            "elsewhere isn't opened by what a file says. Open it by its own path"
+        )
+    return str(value)
+
+
+@contextmanager
+def understood(path: str) -> Iterator[None]:
+    """Whatever is wrong with metadata, name the path that has it.
+
+    Raises
+    ------
+    ValueError
+        In place of the errors that values of the wrong kind raise.
+    """
+    try:
+        yield
+    except OSError:
+        raise
+    except _WRONG_KINDS as error:
+        said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}, {error}"
+        said, by_tensorstore, _ = said.partition(" [tensorstore_spec=")
+        if path in said and not by_tensorstore:
+            raise ValueError(said) from error
+        raise ValueError(f"The metadata of {path} can't be understood: {said}") from error
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."
