@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Protocol
@@ -12,6 +12,7 @@ from typing import Protocol
 from tqdm.auto import tqdm
 
 from ..tables import html_columns, text_columns
+from .worker.failure import Failure
 
 __all__ = ["RunSummary", "TaskSummary"]
 
@@ -51,8 +52,8 @@ class TaskSummary:
     peak_memory: int = 0
     # None where the task does not say how many voxels a block has.
     voxels_written: int | None = None
-    # First traceback of each block that failed for good, by block number.
-    errors: dict[int, str] = field(default_factory=dict)
+    # Why each block that failed for good failed first, by block number.
+    failures: dict[int, Failure] = field(default_factory=dict)
     # Blocks that were not run because one that they depend on failed.
     orphans: tuple[int, ...] = ()
     # File with the traceback of every failed attempt and with what blocks printed, on the machine
@@ -67,9 +68,14 @@ class TaskSummary:
         return self.title or self.task_id
 
     @property
+    def errors(self) -> dict[int, str]:
+        """First traceback of each block that failed for good, by block number."""
+        return {number: str(failure) for number, failure in self.failures.items()}
+
+    @property
     def failed(self) -> int:
         """Blocks that failed for good."""
-        return len(self.errors)
+        return len(self.failures)
 
     @property
     def orphaned(self) -> int:
@@ -117,18 +123,28 @@ class RunSummary:
         return (named | {task.task_id: task for task in self.tasks})[task_id]
 
     def __str__(self) -> str:
-        table = text_columns(_COLUMNS, list(map(_row, self.tasks)))
-        return "\n".join([table, *self._faults()])
+        return "\n".join([self._table(), *_faults(self.tasks)])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        faults = escape("\n".join(self._faults()))
+        faults = escape("\n".join(_faults(self.tasks)).strip())
         table = html_columns(_COLUMNS, list(map(_row, self.tasks)))
         return table + (f"<pre>{faults}</pre>" if faults else "")
 
-    def _faults(self) -> list[str]:
-        return [line for task in self.tasks for line in _task_faults(task)]
+    def _table(self) -> str:
+        return text_columns(_COLUMNS, list(map(_row, self.tasks)))
+
+    def as_error(self, advice: str) -> str:
+        """What a run that failed says as an error: the first cause before all else.
+
+        Parameters
+        ----------
+        advice
+            How to go on, in a sentence.
+        """
+        told = [*_causes(self.tasks), "", advice, *_logs(self.tasks), "", self._table()]
+        return "\n".join([*told, *_orphans(self.tasks), *_traceback(self.tasks)])
 
 
 def _row(task: TaskSummary) -> tuple[str, ...]:
@@ -151,16 +167,54 @@ def _row(task: TaskSummary) -> tuple[str, ...]:
     )
 
 
-def _task_faults(task: TaskSummary) -> Iterable[str]:
-    if task.errors:
-        number = min(task.errors)
-        yield f"\nTask {task.name!r}: blocks {_listed(sorted(task.errors))} failed."
-        yield f"First error of block {number}:\n{task.errors[number].rstrip()}"
-    if task.orphans:
-        blocks = _listed(task.orphans)
-        yield f"\nTask {task.name!r}: blocks {blocks} had no input and did not run."
-    if task.log:
-        yield f"Task {task.name!r}: failed attempts and printed output are in {task.log}"
+def _faults(tasks: Sequence[TaskSummary]) -> Iterator[str]:
+    """What went wrong, below a table; its traceback comes last, where a terminal shows it."""
+    if any(task.failures for task in tasks):
+        yield ""
+    yield from _causes(tasks)
+    yield from _orphans(tasks)
+    yield from _logs(tasks)
+    yield from _traceback(tasks)
+
+
+def _causes(tasks: Sequence[TaskSummary]) -> Iterator[str]:
+    """Of each task in which blocks failed, why the first of them did."""
+    for task in tasks:
+        if task.failures:
+            number = min(task.failures)
+            cause, place, _ = task.failures[number]
+            where = f"in {place}, on block {number}" if place else f"on block {number}"
+            failed = f"blocks {_listed(sorted(task.failures))} failed, {task.failed} of"
+            yield cause
+            yield f"{where} of task {task.name!r}: {failed} {task.blocks}."
+
+
+def _orphans(tasks: Sequence[TaskSummary]) -> Iterator[str]:
+    """Blocks that could not run, in one line: there may be many tasks below one that failed."""
+    idle = [task for task in tasks if task.orphans]
+    if idle:
+        first, *later = idle
+        also = ", ".join(f"{task.orphaned} of {task.name!r}" for task in later)
+        blocks = (
+            f"Task {first.name!r}: blocks {_listed(first.orphans)} had no input and did not run"
+        )
+        yield f"\n{blocks}; nor did blocks of later steps: {also}." if also else f"\n{blocks}."
+
+
+def _logs(tasks: Sequence[TaskSummary]) -> Iterator[str]:
+    for task in tasks:
+        if task.log:
+            yield f"Task {task.name!r}: failed attempts and printed output are in {task.log}"
+
+
+def _traceback(tasks: Sequence[TaskSummary]) -> Iterator[str]:
+    """All of the first error, where its cause alone is not all there is."""
+    failed = next((task for task in tasks if task.failures), None)
+    if failed:
+        number = min(failed.failures)
+        first = failed.failures[number]
+        if first.traceback:
+            yield f"\nFirst error of block {number} of task {failed.name!r}:\n{first.traceback}"
 
 
 def _listed(numbers: Sequence[int]) -> str:

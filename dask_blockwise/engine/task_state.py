@@ -15,6 +15,7 @@ from .ledger import Ledger
 from .progress import Bar, TaskSummary
 from .task import Task
 from .worker.client import Context
+from .worker.failure import Failure
 from .worker.journal import BatchReport
 
 __all__ = ["TaskState"]
@@ -24,7 +25,7 @@ _BATCH_SECONDS = 1.0
 _BATCH_BLOCKS = 256
 # Where blocks have a time limit: the scheduler knows only how long a whole batch may take.
 _TIMED_BATCH_BLOCKS = 32
-_LOST = (
+_LOST = Failure(
     "The worker of the block's batch was lost, and with its machine the record of whether it had "
     "begun the block."
 )
@@ -73,8 +74,8 @@ class TaskState:
         self._settled = np.zeros(len(task.grid), bool)
         self._again: deque[list[int]] = deque()
         self._attempts: Counter[int] = Counter()
-        self._errors: dict[int, str] = {}
-        self._failed: dict[int, str] = {}
+        self._errors: dict[int, Failure] = {}
+        self._failed: dict[int, Failure] = {}
         self._block_seconds: float | None = None
         self._busy_seconds = 0.0
         self._peak_memory = 0
@@ -126,8 +127,8 @@ class TaskState:
             self._release(number)
         for number, text in report.printed:
             self._write_log(number, "printed", text)
-        for number, error in [*report.failures, *((number, _LOST) for number in report.lost)]:
-            self._fail(number, error)
+        for number, failure in [*report.failures, *((number, _LOST) for number in report.lost)]:
+            self._fail(number, failure)
         if report.left:
             self._again.append(report.left)
         settled = len(report.done) + len(report.skipped)
@@ -148,7 +149,7 @@ class TaskState:
             busy_seconds=self._busy_seconds,
             peak_memory=self._peak_memory,
             voxels_written=self._voxels_written(),
-            errors=dict(self._failed),
+            failures=dict(self._failed),
             orphans=tuple(unsettled),
             log=str(self._log) if self._log.exists() else None,
         )
@@ -189,10 +190,10 @@ class TaskState:
         self._errors.pop(number, None)
         self._frontier.done(self.index, number)
 
-    def _fail(self, number: int, error: str) -> None:
-        self._write_log(number, "failed", error)
+    def _fail(self, number: int, failure: Failure) -> None:
+        self._write_log(number, "failed", str(failure))
         self._attempts[number] += 1
-        self._errors.setdefault(number, error)
+        self._errors.setdefault(number, failure)
         if self._attempts[number] > self.task.max_retries:
             self._settled[number] = True
             self._failed[number] = self._errors[number]

@@ -31,15 +31,22 @@ class BlocksFailed(RuntimeError):
     Parameters
     ----------
     summary : RunSummary
-        Which blocks, with the first traceback of each.
+        Which blocks, and why each failed first.
     """
 
     def __init__(self, summary: RunSummary) -> None:
         super().__init__(
-            f"Some blocks failed; all others are done and kept, and the same call does only what "
-            f"is missing.\n{summary}"
+            summary.as_error(
+                "All other blocks that had their input are done and kept. The same call does only "
+                "what is missing; with a changed function it is another computation, which begins "
+                "anew (overwrite=True where it stores a volume)."
+            )
         )
         self.summary = summary
+
+    def __reduce__(self) -> tuple[type[BlocksFailed], tuple[RunSummary]]:
+        # It may go from a worker to whoever waits for it, and is not made of its text alone.
+        return type(self), (self.summary,)
 
 
 def run_all(

@@ -8,7 +8,6 @@ import shutil
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import psutil
 
 from ...geometry.blocks import Block, BlockGrid, BlockStatus
 from .client import BlockLoops, Context, Handover, block_function
+from .failure import failure_of
 from .gate import Gate
 from .journal import BatchReport, Journal, presence, run_directory
 from .output import captured, unbuffer
@@ -177,8 +177,8 @@ def _run_block(
     try:
         with journal.deadline(work.timeout, _process):
             skipped = _process(work, function, work.grid.block(work.task_id, number))
-    except BaseException:
-        journal.end(number, "failures", traceback.format_exc())
+    except BaseException as error:
+        journal.end(number, "failures", failure_of(error))
     else:
         journal.end(number, "skipped" if skipped else "done")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from ...geometry.blocks import Block, BlockStatus
+from .failure import FailedElsewhere, Failure, failure_of
 from .joining import join_cluster
 
 __all__ = ["Client", "Context"]
@@ -106,14 +106,14 @@ class Handover:
         self._held = self._blocks.get()
         return self._held
 
-    def release(self, error: str | None) -> None:
+    def release(self, failure: Failure | None) -> None:
         """Tell what became of the block that was acquired last."""
         self._held = None
-        self._outcomes.put(_Outcome(error))
+        self._outcomes.put(_Outcome(failure))
 
-    def end(self, error: str | None) -> None:
+    def end(self, failure: Failure) -> None:
         """The loop is over; a block that it still holds has failed, one it never took has not."""
-        self._outcomes.put(_Outcome(error or _ENDED, taken=self._held is not None, last=True))
+        self._outcomes.put(_Outcome(failure, taken=self._held is not None, last=True))
 
     def close(self) -> None:
         """Let the loop end."""
@@ -122,18 +122,18 @@ class Handover:
 
 @dataclass(frozen=True)
 class _Outcome:
-    error: str | None
+    failure: Failure | None
     # Whether the loop took the block at all, rather than having ended before.
     taken: bool = True
     # Whether the loop is over, so that another block would wait for ever.
     last: bool = False
 
     def raise_error(self) -> None:
-        if self.error is not None:
-            raise RuntimeError(f"The worker loop failed:\n{self.error}")
+        if self.failure is not None:
+            raise FailedElsewhere(self.failure)
 
 
-_ENDED = "The worker function returned although there were blocks left."
+_ENDED = Failure("The worker function returned although there were blocks left.")
 
 
 class BlockLoops:
@@ -173,13 +173,13 @@ class BlockLoops:
 
     def _run(self, loop: Handover) -> None:
         _thread.loop, _thread.context = loop, self._context
-        error = None
+        ended = _ENDED
         try:
             self._function()
-        except BaseException:
-            error = traceback.format_exc()
+        except BaseException as error:
+            ended = failure_of(error)
         finally:
-            loop.end(error)
+            loop.end(ended)
 
 
 _thread = threading.local()
@@ -234,9 +234,9 @@ class Client:
             return
         try:
             yield block
-        except BaseException:
+        except BaseException as error:
             block.status = BlockStatus.FAILED
-            self._loop.release(traceback.format_exc())
+            self._loop.release(failure_of(error))
             raise
         if block.status is BlockStatus.PROCESSING:
             block.status = BlockStatus.SUCCESS

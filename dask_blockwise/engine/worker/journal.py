@@ -20,11 +20,13 @@ from typing import IO, Any, Self
 from urllib.parse import quote
 
 from .deadline import deadline
+from .failure import Failure, place_of
 
 __all__ = ["BatchReport", "Journal", "post_mortem", "presence", "run_directory"]
 
 # Of what a block prints, so many bytes are kept: its last ones.
 _PRINTED_BYTES = 16_384
+_CALL = re.compile(r'  File "(.*)", line (\d+) in (.*)')
 
 
 @dataclass
@@ -34,8 +36,8 @@ class BatchReport:
     done: list[int] = field(default_factory=list)
     # The pre-check said that they are done already.
     skipped: list[int] = field(default_factory=list)
-    # With the traceback of each.
-    failures: list[tuple[int, str]] = field(default_factory=list)
+    # With why each failed.
+    failures: list[tuple[int, Failure]] = field(default_factory=list)
     # Never begun, and never will be by this batch.
     left: list[int] = field(default_factory=list)
     # Perhaps begun: the batch's worker is gone, and its journal with it.
@@ -48,6 +50,10 @@ class BatchReport:
     peak_memory: int = 0
     # The worker died before the first block began, as it loaded the task.
     died_loading: bool = False
+
+    def __post_init__(self) -> None:
+        # Which are plain tuples when they come as an event or from a file.
+        self.failures = [(number, Failure(*failure)) for number, failure in self.failures]
 
 
 class Journal:
@@ -80,9 +86,9 @@ class Journal:
         self._note(number, "failures", at=self.output.seek(0, os.SEEK_END))
         return not self._given_up.exists()
 
-    def end(self, number: int, fate: str, error: str = "") -> None:
+    def end(self, number: int, fate: str, failure: Failure | None = None) -> None:
         """Note what became of a block, by the name of the field of ``BatchReport``."""
-        self._note(number, fate, error)
+        self._note(number, fate, failure or ())
 
     def deadline(
         self, seconds: float | None, caller: Callable[..., object]
@@ -109,35 +115,37 @@ class Journal:
         """Sort the blocks of the batch by the last note on each."""
         self._notes.seek(0)
         notes: list[Any] = list(map(json.loads, self._notes.read().splitlines()))
-        fates = {number: (fate, error) for number, fate, error, _ in notes}
+        fates = {number: (fate, failure) for number, fate, failure, _ in notes}
         report = BatchReport()
         for number in numbers:
-            fate, error = fates.get(number, ("left", ""))
+            fate, failure = fates.get(number, ("left", ()))
             if fate == "failures":
-                report.failures.append((number, error or self._last_words()))
+                failure = Failure(*failure) if failure else self._last_words()
+                report.failures.append((number, failure))
             else:
                 getattr(report, fate).append(number)
-        begun = [(number, at) for number, _, error, at in notes if error is None]
+        begun = [(number, at) for number, _, failure, at in notes if failure is None]
         report.printed = list(_printed(self.output, begun or [(numbers[0], 0)]))
         return report
 
-    def _note(self, number: int, fate: str, error: str | None = None, at: int = 0) -> None:
-        self._notes.write(json.dumps([number, fate, error, at]).encode() + b"\n")
+    def _note(
+        self, number: int, fate: str, failure: Sequence[str] | None = None, at: int = 0
+    ) -> None:
+        self._notes.write(json.dumps([number, fate, failure, at]).encode() + b"\n")
 
-    def _last_words(self) -> str:
+    def _last_words(self) -> Failure:
         path = _beside(self._path, "trace")
         head, _, stacks = (path.read_text() if path.exists() else "").partition("\n\n")
         if not stacks:
-            return "The worker process died while it ran the block."
+            return Failure("The worker process died while it ran the block.")
         thread, caller = head.splitlines()
         found = (stack for stack in stacks.split("\n\n") if f"Thread {thread}" in stack)
         frames = next(found, stacks).partition("most recent call first):\n")[2]
         ours = re.compile(caller)
-        where = "\n".join(takewhile(lambda line: not ours.fullmatch(line), frames.splitlines()))
-        return (
-            "The block took longer than its time limit, so its worker process was killed. It was "
-            f"in (innermost call first):\n{where}"
-        )
+        calls = list(takewhile(lambda line: not ours.fullmatch(line), frames.splitlines()))
+        cause = "The block took longer than its time limit, so its worker process was killed."
+        where = "\n".join([f"{cause} It was in (innermost call first):", *calls])
+        return Failure(cause, place_of(_outermost_first(calls)), where)
 
 
 def post_mortem(run_id: str, address: str, name: str, numbers: Sequence[int]) -> BatchReport:
@@ -189,6 +197,13 @@ def _frame_of(function: Callable[..., object]) -> str:
     code = function.__code__
     file = code.co_filename.encode("ascii", "backslashreplace").decode()
     return rf'  File "{re.escape(file)}", line \d+ in {code.co_name}'
+
+
+def _outermost_first(lines: Sequence[str]) -> Iterator[tuple[str, int, str]]:
+    """File, line and function of calls, from what faulthandler writes of them."""
+    for line in reversed(lines):
+        if call := _CALL.fullmatch(line):
+            yield call[1], int(call[2]), call[3]
 
 
 def _beside(path: Path, suffix: str) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dask_blockwise.engine.worker.failure import Failure
 from dask_blockwise.engine.worker.journal import (
     BatchReport,
     Journal,
@@ -28,16 +29,21 @@ def path() -> Path:
 
 
 def test_blocks_are_sorted_by_their_last_note(run_id: str) -> None:
+    why = Failure("ValueError: why", "smooth (smooth.py:8)", "Traceback ...")
     with Journal(path()) as journal:
-        for number, fate, error in ((3, "done", ""), (4, "skipped", ""), (5, "failures", "why")):
+        for number, fate, failure in (
+            (3, "done", None),
+            (4, "skipped", None),
+            (5, "failures", why),
+        ):
             assert journal.begin(number)
             journal.output.write(f"words of {number}\n".encode())
-            journal.end(number, fate, error)
+            journal.end(number, fate, failure)
         assert journal.begin(6)
         report = journal.report([3, 4, 5, 6, 7])
-    died = "The worker process died while it ran the block."
+    died = Failure("The worker process died while it ran the block.")
     words = [(number, f"words of {number}\n") for number in (3, 4, 5)]
-    assert report == BatchReport([3], [4], [(5, "why"), (6, died)], [7], printed=words)
+    assert report == BatchReport([3], [4], [(5, why), (6, died)], [7], printed=words)
     assert post_mortem(run_id, "tcp://here:1", "batch", [3, 4, 5, 6, 7]) == report
 
 

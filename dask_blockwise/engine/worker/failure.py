@@ -1,0 +1,126 @@
+"""Why a block failed, told for whoever wrote its function: their own error and line first."""
+
+from __future__ import annotations
+
+import os
+import re
+import sysconfig
+import traceback
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+__all__ = ["FailedElsewhere", "Failure", "failure_of", "place_of"]
+
+_OURS = f"{Path(__file__).parents[2]}{os.sep}"
+_ENGINE = f"{Path(__file__).parent}{os.sep}"
+
+
+class Failure(NamedTuple):
+    """Why a block failed; as text it is the traceback, where there is one."""
+
+    # Type and text of the exception, or what else became of it.
+    cause: str
+    # Function, file and line, of the user's own code where that was reached.
+    place: str = ""
+    traceback: str = ""
+
+    def __str__(self) -> str:
+        return self.traceback or self.cause
+
+
+class FailedElsewhere(RuntimeError):
+    """A block failed in another thread, which has told why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+class _Call(NamedTuple):
+    file: str
+    line: int
+    function: str
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What an exception that came out of a block says.
+
+    Calls of ours at the top of its traceback are left out, where a user's function was called.
+
+    Examples
+    --------
+    >>> try:
+    ...     {}["key"]
+    ... except KeyError as error:
+    ...     failure_of(error).cause
+    "KeyError: 'key'"
+    """
+    if isinstance(error, FailedElsewhere):
+        return error.failure
+    calls = [
+        _Call(frame.f_code.co_filename, line, frame.f_code.co_name)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    shown = _without_top(error.__traceback__, _calls_before_users(calls))
+    told = traceback.TracebackException(type(error), error, shown)
+    cause = "".join(told.format_exception_only()).strip()
+    return Failure(cause, place_of(calls), "".join(told.format()).rstrip())
+
+
+def place_of(calls: Iterable[tuple[str, int, str]]) -> str:
+    """Where something happened, as a person would say it.
+
+    Parameters
+    ----------
+    calls
+        File, line and function, the outermost first.
+
+    Returns
+    -------
+    str
+        The innermost call of a user's function; else the first of what a library's does; empty
+        where it was all ours.
+
+    Examples
+    --------
+    >>> place_of([(__file__, 1, "_run"), ("/home/me/smooth.py", 8, "smooth")])
+    'smooth (/home/me/smooth.py:8)'
+    """
+    called = [_Call(*call) for call in calls]
+    users = [call for call in called if _is_users(call.file)]
+    ours = max((n for n, call in enumerate(called) if _is_ours(call.file)), default=-1)
+    at = users[-1:] or called[ours + 1 :]
+    return f"{at[0].function} ({at[0].file}:{at[0].line})" if at else ""
+
+
+def _calls_before_users(calls: list[_Call]) -> int:
+    """How many calls at the top tell nothing of the block."""
+    ours = next((n for n, call in enumerate(calls) if not _is_ours(call.file)), len(calls))
+    if ours < len(calls) and _is_users(calls[ours].file):
+        return ours
+    # A library complains of what a stage of ours gave it: which stage that was must be seen.
+    return next((n for n, call in enumerate(calls) if not call.file.startswith(_ENGINE)), ours)
+
+
+def _without_top(shown: TracebackType | None, calls: int) -> TracebackType | None:
+    for _ in range(calls):
+        shown = shown.tb_next if shown else None
+    return shown
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith(_OURS)
+
+
+def _is_users(file: str) -> bool:
+    """Whether code is neither ours nor an installed library's nor Python's."""
+    installed = re.search(r"[/\\](site|dist)-packages[/\\]", file) or file.startswith("<frozen")
+    return not (_is_ours(file) or installed or file.startswith(_standard_library()))
+
+
+@cache
+def _standard_library() -> tuple[str, ...]:
+    return tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))
