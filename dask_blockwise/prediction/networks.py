@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .footprint import Footprint, probe
+from .footprint import Footprint
 from .model_source import ModelSource
 from .openvino import OpenVinoNetwork
+from .perturbations import UNKNOWN, Spread
+from .probing import probe
 from .threads import SharedThreads
 
 __all__ = ["best_device", "check_device", "footprint_of", "infer", "load"]
@@ -66,7 +68,8 @@ def infer(
             f"The network returns a {type(result).__name__}, but one tensor is needed: wrap it in "
             "a torch.nn.Module whose forward picks the one that you want."
         )
-    values: NDArray[np.float32] = result.float().cpu().numpy()
+    result = result.float() if result.is_floating_point() else result
+    values: NDArray[Any] = result.cpu().numpy()
     return values
 
 
@@ -93,9 +96,13 @@ def check_device(device: str, precision: str) -> None:
 
 @cache
 def footprint_of(
-    source: ModelSource, channels: int, dimensions: int, bounded: bool = True
+    source: ModelSource,
+    channels: int,
+    dimensions: int,
+    bounded: bool = True,
+    spread: Spread = UNKNOWN,
 ) -> Footprint:
-    """Probe a network, once a process, with `footprint.probe`.
+    """Probe a network, once a process, with `probing.probe`.
 
     Examples
     --------
@@ -108,7 +115,8 @@ def footprint_of(
     # Its inputs are too small to share, and threads on a busy machine wait for one another.
     torch.set_num_threads(1)
     try:
-        return probe(partial(infer, source), channels, dimensions, bounded, _only_shape(source))
+        run = partial(infer, source)
+        return probe(run, channels, dimensions, bounded, _only_shape(source), spread)
     finally:
         torch.set_num_threads(threads)
 

@@ -85,9 +85,20 @@ class WholeVolume:
         low, spread = zip(*_computed(list(map(taken, self._parts))))
         return Numbers(low, tuple(float(s + self.epsilon) or 1.0 for s in spread))
 
+    def estimate(self, values: NDArray[Any]) -> Numbers:
+        """The numbers of a part of the volume, shape ``(c, ...)``, in place of the whole."""
+        parts = list(values) if self.by_channel else [values]
+        taken = self._percentiles_of if self.kind == "percentiles" else _moments_of
+        low, spread = zip(*map(taken, parts))
+        return Numbers(low, tuple(float(s + self.epsilon) or 1.0 for s in spread))
+
     def apply(self, array: NDArray[Any]) -> NDArray[np.float32]:
         """Normalise an array of shape ``(c, ...)``."""
         return self.numbers.apply(array)
+
+    def _percentiles_of(self, values: NDArray[Any]) -> tuple[float, float]:
+        low, high = np.percentile(values, self.percentiles)
+        return float(low), float(high - low)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Numbers, (self.numbers.subtract, self.numbers.divide)
@@ -187,6 +198,10 @@ def _moments(data: da.Array) -> da.Array:
     values = data.astype(np.float64)
     both: da.Array = da.stack([values.mean(), values.std()])
     return both
+
+
+def _moments_of(values: NDArray[Any]) -> tuple[float, float]:
+    return float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
 
 
 def _span(counts: NDArray[np.int64], percentiles: tuple[float, float]) -> NDArray[np.float64]:

@@ -18,9 +18,12 @@ from .bioimageio import Description
 from .declared import declared_normalization
 from .footprint import Footprint, UnfitNetworkError
 from .model_source import ModelSource
-from .normalization import Normalization, normalization_of
+from .normalization import Normalization, WholeVolume, normalization_of
 from .openvino import OpenVinoNetwork
+from .perturbations import Spread
 from .predicted import Activation, Predicted
+from .proof import prove, sample
+from .quantisation import Range, checked_range, range_of
 from .tiling import AxisTiling, tilings_of
 
 __all__ = ["predict"]
@@ -37,7 +40,8 @@ def predict(
     boundary: Any = "reflect",
     normalize: str | tuple[Any, Any] | None = None,
     activation: Activation | None = None,
-    output_dtype: Any = "uint8",
+    output_dtype: Any = None,
+    output_range: tuple[float, float] | None = None,
     batch: int = 1,
     device: str = "auto",
     precision: str = "float32",
@@ -73,7 +77,11 @@ def predict(
     activation : "sigmoid", "softmax", "tanh" or None
         Unless given, as a bioimage.io folder declares, else none.
     output_dtype : "uint8" or "float32"
-        uint8 stands for [0, 1] after sigmoid or softmax, for [-1, 1] otherwise, clipped.
+        Unless given, uint8, but whole numbers and truth values as the network gives them, such as
+        classes. uint8 stands for [0, 1] after sigmoid or softmax, and where no input makes the
+        network negative; for [-1, 1] otherwise; or for ``output_range``.
+    output_range : (low, high), optional
+        What the bytes 0 and 255 stand for. Values beyond it are an error, not cut off.
     batch : int
         How many inputs, or planes, the network is given at once.
     device : str
@@ -109,6 +117,7 @@ def predict(
     """
     _check_options(volume, output_dtype, activation, batch)
     _check_context(halo, boundary)
+    between = checked_range(output_range)
     source = ModelSource.of(model, weights, arguments, trust)
     # What only labels never pays for torch.
     from . import networks
@@ -118,21 +127,23 @@ def predict(
     if source.kind == "onnx":
         _check_onnx(source, device, halo)
     normalization, activation = _around(volume, model, normalize, activation)
-    footprint = _footprint(source, volume, halo == "auto")
-    axes = len(volume.frame.space)
+    found, axes = isinstance(halo, str), len(volume.frame.space)
+    numbers, spread = _on_a_window(volume, normalization)
+    footprint = _footprint(source, volume, found, spread)
     tilings = tilings_of(
         volume.frame.space,
         footprint,
-        halo=None if halo == "auto" else halo_of(halo, axes),
+        halo=None if found else halo_of(halo, axes),
         given=input_shape,
         cropped=boundary == "valid",
     )
-    frame = _placed(volume.frame.with_values(output_dtype, footprint.channels), tilings)
+    dtype = _dtype(footprint, output_dtype, activation, between)
+    frame = _placed(volume.frame.with_values(dtype, footprint.channels), tilings)
     if block_shape is not None:
         frame = frame.with_block(frame.checked_block(tuple(block_shape)))
-    if frame.dtype == np.uint8:
-        unit = activation in ("sigmoid", "softmax")
-        frame = replace(frame, stands_for=(0, 1) if unit else (-1, 1))
+    real = footprint.dtype.kind == "f" and dtype == np.uint8
+    stands_for = range_of(activation, between, footprint.least) if real else None
+    frame = replace(frame, stands_for=stands_for)
     predicted = Predicted(
         frame=frame,
         inputs=(volume,),
@@ -145,21 +156,50 @@ def predict(
         device=chosen,
         precision=precision,
         batch=batch,
+        stands_for=stands_for,
+        fixed=footprint.only_shape is not None,
+        found=found,
     )
+    prove(replace(predicted, normalization=numbers))
     return Volume(frame, predicted)
 
 
-def _footprint(source: ModelSource, volume: Volume, bounded: bool) -> Footprint:
+def _on_a_window(volume: Volume, normalization: Normalization) -> tuple[Normalization, Spread]:
+    """The normalisation, its numbers as of a window at most, and the values that it gives."""
+    values = sample(volume)
+    if isinstance(normalization, WholeVolume):
+        normalization = normalization.estimate(values)
+    return normalization, Spread.of(normalization.apply(values))
+
+
+def _dtype(
+    footprint: Footprint, given: Any, activation: str | None, between: Range | None
+) -> np.dtype[Any]:
+    """What is stored; refuses what is for real numbers alone."""
+    if footprint.dtype.kind == "f":
+        if between is not None and given not in (None, "uint8", np.uint8):
+            raise ValueError(f"output_range is what uint8 stands for, but {given} is to be stored.")
+        return np.dtype(given or "uint8")
+    if activation is not None or between is not None:
+        raise ValueError(
+            f"The network gives {footprint.dtype}, such as classes, but activation={activation!r} "
+            f"and output_range={between} are for real numbers: leave them out, or take its output "
+            "before they are made."
+        )
+    return np.dtype(given) if given else footprint.dtype
+
+
+def _footprint(source: ModelSource, volume: Volume, bounded: bool, spread: Spread) -> Footprint:
     from .networks import footprint_of
 
     channels, space = volume.frame.channels or 1, len(volume.frame.space)
     try:
-        return footprint_of(source, channels, space, bounded)
+        return footprint_of(source, channels, space, bounded, spread)
     except UnfitNetworkError as error:
         if space != 3:
             raise
         try:
-            return footprint_of(source, channels, 2, bounded)
+            return footprint_of(source, channels, 2, bounded, spread)
         except UnfitNetworkError:
             raise error from None
 
@@ -200,7 +240,7 @@ def _check_options(volume: Volume, dtype: Any, activation: str | None, batch: in
             f"A network is given real numbers, but the volume's are {volume.dtype}: take their "
             "magnitude first, map_overlap(np.abs, volume) for example."
         )
-    if dtype not in ("uint8", "float32", np.uint8, np.float32):
+    if dtype is not None and dtype not in ("uint8", "float32", np.uint8, np.float32):
         raise ValueError(f"output_dtype must be uint8 or float32, got {dtype!r}.")
     if activation not in (None, *get_args(Activation)):
         names = ", ".join(map(repr, get_args(Activation)))

@@ -19,7 +19,8 @@ from ..volumes.reach import Reach
 from ..volumes.source import Source, Voxels
 from ..volumes.time_points import each_time_point
 from .model_source import ModelSource
-from .normalization import Normalization
+from .normalization import Normalization, WholeVolume
+from .quantisation import Range, stored_as
 from .tiling import AxisTiling
 
 __all__ = ["Activation", "Predicted"]
@@ -57,6 +58,12 @@ class Predicted(Source):
     precision: str
     # How many inputs at once.
     batch: int = 1
+    # The numbers that the bytes 0 and 255 stand for; None where values are stored as they are.
+    stands_for: Range | None = None
+    # Whether the network takes inputs of one size alone.
+    fixed: bool = False
+    # Whether what the network sees was found by probing, so is to be proven, not given.
+    found: bool = False
 
     kind = "PredictVolume"
 
@@ -76,8 +83,16 @@ class Predicted(Source):
         return Reach(before, after, (*(False,) * time, *periodic))
 
     def prepared(self, inputs: tuple[Any, ...]) -> Self:
-        """With the numbers of the whole volume that workers would each take."""
-        return replace(self, inputs=inputs, normalization=self.normalization.numbers)
+        """With the numbers of the whole volume that workers would each take.
+
+        What was proven with those of a window is proven with them.
+        """
+        known = replace(self, normalization=self.normalization.numbers)
+        if isinstance(self.normalization, WholeVolume):
+            from .proof import prove
+
+            prove(known)
+        return replace(known, inputs=inputs)
 
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
@@ -126,16 +141,12 @@ class Predicted(Source):
             values = self._stored(output[(slice(None), *piece.core)])
             result[(slice(None), *piece.target)] = values
 
-    def _stored(self, values: NDArray[np.float32]) -> NDArray[Any]:
+    def _stored(self, values: NDArray[Any]) -> NDArray[Any]:
         values = _activate(values, self.activation)
-        if self.frame.dtype != np.uint8:
-            return values.astype(self.frame.dtype, copy=False)
-        unit = values if self.activation in ("sigmoid", "softmax") else (values + 1) / 2
-        quantised: NDArray[np.uint8] = np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
-        return quantised
+        return stored_as(values, self.frame.dtype, self.stands_for)
 
 
-def _activate(values: NDArray[np.float32], activation: Activation | None) -> NDArray[np.float32]:
+def _activate(values: NDArray[Any], activation: Activation | None) -> NDArray[Any]:
     if activation == "sigmoid":
         return np.asarray(1 / (1 + np.exp(-values.clip(-80, 80))), np.float32)
     if activation == "softmax":

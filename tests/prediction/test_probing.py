@@ -4,9 +4,10 @@ import pytest
 from torch import nn
 
 from dask_blockwise.demo.unet import UNet
-from dask_blockwise.prediction.footprint import UnfitNetworkError, probe
+from dask_blockwise.prediction.footprint import UnfitNetworkError
 from dask_blockwise.prediction.model_source import ModelSource
 from dask_blockwise.prediction.networks import footprint_of
+from dask_blockwise.prediction.probing import probe
 
 
 def seen(net, channels=1, dimensions=2):

@@ -1,0 +1,299 @@
+"""The proof, on the volume's own values, that a network sees no further than was found.
+
+No probe finds everything: a gate that noise never opens may open on the data. So a few boxes are
+predicted twice, with the context that was found and with much more, and must come out equal.
+
+That is done when the prediction is made: reading a few windows is quick where the network has been
+probed for seconds anyway, and previews and ``.data`` never pass through the driver's preparations.
+Only numbers that are to be taken from the whole volume aren't known by then; those of the window
+stand for them, and `Predicted.prepared` proves it again with the true ones.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..geometry.boxes import Index
+from ..volumes.frame import Frame
+from ..volumes.volume import Volume
+from .normalization import Normalization
+from .quantisation import check_within
+from .tiling import AxisTiling
+
+__all__ = ["Difference", "difference", "prove", "sample"]
+
+# Voxels along an axis that are compared, and read to find a place where there is something.
+_CORE, _SAMPLE = 16, 32
+# Voxels that the network is given for it at most, unless what was found takes more.
+_MOST = 2**20
+# What rounding may make of the largest value; tensor cores round to 10 bits.
+_ROUNDING, _ROUNDING_OF_TENSOR_CORES = 1e-4, 3e-3
+_Box = tuple[Index, Index]
+# `Predicted`, which proves itself, so can't be imported.
+_Predicted = Any
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What more context makes of a few boxes of a prediction."""
+
+    # Largest difference, and largest value.
+    largest: float
+    size: float
+    # How many values differ by more than rounding, of how many.
+    differing: int
+    of: int
+    # Least and greatest value that the network gave; NaN if one was.
+    least: float
+    greatest: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.differing} of {self.of} values by up to {self.largest:.3g} (the largest value "
+            f"is {self.size:.3g})"
+        )
+
+
+def sample(volume: Volume) -> NDArray[Any]:
+    """Voxels of a volume where they vary most, of a few places; shape (c, ...).
+
+    Examples
+    --------
+    >>> volume = Volume.from_array(np.eye(100, dtype=np.uint8), chunks=(50, 50))
+    >>> sample(volume).shape
+    (1, 32, 32)
+    """
+    return _most_varied(volume)[1]
+
+
+def prove(predicted: _Predicted) -> Difference:
+    """Refuse a prediction that more context changes, or whose values bytes can't stand for.
+
+    Parameters
+    ----------
+    predicted : Predicted
+        Of inputs that can be read now.
+
+    Returns
+    -------
+    Difference
+
+    Raises
+    ------
+    ValueError
+
+    Examples
+    --------
+    >>> import torch
+    >>> from dask_blockwise import predict
+    >>> raw = Volume.from_array(np.random.default_rng(0).random((60, 60), np.float32))
+    >>> prove(predict(raw, torch.nn.Conv2d(1, 1, 3, padding=1)).source).differing
+    0
+    """
+    seen = difference(predicted)
+    halo = [tiling.network.halo for tiling in predicted.tilings]
+    if seen.differing and predicted.found:
+        raise ValueError(
+            f"With more context than the voxels that probing found, {halo} before and after along "
+            f"the axes of space, the prediction of this volume's own values differs in {seen}: the "
+            "network sees further in a way that probes don't show, so blocks would not equal the "
+            "whole. Give a larger halo=, and seams are accepted, or use another network."
+        )
+    if seen.differing and seen.largest > 0.01 * seen.size:
+        warnings.warn(
+            f"With more context than halo={halo}, the prediction differs in {seen}: there will be "
+            "seams between blocks.",
+            stacklevel=3,
+        )
+    if predicted.stands_for and predicted.activation is None:
+        check_within(seen.least, seen.greatest, predicted.stands_for)
+    return seen
+
+
+def difference(predicted: _Predicted) -> Difference:
+    """Predict a few boxes with the context that was found, and with more.
+
+    Parameters
+    ----------
+    predicted : Predicted
+        Of inputs that can be read now.
+
+    Returns
+    -------
+    Difference
+    """
+    plain = _plain(predicted)
+    pairs = [_pair(plain, box) for box in _boxes(plain)]
+    values = np.concatenate([array.ravel() for pair in pairs for array in pair[:2]])
+    size = float(np.abs(values[np.isfinite(values)]).max(initial=0))
+    gaps = [_gap(*pair[:2]) for pair in pairs]
+    rounding = _ROUNDING if plain.device == "cpu" else _ROUNDING_OF_TENSOR_CORES
+    near = 0.0 if values.dtype.kind in "iub" else rounding * size
+    differing = sum(_differing(plain, pair, gap, near) for pair, gap in zip(pairs, gaps))
+    return Difference(
+        max(float(gap.max(initial=0)) for gap in gaps),
+        size,
+        differing,
+        sum(gap.size for gap in gaps),
+        float(values.min()),
+        float(values.max()),
+    )
+
+
+_Pair = tuple[NDArray[Any], NDArray[Any], _Box]
+
+
+def _plain(predicted: _Predicted) -> _Predicted:
+    """The network's own output, one input at a time, of any size unless it takes but one."""
+    own = predicted.frame.dtype
+    dtype = np.dtype(np.float32) if predicted.stands_for or own.kind == "f" else own
+    tilings = predicted.tilings
+    if not predicted.fixed:
+        tilings = tuple(replace(tiling, given=None) for tiling in tilings)
+    return replace(
+        predicted,
+        frame=replace(predicted.frame, dtype=dtype),
+        tilings=tilings,
+        activation=None,
+        stands_for=None,
+        precision="float32",
+        # What was probed is loaded there.
+        device="cpu" if predicted.device == "openvino" else predicted.device,
+        batch=1,
+    )
+
+
+def _pair(plain: _Predicted, box: _Box) -> _Pair:
+    """With the context that was found, and with more; the same array where there is no more."""
+    found = _read(plain, box)
+    wider = replace(plain, tilings=_wider(plain.tilings, box, plain.planes))
+    if _inputs(wider, box) == _inputs(plain, box):
+        return found, found, box
+    return found, _read(wider, box), box
+
+
+def _inputs(predicted: _Predicted, box: _Box) -> list[tuple[int, int, int]]:
+    return [tiling.read(*axis) for tiling, *axis in zip(predicted.tilings, *box)]
+
+
+def _read(predicted: _Predicted, box: _Box) -> NDArray[Any]:
+    time = (0,) * ("t" in predicted.frame.axes)
+    begin, end = (*time, *box[0]), (*(1 for _ in time), *box[1])
+    values: NDArray[Any] = predicted.read(begin, end)
+    return values
+
+
+def _differing(plain: _Predicted, pair: _Pair, gap: NDArray[Any], near: float) -> int:
+    """How many values differ, but for the few that rounding of the input tips as well."""
+    found, _, box = pair
+    far = gap > near
+    if not far.any() or far.mean() > 0.01:
+        return int(far.sum())
+    for seed in range(4):
+        shaken = replace(plain, normalization=_Shaken(plain.normalization, seed))
+        far &= _gap(found, _read(shaken, box)) <= near
+    return int(far.sum())
+
+
+@dataclass(frozen=True)
+class _Shaken:
+    """A normalisation whose values are rounded otherwise."""
+
+    normalization: Normalization
+    seed: int
+
+    @property
+    def numbers(self) -> Normalization:
+        """Itself."""
+        return self
+
+    def apply(self, array: NDArray[Any]) -> NDArray[np.float32]:
+        """Normalise an array of shape ``(c, ...)``."""
+        values = self.normalization.apply(array)
+        noise = np.random.default_rng(self.seed).standard_normal(values.shape, np.float32)
+        size = float(np.abs(values[np.isfinite(values)]).max(initial=0))
+        return values + np.float32(1e-6 * size) * noise
+
+
+def _gap(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float64]:
+    """How far values differ; infinitely where but one is NaN."""
+    a, b = one.astype(np.float64), other.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        gap = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+    return np.nan_to_num(gap, nan=np.inf)
+
+
+def _boxes(predicted: _Predicted) -> Iterator[_Box]:
+    """Of the output: where the data varies most, and off the middle."""
+    (volume,) = predicted.inputs
+    raw = volume.frame.space
+    for place in (_most_varied(volume)[0], tuple(n // 3 for n in raw)):
+        begin, end = [], []
+        for tiling, at in zip(predicted.tilings, place):
+            scale, n = tiling.network.scale, min(_CORE, tiling.reach)
+            first = min(max(0, int(at / scale) - n // 2), tiling.outputs - n)
+            begin.append(first)
+            end.append(first + n)
+        if predicted.planes:
+            end[0] = begin[0] + 1
+        yield tuple(begin), tuple(end)
+
+
+def _wider(tilings: tuple[AxisTiling, ...], box: _Box, planes: bool) -> tuple[AxisTiling, ...]:
+    """Tilings with twice the halo and some strides, as far as that is affordable."""
+    factor = 1.0
+    while True:
+        wider = tuple(
+            tiling if planes and not axis else _grown(tiling, end - begin, factor)
+            for axis, (tiling, begin, end) in enumerate(zip(tilings, *box))
+        )
+        reads = (tiling.read(begin, end) for tiling, begin, end in zip(wider, *box))
+        if factor < 0.05 or prod(high - low for low, high, _ in reads) <= _MOST:
+            return wider
+        factor *= 0.8
+
+
+def _grown(tiling: AxisTiling, core: int, factor: float) -> AxisTiling:
+    """More by a number of strides that no other stride divides, so that its phase is another."""
+    net = tiling.network
+    before, after = net.halo
+    if tiling.given is not None:
+        room = int(tiling.given - core * net.scale) - before - after - 2 * net.stride
+        return replace(tiling, network=replace(net, halo=(before + max(0, room), after)))
+    strides = int(factor * max(before, after, _CORE)) // net.stride + 1
+    strides += next(n for n in range(6) if (strides + n) % 2 and (strides + n) % 3)
+    more = strides * net.stride
+    return replace(tiling, network=replace(net, halo=(before + more, after + more)))
+
+
+def _most_varied(volume: Any) -> tuple[Index, NDArray[Any]]:
+    """The middle of the most varied of a few places, and what is there, shape (c, ...)."""
+    frame = volume.frame
+    found = [(place, _around(volume, place)) for place in _places(frame)]
+    return max(found, key=lambda one: float(np.nan_to_num(np.std(one[1], dtype=np.float64))))
+
+
+def _places(frame: Frame) -> list[Index]:
+    """The middle, and halfway from it to four corners."""
+    corners = list(product((1, 3), repeat=len(frame.space)))
+    parts = [(2,) * len(frame.space), *corners[:: max(1, len(corners) // 4)]]
+    return [tuple(n * part // 4 for n, part in zip(frame.space, one)) for one in parts]
+
+
+def _around(volume: Any, place: Index) -> NDArray[Any]:
+    space = volume.frame.space
+    begin = tuple(max(0, min(at - _SAMPLE // 2, n - _SAMPLE)) for at, n in zip(place, space))
+    end = tuple(min(b + _SAMPLE, n) for b, n in zip(begin, space))
+    if "t" not in volume.frame.axes:
+        values = volume.source.read(begin, end)
+    else:
+        values = volume.source.read((0, *begin), (1, *end))[0]
+    return np.asarray(values if "c" in volume.frame.axes else values[None])
