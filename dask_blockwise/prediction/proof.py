@@ -160,7 +160,7 @@ def _plain(predicted: _Predicted) -> _Predicted:
         tilings = tuple(replace(tiling, given=None) for tiling in tilings)
     return replace(
         predicted,
-        frame=replace(predicted.frame, dtype=dtype),
+        frame=replace(predicted.frame, dtype=dtype, stands_for=None),
         tilings=tilings,
         activation=None,
         stands_for=None,
