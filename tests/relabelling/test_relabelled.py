@@ -115,7 +115,7 @@ def test_labels_of_any_integer_are_taken(dtype):
     assert objects.dtype == np.uint64
     pairs = set(zip(objects.ravel().tolist(), labels.ravel().tolist(), strict=True))
     assert len(pairs) == labels.max() + 1
-    joined = dbw.agglomerate(volume, affinities, offsets=[(-1, 0), (0, -1)], threshold=1.1)
+    joined = dbw.agglomerate(volume, affinities, offsets=[(-1, 0), (0, -1)], threshold=1.0)
     np.testing.assert_array_equal(joined.data.compute(scheduler="sync") > 0, labels > 0)
 
 

@@ -68,7 +68,7 @@ def test_a_prediction_reads_no_more_than_planned(net, raw, tmp_path, threads):
     folder = tmp_path / "reads"
     folder.mkdir()
     counted = dbw.map_overlap(written, raw, dtype=np.uint8, folder=folder)
-    prediction = dbw.predict(counted, net, boundary="reflect")
+    prediction = dbw.predict(counted, net, boundary="reflect", activation="sigmoid")
     plan = prediction.plan(block_shape=(16, 16, 16))
     before = {path.name for path in folder.iterdir()}
     prediction.to_zarr(
