@@ -12,6 +12,7 @@ from .prediction.predict import predict
 from .prediction.threshold import threshold
 from .relabelling.agglomerate import agglomerate
 from .relabelling.relabel import relabel
+from .relabelling.renumber import renumber
 from .reports.seam_report import SeamReport
 from .reports.seams import seams
 from .scheduler import run_blockwise
@@ -53,6 +54,7 @@ __all__ = [
     "open_volume",
     "predict",
     "relabel",
+    "renumber",
     "run",
     "run_blockwise",
     "seams",

@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 from ..geometry.boxes import Box, Index, within
 from ..segmentation.segmented import Segmented
 from ..volumes.frame import Frame
-from ..volumes.kinds import Checkpoint
+from ..volumes.kinds import Checkpoint, InMemory, Stored
 from ..volumes.reach import Halo
 from ..volumes.source import LabelSource, Source, Voxels
 from ..volumes.volume import Volume
 from .grid import LabelGrid
 from .kept import Kept
-from .pieces import Pieces, cut
+from .pieces import Pieces, cut, ids_of
 from .rule import Values
 
 __all__ = [
+    "are_as_stored",
+    "came_with_ids",
     "channels_first",
     "connectivity_of",
     "grid_of",
@@ -33,6 +35,19 @@ __all__ = [
     "label_block",
     "values_of",
 ]
+
+
+def came_with_ids(fragments: Voxels) -> bool:
+    """Whether ids of labels say more than which voxels of one block are alike."""
+    return not isinstance(fragments.source, LabelSource | Kept)
+
+
+def are_as_stored(fragments: Voxels) -> bool:
+    """Whether labels are taken as they lie somewhere, with the ids that they have there."""
+    source = fragments.source
+    if isinstance(source, Kept):
+        return source.as_stored
+    return isinstance(source, Stored | InMemory | Checkpoint)
 
 
 def connectivity_of(fragments: Voxels) -> int | None:
@@ -128,9 +143,10 @@ def label_block(fragments: Voxels, grid: LabelGrid, number: int) -> Pieces:
     else:
         labels = source.read(tuple(s.start for s in seen), tuple(s.stop for s in seen))
     pieces = cut(labels, within(core, seen), points="t" in fragments.frame.axes)
+    ids = ids_of(pieces, labels) if came_with_ids(fragments) else None
     framed = np.zeros(grid.frame_shape, np.uint32)
     framed[within(seen, frame)] = pieces.values
-    return Pieces(framed, pieces.owners, pieces.sizes)
+    return Pieces(framed, pieces.owners, pieces.sizes, ids)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ class Kept(Source):
     apart: bool
     # Of the connected components that they are, if it was known.
     connectivity: int | None = None
+    # Whether they were taken as they lay somewhere, with the ids that they had there.
+    as_stored: bool = False
 
     inputs = ()
     kind = "KeptFragments"
@@ -46,7 +48,8 @@ class Kept(Source):
         frame = tuple(slice(0, n) for n in self.grid.frame_shape)
         (values,) = self.scratch.labels.read((slice(number, number + 1), *frame))
         owners, sizes = self.scratch.owners.read(number), self.scratch.sizes.read(number)
-        return Pieces(values, owners.astype(np.uint32), sizes.astype(np.int64))
+        ids = self.scratch.ids.read(number) if self.scratch.has_ids else None
+        return Pieces(values, owners.astype(np.uint32), sizes.astype(np.int64), ids)
 
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
@@ -95,7 +98,11 @@ def open_kept(path: str | PathLike[str]) -> Volume:
         placement=Placement(**{k: _tuple(v) for k, v in known["placement"].items()}),
         chunks=grid.block_shape,
     )
-    kept = Kept(grid, scratch, known["made_from"], known["apart"], known.get("connectivity"))
+    kept = Kept(
+        *(grid, scratch, known["made_from"], known["apart"]),
+        connectivity=known.get("connectivity"),
+        as_stored=known.get("as_stored", False),
+    )
     return Volume(frame, kept)
 
 

@@ -137,13 +137,19 @@ class ByFraction:
 class ByTouch:
     """Pieces that touch across the face."""
 
+    # Whether the same id on both sides is refused, since labels are then of the whole volume.
+    own_ids: bool = False
+
     needs_halo, compares_values = False, True
 
     def pairs(
         self, face: Face, labels: BlockLabels, values: Values | None, connectivity: int
     ) -> NDArray[np.uint32]:
         """See `Matcher.pairs`."""
-        return face.touching(labels, connectivity, values)
+        pairs = face.touching(labels, connectivity, values)
+        if self.own_ids:
+            _check_own_ids(pairs, labels.ids(face.one), labels.ids(face.other))
+        return pairs
 
 
 @dataclass(frozen=True)
@@ -195,3 +201,22 @@ class MatchRule:
         """See `Rule.components`."""
         dense = (positions(row.reshape(-1, 2), starts) for row in rows)
         return merge(int(starts[-1]), gathered(dense, _EDGES_AT_ONCE))
+
+
+def _check_own_ids(
+    pairs: NDArray[np.uint32], one: NDArray[np.uint64] | None, other: NDArray[np.uint64] | None
+) -> None:
+    """Refuse pieces that touch, one of either block, and came with the same id."""
+    if one is None or other is None or not len(pairs):
+        return
+    ids = one[pairs[:, 0].astype(np.intp) - 1]
+    same = ids == other[pairs[:, 1].astype(np.intp) - 1]
+    if same.any():
+        raise ValueError(
+            f"Label {ids[same][0]} is on both sides of where two blocks meet, so these aren't "
+            'labels that each block made by itself, which match="touch" is for: it would fuse all '
+            "objects that touch there. Labels of the whole volume, equal wherever they are one "
+            "object: renumber(labels). Labels that blocks made by themselves under the same ids: "
+            'relabel(segment(labels, numpy.asarray, halo=0), match="touch"). Labels made in other '
+            "blocks than these: to_zarr(..., block_shape=...) as they were made."
+        )

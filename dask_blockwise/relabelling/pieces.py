@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..labels.ids import Labels, apply_table, compact
 
-__all__ = ["Pieces", "cut", "labels_seen"]
+__all__ = ["Pieces", "cut", "ids_of", "labels_seen"]
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,15 @@ class Pieces:
         Shape ``(n,)``, uint32: the label, from 1, that each piece is of.
     sizes
         Shape ``(n,)``, int64: voxels of each piece.
+    ids
+        Shape ``(n,)``, uint64: the id that each piece came with, where labels weren't made for the
+        block.
     """
 
     values: NDArray[np.uint32]
     owners: NDArray[np.uint32]
     sizes: NDArray[np.int64]
+    ids: NDArray[np.uint64] | None = None
 
 
 def cut(labels: Labels, core: tuple[slice, ...], points: bool = False) -> Pieces:
@@ -56,19 +60,20 @@ def cut(labels: Labels, core: tuple[slice, ...], points: bool = False) -> Pieces
     Pieces(values=array([[4, 4, 4, 0],
            [2, 0, 3, 0],
            [2, 0, 3, 1]], dtype=uint32), owners=array([2, 1, 1], dtype=uint32),
-           sizes=array([1, 2, 2]))
+           sizes=array([1, 2, 2]), ids=None)
     """
     if points:
         labels = _numbered_on([compact(point, core[1:])[0] for point in labels])
     numbers, sizes = compact(labels, core)
+    if numbers[core].size == numbers.size:
+        # There is no halo that could have fused anything.
+        return Pieces(numbers, np.arange(1, sizes.size + 1, dtype=np.uint32), sizes)
     parts = _parts(numbers[core], points)
     owners = _owners(parts, numbers[core])
     several = np.bincount(owners, minlength=sizes.size + 1) > 1
-    if several.any() and numbers[core].size < numbers.size:
+    if several.any():
         made_so = np.bincount(_owners(_parts(numbers, points), numbers)) > 1
         several[made_so[: several.size]] = False
-    else:
-        several[:] = False
     keys = np.where(several[owners], sizes.size + np.arange(1, owners.size + 1), owners)
     found, piece = np.unique(keys, return_inverse=True)
     values = np.where(numbers > 0, numbers + np.uint32(found.size), np.uint32(0))
@@ -77,6 +82,20 @@ def cut(labels: Labels, core: tuple[slice, ...], points: bool = False) -> Pieces
     owner = np.empty(found.size, np.uint32)
     owner[piece] = owners
     return Pieces(values, owner, held)
+
+
+def ids_of(pieces: Pieces, labels: Labels) -> NDArray[np.uint64]:
+    """The id that each piece came with, of labels without a halo.
+
+    Examples
+    --------
+    >>> labels = np.array([[0, 70, 70, 50]])
+    >>> ids_of(cut(labels, (slice(0, 1), slice(0, 4))), labels)
+    array([70, 50], dtype=uint64)
+    """
+    ids = np.zeros(pieces.sizes.size + 1, np.uint64)
+    ids[pieces.values.reshape(-1)] = labels.reshape(-1)
+    return ids[1:]
 
 
 def labels_seen(values: Labels, owners: NDArray[np.integer]) -> NDArray[np.uint32]:

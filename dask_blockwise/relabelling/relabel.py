@@ -6,7 +6,7 @@ from os import PathLike
 from typing import Literal
 
 from ..volumes.volume import Volume
-from .fragments import connectivity_of, halo_of, kept_apart_by
+from .fragments import are_as_stored, connectivity_of, halo_of, kept_apart_by
 from .kept import Kept, open_kept
 from .match_rule import ByFraction, ByIou, ByTouch, Matcher, MatchRule
 from .relabelled import relabelled
@@ -33,9 +33,10 @@ def relabel(
     ----------
     fragments : Volume of int, or path
         From ``segment``, ``watershed`` or ``connected_components``; or a stored one, of which the
-        blocks are its shards or chunks, and its labels those of each block by itself; or the path
-        of the scratch that an earlier relabelling has kept, of which the labels are taken as they
-        are, so that another rule costs no segmenting.
+        blocks are its shards or chunks, and its labels those of each block by itself, under ids of
+        its own (for labels of the whole volume there is ``renumber``); or the path of the scratch
+        that an earlier relabelling has kept, of which the labels are taken as they are, so that
+        another rule costs no segmenting.
     match : "iou", "fraction" or "touch", or a Rule
         When labels of neighbouring blocks are one object. ``"iou"``: each is the other's best
         partner on the voxels that both blocks saw. ``"fraction"``: within two voxels of the face
@@ -102,7 +103,7 @@ def relabel(
     matchers: dict[str, Matcher] = {
         "iou": ByIou(min_iou),
         "fraction": ByFraction(min_fraction),
-        "touch": ByTouch(),
+        "touch": ByTouch(own_ids=are_as_stored(volume)),
     }
     if match not in matchers:
         raise ValueError(f"match must be one of {tuple(matchers)} or a Rule, got {match!r}.")
@@ -151,8 +152,9 @@ def _check_fit(fragments: Volume, match: str, matcher: Matcher) -> None:
     if matcher.needs_halo and not any(map(any, halo_of(fragments))):
         raise ValueError(
             f'match="{match}" compares labels on voxels that two blocks saw, but these '
-            "fragments have no halo: segment with halo=(16, 16, 16) or the like, or use "
-            'match="touch".'
+            "fragments have no halo. Labels made block by block: segment with halo=(16, 16, 16) or "
+            'the like, or use match="touch". Labels of the whole volume, from another tool, in '
+            "which equal ids are one object: renumber(labels)."
         )
     if matcher.compares_values and isinstance(fragments.source, Kept) and fragments.source.apart:
         raise ValueError(

@@ -8,7 +8,7 @@ arrays are removed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ from ..volumes.step import Step
 from ..volumes.volume import Volume
 from .fragments import channels_first, grid_of, label_block, values_of
 from .grid import LabelGrid
-from .pieces import Pieces, cut
+from .pieces import Pieces, cut, ids_of
 from .rule import Rule, Values
 from .steps import PiecesInMemory, solve_blocks
 from .storing import Storing
@@ -75,6 +75,7 @@ class Relabelled(Source):
         """See `Source.read`."""
         labels, *others = (volume.source.read(begin, end) for volume in self.inputs)
         pieces = cut(labels, tuple(slice(0, n) for n in labels.shape))
+        pieces = replace(pieces, ids=ids_of(pieces, labels))
         stitched = tuple(axis != "t" for axis in self.frame.axes)
         grid = LabelGrid(labels.shape, labels.shape, ((0, 0),) * labels.ndim, stitched)
         values = [

@@ -32,6 +32,9 @@ class BlockLabels(Protocol):
     def owners(self, block: int) -> NDArray[np.integer]:
         """`dask_blockwise.relabelling.pieces.Pieces.owners` of a block."""
 
+    def ids(self, block: int) -> NDArray[np.uint64] | None:
+        """`dask_blockwise.relabelling.pieces.Pieces.ids` of a block."""
+
 
 @runtime_checkable
 class Rule(Protocol):

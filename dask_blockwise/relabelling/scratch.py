@@ -98,7 +98,7 @@ class Scratch:
             attributes={**asdict(grid), **attributes},
             overwrite=True,
         )
-        for name in "owners", "sizes":
+        for name in ("owners", "sizes", *(("ids",) * bool(attributes.get("ids")))):
             self._create_rows(name, grid.blocks, prod(grid.block_shape))
 
     def create_edges(self, blocks: int, most: int) -> None:
@@ -107,7 +107,7 @@ class Scratch:
 
     def remove(self, labels: bool = True) -> None:
         """Remove all arrays, and the folder unless something else is in it."""
-        for name in ("edges", "starts", "table", *(("labels", "owners", "sizes") * labels)):
+        for name in ("edges", "starts", "table", *(("labels", "owners", "sizes", "ids") * labels)):
             remove(f"{self.path}/{name}")
         with suppress(OSError):
             Path(self.path).rmdir()
@@ -126,6 +126,16 @@ class Scratch:
     def sizes(self) -> RaggedRows:
         """For each block, the voxels of each of its pieces."""
         return RaggedRows(self._open("sizes", self.kept))
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether blocks have left the ids that their pieces came with."""
+        return bool(self.labels.attributes.get("ids"))
+
+    @cached_property
+    def ids(self) -> RaggedRows:
+        """For each block, the id that each of its pieces came with."""
+        return RaggedRows(self._open("ids", self.kept))
 
     @cached_property
     def edges(self) -> RaggedRows:

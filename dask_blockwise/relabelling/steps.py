@@ -58,6 +58,8 @@ class Relabelling:
         self.scratch.labels.write((slice(block.number, block.number + 1), *whole), framed[None])
         self.scratch.owners.write(block.number, pieces.owners)
         self.scratch.sizes.write(block.number, pieces.sizes)
+        if pieces.ids is not None:
+            self.scratch.ids.write(block.number, pieces.ids)
 
     def stitch(self, block: Block) -> None:
         """Find what ties the block's pieces to others."""
@@ -96,6 +98,10 @@ class PiecesInMemory:
         """See `BlockLabels`."""
         return self.pieces[block].owners
 
+    def ids(self, block: int) -> NDArray[np.uint64] | None:
+        """See `BlockLabels`."""
+        return self.pieces[block].ids
+
 
 @dataclass(frozen=True)
 class _PiecesInScratch:
@@ -111,6 +117,9 @@ class _PiecesInScratch:
 
     def owners(self, block: int) -> NDArray[np.integer]:
         return self.scratch.owners.read(block)
+
+    def ids(self, block: int) -> NDArray[np.uint64] | None:
+        return self.scratch.ids.read(block) if self.scratch.has_ids else None
 
 
 def solve_blocks(

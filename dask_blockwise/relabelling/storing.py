@@ -18,7 +18,14 @@ from ..volumes.plan import plan_of
 from ..volumes.reach import Reach
 from ..volumes.source import Voxels
 from ..volumes.step import Output, StagePlan, Step
-from .fragments import connectivity_of, grid_of, kept_apart_by, values_of
+from .fragments import (
+    are_as_stored,
+    came_with_ids,
+    connectivity_of,
+    grid_of,
+    kept_apart_by,
+    values_of,
+)
 from .grid import LabelGrid
 from .kept import Kept
 from .rule import Rule
@@ -149,6 +156,8 @@ class Storing:
             "made_from": fragments.token,
             "apart": kept_apart_by(fragments) is not None,
             "connectivity": connectivity_of(fragments),
+            "as_stored": are_as_stored(fragments),
+            "ids": came_with_ids(fragments),
         }
 
     def _scratch(self, output: Output) -> Scratch:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from inspect import Parameter, signature
 from os import PathLike
 from pathlib import Path
@@ -140,6 +141,8 @@ class SegmentFunction:
         function: Callable[..., Any] | str | PathLike[str],
         parameters: Parameters | None = None,
         masked: bool = False,
+        beside: Sequence[str] = (),
+        /,
         **more: Any,
     ) -> SegmentFunction:
         """Read a file or take a callable, and check its parameters.
@@ -151,6 +154,8 @@ class SegmentFunction:
             Over the file's ``default_parameters``.
         masked : bool
             Whether it will be given a mask.
+        beside : sequence of str
+            What else can be given where the parameters are, so that it is named when misspelt.
         **more
             Parameters over those.
 
@@ -169,7 +174,7 @@ class SegmentFunction:
         {'level': 2}
         >>> SegmentFunction.of(above, level=2, nam=3)
         Traceback (most recent call last):
-        TypeError: above has no parameter 'nam'; its parameters are level, name.
+        TypeError: above has no parameter 'nam' (did you mean 'name'?); its parameters are level, ...
         """
         defaults: Mapping[str, Any] = {}
         plain = function
@@ -181,7 +186,7 @@ class SegmentFunction:
         chosen = {**defaults, **_read(parameters), **more}
         given = [*chosen, *(["mask"] if masked else [])]
         takes_block = _takes_block(plain, of_file=function is not plain)
-        _check(plain, given, defaults, takes_block)
+        _check(plain, given, defaults, takes_block, beside)
         return cls(function, chosen, takes_block)
 
     @property
@@ -243,7 +248,11 @@ def _takes_block(function: Any, of_file: bool) -> str | None:
 
 
 def _check(
-    function: Any, given: Sequence[str], defaults: Mapping[str, Any], takes_block: str | None
+    function: Any,
+    given: Sequence[str],
+    defaults: Mapping[str, Any],
+    takes_block: str | None,
+    beside: Sequence[str],
 ) -> None:
     """Refuse parameters that a function doesn't have, or lacks."""
     others = [p for p in _others(function) if p.name != takes_block]
@@ -255,9 +264,17 @@ def _check(
     unknown = sorted({*given} - known)
     missing = sorted(n for n, v in named.items() if v is Parameter.empty and n not in given)
     if unknown or missing:
-        wrong = f"has no parameter {unknown[0]!r}" if unknown else f"needs {missing[0]!r}"
+        near = [f"{name!r}" for name in unknown for name in _nearest(name, {*known, *beside})]
+        hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+        several = ", ".join(map(repr, unknown))
+        wrong = f"has no parameter {several}{hint}" if unknown else f"needs {missing[0]!r}"
         listed = ", ".join(sorted(known - {"mask"})) or "none"
         raise TypeError(f"{_name(function)} {wrong}; its parameters are {listed}.")
+
+
+def _nearest(name: str, known: Iterable[str]) -> list[str]:
+    """The known name that is most like another, if one is alike."""
+    return get_close_matches(name, sorted(known), n=1)
 
 
 def _others(function: Any) -> list[Parameter]:

@@ -22,6 +22,9 @@ from .watershed import check_offsets
 
 __all__ = ["connected_components", "segment", "watershed"]
 
+# Arguments of `segment` and `watershed` that stand beside the function's.
+_OWN = ("block_shape", "halo", "mask", "parameters", "roi")
+
 
 def segment(
     volume: Volume,
@@ -82,7 +85,7 @@ def segment(
     >>> labels[:], labels.data.compute()
     (array([[1, 1, 0, 2]], dtype=uint64), array([[1, 1, 0, 3]], dtype=uint64))
     """
-    called = SegmentFunction.of(function, parameters, mask is not None, **more)
+    called = SegmentFunction.of(function, parameters, mask is not None, _OWN, **more)
     return _labelled(called, volume, mask, halo, roi, block_shape)
 
 
@@ -122,8 +125,12 @@ def watershed(
     ValueError
         If offsets, bias or strides don't match the channels or axes.
     TypeError
-        If the values are neither float nor uint8.
+        If there is no such parameter, or the values are neither float nor uint8.
     """
+    chosen = {"offsets": offsets, "bias": bias, "mask": mask, **parameters}
+    function = watershed_kernel.segment_function
+    # Which names a parameter that there isn't, before what is missing for want of it.
+    labels = segment(affinities, function, halo=halo, block_shape=block_shape, **chosen)
     check_scale(affinities.dtype)
     check_between("bias", bias)
     channels = affinities.frame.channels or 1
@@ -132,9 +139,7 @@ def watershed(
     space = len(affinities.frame.space)
     if parameters.get("seeds") is None or offsets is not None:
         check_offsets(offsets, channels, space, bias, parameters.get("strides"))
-    chosen = {"offsets": offsets, "bias": bias, "mask": mask, **parameters}
-    function = watershed_kernel.segment_function
-    return segment(affinities, function, halo=halo, block_shape=block_shape, **chosen)
+    return labels
 
 
 def connected_components(

@@ -55,6 +55,9 @@ def grouped(array: np.ndarray) -> np.ndarray:
 
 def labelled(rule: str) -> dbw.Volume:
     affinities = dbw.Volume.from_array(AFFINITIES, axes="cyx", chunks=(2, 8, 8))
+    if rule == "same id":
+        labels = grouped(AFFINITIES).astype(np.uint64) << np.uint64(40)
+        return dbw.renumber(dbw.Volume.from_array(labels, chunks=(8, 8)))
     fragments = dbw.segment(affinities, grouped, halo=3)
     if rule == "iou":
         return dbw.relabel(fragments, min_iou=0.3)
@@ -63,7 +66,7 @@ def labelled(rule: str) -> dbw.Volume:
 
 @pytest.fixture(scope="module")
 def undisturbed() -> dict[str, np.ndarray]:
-    rules = {rule: labelled(rule) for rule in ("iou", "mean")}
+    rules = {rule: labelled(rule) for rule in ("iou", "mean", "same id")}
     return {rule: volume.data.compute(scheduler="sync") for rule, volume in rules.items()}
 
 
@@ -99,7 +102,7 @@ def interrupt(process: int) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize(("rule", "after"), [("iou", False), ("mean", True)])
+@pytest.mark.parametrize(("rule", "after"), [("iou", False), ("mean", True), ("same id", False)])
 def test_a_worker_killed_in_any_step_changes_no_id(
     rule: str,
     step: str,

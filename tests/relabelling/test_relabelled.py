@@ -111,11 +111,13 @@ def test_labels_of_any_integer_are_taken(dtype):
     labels = label(noise < 0.4)[0].astype(dtype)
     volume = Volume.from_array(labels, chunks=(8, 8))
     affinities = Volume.from_array(np.stack([noise, noise]), axes="cyx", chunks=(2, 8, 8))
-    objects = dbw.relabel(volume, match="touch").data.compute(scheduler="sync")
-    assert objects.dtype == np.uint64
-    pairs = set(zip(objects.ravel().tolist(), labels.ravel().tolist(), strict=True))
-    assert len(pairs) == labels.max() + 1
-    joined = dbw.agglomerate(volume, affinities, offsets=[(-1, 0), (0, -1)], threshold=1.0)
+    parts = dbw.segment(volume, np.asarray, halo=0)
+    for stage in dbw.renumber(volume), dbw.relabel(parts, match="touch"):
+        objects = stage.data.compute(scheduler="sync")
+        assert objects.dtype == np.uint64
+        pairs = set(zip(objects.ravel().tolist(), labels.ravel().tolist(), strict=True))
+        assert len(pairs) == labels.max() + 1
+    joined = dbw.agglomerate(volume, affinities, offsets=[(-1, 0), (0, -1)], threshold=1)
     np.testing.assert_array_equal(joined.data.compute(scheduler="sync") > 0, labels > 0)
 
 

@@ -6,7 +6,7 @@ import cloudpickle
 import numpy as np
 import pytest
 
-from dask_blockwise import Block, Roi
+from dask_blockwise import Block, Roi, Volume, agglomerate, relabel, renumber, segment, watershed
 from dask_blockwise.segmentation.function import BlockArray, SegmentFunction
 
 READ, WRITE = Roi((8, 0), (8, 12)), Roi((10, 2), (4, 8))
@@ -96,7 +96,7 @@ def test_in_a_file_the_second_parameter_is_the_block(file):
 
 
 def test_a_mask_goes_by_its_name():
-    function = SegmentFunction.of(lambda array, mask, block: array * mask, masked=True)
+    function = SegmentFunction.of(lambda array, mask, block: array * mask, None, True)
     np.testing.assert_array_equal(function(VALUES, BLOCK, [VALUES > 4]), VALUES * (VALUES > 4))
 
 
@@ -116,7 +116,10 @@ def test_mistakes_are_explained(function, parameters, error, message):
 
 
 def test_defaults_of_a_file_are_all_that_it_knows(file):
-    with pytest.raises(TypeError, match="no parameter 'levle'; its parameters are level, name"):
+    with pytest.raises(
+        TypeError,
+        match=r"no parameter 'levle' \(did you mean 'level'\?\); its parameters are level, name",
+    ):
         SegmentFunction.of(file, {"levle": 1})
     file.write_text("x = 1")
     with pytest.raises(AttributeError, match="does not define segment_function: it needs segm"):
@@ -154,3 +157,40 @@ def test_a_block_array_refuses_what_it_does_not_have():
         array[Roi((0, 0), (4, 4))]
     with pytest.raises(ValueError, match="Only the array that a block was given"):
         array.copy()[WRITE]
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        (
+            lambda volume: watershed(volume, offset=[(-1, 0), (0, -1)]),
+            r"no parameter 'offset' \(did you mean 'offsets'\?\)",
+        ),
+        (
+            lambda volume: watershed(volume, offsets=[(-1, 0)], more_channel=True),
+            r"'more_channel' \(did you mean 'more_channels'\?\)",
+        ),
+        (lambda volume: watershed(volume, hallo=3), r"'hallo' \(did you mean 'halo'\?\)"),
+        (
+            lambda volume: segment(volume, above, halo=1, level=1, nmae=2, blockshape=(2, 2)),
+            r"'blockshape', 'nmae' \(did you mean 'block_shape' or 'name'\?\)",
+        ),
+        (lambda volume: segment(volume, above, halo=1, levle=1), r"did you mean 'level'\?"),
+        (lambda volume: segment(volume, above, halo=1, level=1, zzz=1), "'zzz'; its parameters"),
+        (lambda volume: agglomerate(volume, volume, offset=1), "unexpected keyword .* 'offset'"),
+        (lambda volume: relabel(volume, min_ious=1), "unexpected keyword argument 'min_ious'"),
+        (lambda volume: renumber(volume, minsize=1), "unexpected keyword argument 'minsize'"),
+    ],
+)
+def test_a_misspelt_parameter_is_named_before_anything_else(stage, message):
+    with pytest.raises(TypeError, match=message):
+        stage(Volume.from_array(np.ones((2, 4, 5), np.float32), axes="cyx"))
+
+
+def test_parameters_may_be_called_anything():
+    def function(array, masked, beside):
+        return (array > masked) * beside
+
+    volume = Volume.from_array(VALUES)
+    labels = segment(volume, function, halo=0, masked=3, beside=2)
+    np.testing.assert_array_equal(labels[:], (VALUES > 3) * 2)
