@@ -83,8 +83,7 @@ def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredAr
     """
     given = _first_level(_given(path))
     location = location_of(given)
-    with understood(given):
-        found = find_array(location)
+    found = find_array(location)
     if found is None:
         raise FileNotFoundError(what_is_there(given))
     if writable and not is_remote(location) and not os.access(location, os.W_OK):

@@ -50,7 +50,8 @@ def read_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
     location = location_of(path)
     document = read_json(location, "zarr.json")
     if document.get("node_type") == "group":
-        return dict(mapping(document.get("attributes", {}), "attributes"))
+        with understood(location):
+            return dict(mapping(document.get("attributes", {}), "attributes"))
     return {} if document else read_json(location, ".zattrs")
 
 
@@ -141,13 +142,21 @@ def _arrays_below(top: str, folders: int | None = None) -> Iterator[str]:
     """Paths of arrays, in all folders or the first so many."""
     for folder, below, files in islice(os.walk(top), folders):
         noticed = [file for file in files if is_noticed(file)]
-        if noticed and find_array(folder) is not None:
+        if noticed and _may_be_array(folder):
             # Its chunks may be millions of folders.
             below.clear()
             yield os.path.relpath(folder, top)
             continue
         paths = (path for file in noticed for path in _arrays_of(f"{folder}/{file}"))
         yield from (os.path.relpath(path, top) for path in paths)
+
+
+def _may_be_array(folder: str) -> bool:
+    """Whether it is an array, or one whose metadata can't be read."""
+    try:
+        return find_array(folder) is not None
+    except (OSError, ValueError):
+        return True
 
 
 def _arrays_of(file: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ..checked import understood
 from .protocol import Container, Format
 
 __all__ = [
@@ -97,7 +98,13 @@ def titles() -> str:
 
 
 def find_array(location: str) -> tuple[Format, Mapping[str, Any]] | None:
-    """The format and the attributes of an array; None where there is no array."""
+    """The format and the attributes of an array; None where there is no array.
+
+    Raises
+    ------
+    ValueError
+        If its metadata isn't understood; so of ``find_file``.
+    """
     return _first(registered(), location)
 
 
@@ -133,7 +140,8 @@ def _notices(format: Format, name: str) -> bool:
 
 def _first(formats: Iterable[Format], location: str) -> tuple[Format, Mapping[str, Any]] | None:
     for format in formats:
-        attributes = format.find(location)
+        with understood(location):
+            attributes = format.find(location)
         if attributes is not None:
             return format, attributes
     return None
