@@ -49,13 +49,14 @@ _GROUPS_SEARCHED = 3
 def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredArray:
     """Open an array of a registered format, or the first level of an OME-Zarr image.
 
-    Formats are zarr 2 and 3, N5, precomputed, and what ``storage.formats.register`` has been given.
+    Formats are zarr 2 and 3, N5, precomputed, single files of TIFF, HDF5 and npy, and what
+    ``storage.formats.register`` has been given.
 
     Parameters
     ----------
     path : path or URL
         Of the array, or of the group of an image; for one scale of precomputed data its key is
-        added, ``"em/8_8_40"``.
+        added, ``"em/8_8_40"``, for a dataset of HDF5 its path, ``"cells.h5/raw"``.
     writable : bool
         Whether it will be written to.
 
@@ -82,8 +83,7 @@ def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredAr
     """
     given = _first_level(_given(path))
     location = location_of(given)
-    with understood(given):
-        found = find_array(location)
+    found = find_array(location)
     if found is None:
         raise FileNotFoundError(what_is_there(given))
     if writable and not is_remote(location) and not os.access(location, os.W_OK):

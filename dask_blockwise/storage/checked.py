@@ -12,7 +12,7 @@ __all__ = ["listing", "mapping", "numbers", "path_inside", "understood"]
 # What values of another kind raise where they are used.
 _WRONG_KINDS = (
     *(ArithmeticError, AttributeError, LookupError),
-    *(RecursionError, TypeError, ValueError),
+    *(EOFError, RecursionError, TypeError, ValueError),
 )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from .checked import mapping, understood
 from .documents import put, read_json, remove_all
-from .formats import find_array, find_file, is_noticed, titles
+from .formats import arrays_within, find_array, find_file, is_noticed, titles
 from .location import groups_above, is_remote, location_of, nearest_names
 from .multiscales import image_levels
 
@@ -50,7 +50,8 @@ def read_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
     location = location_of(path)
     document = read_json(location, "zarr.json")
     if document.get("node_type") == "group":
-        return dict(mapping(document.get("attributes", {}), "attributes"))
+        with understood(location):
+            return dict(mapping(document.get("attributes", {}), "attributes"))
     return {} if document else read_json(location, ".zattrs")
 
 
@@ -96,9 +97,10 @@ def _is_group(location: str) -> bool:
 def make_room(given: str, location: str, overwrite: bool) -> None:
     """Remove an array or image that is there, but nothing else."""
     local = None if is_remote(location) else Path(location)
-    # A file may be an array, but then one that wasn't made here.
-    if (local and local.is_file()) or not exists(location):
-        if local and _is_occupied(local):
+    # A file may be an array, or hold some, but then it wasn't made here.
+    in_file = local is not None and any(path.is_file() for path in (local, *local.parents))
+    if in_file or not exists(location):
+        if local and (in_file or _is_occupied(local)):
             raise FileExistsError(
                 f"{given} is there and is no zarr, so that it isn't overwritten: choose another "
                 "path, or remove it yourself."
@@ -119,7 +121,7 @@ def make_room(given: str, location: str, overwrite: bool) -> None:
 
 
 def _is_occupied(path: Path) -> bool:
-    return path.is_file() or (path.is_dir() and any(path.iterdir()))
+    return path.is_dir() and any(path.iterdir())
 
 
 def _is_container(location: str) -> bool:
@@ -140,13 +142,29 @@ def _arrays_below(top: str, folders: int | None = None) -> Iterator[str]:
     """Paths of arrays, in all folders or the first so many."""
     for folder, below, files in islice(os.walk(top), folders):
         noticed = [file for file in files if is_noticed(file)]
-        if noticed and find_array(folder) is not None:
+        if noticed and _may_be_array(folder):
             # Its chunks may be millions of folders.
             below.clear()
             yield os.path.relpath(folder, top)
             continue
-        paths = [f"{folder}/{file}" for file in noticed]
-        yield from (os.path.relpath(path, top) for path in paths if find_file(path) is not None)
+        paths = (path for file in noticed for path in _arrays_of(f"{folder}/{file}"))
+        yield from (os.path.relpath(path, top) for path in paths)
+
+
+def _may_be_array(folder: str) -> bool:
+    """Whether it is an array, or one whose metadata can't be read."""
+    try:
+        return find_array(folder) is not None
+    except (OSError, ValueError):
+        return True
+
+
+def _arrays_of(file: str) -> list[str]:
+    """A file that is an array, or those that it holds; one that can't be read counts as one."""
+    try:
+        return [file] if find_file(file) is not None else arrays_within(file) or []
+    except (ImportError, OSError, ValueError):
+        return [file]
 
 
 def remove_if_empty(location: str) -> None:
@@ -162,12 +180,15 @@ def what_is_there(given: str) -> str:
     if is_remote(given):
         return f"No array at {given}: check the path, and that its bucket may be read."
     location = location_of(given)
+    within = arrays_within(location)
+    if within is not None:
+        return f"No array at {given}. Its file has {_some(within)}."
     if not Path(location).exists():
         return f"No array at {given}: there is no such folder. {nearest_names(location)}."
     if Path(location).is_file():
         return (
             f"{given} is a file, and arrays are opened from {titles()}: "
-            "read it with a library for its kind, such as tifffile, and make a volume of what "
+            "read it with a library for its kind, such as mrcfile, and make a volume of what "
             "that gives, Volume.from_array(array, voxel_size=...)."
         )
     below = list(islice(_arrays_below(location, _FOLDERS_SEARCHED), _HINTS_SHOWN + 1))

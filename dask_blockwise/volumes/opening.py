@@ -17,7 +17,10 @@ __all__ = ["open_volume"]
 def open_volume(
     path: str | os.PathLike[str], *, stands_for: tuple[float, float] | None = None
 ) -> Volume:
-    """Open a stored volume: zarr 2 or 3, OME-Zarr, N5, precomputed; local, s3:// or gs://.
+    """Open a stored volume: zarr 2 or 3, OME-Zarr, N5 or precomputed, local, s3:// or gs://.
+
+    Local files of TIFF, HDF5 and npy are opened too, and only read: ``"raw.tif"``,
+    ``"cells.h5/raw"``, ``"raw.npy"``. Their libraries come with ``dask_blockwise[files]``.
 
     Parameters
     ----------
@@ -35,6 +38,8 @@ def open_volume(
     ------
     FileNotFoundError
         If there is no array.
+    ImportError
+        If the library that reads the file isn't installed.
     ValueError
         If its metadata isn't understood, or its voxels are no numbers.
 

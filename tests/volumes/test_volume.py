@@ -195,9 +195,9 @@ def test_indexed_as_an_array(array, key):
 
 
 def test_a_file_that_is_no_store_says_how_to_read_it(array, tmp_path):
-    np.save(tmp_path / "a.npy", array)
+    (tmp_path / "a.mrc").write_bytes(array.tobytes())
     with pytest.raises(FileNotFoundError, match=r"is a file.*Volume.from_array"):
-        dbw.open_volume(tmp_path / "a.npy")
+        dbw.open_volume(tmp_path / "a.mrc")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,17 @@ not. A new format is one file with a class that satisfies ``Format``, and a line
 outside the package, it is the class and a call of ``register``.
 """
 
-from .protocol import Format, Layout, OpenArray, Writable
-from .registry import find_array, find_file, is_noticed, register, registered, titles, unregister
+from .protocol import Container, Format, Layout, OpenArray, Writable
+from .registry import (
+    arrays_within,
+    find_array,
+    find_file,
+    is_noticed,
+    register,
+    registered,
+    titles,
+    unregister,
+)
 
 # The built-in formats, in the order in which they are asked.
 # isort: split
@@ -19,16 +28,30 @@ from .n5 import N5
 # isort: split
 from .precomputed import Precomputed
 
+# isort: split
+from .tiff import Tiff
+
+# isort: split
+from .hdf5 import Hdf5
+
+# isort: split
+from .npy import Npy
+
 __all__ = [
     "N5",
+    "Container",
     "Format",
+    "Hdf5",
     "Layout",
+    "Npy",
     "OpenArray",
     "Precomputed",
+    "Tiff",
     "Writable",
     "Zarr",
     "Zarr2",
     "Zarr3",
+    "arrays_within",
     "find_array",
     "find_file",
     "is_noticed",

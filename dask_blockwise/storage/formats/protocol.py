@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...geometry.boxes import Box, Index
 
-__all__ = ["Format", "Layout", "OpenArray", "Writable"]
+__all__ = ["Container", "Format", "Layout", "OpenArray", "Writable"]
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ class Format(Protocol):
 
     Examples
     --------
-    Single files as ``numpy.save`` writes them, which are only read:
+    Single files as ``numpy.save`` writes them, by another name, which are only read:
 
     >>> from pathlib import Path
     >>> from dask_blockwise.storage.arrays import open_array
     >>> from dask_blockwise.storage.formats import register, unregister
 
     >>> @dataclass(frozen=True)
-    ... class OpenNpy:
+    ... class OpenDump:
     ...     values: np.ndarray
     ...
     ...     @property
@@ -97,22 +97,23 @@ class Format(Protocol):
     ...         return np.array(self.values[region])
 
     >>> @dataclass(frozen=True)
-    ... class Npy:
-    ...     name = "npy"
-    ...     title = "npy"
-    ...     noticed_by = ("*.npy",)
+    ... class Dump:
+    ...     name = "dump"
+    ...     title = "dump"
+    ...     noticed_by = ("*.dump",)
     ...
     ...     def find(self, location):
-    ...         return {} if location.endswith(".npy") and Path(location).is_file() else None
+    ...         return {} if location.endswith(".dump") and Path(location).is_file() else None
     ...
     ...     def open(self, location, rechecks):
-    ...         return OpenNpy(np.load(location, mmap_mode="r"))
+    ...         return OpenDump(np.load(location, mmap_mode="r"))
 
-    >>> register(Npy())
-    >>> np.save("raw.npy", np.arange(12).reshape(3, 4))
-    >>> open_array("raw.npy").read((slice(1, 2), slice(0, 2)))
+    >>> register(Dump())
+    >>> with open("raw.dump", "wb") as file:
+    ...     np.save(file, np.arange(12).reshape(3, 4))
+    >>> open_array("raw.dump").read((slice(1, 2), slice(0, 2)))
     array([[4, 5]])
-    >>> unregister("npy")
+    >>> unregister("dump")
     """
 
     @property
@@ -166,5 +167,17 @@ class Format(Protocol):
         -------
         OpenArray
             ``Writable`` too, where arrays of this format can be written.
+        """
+        ...
+
+
+@runtime_checkable
+class Container(Protocol):
+    """What a format has besides where one file holds several arrays, and else leaves out."""
+
+    def arrays_within(self, location: str) -> list[str] | None:
+        """Locations of all arrays of the file that lies at, or above, a location.
+
+        None where there is no such file.
         """
         ...

@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .protocol import Format
+from ..checked import understood
+from .protocol import Container, Format
 
 __all__ = [
+    "arrays_within",
     "find_array",
     "find_file",
     "is_noticed",
@@ -47,7 +49,7 @@ def register(format: Format, before: str | None = None) -> None:
     >>> from dask_blockwise.storage.formats import N5
     >>> register(N5())
     >>> [format.name for format in registered()]
-    ['zarr3', 'zarr', 'n5', 'neuroglancer_precomputed']
+    ['zarr3', 'zarr', 'n5', 'neuroglancer_precomputed', 'tiff', 'hdf5', 'npy']
     """
     if isinstance(format, type) or not isinstance(format, Format):
         raise TypeError(
@@ -89,14 +91,20 @@ def titles() -> str:
     Examples
     --------
     >>> titles()
-    'zarr, OME-Zarr, N5 or precomputed'
+    'zarr, OME-Zarr, N5, precomputed, TIFF, HDF5 or npy'
     """
     *first, last = dict.fromkeys(format.title for format in registered())
     return f"{', '.join(first)} or {last}"
 
 
 def find_array(location: str) -> tuple[Format, Mapping[str, Any]] | None:
-    """The format and the attributes of an array; None where there is no array."""
+    """The format and the attributes of an array; None where there is no array.
+
+    Raises
+    ------
+    ValueError
+        If its metadata isn't understood; so of ``find_file``.
+    """
     return _first(registered(), location)
 
 
@@ -104,6 +112,16 @@ def find_file(location: str) -> tuple[Format, Mapping[str, Any]] | None:
     """The same for a single file, about which only formats are asked that its name tells of."""
     name = location.rpartition("/")[2]
     return _first([format for format in registered() if _notices(format, name)], location)
+
+
+def arrays_within(location: str) -> list[str] | None:
+    """All arrays of a file that holds several; None where it isn't such a file."""
+    for format in registered():
+        if isinstance(format, Container):
+            within = format.arrays_within(location)
+            if within is not None:
+                return within
+    return None
 
 
 def is_noticed(name: str) -> bool:
@@ -122,7 +140,8 @@ def _notices(format: Format, name: str) -> bool:
 
 def _first(formats: Iterable[Format], location: str) -> tuple[Format, Mapping[str, Any]] | None:
     for format in formats:
-        attributes = format.find(location)
+        with understood(location):
+            attributes = format.find(location)
         if attributes is not None:
             return format, attributes
     return None

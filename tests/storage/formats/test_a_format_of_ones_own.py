@@ -68,8 +68,8 @@ class Bricks:
 
 
 @dataclass(frozen=True)
-class OpenNpy:
-    """What numpy.save has written."""
+class OpenDump:
+    """What numpy.save has written, by another name."""
 
     values: np.ndarray
 
@@ -83,18 +83,18 @@ class OpenNpy:
 
 # Not frozen, so that it has no hash.
 @dataclass
-class Npy:
+class Dump:
     """Single files, only read."""
 
-    name = "npy"
-    title = "npy"
-    noticed_by = ("*.npy",)
+    name = "dump"
+    title = "dump"
+    noticed_by = ("*.dump",)
 
     def find(self, location):
-        return {} if location.endswith(".npy") and Path(location).is_file() else None
+        return {} if location.endswith(".dump") and Path(location).is_file() else None
 
     def open(self, location, rechecks):
-        return OpenNpy(np.load(location, mmap_mode="r"))
+        return OpenDump(np.load(location, mmap_mode="r"))
 
 
 @pytest.fixture(autouse=True)
@@ -103,12 +103,17 @@ def _formats():
     built_in = registered()
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     register(Bricks())
-    register(Npy())
+    register(Dump())
     yield
-    unregister("npy")
+    unregister("dump")
     unregister("bricks")
     cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
     assert registered() == built_in
+
+
+def dump(path, values):
+    with path.open("wb") as file:
+        np.save(file, values)
 
 
 @pytest.fixture
@@ -140,14 +145,14 @@ def test_a_stage_reads_it_in_worker_processes(tmp_path, client, bricks, values):
     np.testing.assert_array_equal(dbw.open_volume(tmp_path / "out.zarr/mask")[:], values > 99)
     # Functions with a name would be imported there.
     here, known = __name__, client.run(lambda: [format.name for format in registered()])
-    assert {names[-1] for names in known.values()} == {"neuroglancer_precomputed"}
+    assert {names[-1] for names in known.values()} == {"npy"}
     assert not any(client.run(lambda: here in sys.modules).values())
     np.testing.assert_array_equal(client.compute(raw.data).result(), values)
 
 
 def test_a_single_file_is_read_in_worker_processes(tmp_path, client, values):
-    np.save(tmp_path / "raw.npy", values)
-    copied = dbw.open_volume(tmp_path / "raw.npy").to_zarr(
+    dump(tmp_path / "raw.dump", values)
+    copied = dbw.open_volume(tmp_path / "raw.dump").to_zarr(
         tmp_path / "out.zarr/raw", client=client, progress=False
     )
     assert copied
@@ -171,44 +176,44 @@ def test_every_opening_has_the_same_token(bricks):
 
 
 def test_it_is_opened_once_for_each_opening(tmp_path, values, monkeypatch):
-    np.save(tmp_path / "raw.npy", values)
+    dump(tmp_path / "raw.dump", values)
     load, loaded = np.load, []
     monkeypatch.setattr(np, "load", lambda *args, **how: loaded.append(args) or load(*args, **how))
-    array = open_array(tmp_path / "raw.npy").steady()
+    array = open_array(tmp_path / "raw.dump").steady()
     for _ in range(3):
         pickle.loads(pickle.dumps(array)).read(whole(array))
     assert len(loaded) == 1
-    open_array(tmp_path / "raw.npy")
+    open_array(tmp_path / "raw.dump")
     assert len(loaded) == 2
 
 
 def test_what_is_only_read_says_so(tmp_path, values):
-    np.save(tmp_path / "raw.npy", values)
-    array = open_array(tmp_path / "raw.npy")
+    dump(tmp_path / "raw.dump", values)
+    array = open_array(tmp_path / "raw.dump")
     for act in (
         lambda: array.write(box((0, 1), (0, 12), (0, 10)), values[:1]),
-        lambda: open_array(tmp_path / "raw.npy", writable=True),
+        lambda: open_array(tmp_path / "raw.dump", writable=True),
     ):
-        with pytest.raises(UnsupportedOperation, match=r"raw\.npy can't be .* npy is only read"):
+        with pytest.raises(UnsupportedOperation, match=r"raw\.dump can't be .* dump is only read"):
             act()
 
 
 def test_a_listing_and_messages_know_it(tmp_path, bricks, values):
-    np.save(tmp_path / "data/b.npy", values)
+    dump(tmp_path / "data/b.dump", values)
     create_array(tmp_path / "data/c.zarr/raw", (4,), "u1", chunks=(4,))
-    assert array_paths(tmp_path) == ["data/b.npy", "data/c.zarr/raw", "data/raw"]
-    with pytest.raises(FileNotFoundError, match=r"below it: data/b\.npy.* precomputed, bricks or"):
+    assert array_paths(tmp_path) == ["data/b.dump", "data/c.zarr/raw", "data/raw"]
+    with pytest.raises(FileNotFoundError, match=r"below it: data/b\.dump.* npy, bricks or"):
         dbw.open_volume(tmp_path)
     (tmp_path / "a.txt").write_text("mine")
-    with pytest.raises(FileNotFoundError, match=r"is a file, .* OME-Zarr, N5, .*bricks or npy"):
+    with pytest.raises(FileNotFoundError, match=r"is a file, .* OME-Zarr, N5, .*bricks or dump"):
         dbw.open_volume(tmp_path / "a.txt")
 
 
 def test_a_file_is_never_overwritten(tmp_path, values):
-    np.save(tmp_path / "raw.npy", values)
+    dump(tmp_path / "raw.dump", values)
     with pytest.raises(FileExistsError, match="is no zarr"):
-        create_array(tmp_path / "raw.npy", (4,), "u1", chunks=(4,), overwrite=True)
-    np.testing.assert_array_equal(np.load(tmp_path / "raw.npy"), values)
+        create_array(tmp_path / "raw.dump", (4,), "u1", chunks=(4,), overwrite=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "raw.dump"), values)
 
 
 def test_what_cannot_be_read_is_named(bricks):
@@ -244,10 +249,14 @@ def test_the_order_in_which_formats_are_asked(tmp_path):
 @pytest.mark.parametrize(
     ("mistake", "error", "message"),
     [
-        (lambda: register(Npy), TypeError, "is an instance that has name"),
-        (lambda: register("npy"), TypeError, "noticed_by, find and open, got 'npy'"),
-        (lambda: register(Npy(), before="none"), ValueError, "called 'none': there are zarr3"),
-        (lambda: register(Npy(), before="npy"), ValueError, "called 'npy': there are .*, bricks"),
+        (lambda: register(Dump), TypeError, "is an instance that has name"),
+        (lambda: register("dump"), TypeError, "noticed_by, find and open, got 'dump'"),
+        (lambda: register(Dump(), before="none"), ValueError, "called 'none': there are zarr3"),
+        (
+            lambda: register(Dump(), before="dump"),
+            ValueError,
+            "called 'dump': there are .*, bricks",
+        ),
         (lambda: unregister("none"), ValueError, "No format is called 'none'"),
     ],
 )

@@ -1,0 +1,119 @@
+"""What OME-XML and ImageJ say of a TIFF's axes and voxels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+from xml.etree import ElementTree
+
+from ...geometry.axes import known_axes
+
+__all__ = ["axes_of", "check_alone", "sizes_of"]
+
+_KINDS = ("generic", "imagej", "ome", "shaped", "uniform")
+# How precisely ratios of 32-bit numbers hold a size.
+_DIGITS = 6
+_NO_SIZE = (1.0, "")
+
+
+def axes_of(series: Any) -> tuple[str, ...]:
+    """Axes as they are stored; samples are channels, and pages of which nothing is said are z.
+
+    Raises
+    ------
+    ValueError
+        If an axis is of another kind, or the file of a kind whose metadata isn't read.
+    """
+    if series.kind not in _KINDS:
+        raise ValueError(
+            f"it is a TIFF of the kind {series.kind!r}, whose metadata isn't read: convert it to "
+            "OME-TIFF, or read it with tifffile and make a volume, Volume.from_array(array, "
+            "axes=..., voxel_size=...)"
+        )
+    letters = series.axes
+    for unknown in "IQ":
+        letters = letters.replace(unknown, "Z") if letters.count(unknown) == 1 else letters
+    return known_axes(letters.replace("S", "C"))
+
+
+def check_alone(file: Any) -> None:
+    """Refuse a file whose image lies in other files too, wherever those are."""
+    if not file.ome_metadata:
+        return
+    root = _xml(file)
+    own = root.get("UUID", "")
+    others = [
+        node.get("FileName", "others")
+        for node in root.iter()
+        if _tag(node) == "UUID" and (node.text or "").strip() != own
+    ]
+    if any(_tag(node) == "BinaryOnly" for node in root.iter()):
+        others.append("one that has its metadata")
+    if others:
+        raise ValueError(
+            f"its image lies in other files too, such as {others[0]}: read them with tifffile and "
+            "make a volume, Volume.from_array(array, voxel_size=...)"
+        )
+
+
+def sizes_of(file: Any, series: Any, axes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Sizes and units along axes; those of space only where there is one for each."""
+    if series.kind == "ome":
+        known = _of_ome(file)
+    elif series.kind == "imagej":
+        known = _of_imagej(file)
+    else:
+        known = {}
+    space = [axis for axis in axes if axis not in "tc"]
+    if not all(axis in known for axis in space):
+        known = {axis: size for axis, size in known.items() if axis == "t"}
+    found = {axis: known.get(axis, _NO_SIZE) for axis in axes}
+    sizes, units = ({axis: pair[i] for axis, pair in found.items()} for i in (0, 1))
+    return {"resolution": sizes, "units": units} if known else {}
+
+
+def _of_ome(file: Any) -> dict[str, tuple[float, str]]:
+    pixels = next((node for node in _xml(file).iter() if _tag(node) == "Pixels"), None)
+    given = {} if pixels is None else dict(pixels.attrib)
+    names = {axis: f"PhysicalSize{axis.upper()}" for axis in "zyx"} | {"t": "TimeIncrement"}
+    usual = {"t": "s"}
+    return {
+        axis: (_rounded(given[name]), given.get(f"{name}Unit", usual.get(axis, "µm")))
+        for axis, name in names.items()
+        if name in given
+    }
+
+
+def _of_imagej(file: Any) -> dict[str, tuple[float, str]]:
+    """Where there is a unit, or a spacing; a spacing of one is not written."""
+    said = file.imagej_metadata or {}
+    unit = str(said.get("unit", "")).replace("\\u00B5", "µ")
+    known = {}
+    if unit or "spacing" in said:
+        tags = file.pages[0].tags
+        for axis, name in (("y", "YResolution"), ("x", "XResolution")):
+            count, length = tags[name].value if name in tags else (1, 1)
+            known[axis] = (_rounded(length / count if count else 0), unit)
+        known["z"] = (_rounded(abs(said.get("spacing", 1.0))), unit)
+    if said.get("finterval", 0):
+        known["t"] = (_rounded(said["finterval"]), "s")
+    return known
+
+
+def _rounded(size: Any) -> float:
+    number = float(f"{float(size):.{_DIGITS}g}")
+    if not isfinite(number) or number <= 0:
+        raise ValueError(f"its voxels have the size {size}")
+    return number
+
+
+def _xml(file: Any) -> ElementTree.Element:
+    try:
+        return ElementTree.fromstring(file.ome_metadata)
+    except ElementTree.ParseError as error:
+        raise ValueError(f"its OME-XML is damaged: {error}") from error
+
+
+def _tag(node: ElementTree.Element) -> str:
+    return node.tag.rpartition("}")[2]

@@ -1,0 +1,382 @@
+"""TIFF, HDF5 and npy: equal to what their libraries read, placed by what they say, only read."""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from io import UnsupportedOperation
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tifffile
+from regions import numbers, whole
+
+import dask_blockwise as dbw
+from dask_blockwise.storage.arrays import array_paths, open_array
+
+VALUES = numbers(5, 40, 50, dtype="uint16")
+UM = "micrometer"
+
+
+def tiff(path, values=VALUES, **options):
+    """A TIFF of one image."""
+    tifffile.imwrite(path, values, **{"photometric": "minisblack"} | options)
+    return path
+
+
+def pages(path, values=VALUES, **options):
+    """A TIFF of single pages."""
+    with tifffile.TiffWriter(path) as file:
+        for page in values:
+            file.write(page, contiguous=False, metadata=None, **options)
+    return path
+
+
+def hdf5(path, values=VALUES, name="raw", attributes=(), **options):
+    """A dataset of a file."""
+    with h5py.File(path, "a") as file:
+        made = file.create_dataset(name, data=values, **options)
+        made.attrs.update(dict(attributes))
+    return path / name
+
+
+def npy(path, values=VALUES):
+    """A file of numpy."""
+    np.save(path, values)
+    return path
+
+
+MADE = {
+    "npy": lambda p: npy(p / "a.npy"),
+    "npy.fortran": lambda p: npy(p / "a.npy", np.asfortranarray(VALUES)),
+    "npy.big": lambda p: npy(p / "a.npy", VALUES.astype(">u2")),
+    "tif": lambda p: tiff(p / "a.tif"),
+    "tif.big": lambda p: tiff(p / "a.TIF", byteorder=">", bigtiff=True),
+    "tif.zlib": lambda p: tiff(p / "a.tiff", compression="zlib", rowsperstrip=7),
+    "tif.predicted": lambda p: tiff(p / "a.tif", compression="zlib", predictor=True),
+    "tif.tiles": lambda p: tiff(p / "a.tif", tile=(16, 32), compression="zlib"),
+    "tif.volumes": lambda p: tiff(p / "a.tif", tile=(2, 16, 32), volumetric=True),
+    "tif.pages": lambda p: pages(p / "a.tif"),
+    "tif.pages.zlib": lambda p: pages(p / "a.tif", compression="zlib"),
+    "ome": lambda p: tiff(p / "a.ome.tif", metadata={"axes": "ZYX"}, bigtiff=True),
+    "imagej": lambda p: tiff(p / "a.tif", imagej=True, metadata={"axes": "ZYX"}),
+    "h5": lambda p: hdf5(p / "a.h5"),
+    "h5.chunks": lambda p: hdf5(p / "a.hdf5", name="a/b", chunks=(2, 16, 16), compression="gzip"),
+    "h5.big": lambda p: hdf5(p / "a.h5", VALUES.astype(">u2")),
+}
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_voxels_equal_what_was_written(tmp_path, kind):
+    volume = dbw.open_volume(MADE[kind](tmp_path))
+    assert (volume.axes, volume.dtype, volume.dtype.isnative) == (("z", "y", "x"), "u2", True)
+    np.testing.assert_array_equal(volume[:], VALUES)
+    np.testing.assert_array_equal(volume[1:4, 9:33, 15:34], VALUES[1:4, 9:33, 15:34])
+    corners = [(z, y) for z in range(4) for y in range(0, 39, 5)]
+    with ThreadPoolExecutor(4) as pool:
+        parts = pool.map(lambda at: volume[at[0] : at[0] + 2, at[1] : at[1] + 9, 3:], corners)
+        for (z, y), part in zip(corners, parts):
+            np.testing.assert_array_equal(part, VALUES[z : z + 2, y : y + 9, 3:])
+
+
+@pytest.mark.parametrize("kind", ["npy", "tif.zlib", "tif", "h5.chunks"])
+def test_worker_processes_read_it(tmp_path, client, kind):
+    volume = dbw.open_volume(MADE[kind](tmp_path))
+    twice = dbw.map_overlap(lambda a: a * 2, volume, halo=1, dtype="u2")
+    assert twice.to_zarr(
+        tmp_path / "o.zarr", client=client, block_shape=(2, 16, 32), progress=False
+    )
+    np.testing.assert_array_equal(dbw.open_volume(tmp_path / "o.zarr")[:], VALUES * 2)
+    np.testing.assert_array_equal(client.compute(volume.data).result(), VALUES)
+
+
+TCZYX = numbers(2, 3, 4, 20, 30, dtype="u1")
+
+
+@pytest.mark.parametrize(
+    ("axes", "order", "kind"),
+    [
+        ("TZCYX", (0, 2, 1, 3, 4), "imagej"),
+        ("TZCYX", (0, 2, 1, 3, 4), "ome"),
+        ("TCZYX", (0, 1, 2, 3, 4), "ome"),
+        ("ZTCYX", (2, 0, 1, 3, 4), "ome"),
+        ("czyxt", (1, 2, 3, 4, 0), "h5"),
+        ("tzyxc", (0, 2, 3, 4, 1), "h5"),
+        ("txyzc", (0, 4, 3, 2, 1), "h5"),
+    ],
+)
+def test_axes_are_turned(tmp_path, axes, order, kind):
+    values = TCZYX.transpose(order)
+    if kind == "h5":
+        tags = json.dumps({"axes": [{"key": axis, "resolution": 0} for axis in axes]})
+        path = hdf5(tmp_path / "a.h5", values, attributes={"axistags": tags}, chunks=(2,) * 5)
+    else:
+        path = tiff(tmp_path / "a.tif", values, metadata={"axes": axes}, **{kind: True})
+    volume = dbw.open_volume(path)
+    assert volume.axes == ("t", "c", "z", "y", "x")
+    np.testing.assert_array_equal(volume[:], TCZYX)
+    np.testing.assert_array_equal(volume[1:, :, 1:3, 2:9, 4:7], TCZYX[1:, :, 1:3, 2:9, 4:7])
+
+
+def test_samples_are_channels(tmp_path):
+    values = numbers(2, 20, 30, 3, dtype="u1")
+    for settings in ({}, {"compression": "zlib"}):
+        volume = dbw.open_volume(tiff(tmp_path / "a.tif", values, photometric="rgb", **settings))
+        assert (volume.axes, volume.shape[0]) == (("c", "z", "y", "x"), 3)
+        np.testing.assert_array_equal(volume[:], values.transpose(3, 0, 1, 2))
+
+
+OME = {"axes": "ZYX", "PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": 0.25}
+OME |= {"PhysicalSizeYUnit": "µm", "PhysicalSizeZ": 1000, "PhysicalSizeZUnit": "nm"}
+NO_Z = {key: value for key, value in OME.items() if "SizeZ" not in key}
+
+
+@pytest.mark.parametrize(
+    ("options", "voxel_size", "unit"),
+    [
+        ({"ome": True, "metadata": OME}, (1000, 250, 250), "nanometer"),
+        ({"ome": True, "metadata": NO_Z}, (1, 1, 1), ""),
+        (
+            {
+                "imagej": True,
+                "metadata": {"axes": "ZYX", "spacing": 0.5, "unit": "um"},
+                "resolution": (1 / 0.235, 1 / 0.15),
+            },
+            *((500, 150, 235), "nanometer"),
+        ),
+        (
+            {
+                "imagej": True,
+                "metadata": {"axes": "ZYX", "unit": "\\u00B5m"},
+                "resolution": (2, 2),
+            },
+            *((1000, 500, 500), "nanometer"),
+        ),
+        ({"imagej": True, "metadata": {"axes": "ZYX"}, "resolution": (2, 2)}, (1, 1, 1), ""),
+        ({"resolution": (72, 72), "resolutionunit": "INCH"}, (1, 1, 1), ""),
+    ],
+)
+def test_sizes_of_tiff(tmp_path, options, voxel_size, unit):
+    volume = dbw.open_volume(tiff(tmp_path / "a.tif", **options))
+    assert (volume.voxel_size, volume.unit) == (voxel_size, unit)
+
+
+def test_a_series_in_time(tmp_path):
+    said = {"axes": "TYX", "TimeIncrement": 0.5, "TimeIncrementUnit": "s", "PhysicalSizeX": 2}
+    said |= {"PhysicalSizeY": 2}
+    volume = dbw.open_volume(tiff(tmp_path / "a.ome.tif", metadata=said))
+    place = volume.placement
+    assert (place.voxel_size, place.unit, place.time_unit) == ((500, 2, 2), UM, "millisecond")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "voxel_size", "unit"),
+    [
+        ({"element_size_um": [0.235, 0.15, 0.15]}, (235, 150, 150), "nanometer"),
+        ({"resolution": np.array([40, 4, 4.0])}, (40, 4, 4), ""),
+        ({"voxel_size": [40, 4, 4], "units": ["nm"] * 3}, (40, 4, 4), "nanometer"),
+        ({"resolution": [40, 4, 4], "unit": np.bytes_(b"nm")}, (40, 4, 4), "nanometer"),
+        ({}, (1, 1, 1), ""),
+    ],
+)
+def test_sizes_of_hdf5(tmp_path, attributes, voxel_size, unit):
+    volume = dbw.open_volume(hdf5(tmp_path / "a.h5", attributes=attributes))
+    assert (volume.voxel_size, volume.unit) == (voxel_size, unit)
+
+
+def test_sizes_are_turned_with_the_axes(tmp_path):
+    tags = json.dumps({"axes": [{"key": axis} for axis in "xyzc"]})
+    said = {"axistags": tags, "element_size_um": [1, 2, 3], "offset": [4, 6, 9]}
+    volume = dbw.open_volume(hdf5(tmp_path / "a.h5", np.zeros((4, 5, 6, 2)), attributes=said))
+    assert (volume.shape, volume.voxel_size, volume.offset) == ((2, 6, 5, 4), (3, 2, 1), (9, 6, 4))
+
+
+def test_labels_of_dimensions_are_axes(tmp_path):
+    path = hdf5(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        for dim, label in zip(file["raw"].dims, "tyx"):
+            dim.label = label
+    assert dbw.open_volume(path).axes == ("t", "y", "x")
+
+
+def test_real_files(data):
+    pairs = {"fib25/raw.tif": None, "fluorescence/cellfinder_lightsheet_30x256x256.tif": None}
+    pairs |= {f"fluorescence/ovule_cells_32x128x128.h5/{name}": name for name in ("raw", "label")}
+    for path, name in pairs.items():
+        volume = dbw.open_volume(data / path)
+        expected = tifffile.imread(data / path) if name is None else None
+        if name:
+            with h5py.File((data / path).parent) as file:
+                expected = file[name][:]
+        np.testing.assert_array_equal(volume[:], expected)
+    assert (volume.voxel_size, volume.unit) == ((235, 150, 150), "nanometer")
+
+
+def test_listings_know_them(tmp_path):
+    for make in (npy, tiff):
+        make(tmp_path / f"a.{make.__name__.replace('tiff', 'tif')}")
+    hdf5(tmp_path / "b.h5", name="x/raw")
+    hdf5(tmp_path / "b.h5", name="label")
+    (tmp_path / "c.tif").write_bytes(b"none")
+    found = ["a.npy", "a.tif", "b.h5/label", "b.h5/x/raw", "c.tif"]
+    assert array_paths(tmp_path) == found
+    for path in ("b.h5", "b.h5/x", "b.h5/none"):
+        with pytest.raises(FileNotFoundError, match=r"file has .*b\.h5/label, .*b\.h5/x/raw"):
+            dbw.open_volume(tmp_path / path)
+
+
+@pytest.mark.parametrize("kind", ["npy", "tif", "h5"])
+def test_they_are_only_read(tmp_path, kind):
+    path = MADE[kind](tmp_path)
+    array = open_array(path)
+    for act in (
+        lambda: array.write(whole(array), VALUES),
+        lambda: dbw.open_volume(path).to_zarr(path, overwrite=True, progress=False),
+        lambda: dbw.create_volume(path, shape=(4, 4), dtype="u1", overwrite=True),
+        lambda: dbw.create_volume(path / "b", shape=(4, 4), dtype="u1"),
+    ):
+        with pytest.raises((FileExistsError, UnsupportedOperation, ValueError)):
+            act()
+    np.testing.assert_array_equal(dbw.open_volume(path)[:], VALUES)
+
+
+def external(path):
+    """A dataset whose voxels lie in a file beside."""
+    secret = path / "secret"
+    secret.write_bytes(bytes(64))
+    with h5py.File(path / "a.h5", "w") as file:
+        file.create_dataset("raw", (4, 4, 4), "u1", external=[(str(secret), 0, 64)])
+    return path / "a.h5/raw"
+
+
+def linked(path):
+    """A link to a dataset of another file."""
+    hdf5(path / "secret.h5")
+    with h5py.File(path / "a.h5", "w") as file:
+        file["raw"] = h5py.ExternalLink(str(path / "secret.h5"), "raw")
+    return path / "a.h5/raw"
+
+
+def virtual(path):
+    """A dataset that is put together of another file."""
+    hdf5(path / "secret.h5")
+    layout = h5py.VirtualLayout(VALUES.shape, "u2")
+    layout[:] = h5py.VirtualSource(str(path / "secret.h5"), "raw", VALUES.shape)
+    with h5py.File(path / "a.h5", "w") as file:
+        file.create_virtual_dataset("raw", layout)
+    return path / "a.h5/raw"
+
+
+def of_xml(path, change):
+    """An OME-TIFF whose XML is changed."""
+    tiff(path / "a.ome.tif", metadata={"axes": "ZYX"})
+    tifffile.tiffcomment(path / "a.ome.tif", change(tifffile.tiffcomment(path / "a.ome.tif")))
+    return path / "a.ome.tif"
+
+
+def elsewhere(xml):
+    """An image of which a plane lies in another file."""
+    there = (
+        '<TiffData IFD="0" FirstZ="0"><UUID FileName="../secret.tif">urn:uuid:1</UUID></TiffData>'
+    )
+    return xml.replace('<TiffData IFD="0" PlaneCount="5"/>', there)
+
+
+def packed(path):
+    """An array of Python objects, whose reading would run code."""
+    np.save(path / "a.npy", np.array([{}]), allow_pickle=True)
+    return path / "a.npy"
+
+
+def two_images(path):
+    with tifffile.TiffWriter(path / "a.tif") as file:
+        for page in (VALUES[0], VALUES[0, :20]):
+            file.write(page, metadata=None)
+    return path / "a.tif"
+
+
+def tagged(path, axes):
+    tags = json.dumps({"axes": [{"key": axis} for axis in axes]})
+    return hdf5(path / "a.h5", attributes={"axistags": tags})
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (external, "lie in another file, .*secret"),
+        (linked, r"lie in another file, .*secret\.h5"),
+        (virtual, r"lie in another file, .*secret\.h5"),
+        (lambda p: of_xml(p, elsewhere), r"lies in other files too, such as \.\./secret"),
+        (
+            lambda p: of_xml(
+                p, lambda _: '<OME><BinaryOnly MetadataFile="../x.ome" UUID="1"/></OME>'
+            ),
+            "one that has its metadata",
+        ),
+        (packed, "Python objects"),
+        (two_images, "holds 2 images"),
+        (lambda p: tiff(p / "a.tif", TCZYX[0]), "aren't understood"),
+        (lambda p: tagged(p, "syx"), r"'s', 'y', 'x'\) aren't"),
+        (lambda p: tagged(p, "yx"), r"its shape is \(5, 40, 50\)"),
+        (
+            lambda p: hdf5(p / "a.h5", attributes={"element_size_um": [1], "resolution": [1]}),
+            "both resolution and element_size_um",
+        ),
+        (lambda p: hdf5(p / "a.h5", attributes={"element_size_um": [0, 1, 1]}), "be positive"),
+        (lambda p: hdf5(p / "a.h5", np.array([b"a", b"b"])), "must be numbers"),
+        (lambda p: hdf5(p / "a.h5", np.zeros((0, 4, 4))), "no voxels"),
+        (lambda p: npy(p / "a.npy", np.zeros(())), "can't be understood"),
+    ],
+)
+def test_what_is_refused(tmp_path, make, message):
+    path = make(tmp_path)
+    with pytest.raises(ValueError, match=rf"{path}.*{message}"):
+        dbw.open_volume(path)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.tif", "a.h5/raw"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x93NUMPY\x01\x00\xff\xff{", b"II*\x00\xff\xff", b"x" * 999]
+)
+def test_damaged_files_are_named(tmp_path, name, content):
+    file = tmp_path / Path(name).parts[0]
+    file.write_bytes(content)
+    with pytest.raises((ValueError, OSError), match=str(file)):
+        dbw.open_volume(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["npy", "tif", "tif.zlib", "tif.pages", "tif.pages.zlib", "h5"])
+def test_files_that_are_cut_off_are_named(tmp_path, kind):
+    path = MADE[kind](tmp_path)
+    file = path.parent if path.name == "raw" else path
+    file.write_bytes(file.read_bytes()[:-3000])
+    with pytest.raises((ValueError, OSError), match=str(file)):
+        dbw.open_volume(path)[:]
+
+
+WITHOUT = """
+import sys
+for name in ("tifffile", "h5py"):
+    sys.modules[name] = None
+import dask_blockwise as dbw
+from dask_blockwise.storage.arrays import array_paths
+folder = sys.argv[1]
+print(array_paths(folder))
+print(dbw.open_volume(f"{folder}/a.npy").shape)
+for name in ("a.tif", "a.h5/raw"):
+    try:
+        dbw.open_volume(f"{folder}/{name}")
+    except ImportError as error:
+        print(error)
+"""
+
+
+def test_a_missing_library_is_named_with_the_extra_that_brings_it(tmp_path):
+    for kind in ("npy", "tif", "h5"):
+        MADE[kind](tmp_path)
+    command = [sys.executable, "-c", WITHOUT, str(tmp_path)]
+    said = subprocess.run(command, capture_output=True, check=True, timeout=120, text=True).stdout
+    assert said.count("python -m pip install 'dask_blockwise[files]'") == 2
+    assert "(5, 40, 50)" in said
