@@ -53,6 +53,10 @@ class _Over(Exception):
     """Dask says that a batch is over."""
 
 
+class _Dropped(Exception):
+    """Dask says that it has given a batch up, as it does with all when its scheduler goes."""
+
+
 class _Unreported(Exception):
     """It has been over for a while and its report has not come."""
 
@@ -126,7 +130,7 @@ class Dispatcher:
         if future.status == "error":
             self._arrived.put((key, future.exception()))
         elif future.status == "cancelled":
-            self._arrived.put((key, RuntimeError("cancelled")))
+            self._arrived.put((key, _Dropped()))
         else:
             self._arrived.put((key, _Over()))
 
@@ -196,6 +200,13 @@ class Dispatcher:
             self._look_for_journal(sent, outcome.last_worker.address)
         elif isinstance(outcome, (SentBefore, _Unreported)):
             self._look_for_journal(sent, *outcome.args)
+        elif isinstance(outcome, _Dropped):
+            raise RuntimeError(
+                f"The cluster dropped the blocks of task {sent.state.task.task_id!r}: its "
+                "scheduler was closed or restarted, or its job or machine is gone. Blocks in the "
+                "ledger are kept: start a cluster, make a new client of it, and the same call goes "
+                "on from there."
+            )
         else:
             raise RuntimeError(
                 f"A batch of task {sent.state.task.task_id!r} could not be run at all: "
