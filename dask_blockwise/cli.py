@@ -53,10 +53,25 @@ def _parser() -> argparse.ArgumentParser:
         "--output", type=Path, default=Path(), help="folder for the results (default: this one)"
     )
     demo.add_argument(
-        "--workers", type=int, help="worker processes (default: one for each core)", metavar="N"
+        "--workers",
+        type=_workers,
+        help="worker processes (default: one for each core)",
+        metavar="N",
     )
     demo.set_defaults(command=_demo)
     return parser
+
+
+def _workers(text: str) -> int:
+    try:
+        given = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid int value: {text!r}") from None
+    if given < 1:
+        raise argparse.ArgumentTypeError(
+            f"must be at least 1, got {given}; leave it out for one process a core"
+        )
+    return given
 
 
 def _demo(options: argparse.Namespace) -> None:

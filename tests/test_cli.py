@@ -54,6 +54,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ([], "required: COMMAND"),
         (["demo", "--sample", "mouse"], "invalid choice: 'mouse'"),
         (["demo", "--workers", "two"], "invalid int value"),
+        (["demo", "--workers", "0"], "at least 1, got 0; leave it out"),
+        (["demo", "--workers", "-1"], "at least 1, got -1"),
     ],
 )
 def test_wrong_arguments_are_named(

@@ -14,6 +14,7 @@ import yaml
 from distributed import Client, LocalCluster, SpecCluster
 
 from .batch_systems import System, ask
+from .limits import check_memory, check_whole
 
 __all__ = ["create_compute_context", "jobqueue_cluster", "local_cluster"]
 
@@ -28,7 +29,8 @@ def local_cluster(
     n_workers
         Worker processes; as many as this process may use cores unless given.
     memory_limit
-        Memory a worker, in bytes or as text such as ``"4GB"``; an equal share unless given.
+        Memory a worker, in bytes or as text such as ``"4GB"``, or a share of the machine's such as
+        0.5; an equal share unless given, no limit where it is None or 0.
     options
         Anything else that ``distributed.LocalCluster`` takes.
 
@@ -37,6 +39,11 @@ def local_cluster(
     distributed.LocalCluster
         Its dashboard is on a free port.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a number of workers or threads, or a memory, makes no sense.
+
     Examples
     --------
     >>> with local_cluster(n_workers=1) as cluster:
@@ -44,14 +51,26 @@ def local_cluster(
     1
     """
     _refuse_while_importing()
+    _check_local(n_workers, memory_limit, options.get("threads_per_worker"))
     settings = {
-        "n_workers": n_workers or usable_cores(),
+        "n_workers": usable_cores() if n_workers is None else n_workers,
         "threads_per_worker": 1,
         "memory_limit": memory_limit,
         "dashboard_address": ":0",
         "silence_logs": "CRITICAL",
     }
     return LocalCluster(**{**settings, **options})
+
+
+def _check_local(n_workers: Any, memory_limit: Any, threads: Any) -> None:
+    if n_workers is not None:
+        check_whole("n_workers", n_workers, 1, "None stands for one a core")
+    if threads is not None:
+        check_whole("threads_per_worker", threads, 1)
+    is_share = isinstance(memory_limit, float) and 0 < memory_limit <= 1
+    if memory_limit not in (None, "auto", 0) and not is_share:
+        instead = "a share of the machine's memory such as 0.5; None for no limit"
+        check_memory("memory_limit", memory_limit, instead)
 
 
 @contextmanager
@@ -120,7 +139,9 @@ def jobqueue_cluster(
     Raises
     ------
     ValueError
-        If the batch system is unknown, or its jobs have no such option.
+        If the batch system is unknown, its jobs have no such option, or a number makes no sense.
+    TypeError
+        If a number is none, or the time limit no text.
     ImportError
         If dask-jobqueue is not installed.
 
@@ -132,10 +153,30 @@ def jobqueue_cluster(
     ...     len(cluster.workers)
     1
     """
+    check_whole("n_workers", n_workers, 0)
+    _check_job(cores, processes, memory, walltime)
     job = {"cores": cores, "processes": processes or cores, "memory": memory}
     cluster = ask(system, walltime, queue, {**job, **options})
     cluster.scale(n_workers)
     return cluster
+
+
+def _check_job(cores: Any, processes: Any, memory: Any, walltime: Any) -> None:
+    check_whole("cores", cores, 1)
+    if processes is not None:
+        check_whole("processes", processes, 1, "None stands for one a core")
+        if processes > cores:
+            raise ValueError(
+                f"A job of {cores} cores can't have {processes} processes, of which some would "
+                "have no thread: give as many cores as processes, or more."
+            )
+    if memory is not None:
+        check_memory("memory", memory, "it is what all processes of a job share")
+    if not isinstance(walltime, str | None):
+        raise TypeError(
+            f"walltime must be text as the batch system writes it, got {walltime!r}: a number may "
+            'be minutes in one and seconds in another. Give "24:00:00" for a day with most.'
+        )
 
 
 def create_compute_context(
@@ -157,8 +198,8 @@ def create_compute_context(
     ------
     FileNotFoundError
         If there is no such file.
-    ValueError
-        If the type is unknown.
+    TypeError, ValueError
+        If the type is unknown, or a number makes no sense.
     ImportError
         If dask-jobqueue is not installed, which ``Bsub`` needs.
 

@@ -53,6 +53,10 @@ class _Over(Exception):
     """Dask says that a batch is over."""
 
 
+class _Dropped(Exception):
+    """Dask says that it has given a batch up, as it does with all when its scheduler goes."""
+
+
 class _Unreported(Exception):
     """It has been over for a while and its report has not come."""
 
@@ -105,15 +109,31 @@ class Dispatcher:
         """
         self._client.subscribe_topic(self._topic, self._hear)
         try:
-            self._feed()
-            while self._out:
-                with suppress(Empty):
-                    self._take_in(*self._arrived.get(timeout=_CLUSTER_SECONDS))
-                while not self._arrived.empty():
-                    self._take_in(*self._arrived.get())
-                self._feed()
+            self._go()
+        except Exception as error:
+            if self._connected and not isinstance(error, _Dropped):
+                raise
+            raise RuntimeError(
+                "The cluster dropped the run: its scheduler was closed or restarted, or its job or "
+                "machine is gone. Blocks in the ledger are kept: start a cluster, make a new "
+                "client of it, and the same call goes on from there."
+            ) from error
         finally:
-            self._client.unsubscribe_topic(self._topic)
+            if self._connected:
+                self._client.unsubscribe_topic(self._topic)
+
+    @property
+    def _connected(self) -> bool:
+        return bool(self._client.status == "running")
+
+    def _go(self) -> None:
+        self._feed()
+        while self._out:
+            with suppress(Empty):
+                self._take_in(*self._arrived.get(timeout=_CLUSTER_SECONDS))
+            while not self._arrived.empty():
+                self._take_in(*self._arrived.get())
+            self._feed()
 
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
         """A report came, as an event: fetching results would wait for workers that just died."""
@@ -126,7 +146,7 @@ class Dispatcher:
         if future.status == "error":
             self._arrived.put((key, future.exception()))
         elif future.status == "cancelled":
-            self._arrived.put((key, RuntimeError("cancelled")))
+            self._arrived.put((key, _Dropped()))
         else:
             self._arrived.put((key, _Over()))
 
@@ -196,6 +216,8 @@ class Dispatcher:
             self._look_for_journal(sent, outcome.last_worker.address)
         elif isinstance(outcome, (SentBefore, _Unreported)):
             self._look_for_journal(sent, *outcome.args)
+        elif isinstance(outcome, _Dropped):
+            raise outcome
         else:
             raise RuntimeError(
                 f"A batch of task {sent.state.task.task_id!r} could not be run at all: "

@@ -6,15 +6,14 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from distributed import Client as DaskClient
-from distributed import get_client
 
 from ..storage.location import is_remote
-from .cluster import local_cluster, patient_cluster
+from .clients import client_for_a_run
 from .dispatcher import Dispatcher
 from .frontier import Frontier
 from .ledger import Ledger
@@ -45,7 +44,8 @@ def run(
         One task or several.
     client
         Where to run. The present ``distributed`` client unless given; if there is none, a
-        cluster on this machine with one process a core is started for the run.
+        cluster on this machine with one process a core is started for the run. Within a task of
+        a cluster, the run goes to that cluster, and the task's thread is free for it meanwhile.
     progress
         Whether to show a bar a task.
     resume
@@ -59,9 +59,10 @@ def run(
     Raises
     ------
     ValueError
-        If two tasks have the same id, or a ledger belongs to other parameters.
+        If two tasks have the same id, a ledger belongs to other parameters, or the client is
+        asynchronous, closed or without a scheduler.
     TypeError
-        If a task's functions cannot be sent to other processes.
+        If a task's functions cannot be sent to other processes, or the client is none.
     KeyboardInterrupt, SystemExit
         When interrupted, with how far each task is; ledgers keep what is done. The latter where a
         signal is made to end the process.
@@ -80,8 +81,7 @@ def run(
     run_id = _new_run_id()
     with ExitStack() as stack:
         ledgers = [_open_ledger(stack, task, resume) for task in ordered]
-        dask_client = stack.enter_context(_present_or_new(client))
-        stack.enter_context(patient_cluster(dask_client))
+        dask_client = stack.enter_context(client_for_a_run(client))
         _check_processes(dask_client, ordered)
         contexts = [_context(dask_client, task, run_id) for task in ordered]
         blobs = [_pickle(task, context) for task, context in zip(ordered, contexts)]
@@ -125,19 +125,6 @@ def _open_ledger(stack: ExitStack, task: Task, resume: bool) -> Ledger | None:
     ledger = Ledger(task.ledger, task.grid, task.fingerprint, resume)
     stack.callback(ledger.close)
     return ledger
-
-
-@contextmanager
-def _present_or_new(client: DaskClient | None) -> Iterator[DaskClient]:
-    """The client given, else the present one, else one of a cluster made for the run."""
-    if client is None:
-        with suppress(ValueError):
-            client = get_client()
-    if client is not None:
-        yield client
-        return
-    with local_cluster() as cluster, DaskClient(cluster) as own:
-        yield own
 
 
 def _check_processes(client: DaskClient, tasks: Sequence[Task]) -> None:

@@ -9,6 +9,7 @@ from functools import cached_property, wraps
 from typing import Any, TypeVar
 
 from ..geometry.blocks import BlockGrid, Fit, Roi
+from .limits import check_limits
 from .worker.batch import CheckFunction
 from .worker.client import Context
 
@@ -94,7 +95,7 @@ class Task:
     ValueError
         If the ROIs do not tile, no block fits, or a number is out of range.
     TypeError
-        If a function cannot be called, or what must be named is not.
+        If a function cannot be called, a number is none, or what must be named is not.
 
     Warns
     -----
@@ -144,21 +145,6 @@ class Task:
         if isinstance(self.check_function, tuple):
             return self.check_function
         return self.check_function, self.check_function
-
-
-def check_limits(num_workers: int | None, max_retries: int, timeout: float | None) -> None:
-    """Refuse a number of workers, retries or seconds that makes no sense."""
-    if num_workers is not None and num_workers < 1:
-        raise ValueError(
-            f"num_workers must be at least 1, got {num_workers}; None stands for as many as "
-            "the cluster runs."
-        )
-    if max_retries < 0:
-        raise ValueError(f"max_retries must be 0 or more, got {max_retries}.")
-    if timeout is not None and timeout <= 0:
-        raise ValueError(
-            f"timeout must be a positive number of seconds, got {timeout}; None sets no limit."
-        )
 
 
 def _check_functions(task: Task) -> None:

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,7 +25,16 @@ from .journal import BatchReport, Journal, presence, run_directory
 from .output import captured, unbuffer
 from .worker_file import SpawnedWorker
 
-__all__ = ["Batch", "CheckFunction", "Work", "close_run", "forget_run", "open_run", "run_batch"]
+__all__ = [
+    "Batch",
+    "CheckFunction",
+    "Work",
+    "beside_batches",
+    "close_run",
+    "forget_run",
+    "open_run",
+    "run_batch",
+]
 
 CheckFunction = Callable[[Block], Any]
 
@@ -140,6 +149,11 @@ def forget_run(run_id: str) -> None:
     close_run(run_id)
     _runs.pop(run_id, None)
     shutil.rmtree(run_directory(run_id), ignore_errors=True)
+
+
+def beside_batches() -> AbstractContextManager[None]:
+    """Within the body, what is waited for may run in this process, be it that of a lone block."""
+    return _gate.left()
 
 
 def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:

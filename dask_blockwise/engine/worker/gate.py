@@ -26,15 +26,31 @@ class Gate:
         self._changed = threading.Condition()
         self._inside = 0
         self._loners = 0
+        self._mine = threading.local()
 
     @contextmanager
     def passed(self, alone: bool) -> Iterator[None]:
         """Wait for admittance, and hold it for the body."""
         self._enter(alone)
+        self._mine.alone = alone
         try:
             yield
         finally:
+            self._mine.alone = None
             self._leave(alone)
+
+    @contextmanager
+    def left(self) -> Iterator[None]:
+        """Be outside for the body, and come in again; nothing to a thread that is outside."""
+        alone: bool | None = getattr(self._mine, "alone", None)
+        if alone is None:
+            yield
+            return
+        self._leave(alone)
+        try:
+            yield
+        finally:
+            self._enter(alone)
 
     def _enter(self, alone: bool) -> None:
         with self._changed:

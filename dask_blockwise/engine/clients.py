@@ -1,0 +1,91 @@
+"""The client of a run: the one given, the present one, or one of a cluster made for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from distributed import Client, get_client, get_worker, worker_client
+
+from .cluster import local_cluster, patient_cluster
+from .worker.batch import beside_batches
+
+__all__ = ["client_for_a_run"]
+
+# A client in one of these states may yet reach its scheduler.
+_LIVES = ("running", "connecting")
+
+
+@contextmanager
+def client_for_a_run(client: Client | None) -> Iterator[Client]:
+    """A client through which a run may go, for the body.
+
+    Within a task of a cluster, the task gives its thread free meanwhile: else the run would wait
+    for a thread that waits for the run.
+
+    Parameters
+    ----------
+    client
+        The one given, if any.
+
+    Raises
+    ------
+    TypeError
+        If it is no client.
+    ValueError
+        If it is asynchronous, closed, or its scheduler is gone.
+    """
+    with _thread_given_free():
+        given = client if client is not None else _present()
+        if given is None:
+            with local_cluster() as cluster, Client(cluster) as own, patient_cluster(own):
+                yield own
+            return
+        _check(given)
+        with patient_cluster(given):
+            yield given
+
+
+def _present() -> Client | None:
+    with suppress(ValueError):
+        return get_client()
+    return None
+
+
+@contextmanager
+def _thread_given_free() -> Iterator[None]:
+    try:
+        get_worker()
+    except ValueError:  # not within a task
+        yield
+        return
+    with beside_batches(), worker_client():
+        yield
+
+
+def _check(client: Any) -> None:
+    if not isinstance(client, Client):
+        raise TypeError(
+            f"client must be a distributed.Client, got {client!r}: give Client(cluster), "
+            "Client('tcp://scheduler:8786') or the like, or None for a cluster on this machine."
+        )
+    if client.asynchronous:
+        raise ValueError(
+            f"{client!r} is asynchronous, and a run waits for its blocks: it would wait for an "
+            "event loop that waits for it. Make the client with asynchronous=False, as it is "
+            "unless told, which serves in a notebook and within an event loop too; or give the "
+            "run a thread of its own: await asyncio.to_thread(volume.to_zarr, path, client=client)."
+        )
+    if client.status not in _LIVES:
+        raise ValueError(
+            f"{client!r} is {client.status}: its connection to the cluster was closed. Make a new "
+            "client, or leave client out for a cluster on this machine."
+        )
+    try:
+        client.nthreads()
+    except OSError as error:
+        raise ValueError(
+            f"The scheduler of {client!r} does not answer: the cluster was closed, or its job or "
+            "machine is gone. Start a cluster, and make a new client of it."
+        ) from error
