@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .footprint import AxisFootprint, Footprint, UnfitNetworkError
+from .outputs import UnfitOutputError
 from .perturbations import PERTURBATIONS, UNKNOWN, Spread, changed, sides
 
 __all__ = ["probe"]
@@ -279,6 +280,8 @@ def _accepted(
     for width in widths:
         try:
             result = run(np.zeros((1, channels, *width), np.float32))
+        except UnfitOutputError:
+            raise
         except Exception as error:
             failure = error
         else:
