@@ -41,11 +41,17 @@ class Description:
 
     @property
     def weights(self) -> Path:
-        """The TorchScript file, or else that of ONNX."""
+        """The TorchScript file, or else that of ONNX.
+
+        Raises
+        ------
+        ValueError
+            If there is neither, or it lies outside of the folder.
+        """
         formats = self.content["weights"]
         for known in ("torchscript", "onnx"):
             if known in formats:
-                return self.folder / str(formats[known]["source"])
+                return self._within(str(formats[known]["source"]))
         raise ValueError(
             f"{self.folder} has weights {list(formats)}, but torchscript or onnx is needed: "
             "them, with bioimageio.core's add_weights for example."
@@ -80,6 +86,16 @@ class Description:
                 f"(known: {', '.join(_AFTER)}): say what to do instead with activation=."
             )
         return _AFTER[step[0]]
+
+    def _within(self, source: str) -> Path:
+        """A file of the folder; refuses one that lies elsewhere, or that a link leads to."""
+        path = self.folder / source
+        if "://" in source or not path.resolve().is_relative_to(self.folder.resolve()):
+            raise ValueError(
+                f"{self.folder} names the weights {source!r}, which lie outside of it: fetch them "
+                "into the folder, or give the file itself if you trust it."
+            )
+        return path
 
     def _only(self, tensors: str, kind: str, mend: str) -> tuple[str, dict[str, Any]] | None:
         (first, *_) = self.content[tensors]

@@ -12,6 +12,7 @@ from typing import Any
 
 import cloudpickle
 
+from .archives import danger_of
 from .bioimageio import Description
 
 __all__ = ["ModelSource"]
@@ -44,6 +45,8 @@ class ModelSource:
     weights: str | None = None
     # The pickled module.
     content: bytes = b""
+    # The keys of what is taken of the network's output, from the outside in.
+    output: tuple[int | str, ...] = ()
     # Size and time of the files, so that other weights at the same path are another model.
     stamp: tuple[tuple[int, int], ...] = ()
 
@@ -64,7 +67,7 @@ class ModelSource:
         arguments : mapping, optional
             Of the class that ``model`` names.
         trust : bool
-            Whether to take a pickled network, which runs code from its file.
+            Whether to take a network that runs code from its file, as a pickled one does.
 
         Returns
         -------
@@ -129,6 +132,12 @@ class ModelSource:
                 "the network: predict(volume, 'package.module:Class', weights=path). If it is a "
                 "pickled network, loading it runs code that the file brings: pass trust=True if "
                 "you trust whoever made it."
+            )
+        danger = None if trust else danger_of(path, kind)
+        if danger:
+            raise ValueError(
+                f"Loading or running {path} would run code that the file brings, as {danger}: pass "
+                "trust=True if you trust whoever made it."
             )
         return cls(kind, str(path.absolute()), stamp=_stamp(path))
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import logging
 import pickle
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -17,13 +20,16 @@ from numpy.typing import NDArray
 from .footprint import Footprint
 from .model_source import ModelSource
 from .openvino import OpenVinoNetwork
+from .outputs import UnfitOutputError, picked, told
 from .perturbations import UNKNOWN, Spread
 from .probing import probe
 from .threads import SharedThreads
+from .weights import matching
 
 __all__ = ["best_device", "check_device", "footprint_of", "infer", "load"]
 
 _PRECISIONS = ("float32", "bfloat16", "float16")
+logger = logging.getLogger(__name__)
 _loaded: dict[tuple[ModelSource, str, str], Any] = {}
 _lock = threading.Lock()
 _threads = SharedThreads(torch.get_num_threads, torch.set_num_threads)
@@ -57,20 +63,38 @@ def infer(
     network = load(source, device, precision)
     with _threads.share() as threads, torch.inference_mode():
         if isinstance(network, OpenVinoNetwork):
-            return network.run(arrays, threads)
+            values = network.run(arrays, threads)
+            return values[:, None] if values.ndim < arrays.ndim else values
         layout = torch.channels_last_3d if arrays.ndim == 5 else torch.channels_last
         batch = torch.from_numpy(np.ascontiguousarray(arrays)).to(device, memory_format=layout)
         kind = getattr(torch, precision)
         with torch.autocast(device.split(":")[0], kind, precision != "float32"):
             result = network(batch)
-    if not isinstance(result, torch.Tensor):
-        raise TypeError(
-            f"The network returns a {type(result).__name__}, but one tensor is needed: wrap it in "
-            "a torch.nn.Module whose forward picks the one that you want."
-        )
+    result = _with_channels(picked(result, source.output), batch)
     result = result.float() if result.is_floating_point() else result
-    values: NDArray[Any] = result.cpu().numpy()
-    return values
+    return np.asarray(result.cpu().numpy())
+
+
+def _with_channels(result: Any, batch: torch.Tensor) -> torch.Tensor:
+    """The one tensor that a network returned, with an axis of channels where it was squeezed."""
+    if not isinstance(result, torch.Tensor):
+        raise UnfitOutputError(
+            f"The network returns {told(result)}, but one tensor is needed: pick it with output=, "
+            "an index or a key, or wrap the network in a torch.nn.Module that does."
+        )
+    if result.is_complex():
+        raise UnfitOutputError(
+            f"The network returns complex numbers ({told(result)}): take their magnitude in it."
+        )
+    if result.ndim == batch.ndim - 1 and len(result) == len(batch):
+        return result[:, None]
+    if result.ndim != batch.ndim or len(result) != len(batch):
+        raise UnfitOutputError(
+            f"The network makes {told(result)} of an input of shape {tuple(batch.shape)}, but the "
+            "axes (n, c, ...) are needed: if it has squeezed them, leave out that, or squeeze the "
+            "channels alone, squeeze(1)."
+        )
+    return result
 
 
 def best_device() -> str:
@@ -86,7 +110,7 @@ def check_device(device: str, precision: str) -> None:
         return OpenVinoNetwork.check_installed("device='openvino'")
     try:
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, TypeError) as error:
         raise ValueError(
             f"There is no device {device!r} ({str(error).splitlines()[0]}): give 'auto', 'cpu', "
             "'openvino', or one that torch finds, such as 'cuda'."
@@ -142,6 +166,7 @@ def load(source: ModelSource, device: str = "cpu", precision: str = "float32") -
     True
     """
     compiled = device == "openvino" or source.kind == "onnx"
+    source = replace(source, output=())
     key = (source, device, precision if compiled else "")
     with _lock:
         if key not in _loaded:
@@ -166,7 +191,23 @@ def _built(source: ModelSource) -> torch.nn.Module:
             f"{source.where} gives a {type(module).__name__}, but a network is needed. If these "
             "are weights alone, name it: predict(volume, 'package.module:Class', weights=path)."
         )
+    _check_inputs(module)
     return module if source.kind == "export" else module.float().eval()
+
+
+def _check_inputs(module: torch.nn.Module) -> None:
+    """Refuse a network that needs more than an image."""
+    try:
+        taken = inspect.signature(module.forward).parameters.values()
+    except (TypeError, ValueError):
+        return
+    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    needed = [p.name for p in taken if p.kind in kinds and p.default is inspect.Parameter.empty]
+    if len(needed) > 1:
+        raise UnfitOutputError(
+            f"The network takes {len(needed)} inputs, {', '.join(needed)}, but is given one, the "
+            "image: wrap it in a torch.nn.Module that takes that alone and gives it the others."
+        )
 
 
 def _imported(source: ModelSource) -> Any:
@@ -213,13 +254,23 @@ def _only_shape(source: ModelSource) -> tuple[int, ...] | None:
 
 def _load_state(module: torch.nn.Module, path: str) -> None:
     try:
-        module.load_state_dict(_state(path))
-    except pickle.UnpicklingError as error:
+        checkpoint = _state(path)
+    except (pickle.UnpicklingError, ValueError) as error:
         raise ValueError(
             f"{path} is no file of weights, or holds more than tensors and would run code on "
             "loading: store the weights alone, torch.save(network.state_dict(), path)."
         ) from error
-    except (RuntimeError, TypeError) as error:
+    found = matching(checkpoint, module.state_dict()) if isinstance(checkpoint, Mapping) else []
+    if len(found) > 1:
+        raise ValueError(
+            f"{path} holds the weights of {type(module).__name__} {len(found)} times, in "
+            f"{'; in '.join(map(str, found))}: store the ones that you want alone, torch.save."
+        )
+    if found and (found[0].nesting or found[0].prefix):
+        logger.info("The weights are those in %s of %s", found[0], path)
+    try:
+        module.load_state_dict(found[0].values if found else checkpoint)
+    except (RuntimeError, TypeError, AttributeError) as error:
         first = " ".join(str(error).split())[:300]
         raise ValueError(
             f"The weights {path} don't fit the network {type(module).__name__} ({first}): check "
@@ -227,9 +278,8 @@ def _load_state(module: torch.nn.Module, path: str) -> None:
         ) from error
 
 
-def _state(path: str) -> dict[str, torch.Tensor]:
+def _state(path: str) -> Any:
     if path.endswith(".npz"):
         with np.load(path) as arrays:
             return {name: torch.from_numpy(arrays[name]) for name in arrays}
-    state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
+    return torch.load(path, map_location="cpu", weights_only=True)

@@ -59,6 +59,7 @@ class Perturbation:
 
     before: Callable[[tuple[int, ...], Spread], Array]
     after: Callable[[tuple[int, ...], Spread], Array]
+    is_nan: bool = False
 
     def pair(self, shape: tuple[int, ...], spread: Spread) -> tuple[Array, Array]:
         """Both inputs, of a shape."""
@@ -93,7 +94,7 @@ def _of_any_size(shape: tuple[int, ...], spread: Spread) -> Array:
 
 
 PERTURBATIONS = (
-    Perturbation(_noise, _nan),
+    Perturbation(_noise, _nan, is_nan=True),
     Perturbation(_zeros, _of_any_size),
     Perturbation(_alike, _of_any_size),
     Perturbation(_alike, _other),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from numbers import Integral
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +18,14 @@ from .declared import declared_normalization
 from .footprint import Footprint, UnfitNetworkError
 from .model_source import ModelSource
 from .normalization import Normalization, WholeVolume, normalization_of
-from .openvino import OpenVinoNetwork
+from .options import check_context, check_device_name, check_onnx, check_options
+from .outputs import UnfitOutputError, keys_of
 from .perturbations import Spread
 from .predicted import Activation, Predicted
-from .proof import prove, sample
+from .proof import prove
 from .quantisation import Range, checked_range, range_of
 from .tiling import AxisTiling, tilings_of
+from .windows import most_varied
 
 __all__ = ["predict"]
 
@@ -40,6 +41,7 @@ def predict(
     boundary: Any = "reflect",
     normalize: str | tuple[Any, Any] | None = None,
     activation: Activation | None = None,
+    output: Any = None,
     output_dtype: Any = None,
     output_range: tuple[float, float] | None = None,
     batch: int = 1,
@@ -76,6 +78,9 @@ def predict(
         each channel. Unless given, as a bioimage.io folder declares, else by data type.
     activation : "sigmoid", "softmax", "tanh" or None
         Unless given, as a bioimage.io folder declares, else none.
+    output : int, str, or tuple of them, optional
+        Which of several tensors, where the network returns a tuple, a list or a mapping; from the
+        outside in, ``("logits", 0)``.
     output_dtype : "uint8" or "float32"
         Unless given, uint8, but whole numbers and truth values as the network gives them, such as
         classes. uint8 stands for [0, 1] after sigmoid or softmax, and where no input makes the
@@ -89,7 +94,8 @@ def predict(
         a CPU (extra ``openvino``).
     precision : "float32", "bfloat16" or "float16"
     trust : bool
-        Whether a pickled network may be loaded, which runs code from its file.
+        Whether a network may be loaded that runs code from its file: a pickled one, or an archive
+        that holds more than a network.
     block_shape : sequence of int, optional
 
     Returns
@@ -115,17 +121,18 @@ def predict(
     >>> predict(volume, torch.nn.Conv3d(1, 2, 3, padding=1), activation="sigmoid").shape
     (2, 8, 8, 8)
     """
-    _check_options(volume, output_dtype, activation, batch)
-    _check_context(halo, boundary)
+    check_options(volume, output_dtype, activation, batch)
+    check_context(halo, boundary)
     between = checked_range(output_range)
-    source = ModelSource.of(model, weights, arguments, trust)
+    source = replace(ModelSource.of(model, weights, arguments, trust), output=keys_of(output))
     # What only labels never pays for torch.
     from . import networks
 
+    check_device_name(device, output, source)
     chosen = networks.best_device() if device == "auto" else device
     networks.check_device(chosen, precision)
     if source.kind == "onnx":
-        _check_onnx(source, device, halo)
+        check_onnx(source, device, halo)
     normalization, activation = _around(volume, model, normalize, activation)
     found, axes = isinstance(halo, str), len(volume.frame.space)
     numbers, spread = _on_a_window(volume, normalization)
@@ -166,7 +173,7 @@ def predict(
 
 def _on_a_window(volume: Volume, normalization: Normalization) -> tuple[Normalization, Spread]:
     """The normalisation, its numbers as of a window at most, and the values that it gives."""
-    values = sample(volume)
+    _, values = most_varied(volume)
     if isinstance(normalization, WholeVolume):
         normalization = normalization.estimate(values)
     return normalization, Spread.of(normalization.apply(values))
@@ -195,12 +202,12 @@ def _footprint(source: ModelSource, volume: Volume, bounded: bool, spread: Sprea
     channels, space = volume.frame.channels or 1, len(volume.frame.space)
     try:
         return footprint_of(source, channels, space, bounded, spread)
-    except UnfitNetworkError as error:
+    except (UnfitNetworkError, UnfitOutputError) as error:
         if space != 3:
             raise
         try:
             return footprint_of(source, channels, 2, bounded, spread)
-        except UnfitNetworkError:
+        except (UnfitNetworkError, UnfitOutputError):
             raise error from None
 
 
@@ -232,54 +239,6 @@ def _placed(frame: Frame, tilings: Sequence[AxisTiling]) -> Frame:
     block, time = frame.block_shape, len(frame.block_shape) - space
     scaled = (max(1, int(n / scale)) for n, scale in zip(block[time:], scales))
     return placed.with_block(placed.checked_block((*block[:time], *scaled)))
-
-
-def _check_options(volume: Volume, dtype: Any, activation: str | None, batch: int) -> None:
-    if volume.dtype.kind not in "biuf":
-        raise ValueError(
-            f"A network is given real numbers, but the volume's are {volume.dtype}: take their "
-            "magnitude first, map_overlap(np.abs, volume) for example."
-        )
-    if dtype is not None and dtype not in ("uint8", "float32", np.uint8, np.float32):
-        raise ValueError(f"output_dtype must be uint8 or float32, got {dtype!r}.")
-    if activation not in (None, *get_args(Activation)):
-        names = ", ".join(map(repr, get_args(Activation)))
-        raise ValueError(f"activation must be one of {names} or None, got {activation!r}.")
-    if not isinstance(batch, Integral) or batch < 1:
-        raise ValueError(f"batch must be a positive number of inputs, got {batch}.")
-
-
-def _check_context(halo: Any, boundary: Any) -> None:
-    if isinstance(halo, str) and halo != "auto":
-        raise ValueError(
-            f"halo must be 'auto' or a number of voxels, one for each axis or for all, got {halo!r}"
-        )
-    modes = boundary if isinstance(boundary, list | tuple) else [boundary]
-    if "none" in modes or None in modes:
-        raise ValueError(
-            f"boundary={boundary} leaves nothing beyond the volume, but a network's input is "
-            "padded to a multiple of its stride: use 'reflect', 'nearest', 'periodic' or a number, "
-            "or 'valid' for a smaller output."
-        )
-    if len(modes) > 1 and "valid" in modes:
-        raise ValueError(
-            f"boundary={boundary} mixes 'valid' with others: it is for all axes or for none."
-        )
-
-
-def _check_onnx(source: ModelSource, device: str, halo: Any) -> None:
-    OpenVinoNetwork.check_installed(source.where)
-    if device not in ("auto", "cpu", "openvino"):
-        raise ValueError(
-            f"{source.where} is run by OpenVINO on a CPU, not on device={device!r}: leave device "
-            "out, or give the network as one of torch."
-        )
-    if halo == "auto":
-        # It probes with NaN, which OpenVINO takes for a number.
-        raise ValueError(
-            f"What {source.where} sees can't be found by probing, as OpenVINO runs it: give halo=, "
-            "the voxels that an output voxel sees on each side, or the network as one of torch."
-        )
 
 
 def _around(

@@ -136,7 +136,14 @@ class Predicted(Source):
         from .networks import infer
 
         arrays = np.stack([piece.array for piece in pieces])
-        outputs = infer(self.model, arrays, self.device, self.precision)
+        try:
+            outputs = infer(self.model, arrays, self.device, self.precision)
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"The network fails on an input of shape {arrays.shape} "
+                f"({' '.join(str(error).split())[:300]}): where that is too small for it, give a "
+                "larger block_shape or input_shape; where it is too large, a smaller one."
+            ) from error
         for output, piece in zip(outputs, pieces, strict=True):
             values = self._stored(output[(slice(None), *piece.core)])
             result[(slice(None), *piece.target)] = values

@@ -14,7 +14,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 from math import prod
 from typing import Any
 
@@ -22,20 +21,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Index
-from ..volumes.frame import Frame
-from ..volumes.volume import Volume
 from .normalization import Normalization
 from .quantisation import check_within
 from .tiling import AxisTiling
+from .windows import most_varied
 
-__all__ = ["Difference", "difference", "prove", "sample"]
+__all__ = ["Difference", "difference", "prove"]
 
-# Voxels along an axis that are compared, and read to find a place where there is something.
-_CORE, _SAMPLE = 16, 32
+# Voxels along an axis that are compared at once, by the number of axes.
+_CORE = {1: 64, 2: 64, 3: 20}
+# At how many places at most; as many as take so many voxels together, but two.
+_BOXES, _SMALL = 8, 2**18
+# Multiples of these, but for whole numbers, lie apart.
+_APART = (0.618, 0.755, 0.570)
 # Voxels that the network is given for it at most, unless what was found takes more.
 _MOST = 2**20
 # What rounding may make of the largest value; tensor cores round to 10 bits.
 _ROUNDING, _ROUNDING_OF_TENSOR_CORES = 1e-4, 3e-3
+# What is added to a small halo, in voxels.
+_LEAST_MORE = 16
 _Box = tuple[Index, Index]
 # `Predicted`, which proves itself, so can't be imported.
 _Predicted = Any
@@ -62,18 +66,6 @@ class Difference:
         )
 
 
-def sample(volume: Volume) -> NDArray[Any]:
-    """Voxels of a volume where they vary most, of a few places; shape (c, ...).
-
-    Examples
-    --------
-    >>> volume = Volume.from_array(np.eye(100, dtype=np.uint8), chunks=(50, 50))
-    >>> sample(volume).shape
-    (1, 32, 32)
-    """
-    return _most_varied(volume)[1]
-
-
 def prove(predicted: _Predicted) -> Difference:
     """Refuse a prediction that more context changes, or whose values bytes can't stand for.
 
@@ -93,7 +85,7 @@ def prove(predicted: _Predicted) -> Difference:
     Examples
     --------
     >>> import torch
-    >>> from dask_blockwise import predict
+    >>> from dask_blockwise import Volume, predict
     >>> raw = Volume.from_array(np.random.default_rng(0).random((60, 60), np.float32))
     >>> prove(predict(raw, torch.nn.Conv2d(1, 1, 3, padding=1)).source).differing
     0
@@ -232,19 +224,32 @@ def _gap(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _boxes(predicted: _Predicted) -> Iterator[_Box]:
-    """Of the output: where the data varies most, and off the middle."""
+    """Of the output: where the data varies most, and at places apart; more where they are small."""
     (volume,) = predicted.inputs
-    raw = volume.frame.space
-    for place in (_most_varied(volume)[0], tuple(n // 3 for n in raw)):
-        begin, end = [], []
-        for tiling, at in zip(predicted.tilings, place):
-            scale, n = tiling.network.scale, min(_CORE, tiling.reach)
-            first = min(max(0, int(at / scale) - n // 2), tiling.outputs - n)
-            begin.append(first)
-            end.append(first + n)
-        if predicted.planes:
-            end[0] = begin[0] + 1
-        yield tuple(begin), tuple(end)
+    raw, tilings = volume.frame.space, predicted.tilings
+    cores = [1] * predicted.planes
+    most = _CORE[len(tilings) - len(cores)]
+    cores += [_core(tiling, most) for tiling in tilings[len(cores) :]]
+    size = prod(
+        core * tiling.network.scale + sum(tiling.network.halo)
+        for core, tiling in zip(cores, tilings)
+    )
+    count = int(min(max(_SMALL // size, 2), _BOXES))
+    places = [most_varied(volume)[0]]
+    places += [
+        tuple(int(n * (k * _APART[i] % 1)) for i, n in enumerate(raw)) for k in range(1, count)
+    ]
+    for place in places:
+        begin = tuple(
+            min(max(0, int(at / tiling.network.scale) - n // 2), tiling.outputs - n)
+            for at, n, tiling in zip(place, cores, tilings)
+        )
+        yield begin, tuple(b + n for b, n in zip(begin, cores))
+
+
+def _core(tiling: AxisTiling, most: int) -> int:
+    """Output voxels along an axis that are compared at once, with some of the volume around."""
+    return max(1, min(most, tiling.reach, max(8, tiling.outputs // 3), tiling.outputs))
 
 
 def _wider(tilings: tuple[AxisTiling, ...], box: _Box, planes: bool) -> tuple[AxisTiling, ...]:
@@ -268,32 +273,7 @@ def _grown(tiling: AxisTiling, core: int, factor: float) -> AxisTiling:
     if tiling.given is not None:
         room = int(tiling.given - core * net.scale) - before - after - 2 * net.stride
         return replace(tiling, network=replace(net, halo=(before + max(0, room), after)))
-    strides = int(factor * max(before, after, _CORE)) // net.stride + 1
+    strides = int(factor * max(before, after, _LEAST_MORE)) // net.stride + 1
     strides += next(n for n in range(6) if (strides + n) % 2 and (strides + n) % 3)
     more = strides * net.stride
     return replace(tiling, network=replace(net, halo=(before + more, after + more)))
-
-
-def _most_varied(volume: Any) -> tuple[Index, NDArray[Any]]:
-    """The middle of the most varied of a few places, and what is there, shape (c, ...)."""
-    frame = volume.frame
-    found = [(place, _around(volume, place)) for place in _places(frame)]
-    return max(found, key=lambda one: float(np.nan_to_num(np.std(one[1], dtype=np.float64))))
-
-
-def _places(frame: Frame) -> list[Index]:
-    """The middle, and halfway from it to four corners."""
-    corners = list(product((1, 3), repeat=len(frame.space)))
-    parts = [(2,) * len(frame.space), *corners[:: max(1, len(corners) // 4)]]
-    return [tuple(n * part // 4 for n, part in zip(frame.space, one)) for one in parts]
-
-
-def _around(volume: Any, place: Index) -> NDArray[Any]:
-    space = volume.frame.space
-    begin = tuple(max(0, min(at - _SAMPLE // 2, n - _SAMPLE)) for at, n in zip(place, space))
-    end = tuple(min(b + _SAMPLE, n) for b, n in zip(begin, space))
-    if "t" not in volume.frame.axes:
-        values = volume.source.read(begin, end)
-    else:
-        values = volume.source.read((0, *begin), (1, *end))[0]
-    return np.asarray(values if "c" in volume.frame.axes else values[None])
