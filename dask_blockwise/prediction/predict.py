@@ -163,7 +163,6 @@ def predict(
         device=chosen,
         precision=precision,
         batch=batch,
-        stands_for=stands_for,
         fixed=footprint.only_shape is not None,
         found=found,
     )

@@ -20,7 +20,7 @@ from ..volumes.source import Source, Voxels
 from ..volumes.time_points import each_time_point
 from .model_source import ModelSource
 from .normalization import Normalization, WholeVolume
-from .quantisation import Range, stored_as
+from .quantisation import stored_as
 from .tiling import AxisTiling
 
 __all__ = ["Activation", "Predicted"]
@@ -58,8 +58,6 @@ class Predicted(Source):
     precision: str
     # How many inputs at once.
     batch: int = 1
-    # The numbers that the bytes 0 and 255 stand for; None where values are stored as they are.
-    stands_for: Range | None = None
     # Whether the network takes inputs of one size alone.
     fixed: bool = False
     # Whether what the network sees was found by probing, so is to be proven, not given.
@@ -150,7 +148,7 @@ class Predicted(Source):
 
     def _stored(self, values: NDArray[Any]) -> NDArray[Any]:
         values = _activate(values, self.activation)
-        return stored_as(values, self.frame.dtype, self.stands_for)
+        return stored_as(values, self.frame.dtype, self.frame.stands_for)
 
 
 def _activate(values: NDArray[Any], activation: Activation | None) -> NDArray[Any]:

@@ -105,8 +105,8 @@ def prove(predicted: _Predicted) -> Difference:
             "seams between blocks.",
             stacklevel=3,
         )
-    if predicted.stands_for and predicted.activation is None:
-        check_within(seen.least, seen.greatest, predicted.stands_for)
+    if predicted.frame.stands_for and predicted.activation is None:
+        check_within(seen.least, seen.greatest, predicted.frame.stands_for)
     return seen
 
 
@@ -146,7 +146,7 @@ _Pair = tuple[NDArray[Any], NDArray[Any], _Box]
 def _plain(predicted: _Predicted) -> _Predicted:
     """The network's own output, one input at a time, of any size unless it takes but one."""
     own = predicted.frame.dtype
-    dtype = np.dtype(np.float32) if predicted.stands_for or own.kind == "f" else own
+    dtype = np.dtype(np.float32) if predicted.frame.stands_for or own.kind == "f" else own
     tilings = predicted.tilings
     if not predicted.fixed:
         tilings = tuple(replace(tiling, given=None) for tiling in tilings)
@@ -155,7 +155,6 @@ def _plain(predicted: _Predicted) -> _Predicted:
         frame=replace(predicted.frame, dtype=dtype, stands_for=None),
         tilings=tilings,
         activation=None,
-        stands_for=None,
         precision="float32",
         # What was probed is loaded there.
         device="cpu" if predicted.device == "openvino" else predicted.device,

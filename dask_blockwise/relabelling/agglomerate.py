@@ -140,7 +140,7 @@ def _check_options(
     threshold: float | Sequence[float],
     min_size: int,
 ) -> None:
-    check_scale(affinities.dtype)
+    check_scale(affinities.dtype, affinities.frame.stands_for)
     channels, space = affinities.frame.channels or 0, len(fragments.frame.space)
     check_offsets(offsets, channels, space, threshold)
     if method not in get_args(Method) or min_size < 0:

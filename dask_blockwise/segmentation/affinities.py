@@ -14,14 +14,28 @@ __all__ = ["as_unit", "check_between", "check_scale", "check_unit", "clipped"]
 _ROUNDING = 1e-3
 
 
-def check_scale(dtype: DTypeLike) -> None:
-    """Refuse values whose scale isn't known.
+def check_scale(dtype: DTypeLike, stands_for: tuple[float, float] | None = None) -> None:
+    """Refuse values whose scale isn't known, or is another.
+
+    Parameters
+    ----------
+    dtype : dtype
+    stands_for : (float, float), optional
+        What 0 and 255 of uint8 stand for, where that is known.
 
     Raises
     ------
     TypeError
         If they are neither float nor uint8.
+    ValueError
+        If bytes stand for something else than [0, 1].
     """
+    if stands_for not in (None, (0, 1)):
+        raise ValueError(
+            f"Affinities and probabilities are in [0, 1], but these bytes stand for "
+            f"{list(stands_for)}: predict with activation='sigmoid', or map them to floats in "
+            "[0, 1]."
+        )
     dtype = np.dtype(dtype)
     if dtype.kind != "f" and dtype != np.uint8:
         raise TypeError(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.blocks import Roi
+from ..volumes.frame import check_real
 from ..volumes.map_overlap import check_alike
 from ..volumes.padding import Margin, halo_of
 from ..volumes.volume import Volume
@@ -131,7 +132,8 @@ def watershed(
     function = watershed_kernel.segment_function
     # Which names a parameter that there isn't, before what is missing for want of it.
     labels = segment(affinities, function, halo=halo, block_shape=block_shape, **chosen)
-    check_scale(affinities.dtype)
+    check_real(affinities.frame, "watershed")
+    check_scale(affinities.dtype, affinities.frame.stands_for)
     check_between("bias", bias)
     channels = affinities.frame.channels or 1
     if parameters.get("more_channels"):

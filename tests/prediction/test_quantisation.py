@@ -37,7 +37,7 @@ def ranked(x):
 )
 def test_whole_numbers_are_stored_as_they_are(function, dtype, tmp_path, threads):
     prediction = predict(Volume.from_array(RAW, chunks=(10, 30)), Of(function))
-    assert (prediction.dtype, prediction.source.stands_for) == (dtype, None)
+    assert (prediction.dtype, prediction.frame.stands_for) == (dtype, None)
     prediction.to_zarr(tmp_path / "a.zarr/p", client=threads, progress=False)
     expected = function(torch.from_numpy(RAW)[None, None])[0].numpy()
     np.testing.assert_array_equal(open_volume(tmp_path / "a.zarr/p")[:], expected)
@@ -70,11 +70,11 @@ def test_what_bytes_stand_for(function, options, stands_for):
     real = predict(
         volume, Of(function), output_dtype="float32", activation=options.get("activation")
     )
-    assert (prediction.dtype, prediction.source.stands_for) == ("uint8", stands_for)
+    assert (prediction.dtype, prediction.frame.stands_for) == ("uint8", stands_for)
     low, high = stands_for
     found = low + prediction[:].astype(np.float32) / 255 * (high - low)
     np.testing.assert_allclose(found, real[:], atol=0.51 * (high - low) / 255)
-    assert real.source.stands_for is None
+    assert real.frame.stands_for is None
 
 
 @pytest.mark.parametrize(

@@ -112,3 +112,16 @@ def test_a_bias_that_no_affinity_is_beyond_is_refused(bias):
         watershed(volume, offsets=OFFSETS, bias=bias)
     with pytest.raises(ValueError, match=r"must be in \[0, 1\].*got"):
         agglomerate(Volume.from_array(FRAGMENTS), volume, offsets=OFFSETS, threshold=bias)
+
+
+def test_bytes_that_stand_for_another_range_are_refused():
+    array = np.zeros((2, 6, 6), np.uint8)
+    offsets = [(-1, 0), (0, -1)]
+    fragments = Volume.from_array(np.ones((6, 6), int), chunks=(3, 6))
+    for span in (-1, 1), (0, 10):
+        affinities = Volume.from_array(array, axes="cyx", stands_for=span)
+        with pytest.raises(ValueError, match=r"these bytes stand for .* activation='sigmoid'"):
+            watershed(affinities, offsets=offsets)
+        with pytest.raises(ValueError, match="these bytes stand for"):
+            agglomerate(fragments, affinities, offsets=offsets)
+    watershed(Volume.from_array(array, axes="cyx", stands_for=(0, 1)), offsets=offsets)
