@@ -174,7 +174,7 @@ class SegmentFunction:
         {'level': 2}
         >>> SegmentFunction.of(above, level=2, nam=3)
         Traceback (most recent call last):
-        TypeError: above has no parameter 'nam' (did you mean 'name'?); its parameters are level, ...
+        TypeError: above has no parameter 'nam' (did you mean 'name'?); its parameters are level...
         """
         defaults: Mapping[str, Any] = {}
         plain = function
