@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from distributed import Client, get_client, get_worker, worker_client
+from distributed import Client, LocalCluster, get_client, get_worker, worker_client
 
 from .cluster import local_cluster, patient_cluster
 from .worker.batch import beside_batches
 
 __all__ = ["client_for_a_run"]
 
+_logger = logging.getLogger(__name__)
+
+# Seconds that a run's own cluster may take to close.
+_CLOSE_SECONDS = 60.0
 # A client in one of these states may yet reach its scheduler.
 _LIVES = ("running", "connecting")
 
@@ -39,12 +44,30 @@ def client_for_a_run(client: Client | None) -> Iterator[Client]:
     with _thread_given_free():
         given = client if client is not None else _present()
         if given is None:
-            with local_cluster() as cluster, Client(cluster) as own, patient_cluster(own):
+            with _own_cluster() as cluster, Client(cluster) as own, patient_cluster(own):
                 yield own
             return
         _check(given)
         with patient_cluster(given):
             yield given
+
+
+@contextmanager
+def _own_cluster() -> Iterator[LocalCluster]:
+    """A cluster on this machine, which a run that is over doesn't wait for without end.
+
+    Dask before 2026.7 may, where a worker is just being started as its cluster closes.
+    """
+    cluster = local_cluster()
+    try:
+        yield cluster
+    finally:
+        try:
+            cluster.close(timeout=_CLOSE_SECONDS)
+        except TimeoutError:
+            _logger.warning(
+                "Some worker processes of the run's own cluster don't end by themselves."
+            )
 
 
 def _present() -> Client | None:
