@@ -177,6 +177,8 @@ def remove_if_empty(location: str) -> None:
 
 def what_is_there(given: str) -> str:
     """Why no array can be opened at a path, and which could be."""
+    if is_remote(given) and any(is_noticed(part) for part in given.split("/")):
+        return f"No array at {given}: single files are opened from a disk, copy it to one."
     if is_remote(given):
         return f"No array at {given}: check the path, and that its bucket may be read."
     location = location_of(given)

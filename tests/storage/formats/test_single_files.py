@@ -227,6 +227,12 @@ def test_listings_know_them(tmp_path):
             dbw.open_volume(tmp_path / path)
 
 
+@pytest.mark.parametrize("name", ["a.tif", "a.npy", "a.h5/raw"])
+def test_a_file_in_a_bucket_says_where_to_copy_it(bucket, name):
+    with pytest.raises(FileNotFoundError, match="opened from a disk, copy it"):
+        dbw.open_volume(f"{bucket}/{name}")
+
+
 @pytest.mark.parametrize("kind", ["npy", "tif", "h5"])
 def test_they_are_only_read(tmp_path, kind):
     path = MADE[kind](tmp_path)
