@@ -174,11 +174,7 @@ class SegmentFunction:
         {'level': 2}
         >>> SegmentFunction.of(above, level=2, nam=3)
         Traceback (most recent call last):
-<<<<<<< HEAD
-        TypeError: above has no parameter 'nam' (did you mean 'name'?); its parameters are ...
-=======
         TypeError: above has no parameter 'nam' (did you mean 'name'?); its parameters are level...
->>>>>>> df1ab2322b1f7954d3d29fe68ca20975e0ec3233
         """
         defaults: Mapping[str, Any] = {}
         plain = function
