@@ -113,7 +113,7 @@ def apply(
     arrays = [margin.read(source, begin, end) for source in sources]
     values = _one_array(function(*arrays), name)
     _check_shape(name, values, arrays[0], frame)
-    return margin.trim(values, begin, end).astype(frame.dtype, copy=False)
+    return _cast(margin.trim(values, begin, end), frame.dtype, name)
 
 
 def map_overlap(
@@ -183,6 +183,18 @@ def map_overlap(
         parameters=parameters,
     )
     return Volume(frame, mapped)
+
+
+def _cast(values: NDArray[Any], dtype: np.dtype[Any], name: str) -> NDArray[Any]:
+    """Values in a type; fractions are cut off, but nothing wraps round."""
+    if dtype.kind in "iu" and values.size and not np.can_cast(values.dtype, dtype):
+        held, least, greatest = np.iinfo(dtype), values.min(), values.max()
+        if not (held.min <= least and greatest <= held.max):
+            raise ValueError(
+                f"{name} returned values from {least} to {greatest}, which {dtype} can't hold: "
+                "give a wider dtype=, or clip them in the function."
+            )
+    return values.astype(dtype, copy=False)
 
 
 def check_alike(volume: Volume, others: tuple[Volume, ...]) -> None:

@@ -131,3 +131,13 @@ def test_a_function_that_returns_no_array_is_named(dtype):
         map_overlap(two_arrays, volume, dtype=dtype)[:]
     with pytest.raises(TypeError, match="returned a NoneType, but one array is needed"):
         map_overlap(lambda array: None, volume, dtype=dtype)[:]
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"), [(-1, "u8"), (-1.0, "u1"), (256, "u1"), (300.5, "u1"), (np.nan, "i4")]
+)
+def test_values_that_a_type_cannot_hold_are_refused(value, dtype):
+    volume = Volume.from_array(np.full((3, 4), value))
+    with pytest.raises(ValueError, match=r"returned values from .* can't hold: give a wider"):
+        map_overlap(np.copy, volume, dtype=dtype)[:]
+    assert map_overlap(np.copy, Volume.from_array(np.full((1, 2), 7.5)), dtype="u1")[0, 0] == 7
