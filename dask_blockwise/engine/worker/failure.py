@@ -17,6 +17,16 @@ __all__ = ["FailedElsewhere", "Failure", "failure_of", "place_of"]
 _OURS = f"{Path(__file__).parents[2]}{os.sep}"
 _ENGINE = f"{Path(__file__).parent}{os.sep}"
 
+_NO_CHILDREN = "daemonic processes are not allowed to have children"
+_OF_CHILDREN = (
+    "The function starts processes, which Dask's workers may not, as they are daemons. Blocks run "
+    "side by side as it is, one to a core: have the function use threads, or no more than its own "
+    "process (n_jobs=1, num_workers=0, or what its library calls it). Or let workers start "
+    'processes: dask.config.set({"distributed.worker.daemon": False}) before the cluster on this '
+    'machine is made; job_script_prologue=["export DASK_DISTRIBUTED__WORKER__DAEMON=False"] for '
+    "one of jobs."
+)
+
 
 class Failure(NamedTuple):
     """Why a block failed; as text it is the traceback, where there is one."""
@@ -26,9 +36,12 @@ class Failure(NamedTuple):
     # Function, file and line, of the user's own code where that was reached.
     place: str = ""
     traceback: str = ""
+    # How to mend it, where the exception does not say so itself.
+    advice: str = ""
 
     def __str__(self) -> str:
-        return self.traceback or self.cause
+        told = self.traceback or self.cause
+        return f"{told}\n{self.advice}" if self.advice else told
 
 
 class FailedElsewhere(RuntimeError):
@@ -67,7 +80,16 @@ def failure_of(error: BaseException) -> Failure:
     shown = _without_top(error.__traceback__, _calls_before_users(calls))
     told = traceback.TracebackException(type(error), error, shown)
     cause = "".join(told.format_exception_only()).strip()
-    return Failure(cause, place_of(calls), "".join(told.format()).rstrip())
+    return Failure(cause, place_of(calls), "".join(told.format()).rstrip(), _advice(error))
+
+
+def _advice(error: BaseException | None) -> str:
+    """What is known of an exception, or of one that it came of."""
+    while error is not None:
+        if _NO_CHILDREN in str(error):
+            return _OF_CHILDREN
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 def place_of(calls: Iterable[tuple[str, int, str]]) -> str:
