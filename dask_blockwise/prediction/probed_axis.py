@@ -219,7 +219,7 @@ class ProbedAxis:
             one = self._planes(image[(*around, slice(length))])
             other = self._planes(image[(*around, slice(shift, None))])
             step = int(shift / scale)
-            inner = slice(edge, len(one) - edge - step)
+            inner = slice(edge, max(edge, len(one) - edge - step))
             if not _alike(one[step:][inner], other[inner]):
                 return False
         return True

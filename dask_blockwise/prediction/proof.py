@@ -29,12 +29,12 @@ from .windows import most_varied
 __all__ = ["Difference", "difference", "prove"]
 
 # Voxels along an axis that are compared at once, by the number of axes.
-_CORE = {1: 64, 2: 64, 3: 20}
+_CORE = {1: 64, 2: 64, 3: 12}
 # At how many places at most; as many as take so many voxels together, but two.
 _BOXES, _SMALL = 8, 2**18
 # Multiples of these, but for whole numbers, lie apart.
 _APART = (0.618, 0.755, 0.570)
-# Voxels that the network is given for it at most, unless what was found takes more.
+# Voxels that the network is given for it at most, unless what was found takes half of that.
 _MOST = 2**20
 # What rounding may make of the largest value; tensor cores round to 10 bits.
 _ROUNDING, _ROUNDING_OF_TENSOR_CORES = 1e-4, 3e-3
@@ -253,16 +253,21 @@ def _core(tiling: AxisTiling, most: int) -> int:
 
 def _wider(tilings: tuple[AxisTiling, ...], box: _Box, planes: bool) -> tuple[AxisTiling, ...]:
     """Tilings with twice the halo and some strides, as far as that is affordable."""
-    factor = 1.0
+    factor, most = 1.0, max(_MOST, 2 * _voxels(tilings, box))
     while True:
         wider = tuple(
             tiling if planes and not axis else _grown(tiling, end - begin, factor)
             for axis, (tiling, begin, end) in enumerate(zip(tilings, *box))
         )
-        reads = (tiling.read(begin, end) for tiling, begin, end in zip(wider, *box))
-        if factor < 0.05 or prod(high - low for low, high, _ in reads) <= _MOST:
+        if factor < 0.05 or _voxels(wider, box) <= most:
             return wider
         factor *= 0.8
+
+
+def _voxels(tilings: tuple[AxisTiling, ...], box: _Box) -> int:
+    """That the network is given for a box."""
+    reads = (tiling.read(begin, end) for tiling, begin, end in zip(tilings, *box))
+    return prod(high - low for low, high, _ in reads)
 
 
 def _grown(tiling: AxisTiling, core: int, factor: float) -> AxisTiling:
