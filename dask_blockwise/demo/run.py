@@ -89,7 +89,7 @@ def run_demo(name: str, output: str | PathLike[str], client: Client | None = Non
     -------
     Result
     """
-    demo, container = DEMOS[name], Path(output) / f"demo-{name}.zarr"
+    demo, container = DEMOS[name], Path(output).expanduser() / f"demo-{name}.zarr"
     runs: list[RunSummary] = []
     stored: dict[str, Volume] = {}
 

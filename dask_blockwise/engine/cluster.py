@@ -213,7 +213,7 @@ def create_compute_context(
     ...     len(cluster.workers)
     1
     """
-    given = options if isinstance(options, Mapping) else yaml.safe_load(Path(options).read_text())
+    given = options if isinstance(options, Mapping) else _read(options)
     context = (given or {}).get("compute_context", {"type": "LocalTorch"})
     kind, config = context.get("type"), context.get("config") or {}
     if kind == "LocalTorch":
@@ -224,6 +224,10 @@ def create_compute_context(
         f"Unknown compute context {kind!r}: it must be LocalTorch or Bsub. For another batch "
         "system use jobqueue_cluster."
     )
+
+
+def _read(path: str | os.PathLike[str]) -> Any:
+    return yaml.safe_load(Path(path).expanduser().read_text())
 
 
 def _bsub_job(

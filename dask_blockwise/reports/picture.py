@@ -112,8 +112,9 @@ def save_panels(
         if scale_bar is not None and panel is panels[0]:
             _draw_bar(axes, *scale_bar)
     figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 0.4 / figure.get_figheight(), wspace=0.03)
-    figure.savefig(path)
-    return Path(path)
+    saved = Path(path).expanduser()
+    figure.savefig(saved)
+    return saved
 
 
 def _draw_bar(axes: Any, pixels: float, caption: str) -> None:

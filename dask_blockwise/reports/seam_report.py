@@ -133,8 +133,9 @@ class SeamReport:
         _draw_profile(curve, self.profile)
         figure.suptitle(_WORDS[self.verdict])
         figure.supxlabel("dashed: the face between two blocks; dark: background", fontsize=9)
-        figure.savefig(path)
-        return Path(path)
+        saved = Path(path).expanduser()
+        figure.savefig(saved)
+        return saved
 
     def _words(self) -> list[str]:
         halo = "" if self.halo is None else f" with a halo of {_times(self.halo)}"

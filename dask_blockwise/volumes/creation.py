@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..geometry.axes import known_axes
 from ..geometry.placement import Placement, default_axes, placement_of
 from ..storage.arrays import create_image
 from ..storage.chunking import chunks_and_shards, default_block
@@ -106,7 +107,7 @@ def _placement(
         return placement_of(axes or default_axes(dimensions), voxel_size, offset, unit)
     place = like.placement
     same = len(place.axes) == dimensions
-    names = tuple(axes or (place.axes if same else default_axes(dimensions)))
+    names = known_axes(axes or (place.axes if same else default_axes(dimensions)))
     return placement_of(
         names,
         place.voxel_size if voxel_size is None else voxel_size,

@@ -41,3 +41,8 @@ def test_a_block_that_does_not_fit_the_axes_is_refused(tmp_path, block):
     with pytest.raises(ValueError, match=r"block_shape must be 3 positive numbers"):
         create_volume(tmp_path / "a.zarr", LIKE, block_shape=block)
     assert not (tmp_path / "a.zarr").exists()
+
+
+def test_axes_in_capitals_are_known_beside_a_volume_to_be_like(tmp_path):
+    like = Volume.from_array(np.zeros((2, 3, 4), np.uint8), axes="cyx", voxel_size=(4, 4))
+    assert create_volume(tmp_path / "a.zarr/x", like, axes="CYX").axes == ("c", "y", "x")

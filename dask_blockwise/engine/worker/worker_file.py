@@ -45,7 +45,7 @@ class WorkerFile:
         FileNotFoundError
             If there is no such file.
         """
-        file = Path(path).absolute()
+        file = Path(path).expanduser().absolute()
         if not file.is_file():
             raise FileNotFoundError(
                 f"There is no file {str(path)!r} (looked for {file}). Give the path of a Python "
