@@ -209,6 +209,8 @@ def _fetch_fib25() -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
     )
     try:
         truth = files.fetch(_FIB25_TRUTH, processor=pooch.Decompress(name="groundtruth.h5"))
+        # Of threads that find no folder there, pooch lets all but one fail.
+        (files.abspath / _FIB25_SECTIONS[0]).parent.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(8) as threads:
             sections = list(threads.map(files.fetch, _FIB25_SECTIONS))
     except OSError as error:

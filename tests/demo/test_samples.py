@@ -1,9 +1,12 @@
 import functools
 import gzip
 import http.server
+import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import imageio.v3
@@ -57,6 +60,21 @@ def test_fib25_is_fetched_once(repository: Path) -> None:
     assert np.array_equal(raw, np.broadcast_to(np.arange(4)[:, None, None], (4, 6, 5)))
     assert np.array_equal(neurons, raw.astype(int) + 1000)
     assert np.array_equal(raw, first[0])
+
+
+def test_threads_that_fetch_do_not_all_make_the_folder(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pooch looks whether it is there and then makes it, with others in between."""
+    make = os.makedirs
+
+    def late(*args: Any, **options: Any) -> None:
+        time.sleep(0.2)
+        make(*args, **options)
+
+    monkeypatch.setattr("pooch.core.os.makedirs", late)
+    raw, _ = samples._fetch_fib25()
+    assert raw.shape == (4, 6, 5)
 
 
 def test_offline_the_error_says_both_ways(no_data: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,7 @@ def test_a_stopped_process_is_restarted(
     def stop(number: int, attempt: int) -> None:
         if number == stopped and attempt == 1:
             os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(1e6)  # it is another thread that stops first; this one would go on
 
     summary = run(line(4, recorder(tmp_path, stop), timeout=1.0), client, progress=False)
     assert summary
