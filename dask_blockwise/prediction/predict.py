@@ -166,7 +166,7 @@ def predict(
         fixed=footprint.only_shape is not None,
         found=found,
     )
-    prove(replace(predicted, normalization=numbers))
+    prove(replace(predicted, normalization=numbers), estimated=numbers is not normalization)
     return Volume(frame, predicted)
 
 

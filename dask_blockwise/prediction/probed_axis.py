@@ -114,7 +114,30 @@ class ProbedAxis:
         if more is None:
             return None
         halo = max(seen.halo[0], more.halo[0]), max(seen.halo[1], more.halo[1])
+        if self._mirrors(length, scale, lost, halo, stride):
+            # Each layer may see as far on its other side, so at most as far as both together.
+            halo = sum(halo), sum(halo)
         return self._found(halo, stride, scale, lost)
+
+    def _mirrors(
+        self, length: int, scale: Fraction, lost: int, halo: tuple[int, int], stride: int
+    ) -> bool:
+        """Whether outputs at an end see further inwards: what is padded by reflection does."""
+        ends = {-1: length - halo[0] - 2, 1: halo[1] + 1}
+        for perturbation in PERTURBATIONS:
+            base, other = perturbation.pair(self._input(length).shape, self.spread)
+            unchanged = self._planes(base)
+            for side, k in ((side, k) for side in ends for k in range(stride)):
+                plane = ends[side] + side * k
+                (image,) = (i for s, i in sides(base, other, self.axis + 2, plane) if s == side)
+                reached = changed(unchanged, self._planes(image))
+                hit = np.flatnonzero(reached.reshape(len(reached), -1).any(1))
+                if not hit.size:
+                    continue
+                before, after = _span(int(hit[0]), int(hit[-1]), side, plane, scale, lost)
+                if before > halo[0] or after > halo[1]:
+                    return True
+        return False
 
     def _found(
         self, halo: tuple[int, int], stride: int, scale: Fraction, lost: int

@@ -30,6 +30,8 @@ __all__ = ["Difference", "difference", "prove"]
 
 # Voxels along an axis that are compared at once, by the number of axes.
 _CORE = {1: 64, 2: 64, 3: 12}
+# The same at corners, where a block may be as thin.
+_THIN = 2
 # At how many places at most; as many as take so many voxels together, but two.
 _BOXES, _SMALL = 8, 2**18
 # Multiples of these, but for whole numbers, lie apart.
@@ -66,13 +68,15 @@ class Difference:
         )
 
 
-def prove(predicted: _Predicted) -> Difference:
+def prove(predicted: _Predicted, estimated: bool = False) -> Difference:
     """Refuse a prediction that more context changes, or whose values bytes can't stand for.
 
     Parameters
     ----------
     predicted : Predicted
         Of inputs that can be read now.
+    estimated : bool
+        Whether its normalisation is that of a window, so that its values are not the final ones.
 
     Returns
     -------
@@ -105,8 +109,9 @@ def prove(predicted: _Predicted) -> Difference:
             "seams between blocks.",
             stacklevel=3,
         )
-    if predicted.frame.stands_for and predicted.activation is None:
-        check_within(seen.least, seen.greatest, predicted.frame.stands_for)
+    span = predicted.frame.stands_for
+    if span and predicted.activation is None and not estimated:
+        check_within(seen.least, seen.greatest, span)
     return seen
 
 
@@ -223,7 +228,7 @@ def _gap(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _boxes(predicted: _Predicted) -> Iterator[_Box]:
-    """Of the output: where the data varies most, and at places apart; more where they are small."""
+    """Of the output: where the data varies most, at places apart, and at corners."""
     (volume,) = predicted.inputs
     raw, tilings = volume.frame.space, predicted.tilings
     cores = [1] * predicted.planes
@@ -238,12 +243,15 @@ def _boxes(predicted: _Predicted) -> Iterator[_Box]:
     places += [
         tuple(int(n * (k * _APART[i] % 1)) for i, n in enumerate(raw)) for k in range(1, count)
     ]
-    for place in places:
+    corners = (tuple(0 for _ in raw), tuple(raw))
+    boxes = [(place, cores) for place in places]
+    boxes += [(corner, [min(_THIN, core) for core in cores]) for corner in corners]
+    for place, sizes in boxes:
         begin = tuple(
             min(max(0, int(at / tiling.network.scale) - n // 2), tiling.outputs - n)
-            for at, n, tiling in zip(place, cores, tilings)
+            for at, n, tiling in zip(place, sizes, tilings)
         )
-        yield begin, tuple(b + n for b, n in zip(begin, cores))
+        yield begin, tuple(b + n for b, n in zip(begin, sizes))
 
 
 def _core(tiling: AxisTiling, most: int) -> int:

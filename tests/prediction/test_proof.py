@@ -95,3 +95,17 @@ def test_more_axes(shape):
 def test_a_halo_that_is_given_too_small_is_believed_with_a_warning():
     with pytest.warns(UserWarning, match=r"halo=\[\(1, 1\), \(1, 1\)\].*there will be seams"):
         predict(Volume.from_array(RAW), Of(lambda x, y: y), halo=1, output_dtype="float32")
+
+
+def test_what_is_padded_by_reflection_sees_further_inwards():
+    """So a block of one voxel at the end reads more than its halo elsewhere."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(2, 1, 2, padding="same", padding_mode="reflect")
+    )
+    image = np.float32(RAW[:41, :31] / 255)
+    prediction = predict(Volume.from_array(image, chunks=(10, 10)), net, output_dtype="float32")
+    with torch.inference_mode():
+        whole = net(torch.from_numpy(image)[None, None])[0].numpy()
+    blocks = prediction.data.compute(scheduler="synchronous")
+    np.testing.assert_allclose(blocks, whole, atol=1e-5)
