@@ -91,7 +91,8 @@ def prove(predicted: _Predicted, estimated: bool = False) -> Difference:
     >>> import torch
     >>> from dask_blockwise import Volume, predict
     >>> raw = Volume.from_array(np.random.default_rng(0).random((60, 60), np.float32))
-    >>> prove(predict(raw, torch.nn.Conv2d(1, 1, 3, padding=1)).source).differing
+    >>> network = torch.nn.Conv2d(1, 1, 3, padding=1)
+    >>> prove(predict(raw, network, activation="sigmoid").source).differing
     0
     """
     seen = difference(predicted)

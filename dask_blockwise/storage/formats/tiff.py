@@ -6,12 +6,13 @@ import logging
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 import zarr
@@ -52,13 +53,12 @@ class Tiff:
 
     def open(self, location: str, rechecks: bool) -> FileArray:
         """Map what lies as numpy has it; decode pages or tiles of all else, and keep some."""
-        with _errors(location):
-            tifffile = _tifffile(location)
-            file = tifffile.TiffFile(location)
+        tifffile = _tifffile(location)
+        with _errors(location), ExitStack() as opened:
+            file = opened.enter_context(tifffile.TiffFile(location))
             series = _series(file)
             axes = axes_of(series)
             if series.dataoffset is not None:
-                file.close()
                 return FileArray.of(tifffile.memmap(location, mode="r"), axes)
             page = series.keyframe
             if page.compression not in tifffile.TIFF.DECOMPRESSORS:
@@ -69,7 +69,10 @@ class Tiff:
             whole = not page.is_tiled and page.nbytes <= _LARGEST_PAGE
             store = series.aszarr(level=0, chunkmode=2 if whole else 0)
             pieces = _Pieces.of(zarr.open_array(store, mode="r"))
-            return FileArray.of(pieces, axes, pieces.chunks)
+            array = FileArray.of(pieces, axes, pieces.chunks)
+            # Its file stays open for as long as there is the array, and no longer.
+            finalize(array, opened.pop_all().close)
+            return array
 
 
 @dataclass(frozen=True)
