@@ -79,12 +79,14 @@ def main():
         net = torch.nn.Sequential(torch.nn.Conv3d(1, 4, 3, padding=1), torch.nn.ReLU(),
                                   torch.nn.Conv3d(4, 3, 5, padding=2))
         for name, options in {
-            "same": {}, "sigmoid": {"activation": "sigmoid", "output_dtype": "float32"},
-            "whole": {"normalize": "volume", "batch": 2, "input_shape": (24, 24, 24)},
-            "valid": {"boundary": "valid"}, "periodic": {"boundary": "periodic"},
+            "same": {"activation": "tanh"}, "sigmoid": {"activation": "sigmoid", "output_dtype": "float32"},
+            "whole": {"normalize": "volume", "batch": 2, "input_shape": (24, 24, 24),
+                      "activation": "softmax"},
+            "valid": {"boundary": "valid", "activation": "tanh"},
+            "periodic": {"boundary": "periodic", "output_dtype": "float32"},
         }.items():
             store(f"predicted {name}", dbw.predict(raw, net, **options))
-        store("coarser", dbw.predict(raw, torch.nn.Conv3d(1, 2, 2, 2)))
+        store("coarser", dbw.predict(raw, torch.nn.Conv3d(1, 2, 2, 2), activation="sigmoid"))
         pieces = dbw.segment(aff, lambda a, level: label(a[0] > level)[0], halo=4, level=0.5)
         store("pieces", pieces)
         for name, fragments in {
@@ -132,7 +134,7 @@ def main():
                 texts.append(str(report))
         for lazy in (
             dbw.relabel(dbw.watershed(aff, offsets=OFFSETS, halo=6), match="fraction"),
-            dbw.predict(raw, net), dbw.map_overlap(smooth, aff, halo=3, dtype=float, sigma=1),
+            dbw.predict(raw, net, activation="tanh"), dbw.map_overlap(smooth, aff, halo=3, dtype=float, sigma=1),
         ):
             np.save(f"data-{len(texts)}.npy", lazy.data.compute(scheduler="synchronous"))
             np.save(f"crop-{len(texts)}.npy", lazy[Roi((400, 40, 48), (400, 40, 60))])
