@@ -79,7 +79,8 @@ def main():
         net = torch.nn.Sequential(torch.nn.Conv3d(1, 4, 3, padding=1), torch.nn.ReLU(),
                                   torch.nn.Conv3d(4, 3, 5, padding=2))
         for name, options in {
-            "same": {"activation": "tanh"}, "sigmoid": {"activation": "sigmoid", "output_dtype": "float32"},
+            "same": {"activation": "tanh"},
+            "sigmoid": {"activation": "sigmoid", "output_dtype": "float32"},
             "whole": {"normalize": "volume", "batch": 2, "input_shape": (24, 24, 24),
                       "activation": "softmax"},
             "valid": {"boundary": "valid", "activation": "tanh"},
@@ -134,7 +135,8 @@ def main():
                 texts.append(str(report))
         for lazy in (
             dbw.relabel(dbw.watershed(aff, offsets=OFFSETS, halo=6), match="fraction"),
-            dbw.predict(raw, net, activation="tanh"), dbw.map_overlap(smooth, aff, halo=3, dtype=float, sigma=1),
+            dbw.predict(raw, net, activation="tanh"),
+            dbw.map_overlap(smooth, aff, halo=3, dtype=float, sigma=1),
         ):
             np.save(f"data-{len(texts)}.npy", lazy.data.compute(scheduler="synchronous"))
             np.save(f"crop-{len(texts)}.npy", lazy[Roi((400, 40, 48), (400, 40, 60))])
