@@ -88,16 +88,18 @@ class ModelSource:
                 f"weights={weights} and arguments={arguments} are given beside a model that brings "
                 "its own: name the network as 'package.module:Class', or leave them out."
             )
-        return cls._of_module(model) if text is None else cls._of_file(Path(text), trust)
+        if text is None:
+            return cls._of_module(model)
+        return cls._of_file(Path(text).expanduser(), trust)
 
     @classmethod
     def _named(
         cls, name: str, weights: str | os.PathLike[str] | None, arguments: Mapping[str, Any]
     ) -> ModelSource:
-        if weights is not None and not Path(weights).exists():
+        path = None if weights is None else str(Path(weights).expanduser().absolute())
+        if path is not None and not Path(path).exists():
             raise FileNotFoundError(f"There are no weights at {weights}: check the path.")
         pairs = tuple((key, _frozen(value)) for key, value in sorted(arguments.items()))
-        path = None if weights is None else str(Path(weights).absolute())
         return cls("import", name, pairs, path, stamp=_stamp(path))
 
     @classmethod

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
 from skimage.measure import label
 
+from ..labels.ids import check_labels
 from ..labels.scores import score_segmentation
 
 Labels = NDArray[np.integer]
@@ -84,6 +85,7 @@ def parts(labels: Labels) -> NDArray[np.int64]:
     >>> parts(np.array([[7, 0, 7, 8]]))
     array([[1, 0, 2, 3]])
     """
+    check_labels(labels)
     dense = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
     found: NDArray[np.int64] = label(dense + (labels.min() > 0), background=0)
     return found

@@ -247,7 +247,7 @@ def _network(model: str, device: str) -> Any:
     """A network, loaded once a process; one that lies on the web is kept in ~/.empanada."""
     import torch
 
-    path = Path(model)
+    path = Path(model).expanduser()
     if not path.is_file():
         path = _HOME.expanduser() / Path(model.partition("?")[0]).name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -262,7 +262,7 @@ def _config(given: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
     spec = find_spec("empanada_napari")
     folders = [Path(folder, "configs") for folder in spec.submodule_search_locations or ()]  # type: ignore[union-attr]
     named = [folder / f"{given}.yaml" for folder in (*folders, _HOME.expanduser() / "configs")]
-    for path in (Path(given), *named):
+    for path in (Path(given).expanduser(), *named):
         if path.is_file():
             loaded: Mapping[str, Any] = yaml.safe_load(path.read_text())
             return loaded

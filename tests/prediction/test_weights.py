@@ -71,3 +71,13 @@ def test_arrays_of_other_names(tmp_path):
     np.savez(path, **{name: value.numpy() for name, value in named("module.").items()})
     found = load(ModelSource.of(NAME, path, ARGUMENTS)).state_dict()
     assert torch.equal(found["bias"], STATE["bias"])
+
+
+def test_weights_and_networks_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    torch.save(STATE, tmp_path / "w.pt")
+    torch.save(nn.Conv2d(**ARGUMENTS), tmp_path / "network.pt")
+    assert torch.equal(
+        load(ModelSource.of(NAME, "~/w.pt", ARGUMENTS)).state_dict()["weight"], STATE["weight"]
+    )
+    assert ModelSource.of("~/network.pt", trust=True).where == str(tmp_path / "network.pt")

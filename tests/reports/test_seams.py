@@ -229,6 +229,11 @@ def test_names_do_not_count_but_every_voxel_does():
     assert compare(parts(changed), parts(labels)).voxels == 1 / 400
 
 
+def test_negative_labels_are_no_objects():
+    with pytest.raises(ValueError, match="must not be negative, got -1"):
+        parts(np.array([[-1, 0, 0, 4]]))
+
+
 def test_flat_ends_are_told_from_round_ones():
     labels = np.zeros((12, 16, 16), int)
     labels[:6, :8, :8] = 1
