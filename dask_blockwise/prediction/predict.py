@@ -147,7 +147,7 @@ def predict(
     dtype = _dtype(footprint, output_dtype, activation, between)
     frame = _placed(volume.frame.with_values(dtype, footprint.channels), tilings)
     if block_shape is not None:
-        frame = frame.with_block(frame.checked_block(tuple(block_shape)))
+        frame = frame.with_block(frame.checked_block(block_shape))
     real = footprint.dtype.kind == "f" and dtype == np.uint8
     stands_for = range_of(activation, between, footprint.least) if real else None
     frame = replace(frame, stands_for=stands_for)

@@ -122,7 +122,7 @@ def seams(
     'seams'
     """
     pipeline, labels = _pipeline_and_labels(segments, stored)
-    block = labels.frame.checked_block(tuple(block_shape) if block_shape else None)
+    block = labels.frame.checked_block(block_shape)
     stitched = tuple(axis != "t" for axis in labels.axes)
     size, rng = window_shape(labels.shape, block, stitched), np.random.default_rng(seed)
     faces = windows_astride(labels.shape, block, size, stitched, _LOOKS_A_WINDOW * windows, rng)

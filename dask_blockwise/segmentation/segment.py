@@ -205,7 +205,7 @@ def _labelled(
     begin, end = volume.frame.voxels(roi or volume.roi)
     whole = volume.frame.with_values(np.uint64, channels=None)
     frame = whole.box(begin, tuple(np.subtract(end, begin).tolist()))
-    block = whole.checked_block(tuple(block_shape)) if block_shape else whole.block_shape
+    block = whole.checked_block(block_shape)
     connectivity, apart = _of_components(function)
     segmented = Segmented(
         frame=frame.with_block(tuple(min(b, n) for b, n in zip(block, frame.extent))),

@@ -84,7 +84,7 @@ def create_volume(
         block_shape = like.block_shape
     if block_shape is not None:
         frame = Frame(shape=full, dtype=kind, placement=placement, chunks=whole)
-        whole = frame.with_channels(frame.checked_block(tuple(block_shape)))
+        whole = frame.with_channels(frame.checked_block(block_shape))
     chunks, shards = chunks_and_shards(whole, placement.axes, zarr_format)
     create_image(
         path, placement, full, kind,

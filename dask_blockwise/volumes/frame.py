@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -113,7 +115,7 @@ class Frame:
         axes = zip(self.axes, self.shape, strict=True)
         return tuple(n if axis == "c" else next(rest) for axis, n in axes)
 
-    def checked_block(self, block: Index | None) -> Index:
+    def checked_block(self, block_shape: Sequence[int] | None) -> Index:
         """Voxels of a block, cut to the volume; those of the frame unless given.
 
         Raises
@@ -121,12 +123,16 @@ class Frame:
         ValueError
             If it isn't one positive number for each axis but "c".
         """
-        if block is None:
+        if block_shape is None:
             return self.block_shape
+        try:
+            block = tuple(map(index, block_shape))
+        except TypeError:
+            block = ()
         if len(block) != len(self.voxel_size) or min(block) < 1:
             raise ValueError(
                 f"block_shape must be {len(self.voxel_size)} positive numbers of voxels, for the "
-                f"axes {self.placement.block_axes}, got {block}."
+                f"axes {self.placement.block_axes}, got {block_shape!r}."
             )
         return tuple(min(b, n) for b, n in zip(block, self.extent))
 

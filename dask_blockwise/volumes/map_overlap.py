@@ -174,7 +174,7 @@ def map_overlap(
         dtype = _trial(function, (volume, *others), margin.halo, parameters).dtype
     frame = volume.frame.with_values(dtype, channels)
     if block_shape is not None:
-        frame = frame.with_block(frame.checked_block(tuple(block_shape)))
+        frame = frame.with_block(frame.checked_block(block_shape))
     mapped = Mapped(
         frame=frame,
         inputs=(volume, *others),

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
 from ..engine.task import check_limits
-from ..geometry.boxes import Index
 
 __all__ = ["StoreOptions"]
 
@@ -35,11 +34,6 @@ class StoreOptions:
 
     def __post_init__(self) -> None:
         check_limits(self.num_workers, self.max_retries, self.timeout)
-
-    @property
-    def block(self) -> Index | None:
-        """Voxels of a block, if they are given."""
-        return None if self.block_shape is None else tuple(self.block_shape)
 
     @property
     def goes_on(self) -> bool:

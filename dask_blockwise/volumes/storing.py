@@ -12,7 +12,6 @@ from distributed import Client
 from ..engine.progress import RunSummary
 from ..engine.run import run
 from ..engine.task import Task
-from ..geometry.boxes import Index
 from ..storage.location import location_of
 from .kinds import Checkpoint
 from .lineage import AnyVoxels
@@ -100,7 +99,7 @@ def checkpoint(
         max_retries=max_retries,
         timeout=timeout,
     )
-    block = volume.frame.checked_block(options.block)
+    block = volume.frame.checked_block(options.block_shape)
     steps_of(volume, block)  # which refuses what can't be stored
     source = Checkpoint((volume,), location_of(path), options)
     return replace(volume, frame=volume.frame.with_block(block), source=source)
@@ -205,8 +204,7 @@ def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None) -> Plan:
     result  32 x 32       4  4.00 kiB  4.00 kiB        2.00 kiB              1.00
     in all                8  8.00 kiB  8.00 kiB        2.00 kiB
     """
-    block = tuple(block_shape) if block_shape else None
-    stages = *_checkpoint_plans(volume).values(), *_plans(volume, "result", block)
+    stages = *_checkpoint_plans(volume).values(), *_plans(volume, "result", block_shape)
     return Plan(stages)
 
 
@@ -217,12 +215,12 @@ def _checkpoint_plans(volume: Voxels) -> dict[tuple[str, str], StagePlan]:
         plans |= _checkpoint_plans(inner)
     if isinstance(volume.source, Checkpoint):
         path, made = volume.source.path, volume.source.made
-        own = _plans(made, Path(path).name, volume.source.options.block)
+        own = _plans(made, Path(path).name, volume.source.options.block_shape)
         plans |= {(path, plan.name): plan for plan in own}
     return plans
 
 
-def _plans(volume: Voxels, name: str, block_shape: Index | None) -> list[StagePlan]:
+def _plans(volume: Voxels, name: str, block_shape: Sequence[int] | None) -> list[StagePlan]:
     steps = steps_of(volume, volume.frame.checked_block(block_shape))
     return [
         replace(step.cost, name=f"{name}: {step.name}" if step.name else name)

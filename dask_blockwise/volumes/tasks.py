@@ -56,7 +56,7 @@ def tasks_to_store(volume: Voxels, path: str, options: StoreOptions, made: Made)
     made : dict
         Tasks of this run that store checkpoints already; those that come on top are added.
     """
-    block = volume.frame.checked_block(options.block)
+    block = volume.frame.checked_block(options.block_shape)
     steps_of(volume, block)  # which refuses what can't be stored
     check_not_in_place(volume, path)
     check_regional(volume, stored=True)
@@ -75,7 +75,7 @@ def tasks_into(
     list of Task
         The one that writes the volume, upstream of which are those before it, and any after it.
     """
-    block = volume.frame.checked_block(options.block)
+    block = volume.frame.checked_block(options.block_shape)
     steps = steps_of(volume, block)
     last = next(n for n, step in enumerate(steps) if step.last)
     if options.resume and last > 0:

@@ -156,7 +156,7 @@ def rechunk(volume: AnyVoxels, /, block_shape: Sequence[int]) -> AnyVoxels:
             f"{volume!r} depends on its blocks: give block_shape= to the stage that makes it, or "
             "to to_zarr."
         )
-    frame = volume.frame.with_block(volume.frame.checked_block(tuple(block_shape)))
+    frame = volume.frame.with_block(volume.frame.checked_block(block_shape))
     source = Cropped((volume,), (0,) * len(frame.extent))
     return replace(volume, frame=frame, source=source)
 
