@@ -12,7 +12,7 @@ from distributed import Client, LocalCluster, get_client, get_worker, worker_cli
 from .cluster import local_cluster, patient_cluster
 from .worker.batch import beside_batches
 
-__all__ = ["client_for_a_run"]
+__all__ = ["client_for_a_run", "in_task"]
 
 _logger = logging.getLogger(__name__)
 
@@ -20,6 +20,15 @@ _logger = logging.getLogger(__name__)
 _CLOSE_SECONDS = 60.0
 # A client in one of these states may yet reach its scheduler.
 _LIVES = ("running", "connecting")
+
+
+def in_task() -> bool:
+    """Whether this is a worker's thread, which must ask no other scheduler."""
+    try:
+        get_worker()
+    except ValueError:
+        return False
+    return True
 
 
 @contextmanager
@@ -78,9 +87,7 @@ def _present() -> Client | None:
 
 @contextmanager
 def _thread_given_free() -> Iterator[None]:
-    try:
-        get_worker()
-    except ValueError:  # not within a task
+    if not in_task():
         yield
         return
     with beside_batches(), worker_client():

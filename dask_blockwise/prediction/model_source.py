@@ -80,7 +80,7 @@ class ModelSource:
         TypeError, ValueError
             If it isn't a network, needs trust, or is given what it doesn't take.
         """
-        text = os.fspath(model) if isinstance(model, str | os.PathLike) else None
+        text = str(Path(model).expanduser()) if isinstance(model, str | os.PathLike) else None
         if text is not None and ":" in text and not Path(text).exists():
             return cls._named(text, weights, arguments or {})
         if weights is not None or arguments:
@@ -90,7 +90,7 @@ class ModelSource:
             )
         if text is None:
             return cls._of_module(model)
-        return cls._of_file(Path(text).expanduser(), trust)
+        return cls._of_file(Path(text), trust)
 
     @classmethod
     def _named(

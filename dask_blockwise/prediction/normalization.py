@@ -9,10 +9,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import dask.array as da
 import numpy as np
-from dask.base import compute, tokenize
-from distributed import get_worker
+from dask.base import tokenize
 from numpy.typing import NDArray
 
+from ..volumes.region import computed
 from ..volumes.volume import Volume
 
 __all__ = [
@@ -82,7 +82,8 @@ class WholeVolume:
     def numbers(self) -> Numbers:
         """In one pass over the blocks."""
         taken = self._percentiles if self.kind == "percentiles" else _moments
-        low, spread = zip(*_computed(list(map(taken, self._parts))))
+        found = computed(*map(taken, self._parts))
+        low, spread = zip(*((float(low), float(spread)) for low, spread in found))
         return Numbers(low, tuple(float(s + self.epsilon) or 1.0 for s in spread))
 
     def estimate(self, values: NDArray[Any]) -> Numbers:
@@ -212,18 +213,3 @@ def _span(counts: NDArray[np.int64], percentiles: tuple[float, float]) -> NDArra
     above = np.searchsorted(upto, np.ceil(at), "right")
     low, high = below + (above - below) * (at % 1)
     return np.array([low, high - low])
-
-
-def _computed(lazy: list[da.Array]) -> list[tuple[float, float]]:
-    options = {"scheduler": "synchronous"} if _in_task() else {}
-    found = compute(*lazy, **options)
-    return [(float(low), float(spread)) for low, spread in found]
-
-
-def _in_task() -> bool:
-    """Whether this is a worker's thread, which must ask no other scheduler."""
-    try:
-        get_worker()
-    except ValueError:
-        return False
-    return True

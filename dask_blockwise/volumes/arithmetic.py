@@ -153,7 +153,8 @@ class Reduction:
             names = volume.frame.axes
             axis = tuple(names.index(one) if isinstance(one, str) else one for one in listed)
         options |= {} if dtype is None else {"dtype": dtype}
-        return computed(getattr(da, self.name)(volume.data, axis=axis, **options))
+        (values,) = computed(getattr(da, self.name)(volume.data, axis=axis, **options))
+        return values
 
 
 def _mapped(

@@ -7,9 +7,10 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-from distributed import get_worker
+from dask.base import compute
 from numpy.typing import NDArray
 
+from ..engine.clients import in_task
 from ..geometry.blocks import Roi
 from ..geometry.boxes import Index, index_bounds
 from ..storage.chunking import split
@@ -70,19 +71,11 @@ def dask_array(volume: Voxels) -> da.Array:
     return blocks
 
 
-def computed(array: da.Array) -> Any:
-    """The values of a dask array, by the present cluster, or here within a worker's task."""
-    options = {"scheduler": "synchronous"} if _in_task() else {}
-    return array.compute(**options)
-
-
-def _in_task() -> bool:
-    """Whether this is a worker's thread, which must ask no other scheduler."""
-    try:
-        get_worker()
-    except ValueError:
-        return False
-    return True
+def computed(*arrays: da.Array) -> tuple[Any, ...]:
+    """The values of dask arrays, by the present cluster, or here within a worker's task."""
+    options = {"scheduler": "synchronous"} if in_task() else {}
+    values: tuple[Any, ...] = compute(*arrays, **options)
+    return values
 
 
 def _read(volume: Voxels, begin: Index, end: Index) -> NDArray[Any]:

@@ -278,7 +278,8 @@ class Volume(NDArrayOperatorsMixin):
 
     def compute(self) -> NDArray[Any]:
         """All of the values, by blocks, on the present cluster or in threads."""
-        values: NDArray[Any] = computed(self.data)
+        values: NDArray[Any]
+        (values,) = computed(self.data)
         return values
 
     # Each is a function of its own file.
