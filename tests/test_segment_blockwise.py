@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from objects import assert_same_up_to_names, labels_of
 
 from dask_blockwise import (
     Roi,
@@ -92,16 +92,6 @@ def make_scene(folder, mask, **where):
 
 def block_of(*shape):
     return Roi((0,) * len(shape), shape)
-
-
-def labels_of(array, connectivity=1):
-    return ndimage.label(array, ndimage.generate_binary_structure(array.ndim, connectivity))[0]
-
-
-def assert_same_up_to_names(ids, truth):
-    pairs = np.unique(np.stack([ids.ravel(), truth.ravel()]).astype(np.uint64), axis=1)
-    assert all(len(np.unique(side)) == pairs.shape[1] for side in pairs)
-    assert ids.max(initial=0) == truth.max(initial=0)
 
 
 @pytest.mark.parametrize("context", [0, 2, 30])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from objects import assert_same_up_to_names
 from scipy import ndimage
 
 from dask_blockwise import Volume, agglomerate, open_volume, relabel, watershed
@@ -47,12 +48,6 @@ def whole(ids, count, affinities, offsets, threshold, method):
     rows[:, :2] -= np.uint64(1)
     objects = partition(count, sum_contacts([rows]), method) + 1
     return np.concatenate([[0], objects])[ids]
-
-
-def assert_same_up_to_names(found, expected):
-    pairs = np.unique(np.stack([found, expected]).reshape(2, -1), axis=1)
-    assert all(len(np.unique(side)) == pairs.shape[1] for side in pairs)
-    assert found.max() == expected.max()
 
 
 @settings(max_examples=10, phases=[Phase.explicit, Phase.reuse, Phase.generate])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from objects import assert_same_up_to_names, labels_of
 from scipy import ndimage
 from tifffile import imread
 
@@ -37,18 +38,6 @@ def present(threads):
 @pytest.fixture
 def path(tmp_path, present):
     return f"{tmp_path}/out.zarr/objects"
-
-
-def labels_of(array, connectivity=1):
-    return ndimage.label(array, ndimage.generate_binary_structure(array.ndim, connectivity))[0]
-
-
-def assert_same_up_to_names(ids, truth):
-    """As many objects, the same voxels each, and ids without gaps."""
-    pairs = np.unique(np.stack([ids.ravel(), truth.ravel()]).astype(np.uint64), axis=1)
-    assert all(len(np.unique(side)) == pairs.shape[1] for side in pairs)
-    assert ids.max(initial=0) == truth.max(initial=0)
-    assert not ids[truth == 0].any()
 
 
 def computed(volume):

@@ -5,6 +5,7 @@ import pytest
 from bioimage_cpp.affinities import compute_affinities
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from objects import labels_of
 from scipy import ndimage
 
 from dask_blockwise import (
@@ -31,10 +32,6 @@ OFFSETS = [(-1, 0, 0), (0, -1, 0), (0, 0, -1), (-3, 0, 0), (0, -3, 0), (0, 0, -3
 def present(threads):
     with threads.as_current():
         yield
-
-
-def labels_of(array, connectivity=1):
-    return ndimage.label(array, ndimage.generate_binary_structure(array.ndim, connectivity))[0]
 
 
 def cut_into_blocks(array, block):
