@@ -29,6 +29,13 @@ def _usual_port_is_taken() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _same_networks() -> None:
+    """Untrained networks have the same weights in every run."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def threads() -> Iterator[Client]:
     """A client that isn't the present one until it is made so."""

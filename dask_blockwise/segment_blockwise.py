@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from inspect import signature
 from os import PathLike
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,7 +17,7 @@ from .engine.task import Task
 from .geometry.blocks import Roi
 from .geometry.boxes import Box, Index
 from .relabelling.relabel import relabel
-from .segmentation.function import Parameters
+from .segmentation.function import Parameters, SegmentFunction
 from .segmentation.segment import segment
 from .storage.arrays import StoredArray, exists
 from .storage.location import location_of
@@ -140,6 +141,9 @@ def segment_blockwise(
         source = replace(source, source=Stored(source.stored, source.axes, written=True))
     path = _taken("output", args[1:], kwargs)
     halo = _halo(context, read_roi, write_roi, source)
+    # Said here already, where a misspelt name may be one of this function's own.
+    own = tuple(signature(segment_blockwise).parameters)
+    SegmentFunction.of(segment_function_file, parameters, False, own, **kwargs)
     labels = segment(
         source,
         segment_function_file,
@@ -157,7 +161,7 @@ def segment_blockwise(
     tasks = _tasks(objects, path, options, list(upstream_tasks or ()))
     summary = run(tasks)
     if not summary:
-        _log.warning("Some blocks failed; the same call does only what is missing.\n%s", summary)
+        _log.warning("%s", summary.as_error("The same call does only what is missing."))
     if keep_tmpdir:
         _log.info(
             "The labels of single blocks are kept in %s.scratch: call again with keep_tmpdir=True "

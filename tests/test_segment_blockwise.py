@@ -255,6 +255,7 @@ TEN = block_of(10, 11, 12)
         ({"input_path": "nowhere.zarr"}, FileNotFoundError, "nowhere.zarr"),
         ({"file": "nowhere.py"}, FileNotFoundError, r"with segment_function\("),
         ({"conectivity": 3}, TypeError, "no parameter 'conectivity'.* are connectivity"),
+        ({"relabeling": {}}, TypeError, r"'relabeling' \(did you mean 'relabelling'\?\)"),
         ({"total": Roi((0, 0, 0), (30, 22, 24))}, ValueError, "isn't within the volume"),
         ({"relabelling": {"match": "any"}}, ValueError, "must be one of"),
         ({"relabelling": {"size": 3}}, TypeError, "size"),

@@ -160,6 +160,28 @@ class Frame:
         full = self.with_channels(shape)
         return replace(self, shape=full, placement=placement, chunks=full, shards=None)
 
+    def full_order(self, order: Index) -> Index:
+        """The order of all axes, as numpy's ``transpose`` takes it, given that of all but "c"."""
+        others = self.without_channels(tuple(range(self.ndim)))
+        rest = iter(order)
+        return tuple(n if axis == "c" else others[next(rest)] for n, axis in enumerate(self.axes))
+
+    def transposed(self, order: Index) -> Frame:
+        """With its axes but "c" in another order."""
+        full, place = self.full_order(order), self.placement
+        return replace(
+            self,
+            shape=tuple(self.shape[n] for n in full),
+            chunks=tuple(self.chunks[n] for n in full),
+            shards=self.shards and tuple(self.shards[n] for n in full),
+            placement=replace(
+                place,
+                axes=tuple(self.axes[n] for n in full),
+                voxel_size=tuple(place.voxel_size[n] for n in order),
+                offset=tuple(place.offset[n] for n in order),
+            ),
+        )
+
     def with_block(self, block: Index) -> Frame:
         """The same in blocks of so many voxels along all axes but "c"."""
         return replace(self, chunks=self.with_channels(block), shards=None)

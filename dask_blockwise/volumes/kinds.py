@@ -1,4 +1,4 @@
-"""Sources that compute nothing: arrays in memory, arrays in a store, and checkpoints."""
+"""Sources that compute nothing: arrays in memory or in a store, checkpoints, turned axes."""
 
 from __future__ import annotations
 
@@ -68,28 +68,21 @@ class Stored(Source):
 
 @dataclass(frozen=True, eq=False)
 class Turned(Source):
-    """What is stored or in memory, with its axes in another order."""
+    """A volume with its axes in another order."""
 
-    # It, which is computed from nothing.
-    of: Voxels
-    # Which of its axes come first, second, and so on.
+    inputs: tuple[Voxels]
+    # Which of the input's axes but "c" come first, second, and so on.
     order: Index
-
-    inputs = ()
 
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
-        names = self.of.frame.axes
-        turned = [names[n] for n in self.order if names[n] != "c"]
-        block_axes = self.of.frame.placement.block_axes
-        low, high = (
-            tuple(side[turned.index(axis)] for axis in block_axes) for side in (begin, end)
-        )
-        return self.of.source.read(low, high).transpose(self.order)
+        (volume,) = self.inputs
+        low, high = map(self.back, (begin, end))
+        return volume.source.read(low, high).transpose(volume.frame.full_order(self.order))
 
-    def prepared(self, inputs: tuple[Any, ...]) -> Self:
-        """With what it reads prepared."""
-        return replace(self, of=replace(self.of, source=self.of.source.prepared(())))
+    def back(self, values: Index) -> Index:
+        """What is given along its own axes but "c", along those of the input."""
+        return tuple(values[n] for n in np.argsort(self.order))
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ __all__ = [
     "check_not_in_place",
     "check_regional",
     "is_stored",
+    "is_turned",
     "own_reach",
     "place_of",
     "prepared",
@@ -52,7 +53,19 @@ def own_reach(volume: Voxels) -> Reach:
 def reach_of(volume: Voxels) -> Reach:
     """What a region needs around it, down to what is stored."""
     own = own_reach(volume)
-    return own if is_stored(volume) else own.beyond(map(reach_of, volume.source.inputs))
+    if is_stored(volume):
+        return own
+    inner = [reach_of(inner) for inner in volume.source.inputs]
+    if isinstance(volume.source, Turned):
+        inner = [reach.transposed(volume.source.order) for reach in inner]
+    return own.beyond(inner)
+
+
+def is_turned(volume: Voxels) -> bool:
+    """Whether axes are in another order than in something stored that it is computed from."""
+    if is_stored(volume):
+        return False
+    return isinstance(volume.source, Turned) or any(map(is_turned, volume.source.inputs))
 
 
 def prepared(volume: AnyVoxels) -> AnyVoxels:
@@ -92,8 +105,6 @@ def check_regional(volume: Voxels, stored: bool = False) -> None:
 def check_not_in_place(volume: Voxels, path: str) -> None:
     """Refuse to store a volume where something that it is computed from lies."""
     source = volume.source
-    if isinstance(source, Turned):
-        check_not_in_place(source.of, path)
     if isinstance(source, Stored) and source.stored.location in (path, f"{path}/s0"):
         raise ValueError(
             f"{path} is what this volume is computed from: a block computed again would read its "

@@ -14,6 +14,7 @@ from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
 from ..tables import html_columns, text_columns
 from .frame import Frame
+from .kinds import Turned
 from .lineage import is_stored, own_reach
 from .reach import Reach
 from .source import Voxels
@@ -135,6 +136,9 @@ def _read(volume: Voxels) -> Iterator[tuple[Frame, Reach]]:
         return
     for inner in volume.source.inputs:
         for source, reach in _read(inner):
+            if isinstance(volume.source, Turned):
+                order = volume.source.order
+                source, reach = source.transposed(order), reach.transposed(order)
             yield source, own.beyond([reach])
 
 
@@ -171,6 +175,8 @@ def _peak(volume: Voxels, shape: Index) -> int:
 
 
 def _seen_shape(source: Frame, volume: Voxels, shape: Index) -> Index:
+    if isinstance(volume.source, Turned):
+        return volume.source.back(shape)
     reach = own_reach(volume)
     world = Coordinate(shape) * volume.frame.voxel_size + reach.before + reach.after
     axes = zip(source.extent, world, source.voxel_size, strict=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..geometry.blocks import Coordinate
+from ..geometry.boxes import Index
 from .frame import Frame
 
 __all__ = ["Halo", "Reach"]
@@ -56,6 +57,14 @@ class Reach:
         """So many voxels before and after along each axis of space, as of which it was made."""
         sides = (side / frame.voxel_size for side in (self.before, self.after))
         return tuple((int(b), int(a)) for b, a in zip(*sides))[-len(frame.space) :]
+
+    def transposed(self, order: Index) -> Reach:
+        """Along the same axes in another order."""
+        return Reach(
+            Coordinate(self.before[n] for n in order),
+            Coordinate(self.after[n] for n in order),
+            tuple(self.wraps[n] for n in order),
+        )
 
     def beyond(self, inner: Iterable[Reach]) -> Reach:
         """What is read when that, in turn, needs the largest of others around it."""

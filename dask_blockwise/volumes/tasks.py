@@ -17,7 +17,7 @@ from ..geometry.boxes import Index, bounded, full_box
 from ..storage.arrays import StoredArray, create_image, exists, open_array
 from ..storage.chunking import chunks_and_shards
 from .kinds import Checkpoint
-from .lineage import check_not_in_place, check_regional, prepared, reach_of
+from .lineage import check_not_in_place, check_regional, is_turned, prepared, reach_of
 from .meaning import attributes_of
 from .options import StoreOptions
 from .plan import plan_of
@@ -184,13 +184,26 @@ def _fingerprint(token: str, block: Index) -> str:
 
 
 def _awaited(volume: Voxels, step: Step) -> tuple[Coordinate, Coordinate]:
-    """What a block waits for: its reach, and all of an axis along which it reads at the far end."""
+    """What a block waits for: its reach, and all of an axis along which it reads at the far end.
+
+    Where axes are turned on the way, it isn't said which blocks those are: it waits for all.
+    """
+    if is_turned(volume):
+        return _around_all(volume, step)
     axes = list(zip(reach_of(volume).wraps, volume.frame.roi.shape))
     before, after = (
         Coordinate(whole if wraps else side for side, (wraps, whole) in zip(sides, axes))
         for sides in (step.reach.before, step.reach.after)
     )
     return before, after
+
+
+def _around_all(volume: Voxels, step: Step) -> tuple[Coordinate, Coordinate]:
+    """As much around a block as holds the volume, in whichever order its axes are."""
+    roi = volume.frame.roi
+    length = max(roi.end) - min(roi.begin) + max((*step.reach.before, *step.reach.after))
+    everywhere = Coordinate((length,) * roi.dims)
+    return everywhere, everywhere
 
 
 def _complete(task: Task) -> bool:

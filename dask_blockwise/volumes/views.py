@@ -162,7 +162,7 @@ def rechunk(volume: AnyVoxels, /, block_shape: Sequence[int]) -> AnyVoxels:
 
 
 def transpose(volume: AnyVoxels, /, *axes: str) -> AnyVoxels:
-    """What is stored or in memory, with its axes of space in another order.
+    """The same with its axes of space in another order, lazily.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def transpose(volume: AnyVoxels, /, *axes: str) -> AnyVoxels:
     Raises
     ------
     ValueError
-        If these aren't its axes, or the volume is computed.
+        If these aren't its axes.
 
     Examples
     --------
@@ -189,31 +189,8 @@ def transpose(volume: AnyVoxels, /, *axes: str) -> AnyVoxels:
     if sorted(wanted) != sorted(frame.axes):
         raise ValueError(f"transpose needs each of the axes {frame.axes} once, got {wanted}.")
     check_axes(tuple(wanted), frame.ndim)
-    if volume.source.inputs:
-        raise ValueError(
-            f"{volume!r} is computed: transpose what it is computed from, or store it first."
-        )
-    order = tuple(frame.axes.index(axis) for axis in wanted)
-    return replace(volume, frame=_turned(frame, order), source=Turned(volume, order))
-
-
-def _turned(frame: Frame, order: Index) -> Frame:
-    """The frame with its axes in another order."""
-    place, block_axes = frame.placement, frame.placement.block_axes
-    axes = tuple(frame.axes[n] for n in order)
-    kept = [block_axes.index(axis) for axis in axes if axis != "c"]
-    return replace(
-        frame,
-        shape=tuple(frame.shape[n] for n in order),
-        chunks=tuple(frame.chunks[n] for n in order),
-        shards=frame.shards and tuple(frame.shards[n] for n in order),
-        placement=replace(
-            place,
-            axes=axes,
-            voxel_size=tuple(place.voxel_size[n] for n in kept),
-            offset=tuple(place.offset[n] for n in kept),
-        ),
-    )
+    order = tuple(frame.placement.block_axes.index(axis) for axis in wanted if axis != "c")
+    return replace(volume, frame=frame.transposed(order), source=Turned((volume,), order))
 
 
 def _boxed(frame: Frame, begin: Index, end: Index) -> Frame:

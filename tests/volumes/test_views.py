@@ -95,6 +95,43 @@ def test_transposed_where_it_is_stored(tmp_path, threads, axes):
             dbw.open_volume(path).transpose("c", *axes).to_zarr(path, progress=False)
 
 
+def smoothed(volume, **options):
+    return dbw.map_overlap(uniform_filter, volume, size=(1, 3, 5), **options)
+
+
+@pytest.mark.parametrize("boundary", ["reflect", "periodic"])
+@pytest.mark.parametrize("axes", ["zyx", "xyz", "yxz"])
+def test_what_is_computed_is_transposed_lazily(tmp_path, client, axes, boundary):
+    """The halo of each axis goes with it, and blocks wait for all that they read."""
+    order = tuple("zyx".index(axis) for axis in axes)
+    mode = {"reflect": "reflect", "periodic": "wrap"}[boundary]
+    smooth = uniform_filter(uniform_filter(GREY, (1, 3, 5), mode=mode), (1, 3, 5), mode=mode)
+    stored = smoothed(lazy(GREY), halo=(0, 1, 2), boundary=boundary, mode=mode)
+    for first in stored, stored.checkpoint(tmp_path / "a.zarr/once"):
+        twice = smoothed(first, halo=(0, 1, 2), boundary=boundary, mode=mode)
+        turned = dbw.map_overlap(np.copy, twice.transpose(*axes), halo=(0, 0, 1))
+        expected = smooth.transpose(order)
+        np.testing.assert_array_equal(turned[:], expected)
+        np.testing.assert_array_equal(turned[1:4, 2, 3:], expected[1:4, 2, 3:])
+        np.testing.assert_array_equal(turned.data.compute(scheduler="synchronous"), expected)
+        turned.to_zarr(tmp_path / "a.zarr/turned", client=client, overwrite=True, progress=False)
+        np.testing.assert_array_equal(dbw.open_volume(tmp_path / "a.zarr/turned")[:], expected)
+
+
+def test_a_transposed_volume_costs_the_same():
+    volume = smoothed(lazy(CHANNELS, axes="czyx").isel(c=1), halo=(0, 1, 2))
+    plan, turned = volume.plan(), volume.transpose().plan()
+    assert turned.block_shape == plan.block_shape[::-1]
+    assert (turned.read_bytes, turned.recompute_factor) == (plan.read_bytes, plan.recompute_factor)
+
+
+def test_a_transposed_volume_is_not_stored_over_what_it_reads(tmp_path, client):
+    lazy(GREY).to_zarr(tmp_path / "a.zarr/x", client=client, progress=False)
+    turned = (dbw.open_volume(tmp_path / "a.zarr/x") + 1).transpose()
+    with pytest.raises(ValueError, match="read its own output"):
+        turned.to_zarr(tmp_path / "a.zarr/x", overwrite=True, progress=False)
+
+
 ORACLES = {"mean": np.mean, "max": np.max, "min": np.min}
 
 
@@ -152,7 +189,7 @@ def test_downsampled_on_the_way_is_stored_right(tmp_path, client):
         ),
         (lambda v: v.to_zarr("never.zarr/a", block_shape=8), "must be 3 positive numbers of"),
         (lambda v: v.transpose("x", "y"), "each of the axes"),
-        (lambda v: v.transpose(), "is computed: transpose what"),
+        (lambda v: v.transpose("z", "y", "y"), r"once, got \('z', 'y', 'y'\)"),
         (lambda v: v.downsample(0), "positive whole number"),
         (lambda v: v.downsample((2, 2)), "or 3 of them"),
         (lambda v: v.downsample(99), "no larger than the volume"),
