@@ -10,6 +10,7 @@ import numpy as np
 
 from ..segmentation.affinities import check_scale
 from ..segmentation.watershed import check_offsets
+from ..volumes.meaning import check_not_flags
 from ..volumes.volume import Volume
 from .agglomeration_rule import AgglomerationRule
 from .kept import open_kept
@@ -141,6 +142,7 @@ def _check_options(
     min_size: int,
 ) -> None:
     check_scale(affinities.dtype, affinities.frame.stands_for)
+    check_not_flags(affinities)
     channels, space = affinities.frame.channels or 0, len(fragments.frame.space)
     check_offsets(offsets, channels, space, threshold)
     if method not in get_args(Method) or min_size < 0:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..geometry.blocks import Roi
 from ..volumes.frame import check_real
 from ..volumes.map_overlap import check_alike
+from ..volumes.meaning import check_not_flags
 from ..volumes.padding import Margin, halo_of
 from ..volumes.volume import Volume
 from . import components
@@ -134,6 +135,7 @@ def watershed(
     labels = segment(affinities, function, halo=halo, block_shape=block_shape, **chosen)
     check_real(affinities.frame, "watershed")
     check_scale(affinities.dtype, affinities.frame.stands_for)
+    check_not_flags(affinities)
     check_between("bias", bias)
     channels = affinities.frame.channels or 1
     if parameters.get("more_channels"):

@@ -1,11 +1,15 @@
-"""What stored values stand for, kept among an array's attributes."""
+"""What stored values stand for: kept among an array's attributes, or to be told from them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["attributes_of", "stands_for_in"]
+import numpy as np
+
+from .source import Voxels
+
+__all__ = ["attributes_of", "check_not_flags", "stands_for_in"]
 
 _OURS, _SPAN = "dask_blockwise", "stands_for"
 
@@ -28,3 +32,26 @@ def stands_for_in(attributes: Mapping[str, Any]) -> tuple[float, float] | None:
     if not isinstance(span, list) or len(span) != 2:
         return None
     return float(span[0]), float(span[1])
+
+
+def check_not_flags(volume: Voxels) -> None:
+    """Refuse bytes of 0 and 1 for probabilities, where 1 would count as 1/255.
+
+    Looked for in the block in the middle of what is stored or in memory; what is computed, or
+    says what its bytes stand for, isn't looked at.
+
+    Raises
+    ------
+    ValueError
+    """
+    frame = volume.frame
+    if frame.dtype != np.uint8 or frame.stands_for is not None or volume.source.inputs:
+        return
+    begin = tuple((n - b) // 2 for n, b in zip(frame.extent, frame.block_shape))
+    end = tuple(low + b for low, b in zip(begin, frame.block_shape))
+    if volume.source.read(begin, end).max(initial=0) == 1:
+        raise ValueError(
+            f"{volume!r} holds 0 and 1, but a uint8 probability or affinity is in 0..255, so that "
+            "1 would count as 1/255: give volume.astype('float32') where 1 means 1, or "
+            "volume / 255 where it really means so little."
+        )

@@ -1,5 +1,7 @@
 """Segmenting lazily: local to a region, unique over the volume once stored."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from bioimage_cpp.affinities import compute_affinities
@@ -216,6 +218,21 @@ def test_distance_seeds_with_a_largest_distance_are_those_of_one_piece(seed):
 
 
 AFFINITIES = Volume.from_array(np.ones((6, 4, 4, 4), np.float32))
+
+
+def flags(shape):
+    return Volume.from_array(RNG.integers(0, 2, shape).astype(np.uint8))
+
+
+def test_bytes_of_0_and_1_are_affinities_once_it_is_said_which():
+    joined = flags((6, 8, 8, 8))
+    said = replace(joined, frame=replace(joined.frame, stands_for=(0, 1)))
+    for scaled, factor in (joined.astype("float32"), 1), (joined / 255, 255), (said, 255):
+        found = watershed(scaled, offsets=OFFSETS, halo=0)[:]
+        floats = Volume.from_array(joined[:].astype(np.float64) / factor)
+        np.testing.assert_array_equal(found, watershed(floats, offsets=OFFSETS, halo=0)[:])
+
+
 SHIFTED = Volume.from_array(np.ones((4, 4, 4), np.uint8), offset=(0, 0, 9))
 PLAIN = Volume.from_array(np.ones((4, 4, 4), np.float32))
 
@@ -224,6 +241,11 @@ PLAIN = Volume.from_array(np.ones((4, 4, 4), np.float32))
     "make, error, message",
     [
         (lambda: watershed(AFFINITIES), ValueError, "6 offsets, got none"),
+        (
+            lambda: watershed(flags((6, 8, 8, 8)), offsets=OFFSETS),
+            ValueError,
+            "holds 0 and 1, but .* would count as 1/255",
+        ),
         (lambda: watershed(AFFINITIES, offsets=OFFSETS[:3]), ValueError, "6 offsets, got 3"),
         (
             lambda: watershed(AFFINITIES, offsets=[*OFFSETS, (0, 0, -1)], more_channels=True),
