@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 Labels = NDArray[np.integer]
 
+# Instead of a component, for what is no object.
+BACKGROUND = -1
+
 _PIECE = 1 << 16
 
 
@@ -159,7 +162,7 @@ def final_ids(
     Parameters
     ----------
     component : ndarray of int64, shape (count,)
-        Which object a label belongs to, from `merge`.
+        Which object a label belongs to, from `merge`; `BACKGROUND` for none.
     sizes : ndarray of int, shape (count,)
         Voxels of each label.
     min_size : int
@@ -167,13 +170,15 @@ def final_ids(
 
     Examples
     --------
-    >>> final_ids(np.array([0, 1, 2, 1]), np.array([5, 1, 1, 1]), min_size=2)
-    array([1, 2, 0, 2], dtype=uint64)
+    >>> final_ids(np.array([0, 1, 2, 1, -1]), np.array([5, 1, 1, 1, 7]), min_size=2)
+    array([1, 2, 0, 2, 0], dtype=uint64)
     """
-    objects = int(component.max(initial=-1)) + 1
-    kept = np.bincount(component, weights=sizes, minlength=objects) >= min_size
+    objects = component - BACKGROUND
+    # Numbers of what is background now leave no gap.
+    kept = np.bincount(objects, weights=sizes, minlength=1) >= max(1, min_size)
+    kept[0] = False
     ids = np.where(kept, np.cumsum(kept), 0).astype(np.uint64)
-    return ids[component]
+    return ids[objects]
 
 
 def _dense(labels: Labels) -> Labels:

@@ -9,11 +9,11 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.boxes import Box, Index, common, grown, within
+from ..geometry.boxes import Index, common, grown, within
 from .contacts import count_contacts, sum_contacts
 from .grid import LabelGrid
 from .partition import Method, partition
-from .rule import LABEL_BITS, BlockLabels, Values, positions
+from .rule import BlockLabels, Values, labels_around, positions
 
 __all__ = ["AgglomerationRule", "dense_rows"]
 
@@ -61,8 +61,9 @@ class AgglomerationRule:
             raise TypeError("An agglomeration needs affinities.")
         core = grid.core(one)
         box = common(grown(core, self.reach(grid)), tuple(slice(0, n) for n in grid.shape))
+        numbers, keys = labels_around(grid, box, labels)
         return count_contacts(
-            _keys(grid, box, labels),
+            keys[numbers],
             values(core),
             self._steps(grid),
             self.thresholds,
@@ -87,17 +88,6 @@ class AgglomerationRule:
         """The offsets along all axes of the grid, of which the first may be time."""
         time = (0,) * (len(grid.shape) - len(self.offsets[0]))
         return [(*time, *offset) for offset in self.offsets]
-
-
-def _keys(grid: LabelGrid, box: Box, labels: BlockLabels) -> NDArray[np.uint64]:
-    """``block << 32 | piece`` of the voxels of a box, from the blocks that they belong to."""
-    keys = np.zeros([s.stop - s.start for s in box], np.uint64)
-    for number in grid.meeting(box):
-        part = common(box, grid.core(number))
-        values = labels.values(number, part)
-        block = np.uint64(number) << LABEL_BITS
-        keys[within(part, box)] = np.where(values > 0, block | values, np.uint64(0))
-    return keys
 
 
 def dense_rows(rows: NDArray[np.uint64], starts: NDArray[np.int64]) -> NDArray[np.uint64]:

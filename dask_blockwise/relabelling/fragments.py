@@ -33,6 +33,7 @@ __all__ = [
     "halo_of",
     "kept_apart_by",
     "label_block",
+    "labelled_by",
     "values_of",
 ]
 
@@ -62,7 +63,13 @@ def kept_apart_by(fragments: Voxels) -> Voxels | None:
     if not isinstance(source, LabelSource) or not source.apart:
         return None
     values: Voxels = source.inputs[0]
-    if not isinstance(source, Segmented) or not any(source.origin):
+    return labelled_by(source) if isinstance(source, Segmented) else values
+
+
+def labelled_by(source: Segmented) -> Voxels:
+    """What is labelled, where its labels lie."""
+    values = source.inputs[0]
+    if not any(source.origin):
         return values
     frame = values.frame.box(source.origin, source.frame.extent)
     return Volume(frame, _From((values,), source.origin))

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from math import prod
 from os import PathLike
 from typing import Literal
 
+from ..segmentation.mutex_fragments import MutexFragments
 from ..volumes.volume import Volume
-from .fragments import are_as_stored, connectivity_of, halo_of, kept_apart_by
+from .fragments import are_as_stored, connectivity_of, halo_of, kept_apart_by, labelled_by
 from .kept import Kept, open_kept
 from .match_rule import ByFraction, ByIou, ByTouch, Matcher, MatchRule
+from .mutex_rule import MutexRule
 from .relabelled import relabelled
 from .rule import Rule
 
 __all__ = ["relabel"]
 
-Match = Literal["iou", "fraction", "touch"]
+Match = Literal["mutex", "iou", "fraction", "touch"]
+
+# Of a volume whose fragments one worker can hold, at some 60 bytes a voxel, if it has a terabyte.
+_MOST_VOXELS = 1 << 34
 
 
 def relabel(
     fragments: Volume | str | PathLike[str],
     *,
-    match: Match | Rule = "iou",
-    min_iou: float = 0.5,
-    min_fraction: float = 0.9,
+    match: Match | Rule | None = None,
+    min_iou: float | None = None,
+    min_fraction: float | None = None,
     connectivity: int | None = None,
     min_size: int = 0,
     keep_scratch: bool = False,
@@ -37,16 +43,20 @@ def relabel(
         its own (for labels of the whole volume there is ``renumber``); or the path of the scratch
         that an earlier relabelling has kept, of which the labels are taken as they are, so that
         another rule costs no segmenting.
-    match : "iou", "fraction" or "touch", or a Rule
-        When labels of neighbouring blocks are one object. ``"iou"``: each is the other's best
-        partner on the voxels that both blocks saw. ``"fraction"``: within two voxels of the face
-        between the blocks, the smaller lies in the other, so that an object that one block sees
-        in several parts becomes one. ``"touch"``: they touch at the face. Or a
+    match : "mutex", "iou", "fraction" or "touch", or a Rule, optional
+        When labels of neighbouring blocks are one object. ``"mutex"``, for a mutex watershed: as
+        if it had seen the whole volume at once, voxel by voxel, whatever the blocks and the halo.
+        ``"iou"``: each is the other's best partner on the voxels that both blocks saw.
+        ``"fraction"``: within two voxels of the face between the blocks, the smaller lies in the
+        other, so that an object that one block sees in several parts becomes one. ``"touch"``: they
+        touch at the face, which is exact for connected components. Or a
         `dask_blockwise.relabelling.rule.Rule` of one's own, which then needs none of the options.
-    min_iou : float
-        For ``"iou"``: the least intersection over union.
-    min_fraction : float
-        For ``"fraction"``: the least part of the smaller label that both share.
+        Unless given, ``"mutex"`` for what ``watershed`` makes of affinities, ``"touch"`` for
+        connected components, and ``"iou"`` for all others.
+    min_iou : float, optional
+        For ``"iou"``: the least intersection over union; 0.5 unless given.
+    min_fraction : float, optional
+        For ``"fraction"``: the least part of the smaller label that both share; 0.9 unless given.
     connectivity : int, optional
         Blocks, and for ``"touch"`` voxels, are neighbours across faces (1), edges (2), corners (3).
         Unless given that of the connected components that the fragments are, else 1; labels that
@@ -74,6 +84,11 @@ def relabel(
 
     Notes
     -----
+    For ``"mutex"`` a block does not label what it sees, but merges those of its voxels which the
+    whole volume would surely merge (`dask_blockwise.segmentation.contraction.contracted`). What is
+    left, some seventh of the voxels, is solved at once, the strongest edge first. That graph is
+    held in memory by one worker: some 60 bytes for each voxel of the volume.
+
     Where a label's part in the block's own voxels is held together by the halo alone, its pieces
     are matched one by one: only those are linked that touch what the label matches. So what a
     block fuses outside of its own voxels does not fuse objects.
@@ -100,21 +115,64 @@ def relabel(
     _check_labels(volume)
     if isinstance(match, Rule):
         return relabelled(volume, kept_apart_by(volume), match, keep_scratch)
+    rule = match or _best(volume, min_iou, min_fraction)
+    if rule == "mutex":
+        return _by_mutexes(volume, connectivity, min_size, keep_scratch)
     matchers: dict[str, Matcher] = {
-        "iou": ByIou(min_iou),
-        "fraction": ByFraction(min_fraction),
+        "iou": ByIou(0.5 if min_iou is None else min_iou),
+        "fraction": ByFraction(0.9 if min_fraction is None else min_fraction),
         "touch": ByTouch(own_ids=are_as_stored(volume)),
     }
-    if match not in matchers:
-        raise ValueError(f"match must be one of {tuple(matchers)} or a Rule, got {match!r}.")
+    if rule not in matchers:
+        raise ValueError(f"match must be one of {('mutex', *matchers)} or a Rule, got {match!r}.")
     own = connectivity_of(volume)
     connectivity = own or 1 if connectivity is None else connectivity
-    _check_options(volume, min_iou, min_fraction, connectivity, min_size)
+    _check_options(volume, (min_iou, min_fraction), connectivity, min_size)
     _check_connectivity(own, connectivity)
-    rule = MatchRule(matchers[match], connectivity, min_size)
-    _check_fit(volume, match, rule.match)
-    values = kept_apart_by(volume) if rule.match.compares_values else None
-    return relabelled(volume, values, rule, keep_scratch)
+    matcher = matchers[rule]
+    _check_fit(volume, rule, matcher)
+    values = kept_apart_by(volume) if matcher.compares_values else None
+    return relabelled(volume, values, MatchRule(matcher, connectivity, min_size), keep_scratch)
+
+
+def _best(fragments: Volume, min_iou: float | None, min_fraction: float | None) -> Match:
+    """The rule that is meant by what is given of it, or else is nearest to one piece."""
+    if min_iou is not None or min_fraction is not None:
+        return "fraction" if min_iou is None else "iou"
+    if MutexFragments.of(fragments) is not None:
+        return "mutex"
+    return "iou" if connectivity_of(fragments) is None else "touch"
+
+
+def _by_mutexes(
+    volume: Volume, connectivity: int | None, min_size: int, keep_scratch: bool
+) -> Volume:
+    source = MutexFragments.of(volume)
+    if source is None:
+        raise ValueError(
+            f'match="mutex" is for what watershed(affinities, offsets=...) makes, not yet '
+            f"computed, got {volume!r}: relabel that, or choose another match."
+        )
+    if connectivity is not None or min_size < 0:
+        raise ValueError(
+            'match="mutex" takes a min_size of at least 0 and no connectivity (its offsets say '
+            f"which voxels meet), got {min_size} and {connectivity}: leave connectivity out, or "
+            'give match="iou".'
+        )
+    if prod(source.frame.extent) > _MOST_VOXELS:
+        raise ValueError(
+            f'match="mutex" holds a graph of the whole volume in the memory of one worker, and '
+            f'{source.frame.extent} voxels are too many for it: give match="fraction", which '
+            "takes any number."
+        )
+    parameters = source.watershed.function.parameters
+    rule = MutexRule(
+        source.edges,
+        max(min_size, parameters.get("min_size", 0)),
+        parameters.get("filter_fragments", True),
+    )
+    values = labelled_by(source.watershed)
+    return relabelled(Volume(source.frame, source), values, rule, keep_scratch)
 
 
 def _check_labels(fragments: Volume) -> None:
@@ -125,11 +183,11 @@ def _check_labels(fragments: Volume) -> None:
 
 
 def _check_options(
-    fragments: Volume, min_iou: float, min_fraction: float, connectivity: int, min_size: int
+    fragments: Volume, parts: tuple[float | None, ...], connectivity: int, min_size: int
 ) -> None:
-    if not 0 < min(min_iou, min_fraction) <= max(min_iou, min_fraction) <= 1:
+    if not all(part is None or 0 < part <= 1 for part in parts):
         raise ValueError(
-            f"min_iou and min_fraction must be in (0, 1], got {min_iou}, {min_fraction}."
+            f"min_iou and min_fraction must be in (0, 1], got {' and '.join(map(str, parts))}."
         )
     space = len(fragments.frame.space)
     if not 1 <= connectivity <= space or min_size < 0:

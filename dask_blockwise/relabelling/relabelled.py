@@ -18,7 +18,8 @@ from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index, grown, within
-from ..labels.ids import apply_table
+from ..labels.ids import apply_table, final_ids
+from ..segmentation.mutex_fragments import MutexFragments
 from ..volumes.frame import Frame
 from ..volumes.source import Source, Voxels
 from ..volumes.step import Step
@@ -73,8 +74,10 @@ class Relabelled(Source):
 
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
+        if isinstance(self.inputs[0].source, MutexFragments):
+            return self._one_piece(begin, end)
         labels, *others = (volume.source.read(begin, end) for volume in self.inputs)
-        pieces = cut(labels, tuple(slice(0, n) for n in labels.shape))
+        pieces = cut(labels, _whole(begin, end))
         pieces = replace(pieces, ids=ids_of(pieces, labels))
         stitched = tuple(axis != "t" for axis in self.frame.axes)
         grid = LabelGrid(labels.shape, labels.shape, ((0, 0),) * labels.ndim, stitched)
@@ -87,6 +90,12 @@ class Relabelled(Source):
         _, ids = solve_blocks(self.rule, [pieces.sizes], [edges])
         return apply_table(pieces.values, _with_background(ids))
 
+    def _one_piece(self, begin: Index, end: Index) -> NDArray[Any]:
+        """Objects that the fragments' source itself tells of a region, renumbered."""
+        pieces = cut(self.inputs[0].source.read(begin, end), _whole(begin, end))
+        ids = final_ids(np.arange(pieces.sizes.size), pieces.sizes, self.rule.min_size)
+        return apply_table(pieces.values, _with_background(ids))
+
     def dask_array(self) -> da.Array:
         """The very ids that storing gives; any block of them needs all labels."""
         fragments, values = self.inputs[0], values_of(self.inputs)
@@ -95,6 +104,10 @@ class Relabelled(Source):
     def steps(self, frame: Frame, block: Index) -> Sequence[Step]:
         """See `Source.steps`."""
         return Storing(Volume(frame, self), self.rule, self.keep_scratch, block).steps()
+
+
+def _whole(begin: Index, end: Index) -> Box:
+    return tuple(slice(0, e - b) for b, e in zip(begin, end, strict=True))
 
 
 def _part(values: NDArray[Any], box: Box) -> NDArray[Any]:

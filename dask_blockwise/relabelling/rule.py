@@ -11,10 +11,18 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.boxes import Box, Index
+from ..geometry.boxes import Box, Index, common, within
 from .grid import LabelGrid
 
-__all__ = ["LABEL_BITS", "BlockLabels", "Rule", "Values", "numbered", "positions"]
+__all__ = [
+    "LABEL_BITS",
+    "BlockLabels",
+    "Rule",
+    "Values",
+    "labels_around",
+    "numbered",
+    "positions",
+]
 
 LABEL_BITS = np.uint64(32)
 _LABEL_MASK = np.uint64(0xFFFFFFFF)
@@ -104,6 +112,30 @@ class Rule(Protocol):
         rows : iterable of ndarray of uint64
             What each block found.
         """
+
+
+def labels_around(
+    grid: LabelGrid, box: Box, labels: BlockLabels
+) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+    """Pieces in a box of the volume, from the blocks that they belong to.
+
+    Returns
+    -------
+    numbers : ndarray of uint32
+        Of the box; 0 is background.
+    keys : ndarray of uint64
+        ``block << 32 | piece`` of each number.
+    """
+    numbers = np.zeros([s.stop - s.start for s in box], np.uint32)
+    keys, first = [np.zeros(1, np.uint64)], 0
+    for block in grid.meeting(box):
+        part = common(box, grid.core(block))
+        values = labels.values(block, part)
+        most = int(values.max(initial=0))
+        numbers[within(part, box)] = np.where(values > 0, values + np.uint32(first), 0)
+        keys.append(np.uint64(block) << LABEL_BITS | np.arange(1, most + 1, dtype=np.uint64))
+        first += most
+    return numbers, np.concatenate(keys)
 
 
 def positions(keys: NDArray[np.uint64], starts: NDArray[np.int64]) -> NDArray[np.int64]:

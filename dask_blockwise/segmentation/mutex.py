@@ -2,69 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import compress
-from typing import Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal, NamedTuple, Self
 
-import bioimage_cpp
-import fastremap
-import mwatershed
 import numpy as np
 from numpy.typing import NDArray
+
+from ..geometry.boxes import Box, Index, within
+from .affinities import as_unit, check_unit
+from .contraction import contracted
 
 Offsets = Sequence[Sequence[int]]
 Attract = Literal["all", "nearest"]
 
-__all__ = ["Attract", "Offsets", "are_nearest", "mutex_watershed"]
-
-
-def mutex_watershed(
-    weights: NDArray[np.float32],
-    offsets: Offsets,
-    attract: Attract,
-    strides: Sequence[int] | None = None,
-    mask: NDArray[np.bool_] | None = None,
-) -> NDArray[np.uint64]:
-    """Label voxels by their affinities, from which the bias has been subtracted.
-
-    Parameters
-    ----------
-    weights : ndarray of float32, shape (c, z, y, x) or (c, y, x)
-        Overwritten.
-    offsets : sequence of c offsets, one step an axis in voxels
-    attract : "all" or "nearest"
-        Which offsets may join voxels.
-    strides : sequence of int, optional
-        Take edges that aren't nearest neighbours' at every so many voxels an axis alone.
-    mask : ndarray of bool, shape (z, y, x) or (y, x), optional
-        Where it is False nothing is labelled.
-
-    Returns
-    -------
-    ndarray of uint64, shape (z, y, x) or (y, x)
-        0 where there is no edge that attracts.
-
-    References
-    ----------
-    Wolf et al., "The Mutex Watershed and its Objective", 2019; computed by mwatershed ("all", as
-    dacapo does) and bioimage-cpp ("nearest").
-
-    Examples
-    --------
-    >>> weights = np.full((2, 1, 6), 0.5, np.float32)
-    >>> weights[0, 0, 3] = weights[1, 0, 3:5] = -0.5
-    >>> mutex_watershed(weights, [(0, -1), (0, -2)], "nearest")
-    array([[1, 1, 1, 2, 2, 2]], dtype=uint64)
-    """
-    shape = weights.shape[1:]
-    # A longer offset has no edge here; mwatershed panics at one.
-    short = [all(abs(s) < n for s, n in zip(o, shape, strict=True)) for o in offsets]
-    if not any(short):
-        return np.zeros(shape, np.uint64)
-    if not all(short):
-        weights, offsets = weights[short], list(compress(offsets, short))
-    label = _all_attract if attract == "all" else _nearest_attract
-    return label(weights, offsets, strides, mask)
+__all__ = ["Attract", "Edges", "MutexEdges", "Offsets", "are_nearest"]
 
 
 def are_nearest(offsets: Offsets) -> list[bool]:
@@ -78,69 +31,208 @@ def are_nearest(offsets: Offsets) -> list[bool]:
     return [max(map(abs, offset)) == 1 for offset in offsets]
 
 
-def _all_attract(
-    weights: NDArray[np.float32],
-    offsets: Offsets,
-    strides: Sequence[int] | None,
-    mask: NDArray[np.bool_] | None,
-) -> NDArray[np.uint64]:
-    """Weights above 0 attract, others repel, whatever their offset."""
-    if mask is not None:
-        _cut_edges(weights, offsets, mask)
-    every = [1] * (weights.ndim - 1)
-    steps = [every if near else list(strides or every) for near in are_nearest(offsets)]
-    labels = mwatershed.agglom(
-        weights.astype(np.float64),
-        [list(offset) for offset in offsets],
-        strides=steps if strides is not None else None,
-    )
-    consecutive, _ = fastremap.renumber(labels, in_place=True)
-    return consecutive.astype(np.uint64, copy=False)
+class Edges(NamedTuple):
+    """The edges of one offset, at the voxels where they begin."""
+
+    # Where they begin and end in the array.
+    here: Box
+    there: Box
+    # Of those that begin here, float32 and bool: the strongest come first, and ties or keeps apart.
+    strength: NDArray[np.float32]
+    attracts: NDArray[np.bool_]
+    # Which are taken; all unless strides leave some out.
+    taken: NDArray[np.bool_]
 
 
-def _cut_edges(weights: NDArray[np.float32], offsets: Offsets, mask: NDArray[np.bool_]) -> None:
-    """An edge of weight 0 comes last, and then keeps apart what nothing would join any more."""
-    for weight, offset in zip(weights, offsets, strict=True):
-        here, there = _ends(offset)
-        weight[~mask] = 0
-        weight[here][~mask[there]] = 0
+@dataclass(frozen=True)
+class MutexEdges:
+    """How affinities are the edges of a mutex watershed, in an order that no block changes.
+
+    Stronger edges come first; of equally strong ones those of earlier offsets, and of these those
+    of earlier voxels in raster order.
+
+    Parameters
+    ----------
+    offsets, bias, attract, strides, clip
+        See `dask_blockwise.segmentation.watershed.segment_function`; one bias an offset.
+
+    References
+    ----------
+    Wolf et al., "The Mutex Watershed and its Objective", 2019. ``"all"`` is as mwatershed has it,
+    ``"nearest"`` as bioimage-cpp.
+    """
+
+    offsets: tuple[Index, ...]
+    bias: tuple[float, ...]
+    attract: Attract = "all"
+    strides: Index | None = None
+    clip: bool = False
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> Self:
+        """As the parameters of the segment function have it."""
+        offsets = tuple(tuple(map(int, offset)) for offset in parameters["offsets"])
+        bias = np.broadcast_to(np.asarray(parameters.get("bias", 0.5), np.float64), len(offsets))
+        strides = parameters.get("strides")
+        return cls(
+            offsets,
+            tuple(map(float, bias)),
+            parameters.get("attract", "all"),
+            None if strides is None else tuple(map(int, strides)),
+            parameters.get("clip", False),
+        )
+
+    @property
+    def reach(self) -> Index:
+        """How far an edge goes along each axis, either way."""
+        return tuple(max(map(abs, axis)) for axis in zip(*self.offsets, strict=True))
+
+    def at_each_time(self) -> MutexEdges:
+        """The same for arrays whose first axis is time."""
+        strides = None if self.strides is None else (1, *self.strides)
+        offsets = tuple((0, *offset) for offset in self.offsets)
+        return MutexEdges(offsets, self.bias, self.attract, strides, self.clip)
+
+    def weights(self, affinities: NDArray[Any]) -> NDArray[np.float32]:
+        """Affinities over the bias, for each offset.
+
+        Raises
+        ------
+        ValueError
+            If affinities aren't in [0, 1], unless they are clipped.
+        """
+        affinities = affinities[: len(self.offsets)]
+        if not self.clip:
+            check_unit(affinities)
+        weights = np.empty(affinities.shape, np.float32)
+        for weight, channel, bias in zip(weights, affinities, self.bias, strict=True):
+            np.subtract(as_unit(channel, self.clip), np.float32(bias), out=weight)
+        return weights
+
+    def edges(
+        self, weights: NDArray[np.float32], core: Box, shape: Index, at: Index
+    ) -> Iterator[Edges]:
+        """The edges that begin in a box and end in an array around it, offset by offset.
+
+        Parameters
+        ----------
+        weights : ndarray of float32, shape (c, ...)
+            Of the box.
+        core : tuple of slice
+            The box within the array.
+        shape : tuple of int
+            Of the array.
+        at : tuple of int
+            Where the array begins in the volume, in voxels, by which strides count.
+        """
+        near, both = are_nearest(self.offsets), self.attract == "all"
+        # Those that attract come first, where only they do.
+        order = sorted(range(len(near)), key=lambda channel: not (both or near[channel]))
+        for channel in order:
+            offset = self.offsets[channel]
+            axes = zip(core, offset, shape, strict=True)
+            here = tuple(slice(max(c.start, -o), min(c.stop, n - o)) for c, o, n in axes)
+            if any(h.stop <= h.start for h in here):
+                continue
+            there = tuple(slice(h.start + o, h.stop + o) for h, o in zip(here, offset, strict=True))
+            weight = weights[channel][within(here, core)]
+            begins = tuple(first + s.start for first, s in zip(at, here, strict=True))
+            taken = self._taken(offset, weight.shape, begins, near[channel])
+            if both:
+                yield Edges(here, there, abs(weight), weight > 0, taken)
+            else:
+                strength, ties = (weight, True) if near[channel] else (-weight, False)
+                yield Edges(here, there, strength, np.full(weight.shape, ties), taken)
+
+    def labels(
+        self,
+        weights: NDArray[np.float32],
+        core: Box,
+        at: Index,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.int64]:
+        """Label a box by what a mutex watershed merges there, whatever lies around the array.
+
+        Where there is nothing around the box, those are its objects; else parts of objects, which
+        the edges between them make whole, the strongest first.
+
+        Parameters
+        ----------
+        weights : ndarray of float32, shape (c, ...)
+            Of the box and what is around it, as far as `reach` and one voxel more, or to the
+            volume's border.
+        core : tuple of slice
+            The box within the array.
+        at : tuple of int
+            Where the array begins in the volume, in voxels.
+        mask : ndarray of bool, optional
+            Of the array; where it is False nothing is labelled.
+
+        Returns
+        -------
+        ndarray of int64
+            Of the box; 0 is background.
+
+        Examples
+        --------
+        >>> rule = MutexEdges(((0, -1), (0, -2)), (0.5, 0.5), "nearest")
+        >>> weights = np.array([[[0, 0.4, -0.3, 0.4]], [[0, 0, -0.4, -0.2]]], np.float32)
+        >>> rule.labels(weights, (slice(0, 1), slice(0, 4)), (0, 0))
+        array([[2, 2, 4, 4]])
+
+        The voxel in the middle alone, which hangs together with others than is known:
+
+        >>> rule.labels(weights, (slice(0, 1), slice(1, 2)), (0, 0))
+        array([[1]])
+        """
+        shape = weights.shape[1:]
+        every = list(self.edges(weights, tuple(slice(0, n) for n in shape), shape, at))
+        held = self._held(every, shape, mask)
+        size = tuple(s.stop - s.start for s in core)
+        nodes = np.full(shape, -1, np.int32)
+        nodes[core] = np.arange(prod(size), dtype=np.int32).reshape(size)
+        cluster = contracted(prod(size), *_sorted(every, nodes, held)).reshape(size)
+        return np.where(held[core], cluster.astype(np.int64) + 1, 0)
+
+    def _held(
+        self, every: Sequence[Edges], shape: Index, mask: NDArray[np.bool_] | None
+    ) -> NDArray[np.bool_]:
+        """Voxels that an affinity over the bias ties to another; what isn't held is background."""
+        held = np.zeros(shape, bool)
+        for edges in every:
+            ties = edges.attracts & (edges.strength > 0) & edges.taken
+            if mask is not None and self.attract == "all":
+                ties &= mask[edges.here] & mask[edges.there]
+            held[edges.here] |= ties
+            held[edges.there] |= ties
+        return held if mask is None else held & mask
+
+    def _taken(self, offset: Index, shape: Index, begins: Index, near: bool) -> NDArray[np.bool_]:
+        """Which edges the strides leave, of those that begin from a voxel of the volume on."""
+        taken = np.ones(shape, bool)
+        if self.strides is None or near:
+            return taken
+        for axis, (stride, step) in enumerate(zip(self.strides, offset, strict=True)):
+            # mwatershed counts from the first edge, bioimage-cpp from the first voxel.
+            first = max(0, -step) if self.attract == "all" else 0
+            places = begins[axis] - first + np.arange(shape[axis])
+            along = [-1 if other == axis else 1 for other in range(len(shape))]
+            taken &= (places % stride == 0).reshape(along)
+        return taken
 
 
-def _nearest_attract(
-    weights: NDArray[np.float32],
-    offsets: Offsets,
-    strides: Sequence[int] | None,
-    mask: NDArray[np.bool_] | None,
-) -> NDArray[np.uint64]:
-    """Nearest neighbours join by their weight alone, all others repel."""
-    nearest = are_nearest(offsets)
-    attractive = [c for c, near in enumerate(nearest) if near]
-    repulsive = [c for c, near in enumerate(nearest) if not near]
-    edges = np.concatenate([weights[attractive], -weights[repulsive]])
-    held = _held(edges, [offsets[c] for c in attractive])
-    labels: NDArray[np.uint64] = bioimage_cpp.segmentation.mutex_watershed(
-        edges,
-        [tuple(offsets[c]) for c in attractive + repulsive],
-        len(attractive),
-        strides=strides,
-        mask=held if mask is None else held & mask,
-    )
-    return labels
-
-
-def _held(edges: NDArray[np.float32], offsets: Offsets) -> NDArray[np.bool_]:
-    """Voxels that a weight above 0 ties to a neighbour."""
-    held = np.zeros(edges.shape[1:], bool)
-    for edge, offset in zip(edges, offsets, strict=False):
-        here, there = _ends(offset)
-        ties = edge[here] > 0
-        held[here] |= ties
-        held[there] |= ties
-    return held
-
-
-def _ends(offset: Sequence[int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Where the edges of an offset begin and end."""
-    here = tuple(slice(max(0, -step), -step if step > 0 else None) for step in offset)
-    there = tuple(slice(max(0, step), step if step < 0 else None) for step in offset)
-    return here, there
+def _sorted(
+    every: Sequence[Edges], nodes: NDArray[np.int32], held: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]:
+    """Both ends of all edges of nodes, the strongest first, and whether they attract."""
+    none = np.empty(0, np.int32)
+    parts = [(none, none, none.astype(np.float32), none.astype(bool))]
+    for edges in every:
+        one, other = nodes[edges.here], nodes[edges.there]
+        used = edges.taken & held[edges.here] & held[edges.there] & ((one >= 0) | (other >= 0))
+        one, other = one[used], other[used]
+        inside, beyond = np.maximum(one, other), np.minimum(one, other)
+        parts.append((inside, beyond, -edges.strength[used], edges.attracts[used]))
+    ones, others, weakness, attracts = map(np.concatenate, zip(*parts))
+    order = np.argsort(weakness, kind="stable")
+    return ones[order], others[order], attracts[order]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
+import fastremap
 import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.blocks import Block
 from .affinities import as_unit, check_between, check_scale, check_unit, clipped
 from .distance import Backend, distance_watershed
-from .mutex import Attract, Offsets, are_nearest, mutex_watershed
+from .mutex import Attract, MutexEdges, Offsets, are_nearest
 
 __all__ = ["check_offsets", "segment_function"]
 
@@ -107,7 +108,7 @@ def segment_function(
     References
     ----------
     Wolf et al., "The Mutex Watershed and its Objective", 2019; dacapo/blockwise/
-    watershed_function.py. Computed by bioimage-cpp.
+    watershed_function.py. Seeds are flooded by bioimage-cpp.
 
     Examples
     --------
@@ -138,10 +139,10 @@ def segment_function(
         check_offsets(offsets, input_array.shape[0], input_array.ndim - 1, bias, strides)
         _check_attract(attract)
         _check_mask(mask, input_array.shape[1:])
-        weights = _shifted(input_array, bias, clip)
-        mean = weights.mean(0)
-        labels = mutex_watershed(weights, offsets or (), attract, strides, inside_mask)
-        labels = _without_weak(labels, mean) if filter_fragments else labels
+        edges = MutexEdges.of(
+            {"offsets": offsets, "bias": bias, "attract": attract, "strides": strides, "clip": clip}
+        )
+        labels = _mutex(edges, input_array, inside_mask, filter_fragments)
     else:
         raise ValueError(f"seeds must be None (mutex watershed) or 'distance', got {seeds!r}.")
     return _without_small(labels, min_size)
@@ -204,14 +205,18 @@ def _check_attract(attract: str) -> None:
         raise ValueError(f"attract must be 'all' or 'nearest', got {attract!r}.")
 
 
-def _shifted(
-    affinities: NDArray[Any], bias: float | Sequence[float], clip: bool
-) -> NDArray[np.float32]:
-    shifts = np.broadcast_to(np.asarray(bias, np.float32), len(affinities))
-    weights = np.empty(affinities.shape, np.float32)
-    for weight, channel, shift in zip(weights, affinities, shifts, strict=True):
-        np.subtract(as_unit(channel, clip), shift, out=weight)
-    return weights
+def _mutex(
+    edges: MutexEdges,
+    affinities: NDArray[Any],
+    mask: NDArray[np.bool_] | None,
+    filter_fragments: bool,
+) -> NDArray[np.uint64]:
+    """Objects of a mutex watershed, numbered as they first appear."""
+    weights = edges.weights(affinities)
+    whole = tuple(slice(0, n) for n in weights.shape[1:])
+    labels, _ = fastremap.renumber(edges.labels(weights, whole, (0,) * len(whole), mask))
+    labels = labels.astype(np.uint64)
+    return _without_weak(labels, weights.mean(0)) if filter_fragments else labels
 
 
 def _without_weak(labels: NDArray[np.uint64], affinity: NDArray[np.float32]) -> NDArray[np.uint64]:

@@ -58,6 +58,8 @@ def labelled(rule: str) -> dbw.Volume:
     if rule == "same id":
         labels = grouped(AFFINITIES).astype(np.uint64) << np.uint64(40)
         return dbw.renumber(dbw.Volume.from_array(labels, chunks=(8, 8)))
+    if rule == "mutex":
+        return dbw.relabel(dbw.watershed(affinities, offsets=OFFSETS, bias=0.5))
     fragments = dbw.segment(affinities, grouped, halo=3)
     if rule == "iou":
         return dbw.relabel(fragments, min_iou=0.3)
@@ -66,7 +68,7 @@ def labelled(rule: str) -> dbw.Volume:
 
 @pytest.fixture(scope="module")
 def undisturbed() -> dict[str, np.ndarray]:
-    rules = {rule: labelled(rule) for rule in ("iou", "mean", "same id")}
+    rules = {rule: labelled(rule) for rule in ("iou", "mean", "mutex", "same id")}
     return {rule: volume.data.compute(scheduler="sync") for rule, volume in rules.items()}
 
 
@@ -102,7 +104,9 @@ def interrupt(process: int) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize(("rule", "after"), [("iou", False), ("mean", True), ("same id", False)])
+@pytest.mark.parametrize(
+    ("rule", "after"), [("iou", False), ("mean", True), ("mutex", True), ("same id", False)]
+)
 def test_a_worker_killed_in_any_step_changes_no_id(
     rule: str,
     step: str,
@@ -121,7 +125,10 @@ def test_a_worker_killed_in_any_step_changes_no_id(
 
 
 @pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize(("rule", "by"), [("iou", dbw.BlocksFailed), ("mean", KeyboardInterrupt)])
+@pytest.mark.parametrize(
+    ("rule", "by"),
+    [("iou", dbw.BlocksFailed), ("mutex", dbw.BlocksFailed), ("mean", KeyboardInterrupt)],
+)
 def test_a_run_broken_off_in_any_step_goes_on(
     rule: str,
     by: type[BaseException],

@@ -313,7 +313,12 @@ PARTS = connected_components(Volume.from_array(MASK))
 @pytest.mark.parametrize(
     "fragments, parameters, message",
     [
-        (PARTS, {}, r"no halo\. Labels made block by block: segment with halo=\(16, 16, 16\)"),
+        (
+            PARTS,
+            {"match": "iou"},
+            r"no halo\. Labels made block by block: segment with halo=\(16, 16, 16\)",
+        ),
+        (PARTS, {"match": "mutex"}, r"is for what watershed\(affinities, .* got <SegmentVolume"),
         (Volume.from_array(CELLS), {"match": "iou"}, "no halo"),
         (PARTS, {"match": "any"}, "must be one of .* got 'any'"),
         (PARTS, {"match": "touch", "connectivity": 4}, r"connectivity must be in 1..3 .* 4"),

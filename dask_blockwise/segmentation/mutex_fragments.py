@@ -1,0 +1,87 @@
+"""Fragments of a mutex watershed: what each block can merge by itself as the whole volume would."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from numpy.typing import NDArray
+
+from ..geometry.boxes import Box, Index, common, grown, within
+from ..volumes.frame import Frame
+from ..volumes.reach import Halo, Reach
+from ..volumes.source import Source, Voxels
+from ..volumes.time_points import each_time_point
+from .mutex import MutexEdges
+from .segmented import Segmented
+from .watershed import segment_function
+
+__all__ = ["MutexFragments"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MutexFragments(Source):
+    """Parts of the objects of a mutex watershed of the whole volume, by blocks."""
+
+    frame: Frame
+    # The affinities, and a mask if there is one.
+    inputs: tuple[Voxels, ...]
+    edges: MutexEdges
+    # The watershed, which labels a region as one piece.
+    watershed: Segmented
+
+    kind = "MutexFragments"
+    apart = False
+
+    @classmethod
+    def of(cls, labels: Voxels) -> Self | None:
+        """Of a mutex watershed that isn't computed yet; None for all other labels."""
+        source = labels.source
+        if not isinstance(source, Segmented) or source.function.plain is not segment_function:
+            return None
+        parameters = source.function.parameters
+        if parameters.get("seeds") is not None:
+            return None
+        edges = MutexEdges.of(parameters)
+        return cls(frame=labels.frame, inputs=source.inputs, edges=edges, watershed=source)
+
+    @property
+    def halo(self) -> Halo:
+        """None: a block labels its own voxels."""
+        return ((0, 0),) * len(self.edges.reach)
+
+    @property
+    def reach(self) -> Reach:
+        """As far as edges go, and a voxel more, which tells whether their ends are held."""
+        return Reach.of_voxels(self.frame, tuple((n + 1, n + 1) for n in self.edges.reach))
+
+    def read(self, begin: Index, end: Index) -> NDArray[Any]:
+        """Objects of a region, labelled as one piece with the halo of the watershed."""
+        return self.watershed.read(begin, end)
+
+    def seen(self, core: Box, seen: Box) -> NDArray[Any]:
+        """Labels of the block's own voxels."""
+        begin, end = tuple(s.start for s in core), tuple(s.stop for s in core)
+        return each_time_point(self.frame, self.inputs, begin, end, self._point)
+
+    def prepared(self, inputs: tuple[Any, ...]) -> Self:
+        """See `Source.prepared`."""
+        return replace(self, inputs=inputs, watershed=self.watershed.prepared(inputs))
+
+    def _point(self, sources: Sequence[Voxels], begin: Index, end: Index) -> NDArray[Any]:
+        space, origin = self.frame.space, self.watershed.origin[-len(begin) :]
+        core = tuple(map(slice, begin, end))
+        box = common(grown(core, tuple(n + 1 for n in self.edges.reach)), _whole(space))
+        first = tuple(s.start for s in box)
+        low, high = (
+            tuple(i + o for i, o in zip(side, origin, strict=True))
+            for side in (first, tuple(s.stop for s in box))
+        )
+        affinities, *masks = (source.source.read(low, high) for source in sources)
+        mask = masks[0] != 0 if masks else None
+        return self.edges.labels(self.edges.weights(affinities), within(core, box), first, mask)
+
+
+def _whole(shape: Index) -> Box:
+    return tuple(slice(0, n) for n in shape)

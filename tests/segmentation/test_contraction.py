@@ -1,0 +1,99 @@
+"""Contraction of graphs, against a mutex watershed in plain words."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dask_blockwise.segmentation.contraction import contracted, strongest
+
+NODES = st.integers(2, 14)
+
+
+def graph(data, nodes):
+    """Distinct edges of a random graph, in the order in which they come."""
+    ends = st.tuples(st.integers(0, nodes - 1), st.integers(0, nodes - 1), st.booleans())
+    return data.draw(st.lists(ends.filter(lambda edge: edge[0] != edge[1]), max_size=60))
+
+
+def watershed(nodes, edges):
+    """Clusters as sets, and pairs of nodes that are kept apart."""
+    cluster, apart = [{n} for n in range(nodes)], set()
+    for one, other, attracts in edges:
+        a, b = cluster[one], cluster[other]
+        rivals = any((m in a and n in b) or (n in a and m in b) for m, n in apart)
+        if a is b or (attracts and rivals):
+            continue
+        if not attracts:
+            apart.add((one, other))
+            continue
+        a |= b
+        for node in a:
+            cluster[node] = a
+    return [min(nodes) for nodes in cluster]
+
+
+def arrays(edges):
+    one, other, attracts = (np.array([edge[n] for edge in edges]) for n in range(3))
+    return one.astype(int), other.astype(int), attracts.astype(bool)
+
+
+def same(found, expected):
+    return len(set(zip(found, expected))) == len(set(found)) == len(set(expected))
+
+
+@given(st.data(), NODES)
+def test_without_edges_that_leave_it_is_the_mutex_watershed(data, nodes):
+    edges = graph(data, nodes)
+    assert same(contracted(nodes, *arrays(edges)).tolist(), watershed(nodes, edges))
+
+
+@given(st.data(), NODES)
+def test_what_a_part_merges_the_whole_merges_and_solves_to_the_same(data, nodes):
+    """Two parts of a graph, each of which knows nothing of the other, and then both together."""
+    edges = graph(data, nodes)
+    inside = data.draw(st.integers(0, nodes))
+    names = np.arange(nodes)
+    for part in (range(inside), range(inside, nodes)):
+        known = []
+        for one, other, attracts in edges:
+            ends = [part.index(n) if n in part else -1 for n in (one, other)]
+            if max(ends) >= 0:
+                known.append((max(ends), min(ends), attracts))
+        names[part.start : part.stop] = part.start + contracted(len(part), *arrays(known))
+    whole = watershed(nodes, edges)
+    assert all(whole[node] == whole[name] for node, name in enumerate(names.tolist()))
+    left = [(*names[[one, other]].tolist(), attracts) for one, other, attracts in edges]
+    solved = watershed(nodes, [edge for edge in left if edge[0] != edge[1]])
+    assert same([solved[name] for name in names], whole)
+
+
+@given(st.data(), NODES)
+def test_the_strongest_edge_of_each_pair_is_enough(data, nodes):
+    edges = graph(data, nodes)
+    one, other, attracts = arrays(edges)
+    best = strongest(
+        one.astype(np.uint32), other.astype(np.uint32), -np.arange(len(edges), dtype=np.float32)
+    )
+    assert len({frozenset(edges[n][:2]) for n in best}) == len(best)
+    assert len(best) == len({frozenset(edge[:2]) for edge in edges})
+    kept = np.sort(best)
+    found = contracted(nodes, one[kept], other[kept], attracts[kept])
+    assert same(found.tolist(), watershed(nodes, edges))
+
+
+def test_tables_grow():
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, 3000, (2, 40_000))
+    differ = one != other
+    one, other = one[differ], other[differ]
+    strength = rng.random(one.size).astype(np.float32)
+    best = strongest(one.astype(np.uint32), other.astype(np.uint32), strength)
+    pairs = {}
+    for n, pair in enumerate(zip(np.minimum(one, other).tolist(), np.maximum(one, other).tolist())):
+        if pair not in pairs or strength[n] > strength[pairs[pair]]:
+            pairs[pair] = n
+    assert best.tolist() == list(pairs.values())
+    cluster = contracted(3000, one, other, np.zeros(one.size, bool))
+    assert cluster.tolist() == list(range(3000))
