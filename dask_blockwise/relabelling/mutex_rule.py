@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ..geometry.boxes import Box, Index, common, grown, within
 from ..labels.ids import BACKGROUND, by_first_appearance
 from ..segmentation.contraction import contracted, strongest
-from ..segmentation.mutex import MutexEdges
+from ..segmentation.mutex import MutexEdges, descending
 from .grid import LabelGrid
+from .pairs import distinct
 from .rule import BlockLabels, Values, labels_around, positions
 
 __all__ = ["MutexRule"]
@@ -21,7 +22,8 @@ __all__ = ["MutexRule"]
 _MOST_FRAGMENTS = (1 << 32) - 2
 # Of a sum of affinities over the bias, which is then the same in any order.
 _STEPS = 1 << 24
-_SIGN, _HIGH, _ATTRACTS = np.uint32(1 << 31), np.uint64(32), np.uint64(1)
+_BITS = 64
+_HIGH, _ATTRACTS = np.uint64(32), np.uint64(1)
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,9 @@ class MutexRule:
     def edges(
         self, grid: LabelGrid, one: int, labels: BlockLabels, values: Values | None
     ) -> NDArray[np.uint64]:
-        """Rows of two fragments and of what orders their strongest edge, flattened.
+        """Columns of two fragments and of what orders their strongest edge, one after the other.
 
-        A row of twice the same fragment has the sum of its affinities over the bias instead.
+        Twice the same fragment comes with the sum of its affinities over the bias instead.
         """
         if values is None:
             raise TypeError("A mutex watershed needs affinities.")
@@ -66,11 +68,12 @@ class MutexRule:
         box = common(grown(core, rule.reach), tuple(slice(0, n) for n in grid.shape))
         numbers, keys = labels_around(grid, box, labels)
         weights = rule.weights(values(core))
-        rows = _strongest_between(rule, weights, numbers, core, box, grid.shape)
+        columns = _strongest_between(rule, weights, numbers, core, box, grid.shape)
         if self.drop_weak:
-            rows = np.concatenate([rows, _sums(numbers[within(core, box)], weights)])
-        rows[:, :2] = keys[rows[:, :2]]
-        return rows.ravel()
+            columns = np.concatenate([columns, _sums(numbers[within(core, box)], weights)], 1)
+        columns[:2] = keys[columns[:2]]
+        # Column by column they take least on disk.
+        return columns.ravel()
 
     def components(
         self, starts: NDArray[np.int64], rows: Iterable[NDArray[np.uint64]]
@@ -83,18 +86,20 @@ class MutexRule:
                 'match="fraction", which takes any number.'
             )
         over_bias = np.zeros(fragments, np.int64)
-        pairs, orders = [np.empty((0, 2), np.uint32)], [np.empty((0, 2), np.uint64)]
+        pairs, orders = [np.empty((2, 0), np.uint32)], [np.empty((2, 0), np.uint64)]
         for row in rows:
-            table = row.reshape(-1, 4)
-            pair = positions(table[:, :2], starts)
-            alone = pair[:, 0] == pair[:, 1]
-            over_bias[pair[alone, 0]] = table[alone, 2].view(np.int64)
-            pairs.append(pair[~alone].astype(np.uint32))
-            orders.append(table[~alone, 2:])
-        pair, order = np.concatenate(pairs), np.concatenate(orders)
-        at = np.lexsort(order.T[::-1])
-        attracts = (order[at, 1] & _ATTRACTS).astype(bool)
-        objects = by_first_appearance(contracted(fragments, pair[at, 0], pair[at, 1], attracts))
+            columns = row.reshape(4, -1)
+            pair = positions(columns[:2], starts)
+            alone = pair[0] == pair[1]
+            over_bias[pair[0, alone]] = columns[2, alone].view(np.int64)
+            pairs.append(pair[:, ~alone].astype(np.uint32))
+            orders.append(columns[2:, ~alone])
+        order = np.concatenate(orders, 1)
+        at = _in_order(*order)
+        attracts = (order[1, at] & _ATTRACTS).astype(bool)
+        del order, orders
+        one, other = np.concatenate(pairs, 1)[:, at]
+        objects = by_first_appearance(contracted(fragments, one, other, attracts))
         strong = np.bincount(objects, weights=over_bias, minlength=1) >= 0
         return np.where(strong[objects], objects, BACKGROUND)
 
@@ -112,7 +117,7 @@ def _strongest_between(
     box: Box,
     volume: Index,
 ) -> NDArray[np.uint64]:
-    """Rows of two numbers and of the order of their strongest edge that begins in the core."""
+    """Columns of two numbers and of the order of their strongest edge that begins in the core."""
     first = tuple(s.start for s in box)
     parts = [(*np.empty((2, 0), np.uint32), np.empty(0, np.float32), *np.empty((2, 0), np.uint64))]
     every = rule.edges(weights, within(core, box), numbers.shape, first)
@@ -127,28 +132,31 @@ def _strongest_between(
         )
     ones, others, strengths, ranks, places = map(np.concatenate, zip(*parts))
     best = strongest(ones, others, strengths)
-    order = _descending(strengths[best]).astype(np.uint64) << _HIGH | ranks[best]
-    return np.stack([ones[best].astype(np.uint64), others[best], order, places[best]], 1)
+    order = descending(strengths[best]).astype(np.uint64) << _HIGH | ranks[best]
+    return np.stack([ones[best].astype(np.uint64), others[best], order, places[best]])
 
 
-def _descending(values: NDArray[np.float32]) -> NDArray[np.uint32]:
-    """Numbers that sort as floats do, from the largest to the smallest.
+def _in_order(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.intp]:
+    """How to sort by two numbers; by one, which is faster, where they fit in it.
 
     Examples
     --------
-    >>> np.argsort(_descending(np.array([-0.5, 0.25, 1.0, -1.0], np.float32)))
-    array([2, 1, 0, 3])
+    >>> _in_order(np.array([1 << 63, 7, 7], np.uint64), np.array([0, 1, 0], np.uint64))
+    array([2, 1, 0])
     """
-    # From 0, so that there is no -0.
-    bits = (np.float32(0) - values).view(np.uint32)
-    return np.where(bits & _SIGN, ~bits, bits | _SIGN)
+    levels = distinct(first.copy())
+    bits = int(second.max(initial=0)).bit_length()
+    if bits + len(levels).bit_length() > _BITS:
+        return np.lexsort([second, first])
+    level = np.searchsorted(levels, first).astype(np.uint64)
+    return np.argsort(level << np.uint64(bits) | second)
 
 
 def _sums(numbers: NDArray[np.uint32], weights: NDArray[np.float32]) -> NDArray[np.uint64]:
-    """Rows of twice a number and the sum of its weights over all offsets, in two's complement."""
+    """Columns of twice a number and the sum of its weights over all offsets."""
     steps = sum(np.rint(weight.astype(np.float64) * _STEPS) for weight in weights)
     sums = np.bincount(numbers.ravel(), np.ravel(steps)).astype(np.int64)
     there = np.bincount(numbers.ravel()) > 0
     there[:1] = False
     own = np.flatnonzero(there)
-    return np.stack([own, own, sums[own], np.zeros_like(own)], 1).view(np.uint64)
+    return np.stack([own, own, sums[own], np.zeros_like(own)]).view(np.uint64)

@@ -17,8 +17,10 @@ from ..geometry.boxes import Index
 from ..storage.arrays import StoredArray, create_array, open_array, remove
 from .grid import LabelGrid
 
-_ROW_CHUNK = 512
-_ROWS_AT_ONCE = 4096
+# Numbers that are stored together, of rows that may have many: so that few files are written, and
+# little is read to learn how long rows are.
+_LEAST_CHUNK, _MOST_CHUNK, _CHUNKS_A_ROW = 1 << 9, 1 << 17, 32
+_HEADS_AT_ONCE = 1 << 21
 _TABLE_CHUNK = 1 << 16
 _LABEL_CHUNK = 64
 
@@ -38,7 +40,7 @@ class RaggedRows:
 
     def write(self, row: int, values: NDArray[np.integer]) -> None:
         """Write a row; only as much of its capacity as it fills is stored."""
-        filled = np.zeros(_whole_chunks(values.size + 1), np.uint64)
+        filled = np.zeros(_whole(values.size + 1, self._chunk), np.uint64)
         filled[0] = values.size + 1
         filled[1 : values.size + 1] = values
         self.array.write((slice(row, row + 1), slice(0, filled.size)), filled[None])
@@ -49,20 +51,26 @@ class RaggedRows:
         return self._whole(row, head)
 
     def __iter__(self) -> Iterator[NDArray[np.uint64]]:
-        rows = self.array.shape[0]
-        for begin in range(0, rows, _ROWS_AT_ONCE):
-            heads = self._heads(begin, min(rows, begin + _ROWS_AT_ONCE))
+        for begin, heads in self._every_head():
             for row, head in enumerate(heads, begin):
                 yield self._whole(row, head)
 
     def lengths(self) -> NDArray[np.int64]:
         """The length of each row, -1 where none is written."""
-        starts = range(0, self.array.shape[0], _ROWS_AT_ONCE)
-        heads = [self._heads(n, min(self.array.shape[0], n + _ROWS_AT_ONCE))[:, 0] for n in starts]
+        heads = [heads[:, 0] for _, heads in self._every_head()]
         return np.concatenate(heads).astype(np.int64) - 1
 
+    @property
+    def _chunk(self) -> int:
+        return self.array.chunks[1]
+
+    def _every_head(self) -> Iterator[tuple[int, NDArray[np.uint64]]]:
+        rows, step = self.array.shape[0], max(1, _HEADS_AT_ONCE // self._chunk)
+        for begin in range(0, rows, step):
+            yield begin, self._heads(begin, min(rows, begin + step))
+
     def _heads(self, begin: int, end: int) -> NDArray[np.uint64]:
-        return self.array.read((slice(begin, end), slice(0, _ROW_CHUNK)))
+        return self.array.read((slice(begin, end), slice(0, self._chunk)))
 
     def _whole(self, row: int, head: NDArray[np.uint64]) -> NDArray[np.uint64]:
         end = max(1, int(head[0]))
@@ -174,11 +182,12 @@ class Scratch:
         return ids
 
     def _create_rows(self, name: str, rows: int, capacity: int) -> None:
+        chunk = min(_MOST_CHUNK, max(_LEAST_CHUNK, capacity // _CHUNKS_A_ROW))
         create_array(
             f"{self.path}/{name}",
-            (rows, _whole_chunks(capacity + 1)),
+            (rows, _whole(capacity + 1, chunk)),
             np.uint64,
-            chunks=(1, _ROW_CHUNK),
+            chunks=(1, chunk),
             overwrite=True,
         )
 
@@ -186,8 +195,9 @@ class Scratch:
         return open_array(f"{path or self.path}/{name}", writable=True)
 
 
-def _whole_chunks(entries: int) -> int:
-    return -(-entries // _ROW_CHUNK) * _ROW_CHUNK
+def _whole(entries: int, chunk: int) -> int:
+    """So many entries and more as fill whole chunks."""
+    return -(-entries // chunk) * chunk
 
 
 def _label_chunks(shape: Index) -> tuple[Index, Index]:

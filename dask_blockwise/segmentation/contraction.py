@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
@@ -13,6 +13,7 @@ __all__ = ["contracted", "strongest"]
 # In each process anew, in some 3 s: of numba's cache on disk two processes that fill it at once may
 # get each other's code, and crash (numba's issues 4807 and 10128).
 _compiled: Any = numba.njit(nogil=True)
+_inlined: Any = numba.njit(nogil=True, inline="always")
 
 _NONE = np.uint64(0)
 _FIRST_KEYS = 1 << 12
@@ -64,10 +65,11 @@ def contracted(
     array([1, 1, 2], dtype=int32)
     """
     number = np.int32 if max(nodes, 4 * one.size) < 2**31 else np.int64
-    repelling = attracts.size - int(np.count_nonzero(attracts))
-    clusters = _Clusters.alone(nodes, 2 * repelling, number)
-    _contract(clusters, one.astype(number), other.astype(number), attracts)
-    return clusters.parent
+    parent: NDArray[np.integer] = np.arange(nodes, dtype=number)
+    most = 2 * int(np.count_nonzero(np.invert(attracts)))
+    clusters, rivals = _records(nodes, most, number)
+    _contract(parent, clusters, rivals, one.astype(number), other.astype(number), attracts)
+    return parent
 
 
 def strongest(
@@ -96,39 +98,26 @@ def strongest(
     return best
 
 
-class _Clusters(NamedTuple):
-    """What is known of each cluster, at its root."""
-
-    # Of each node, towards the root of its cluster.
-    parent: NDArray[np.integer]
-    # Whether it may be larger than is known.
-    opened: NDArray[np.bool_]
-    # Whether something that keeps it apart leaves it, or ends in an open cluster.
-    threatened: NDArray[np.bool_]
-    # Where the list of what it is kept apart from begins and ends, -1 for none, and how long it is.
-    first: NDArray[np.integer]
-    last: NDArray[np.integer]
-    length: NDArray[np.integer]
-    # The lists: a node of a cluster that one is kept apart from, and where the list goes on.
-    rival: NDArray[np.integer]
-    following: NDArray[np.integer]
-
-    @classmethod
-    def alone(cls, nodes: int, rivals: int, number: type[np.signedinteger]) -> _Clusters:
-        """Every node by itself, with room for so many rivals."""
-        return cls(
-            parent=np.arange(nodes, dtype=number),
-            opened=np.zeros(nodes, bool),
-            threatened=np.zeros(nodes, bool),
-            first=np.full(nodes, -1, number),
-            last=np.full(nodes, -1, number),
-            length=np.zeros(nodes, number),
-            rival=np.empty(rivals, number),
-            following=np.full(rivals, -1, number),
-        )
+def _records(nodes: int, most: int, number: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """What is known of each cluster, at its root, and room for so many of their rivals."""
+    known = [
+        # Where the list of its rivals, from which it is kept apart, begins and ends, and how long
+        # that is.
+        ("first", number),
+        ("last", number),
+        ("length", number),
+        # Whether it may be larger than is known.
+        ("opened", bool),
+        # Whether something that keeps it apart leaves it, or ends in an open cluster.
+        ("threatened", bool),
+    ]
+    clusters = np.zeros(nodes, known)
+    clusters["first"] = -1
+    # A node of the rival, and where the list goes on.
+    return clusters, np.zeros(most, [("node", number), ("following", number)])
 
 
-@_compiled
+@_inlined
 def _root(parent: Any, node: Any) -> Any:
     while parent[node] != node:
         parent[node] = parent[parent[node]]
@@ -136,14 +125,14 @@ def _root(parent: Any, node: Any) -> Any:
     return node
 
 
-@_compiled
+@_inlined
 def _key(one: Any, other: Any) -> Any:
     """A pair of nodes as a number that isn't 0."""
     low, high = min(one, other), max(one, other)
     return (np.uint64(low + 1) << np.uint64(32)) | np.uint64(high + 1)
 
 
-@_compiled
+@_inlined
 def _slot(keys: Any, key: Any) -> Any:
     """Where a key is in a table, whose size is a power of two, or belongs."""
     last = np.uint64(keys.size - 1)
@@ -154,133 +143,164 @@ def _slot(keys: Any, key: Any) -> Any:
 
 
 @_compiled
-def _with_key(keys: Any, held: Any, key: Any) -> Any:
-    """A table that has the key too, and how many it holds."""
-    at = _slot(keys, key)
-    if keys[at] != _NONE:
-        return keys, held
-    keys[at] = key
-    if 2 * held < keys.size:
-        return keys, held + 1
+def _doubled(keys: Any) -> Any:
+    """A table of the same keys with twice the room."""
     larger = np.zeros(2 * keys.size, np.uint64)
-    for old in keys:
-        if old != _NONE:
-            larger[_slot(larger, old)] = old
-    return larger, held + 1
+    for key in keys:
+        if key != _NONE:
+            larger[_slot(larger, key)] = key
+    return larger
 
 
-@_compiled
-def _open(clusters: Any, cluster: Any) -> None:
-    """Note that a cluster may be larger, and threaten all that it is kept apart from."""
-    clusters.opened[cluster] = True
-    _threaten_rivals(clusters, cluster)
-
-
-@_compiled
-def _threaten_rivals(clusters: Any, cluster: Any) -> None:
-    at = clusters.first[cluster]
+@_inlined
+def _threaten_rivals(parent: Any, clusters: Any, rivals: Any, cluster: Any) -> None:
+    at = clusters[cluster].first
     while at >= 0:
-        clusters.threatened[_root(clusters.parent, clusters.rival[at])] = True
-        at = clusters.following[at]
+        clusters[_root(parent, rivals[at].node)].threatened = True
+        at = rivals[at].following
 
 
-@_compiled
-def _add_rival(clusters: Any, cluster: Any, rival: Any, at: Any) -> None:
-    clusters.rival[at] = rival
-    if clusters.first[cluster] < 0:
-        clusters.first[cluster] = at
+@_inlined
+def _open(parent: Any, clusters: Any, rivals: Any, cluster: Any) -> None:
+    """Note that a cluster may be larger, and threaten all that it is kept apart from."""
+    clusters[cluster].opened = True
+    _threaten_rivals(parent, clusters, rivals, cluster)
+
+
+@_inlined
+def _append(clusters: Any, rivals: Any, cluster: Any, first: Any, last: Any, length: Any) -> None:
+    """Add a list of rivals to that of a cluster."""
+    if clusters[cluster].first < 0:
+        clusters[cluster].first = first
     else:
-        clusters.following[clusters.last[cluster]] = at
-    clusters.last[cluster] = at
-    clusters.length[cluster] += 1
-    if clusters.opened[rival]:
-        clusters.threatened[cluster] = True
+        rivals[clusters[cluster].last].following = first
+    clusters[cluster].last = last
+    clusters[cluster].length += length
 
 
-@_compiled
-def _surely_merge(clusters: Any, one: Any, other: Any) -> Any:
-    """Whether two that nothing keeps apart are merged, whatever lies outside; or both open now."""
-    if clusters.opened[one] == clusters.opened[other]:
-        return not clusters.opened[one]
-    closed = other if clusters.opened[one] else one
-    if clusters.threatened[closed]:
-        _open(clusters, closed)
+@_inlined
+def _add_rival(clusters: Any, rivals: Any, cluster: Any, rival: Any, at: Any) -> None:
+    rivals[at].node, rivals[at].following = rival, -1
+    _append(clusters, rivals, cluster, at, at, 1)
+    if clusters[rival].opened:
+        clusters[cluster].threatened = True
+
+
+@_inlined
+def _keep_apart(clusters: Any, rivals: Any, one: Any, other: Any, used: Any) -> Any:
+    _add_rival(clusters, rivals, one, other, used)
+    _add_rival(clusters, rivals, other, one, used + 1)
+    return used + 2
+
+
+@_inlined
+def _leave(parent: Any, clusters: Any, rivals: Any, cluster: Any, attracts: Any) -> None:
+    """Take an edge from a cluster to what isn't known."""
+    if not attracts:
+        clusters[cluster].threatened = True
+    elif not clusters[cluster].opened:
+        _open(parent, clusters, rivals, cluster)
+
+
+@_inlined
+def _surely_merge(parent: Any, clusters: Any, rivals: Any, one: Any, other: Any) -> Any:
+    """Whether two that nothing keeps apart are merged, whatever lies outside; or both open now.
+
+    Not both are open before.
+    """
+    if clusters[one].opened == clusters[other].opened:
+        return True
+    closed = other if clusters[one].opened else one
+    if clusters[closed].threatened:
+        _open(parent, clusters, rivals, closed)
         return False
-    _threaten_rivals(clusters, closed)
+    _threaten_rivals(parent, clusters, rivals, closed)
     return True
 
 
-@_compiled
-def _merge(clusters: Any, into: Any, other: Any, keys: Any, held: Any) -> Any:
-    """Make two clusters one; the shorter list of rivals should be the other's."""
-    at = clusters.first[other]
+@_inlined
+def _both_open(clusters: Any, one: Any, other: Any) -> Any:
+    return clusters[one].opened and clusters[other].opened
+
+
+@_inlined
+def _add_keys(parent: Any, clusters: Any, rivals: Any, keys: Any, held: Any, ends: Any) -> Any:
+    """Note that the first of two is kept apart from all rivals of the second."""
+    into, other = ends
+    at = clusters[other].first
     while at >= 0:
-        rival = _root(clusters.parent, clusters.rival[at])
-        keys, held = _with_key(keys, held, _key(into, rival))
-        at = clusters.following[at]
-    clusters.parent[other] = into
-    clusters.opened[into] |= clusters.opened[other]
-    clusters.threatened[into] |= clusters.threatened[other]
-    if clusters.first[other] >= 0:
-        if clusters.first[into] < 0:
-            clusters.first[into] = clusters.first[other]
-        else:
-            clusters.following[clusters.last[into]] = clusters.first[other]
-        clusters.last[into] = clusters.last[other]
-        clusters.length[into] += clusters.length[other]
+        key = _key(into, _root(parent, rivals[at].node))
+        place = _slot(keys, key)
+        if keys[place] == _NONE:
+            keys[place] = key
+            held += 1
+            if 2 * held > keys.size:
+                keys = _doubled(keys)
+        at = rivals[at].following
     return keys, held
 
 
-@_compiled
-def _leave(clusters: Any, cluster: Any, attracts: Any) -> None:
-    """Take an edge from a cluster to what isn't known."""
-    if not attracts:
-        clusters.threatened[cluster] = True
-    elif not clusters.opened[cluster]:
-        _open(clusters, cluster)
+@_inlined
+def _join(parent: Any, clusters: Any, rivals: Any, into: Any, other: Any) -> None:
+    parent[other] = into
+    clusters[into].opened |= clusters[other].opened
+    clusters[into].threatened |= clusters[other].threatened
+    if clusters[other].first >= 0:
+        first, last = clusters[other].first, clusters[other].last
+        _append(clusters, rivals, into, first, last, clusters[other].length)
 
 
 @_compiled
-def _contract(clusters: Any, ones: Any, others: Any, attracts: Any) -> None:
-    keys, held, rivals = np.zeros(_FIRST_KEYS, np.uint64), 0, 0
+def _contract(
+    parent: Any, clusters: Any, rivals: Any, ones: Any, others: Any, attracts: Any
+) -> None:
+    keys, held, used = np.zeros(_FIRST_KEYS, np.uint64), 0, 0
     for edge in range(ones.size):
-        one = _root(clusters.parent, ones[edge])
+        one = _root(parent, ones[edge])
         if others[edge] < 0:
-            _leave(clusters, one, attracts[edge])
+            _leave(parent, clusters, rivals, one, attracts[edge])
             continue
-        other = _root(clusters.parent, others[edge])
-        if one == other or keys[_slot(keys, _key(one, other))] != _NONE:
+        other = _root(parent, others[edge])
+        if one == other or (attracts[edge] and _both_open(clusters, one, other)):
+            continue
+        key = _key(one, other)
+        place = _slot(keys, key)
+        if keys[place] != _NONE:
             continue
         if not attracts[edge]:
-            keys, held = _with_key(keys, held, _key(one, other))
-            _add_rival(clusters, one, other, rivals)
-            _add_rival(clusters, other, one, rivals + 1)
-            rivals += 2
-        elif _surely_merge(clusters, one, other):
-            if clusters.length[one] < clusters.length[other]:
+            keys[place] = key
+            held += 1
+            if 2 * held > keys.size:
+                keys = _doubled(keys)
+            used = _keep_apart(clusters, rivals, one, other, used)
+        elif _surely_merge(parent, clusters, rivals, one, other):
+            if clusters[one].length < clusters[other].length:
                 one, other = other, one
-            keys, held = _merge(clusters, one, other, keys, held)
-    for node in range(clusters.parent.size):
-        clusters.parent[node] = _root(clusters.parent, node)
+            keys, held = _add_keys(parent, clusters, rivals, keys, held, (one, other))
+            _join(parent, clusters, rivals, one, other)
+    for node in range(parent.size):
+        parent[node] = _root(parent, node)
 
 
 @_compiled
 def _strongest(one: Any, other: Any, strength: Any) -> Any:
     best, found = np.empty(one.size, np.int64), 0
-    keys, held = np.zeros(_FIRST_KEYS, np.uint64), 0
+    keys = np.zeros(_FIRST_KEYS, np.uint64)
     # Which of the best a key is of, at its place in the table.
     which = np.empty(_FIRST_KEYS, np.int64)
     for edge in range(one.size):
         key = _key(np.int64(one[edge]), np.int64(other[edge]))
-        keys, held = _with_key(keys, held, key)
-        if which.size < keys.size:
+        place = _slot(keys, key)
+        if keys[place] != _NONE:
+            if strength[edge] > strength[best[which[place]]]:
+                best[which[place]] = edge
+            continue
+        keys[place], which[place], best[found] = key, found, edge
+        found += 1
+        if 2 * found > keys.size:
+            keys = _doubled(keys)
             which = np.empty(keys.size, np.int64)
             for n in range(found):
-                which[_slot(keys, _key(np.int64(one[best[n]]), np.int64(other[best[n]])))] = n
-        at = _slot(keys, key)
-        if held > found:
-            which[at], best[found] = found, edge
-            found += 1
-        elif strength[edge] > strength[best[which[at]]]:
-            best[which[at]] = edge
+                first = best[n]
+                which[_slot(keys, _key(np.int64(one[first]), np.int64(other[first])))] = n
     return best[:found]

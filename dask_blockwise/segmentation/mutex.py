@@ -17,7 +17,9 @@ from .contraction import contracted
 Offsets = Sequence[Sequence[int]]
 Attract = Literal["all", "nearest"]
 
-__all__ = ["Attract", "Edges", "MutexEdges", "Offsets", "are_nearest"]
+__all__ = ["Attract", "Edges", "MutexEdges", "Offsets", "are_nearest", "descending"]
+
+_SIGN, _HIGH = np.uint32(1 << 31), np.uint64(32)
 
 
 def are_nearest(offsets: Offsets) -> list[bool]:
@@ -29,6 +31,19 @@ def are_nearest(offsets: Offsets) -> list[bool]:
     [True, True, False]
     """
     return [max(map(abs, offset)) == 1 for offset in offsets]
+
+
+def descending(values: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """Numbers that sort as floats do, from the largest to the smallest.
+
+    Examples
+    --------
+    >>> np.argsort(descending(np.array([-0.5, 0.25, 1.0, -1.0], np.float32)))
+    array([2, 1, 0, 3])
+    """
+    # From 0, so that there is no -0.
+    bits = (np.float32(0) - values).view(np.uint32)
+    return np.where(bits & _SIGN, ~bits, bits | _SIGN)
 
 
 class Edges(NamedTuple):
@@ -232,7 +247,11 @@ def _sorted(
         used = edges.taken & held[edges.here] & held[edges.there] & ((one >= 0) | (other >= 0))
         one, other = one[used], other[used]
         inside, beyond = np.maximum(one, other), np.minimum(one, other)
-        parts.append((inside, beyond, -edges.strength[used], edges.attracts[used]))
-    ones, others, weakness, attracts = map(np.concatenate, zip(*parts))
-    order = np.argsort(weakness, kind="stable")
+        parts.append((inside, beyond, edges.strength[used], edges.attracts[used]))
+    ones, others, strengths, attracts = map(np.concatenate, zip(*parts))
+    # With their place behind them, numbers are sorted several times as fast as places by floats.
+    keys = descending(strengths).astype(np.uint64) << _HIGH
+    keys |= np.arange(keys.size, dtype=np.uint64)
+    keys.sort()
+    order = keys.astype(np.uint32)
     return ones[order], others[order], attracts[order]
