@@ -17,7 +17,6 @@ from ..labels.scores import dice, score_segmentation
 from ..prediction.argmax import argmax
 from ..prediction.predict import predict
 from ..prediction.threshold import threshold
-from ..relabelling.agglomerate import agglomerate
 from ..relabelling.relabel import relabel
 from ..reports.picture import Panel, colour_segments, save_panels
 from ..segmentation.segment import connected_components, watershed
@@ -124,11 +123,11 @@ def _tissues(data: Sample, prediction: Volume) -> dict[str, Volume]:
 
 
 def _neurons(data: Sample, prediction: Volume) -> dict[str, Volume]:
-    """Neurons, by mutex watershed on affinities, put together by the mean affinity between."""
+    """Neurons, by mutex watershed on affinities, as if it had seen all of them at once."""
     # Chosen by benchmarks/seams.py --choose, on what the network was trained on alone.
     offsets = data.network.channels
-    fragments = watershed(prediction, offsets=offsets, bias=0.5, attract="nearest", halo=16)
-    return {"segments": agglomerate(fragments, prediction, offsets=offsets, min_size=200)}
+    fragments = watershed(prediction, offsets=offsets, bias=0.5, attract="nearest")
+    return {"segments": relabel(fragments, min_size=200)}
 
 
 def _tissue_scores(data: Sample, stored: Mapping[str, Volume]) -> dict[str, float]:

@@ -204,23 +204,15 @@ def _leave(parent: Any, clusters: Any, rivals: Any, cluster: Any, attracts: Any)
 
 @_inlined
 def _surely_merge(parent: Any, clusters: Any, rivals: Any, one: Any, other: Any) -> Any:
-    """Whether two that nothing keeps apart are merged, whatever lies outside; or both open now.
-
-    Not both are open before.
-    """
+    """Whether two that nothing keeps apart are merged, whatever lies outside; or both open now."""
     if clusters[one].opened == clusters[other].opened:
-        return True
+        return not clusters[one].opened
     closed = other if clusters[one].opened else one
     if clusters[closed].threatened:
         _open(parent, clusters, rivals, closed)
         return False
     _threaten_rivals(parent, clusters, rivals, closed)
     return True
-
-
-@_inlined
-def _both_open(clusters: Any, one: Any, other: Any) -> Any:
-    return clusters[one].opened and clusters[other].opened
 
 
 @_inlined
@@ -261,7 +253,9 @@ def _contract(
             _leave(parent, clusters, rivals, one, attracts[edge])
             continue
         other = _root(parent, others[edge])
-        if one == other or (attracts[edge] and _both_open(clusters, one, other)):
+        # As _surely_merge says too, which takes a look into the table first.
+        in_vain = attracts[edge] and clusters[one].opened and clusters[other].opened
+        if one == other or in_vain:
             continue
         key = _key(one, other)
         place = _slot(keys, key)
