@@ -249,8 +249,8 @@ def main() -> None:
     print(f"\n{'':32}", *(f"{title:>11}" for title in HEADER))
     with dask.config.set(num_workers=2):
         for name, figures in compared(slabs):
-            formats = (".3f", ".3f", "+.1%", "+.1%", "+.3f", "+.3f")
-            print(f"{name:32}", *(f"{f:>11{s}}" for f, s in zip(figures, formats)), flush=True)
+            formats = ("11.3f", "11.3f", "+11.1%", "+11.1%", "+11.3f", "+11.3f")
+            print(f"{name:32}", *(f"{f:{s}}" for f, s in zip(figures, formats)), flush=True)
 
 
 if __name__ == "__main__":

@@ -95,9 +95,10 @@ class MutexRule:
             pairs.append(pair[:, ~alone].astype(np.uint32))
             orders.append(columns[2:, ~alone])
         order = np.concatenate(orders, 1)
+        orders.clear()
         at = _in_order(*order)
         attracts = (order[1, at] & _ATTRACTS).astype(bool)
-        del order, orders
+        del order
         one, other = np.concatenate(pairs, 1)[:, at]
         objects = by_first_appearance(contracted(fragments, one, other, attracts))
         strong = np.bincount(objects, weights=over_bias, minlength=1) >= 0

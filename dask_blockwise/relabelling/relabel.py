@@ -19,8 +19,8 @@ __all__ = ["relabel"]
 
 Match = Literal["mutex", "iou", "fraction", "touch"]
 
-# Of a volume whose fragments one worker can hold, at some 60 bytes a voxel, if it has a terabyte.
-_MOST_VOXELS = 1 << 34
+# Of a volume whose graph one worker can hold, at some 100 bytes a voxel, if it has a terabyte.
+_MOST_VOXELS = 1 << 33
 
 
 def relabel(
@@ -87,7 +87,7 @@ def relabel(
     For ``"mutex"`` a block does not label what it sees, but merges those of its voxels which the
     whole volume would surely merge (`dask_blockwise.segmentation.contraction.contracted`). What is
     left, some seventh of the voxels, is solved at once, the strongest edge first. That graph is
-    held in memory by one worker: some 60 bytes for each voxel of the volume.
+    held in memory by one worker: some 100 bytes for each voxel of the volume.
 
     Where a label's part in the block's own voxels is held together by the halo alone, its pieces
     are matched one by one: only those are linked that touch what the label matches. So what a

@@ -253,9 +253,7 @@ def _contract(
             _leave(parent, clusters, rivals, one, attracts[edge])
             continue
         other = _root(parent, others[edge])
-        # As _surely_merge says too, which takes a look into the table first.
-        in_vain = attracts[edge] and clusters[one].opened and clusters[other].opened
-        if one == other or in_vain:
+        if one == other or (attracts[edge] and clusters[one].opened and clusters[other].opened):
             continue
         key = _key(one, other)
         place = _slot(keys, key)
