@@ -18,6 +18,7 @@ from .geometry.blocks import Roi
 from .geometry.boxes import Box, Index
 from .relabelling.relabel import relabel
 from .segmentation.function import Parameters, SegmentFunction
+from .segmentation.mutex_fragments import MutexFragments
 from .segmentation.segment import segment
 from .storage.arrays import StoredArray, exists
 from .storage.location import location_of
@@ -94,8 +95,8 @@ def segment_blockwise(
     parameters : mapping, or YAML: a path or an open file
         Of the segment function, over its file's ``default_parameters``.
     relabelling : mapping, optional
-        ``match`` (``"iou"`` where there is context, else ``"touch"``), ``min_iou``,
-        ``connectivity`` and ``min_size`` of `relabel`.
+        ``match`` (that of `relabel` unless given, or ``"touch"`` where there is no context),
+        ``min_iou``, ``connectivity`` and ``min_size`` of `relabel`.
     **kwargs
         ``input_path`` and ``output_path``, or under dacapo's names ``input_array_identifier`` and
         ``output_array_identifier``: a path, a URL, or what has a ``container`` and a ``dataset``.
@@ -153,10 +154,10 @@ def segment_blockwise(
         parameters=parameters,
         **kwargs,
     )
-    match = "iou" if any(map(any, halo)) else "touch"
-    objects = relabel(
-        labels, **{"match": match, "keep_scratch": keep_tmpdir, **(relabelling or {})}
-    )
+    chosen = dict(relabelling or {})
+    if MutexFragments.of(labels) is None and not any(map(any, halo)):
+        chosen.setdefault("match", "touch")
+    objects = relabel(labels, **{"keep_scratch": keep_tmpdir, **chosen})
     options = StoreOptions(num_workers=num_workers, max_retries=max_retries, timeout=timeout)
     tasks = _tasks(objects, path, options, list(upstream_tasks or ()))
     summary = run(tasks)

@@ -6,17 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from objects import assert_same_up_to_names, labels_of
+from objects import assert_same_objects, assert_same_up_to_names, labels_of
+from scipy import ndimage
 
 from dask_blockwise import (
     Roi,
     Task,
+    Volume,
     components_function,
     create_volume,
     open_volume,
     segment_blockwise,
     watershed_function,
 )
+from dask_blockwise.segmentation.watershed import segment_function
 
 MASK = (np.random.default_rng(0).random((20, 22, 24)) < 0.3).astype(np.uint8)
 COMPONENTS = components_function.__file__
@@ -116,6 +119,22 @@ def test_by_overlap_where_there_is_context(scene):
     arguments = COMPONENTS, around, whole, write.grow(around, around), write
     assert segment_blockwise(*arguments, **scene.names)
     assert_same_up_to_names(open_volume(scene.output)[:], labels_of(MASK))
+
+
+def test_mutex_watershed_is_that_of_the_region_in_one_piece(tmp_path, present):
+    offsets = [(-1, 0, 0), (0, -1, 0), (0, 0, -1), (-3, 0, 0), (0, 3, 0)]
+    noise = np.random.default_rng(0).random((5, 12, 14, 16))
+    smooth = np.stack([ndimage.gaussian_filter(channel, 1) for channel in noise])
+    values = ((smooth - smooth.min()) / np.ptp(smooth)).astype(np.float32)
+    source = Volume.from_array(values, axes="czyx", chunks=(5, 6, 7, 8), voxel_size=(4, 2, 2))
+    source.to_zarr(tmp_path / "a.zarr/affinities", progress=False)
+    write, total = Roi((0, 0, 0), (20, 10, 14)), Roi((4, 4, 2), (40, 20, 28))
+    assert segment_blockwise(
+        watershed_function.__file__, (0, 0, 0), total, write, write, offsets=offsets,
+        input_path=f"{tmp_path}/a.zarr/affinities", output_path=f"{tmp_path}/a.zarr/objects",
+    )  # fmt: skip
+    expected = segment_function(values[:, 1:11, 2:12, 1:15], offsets=offsets)
+    assert_same_objects(open_volume(tmp_path / "a.zarr/objects")[:], expected)
 
 
 def test_a_region_in_world_units_of_an_output_that_is_there(tmp_path, present):

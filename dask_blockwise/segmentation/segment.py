@@ -112,6 +112,8 @@ def watershed(
         One step an axis, in voxels, for each channel.
     bias : float, or one a channel
     halo : int, or one for each axis of space
+        Seen around a region that is looked at, and around blocks whose labels are compared; not
+        needed by ``relabel(match="mutex")``, which is the default for a mutex watershed.
     mask : Volume, optional
         0 where nothing is to be segmented.
     block_shape : sequence of int, optional
