@@ -3,6 +3,7 @@
     python benchmarks/seams.py            # on slabs that nothing was chosen on
     python benchmarks/seams.py --chosen   # on those where bias and rules' numbers were chosen
     python benchmarks/seams.py --choose   # how the bias was chosen
+    python benchmarks/seams.py --time     # beside segmenting alone, by two processes
 
 Slabs of two volumes are segmented by mutex watershed as one piece, and by blocks under every way of
 putting labels together: affinities that a network predicts of the fib25 sample, as they are, with
@@ -20,6 +21,7 @@ import argparse
 import importlib.util
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -31,6 +33,7 @@ import bioimage_cpp
 import dask
 import dask.array as da
 import numpy as np
+from distributed import Client
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
@@ -230,17 +233,49 @@ def choose(slabs: Sequence[Slab]) -> None:
             print(f"bias {near} near, {far} far: VOI {np.mean([s.voi for s in scores]):.3f}")
 
 
+def timed(slab: Slab, folder: Path) -> None:
+    """Print what stored objects cost, as multiples of what labels of single blocks cost."""
+    block, halo = BLOCKS[0]
+    path = folder / "timed.zarr"
+    with dbw.local_cluster(n_workers=2) as cluster, Client(cluster):
+        volume(slab.affinities, block).to_zarr(path / "affinities", overwrite=True, progress=False)
+        source = dbw.open_volume(path / "affinities")
+        labels = dbw.watershed(source, offsets=OFFSETS, halo=halo, **HOW)
+        made = {
+            f"segmented, halo {halo}": labels,
+            'match="mutex"': dbw.relabel(labels),
+            'match="iou"': dbw.relabel(labels, match="iou"),
+        }
+        # The first time in a process compiles.
+        for rounds in ("once before", "again"):
+            seconds = {name: stored(each, path / "objects") for name, each in made.items()}
+            alone = seconds[f"segmented, halo {halo}"]
+            told = (f"{name} {s / alone:.2f} ({s:.1f} s)" for name, s in seconds.items())
+            print(f"{rounds}: {', '.join(told)}")
+
+
+def stored(labels: dbw.Volume, path: Path) -> float:
+    """Seconds that storing takes."""
+    begin = time.perf_counter()
+    labels.to_zarr(path, overwrite=True, resume=False, progress=False)
+    return time.perf_counter() - begin
+
+
 def main() -> None:
     """Print a line as soon as it is known."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--chosen", action="store_true")
     parser.add_argument("--choose", action="store_true")
+    parser.add_argument("--time", action="store_true")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()))
     given = parser.parse_args()
     seen = given.chosen or given.choose
     slabs = [slab for layers in (CHOSEN if seen else SHOWN) for slab in fib25(given.cache, layers)]
     if given.choose:
         choose(slabs[::3])
+        return
+    if given.time:
+        timed(slabs[0], given.cache)
         return
     slabs.append(simulated(0 if seen else 1))
     for slab in slabs:

@@ -20,6 +20,7 @@ Attract = Literal["all", "nearest"]
 __all__ = ["Attract", "Edges", "MutexEdges", "Offsets", "are_nearest", "descending"]
 
 _SIGN, _HIGH = np.uint32(1 << 31), np.uint64(32)
+_MOST_EDGES = 1 << 31
 
 
 def are_nearest(offsets: Offsets) -> list[bool]:
@@ -188,6 +189,11 @@ class MutexEdges:
         ndarray of int64
             Of the box; 0 is background.
 
+        Raises
+        ------
+        ValueError
+            If the array has more edges than are counted.
+
         Examples
         --------
         >>> rule = MutexEdges(((0, -1), (0, -2)), (0.5, 0.5), "nearest")
@@ -201,6 +207,12 @@ class MutexEdges:
         array([[1]])
         """
         shape = weights.shape[1:]
+        if weights.size > _MOST_EDGES:
+            raise ValueError(
+                f"A mutex watershed of one array takes {_MOST_EDGES} edges at most, got "
+                f"{weights.size}, {len(weights)} a voxel: label it by smaller blocks, of which "
+                "relabel(watershed(volume, ...)) makes the very objects of one array."
+            )
         every = list(self.edges(weights, tuple(slice(0, n) for n in shape), shape, at))
         held = self._held(every, shape, mask)
         size = tuple(s.stop - s.start for s in core)
