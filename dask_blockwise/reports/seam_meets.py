@@ -1,0 +1,221 @@
+"""What a tile shows: where stored objects meet those of one piece, and what contradicts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from ..geometry.boxes import Index
+from .seam_measures import Labels, parts
+from .seam_tiles import Tile
+
+Kind = Literal["split", "merge"]
+Planes = dict[tuple[int, bool], NDArray[np.int64]]
+
+__all__ = ["Claim", "Kind", "Meet", "Section", "largest", "meet"]
+
+# Voxels, in a row, that say what is joined at a place.
+_WITNESSES = 200
+# Voxels around a place that are shown.
+_AROUND = 48
+# Of a tile's voxels, and of those that a stored object has in it: what meets in fewer is an
+# uncertain border, and joins nothing.
+_LEAST_OF_TILE = 1e-3
+_LEAST_OF_OBJECT = 0.05
+
+
+@dataclass(frozen=True)
+class Section:
+    """Labels in a plane across a face."""
+
+    # Shape (others, along the axis across the face).
+    stored: Labels
+    # The same computed as one piece; None where it can't be.
+    one_piece: Labels | None
+    # Before which column the face lies.
+    face: int
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Two nodes of a tile about which the stored labels and one piece disagree."""
+
+    kind: Kind
+    # Positions of the nodes in the tile's meet.
+    one: int
+    other: int
+    # Voxels of the volume nearest to where they meet, shape ``(k, axes)``.
+    witnesses: tuple[NDArray[np.int64], NDArray[np.int64]]
+    # Axis and first layer of the face that is nearest.
+    face: tuple[int, int]
+    section: Section
+
+    @property
+    def place(self) -> Index:
+        """The voxel of the one that is nearest to the other."""
+        return tuple(map(int, self.witnesses[0][0]))
+
+
+@dataclass(frozen=True)
+class Meet:
+    """The nodes of a tile: voxels of one connected part of a stored object and one of one piece.
+
+    Parameters
+    ----------
+    labels, sizes
+        For each node the stored label, and its voxels.
+    firm
+        Whether it is large enough to tell what belongs together.
+    of_stored, of_piece
+        For each node, that with the most voxels of the same part of the stored object, and of the
+        same object of one piece.
+    borders
+        Nodes from 1 at the tile's first and last layer along each axis; 0 is background.
+    claims
+        Where the tile contradicts the stored labels.
+    seen
+        Whether it was computed as one piece.
+    """
+
+    labels: NDArray[np.integer]
+    sizes: NDArray[np.int64]
+    firm: NDArray[np.bool_]
+    of_stored: NDArray[np.intp]
+    of_piece: NDArray[np.intp]
+    borders: Planes
+    claims: tuple[Claim, ...]
+    seen: bool
+
+    @property
+    def split(self) -> NDArray[np.bool_]:
+        """Which nodes one piece joins to one of another label."""
+        differ: NDArray[np.bool_] = self.labels != self.labels[self.of_piece]
+        return differ & self.firm & self.firm[self.of_piece]
+
+    @property
+    def cut(self) -> NDArray[np.bool_]:
+        """Which nodes one piece keeps apart from another part of their stored object."""
+        apart: NDArray[np.bool_] = self.of_piece != self.of_piece[self.of_stored]
+        return apart & self.seen & self.firm & self.firm[self.of_stored]
+
+
+def meet(stored: Labels, one_piece: Labels | None, tile: Tile) -> Meet:
+    """Find the nodes of a tile.
+
+    Parameters
+    ----------
+    stored : ndarray of int
+        As they are stored; 0 is background.
+    one_piece : ndarray of int, optional
+        The same box as one piece; 0 where it isn't known.
+    tile : Tile
+
+    Examples
+    --------
+    >>> from dask_blockwise.reports.seam_tiles import tiles
+    >>> (tile,) = tiles((1, 6), (1, 3), (True, True), (0, 0), 6)
+    >>> found = meet(np.array([[1, 1, 1, 2, 2, 2]]), np.array([[7, 7, 7, 7, 7, 7]]), tile)
+    >>> found.labels.tolist(), found.of_piece.tolist()
+    ([1, 2], [0, 0])
+    >>> [(claim.kind, claim.place) for claim in found.claims]
+    [('split', (0, 3))]
+    """
+    pieces = np.zeros(stored.shape, np.int64) if one_piece is None else one_piece.astype(np.int64)
+    part = parts(stored)
+    keys = part * (pieces.max(initial=0) + 1) + pieces
+    inside = part > 0
+    key, node, sizes = np.unique(keys[inside], return_inverse=True, return_counts=True)
+    of_part, of_piece = np.divmod(key, pieces.max(initial=0) + 1)
+    nodes = np.zeros(stored.shape, np.int64)
+    nodes[inside] = node + 1
+    labels = np.zeros(len(key), stored.dtype)
+    labels[node] = stored[inside]
+    seen = one_piece is not None
+    firm = _firm(labels, sizes, of_piece, stored.size) if seen else np.ones(len(key), bool)
+    main, joined = largest(of_part, sizes), largest(of_piece, sizes * firm)
+    # What one piece has as background, or is unsure of, stays with its stored object.
+    joined = np.where((of_piece > 0) & firm[joined], joined, main)
+    found = Meet(labels, sizes, firm, main, joined, _borders(nodes), (), seen)
+    if not seen:
+        return found
+    return replace(found, claims=_claims(found, nodes, np.stack([stored, pieces]), tile))
+
+
+def _firm(
+    labels: NDArray[np.integer],
+    sizes: NDArray[np.int64],
+    of_piece: NDArray[np.int64],
+    voxels: int,
+) -> NDArray[np.bool_]:
+    _, dense = np.unique(labels, return_inverse=True)
+    own = np.bincount(dense, weights=sizes)[dense]
+    least = np.maximum(_LEAST_OF_TILE * voxels, _LEAST_OF_OBJECT * own)
+    firm: NDArray[np.bool_] = (of_piece > 0) & (sizes >= least)
+    return firm
+
+
+def largest(group: NDArray[np.integer], sizes: NDArray[np.int64]) -> NDArray[np.intp]:
+    """For each node, the largest of its group."""
+    order = np.lexsort((-sizes, group))
+    first = np.ones(len(group), bool)
+    first[1:] = np.diff(group[order]) > 0
+    _, dense = np.unique(group, return_inverse=True)
+    largest: NDArray[np.intp] = order[first][dense]
+    return largest
+
+
+def _borders(nodes: NDArray[np.int64]) -> Planes:
+    ends = ((False, 0), (True, -1))
+    axes = range(nodes.ndim)
+    return {(n, last): np.take(nodes, [at], n) for n in axes for last, at in ends}
+
+
+def _claims(found: Meet, nodes: NDArray[np.int64], both: Labels, tile: Tile) -> tuple[Claim, ...]:
+    """Where firm nodes are joined in one piece and stored apart, or the other way round."""
+    kinds: dict[Kind, tuple[NDArray[np.bool_], NDArray[np.intp]]] = {
+        "split": (found.split, found.of_piece),
+        "merge": (found.cut, found.of_stored),
+    }
+    begin = tuple(s.start for s in tile.box)
+    pairs = [(k, n, to[n]) for k, (some, to) in kinds.items() for n in np.flatnonzero(some)]
+    ends = np.unique(np.array([two for _, *two in pairs], np.int64))
+    voxels: dict[int, NDArray[np.int64]] = {int(n): np.argwhere(nodes == n + 1) for n in ends}
+    made = []
+    for kind, one, other in pairs:
+        near = _nearest(voxels[int(one)], voxels[int(other)])
+        at = tuple(map(int, near[0][0]))
+        witnesses, face = (near[0] + begin, near[1] + begin), tile.nearest_face(at)
+        shown = section(both, at, begin, face)
+        made.append(Claim(kind, int(one), int(other), witnesses, face, shown))
+    return tuple(made)
+
+
+def _nearest(
+    one: NDArray[np.int64], other: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Voxels of both around the place where they are nearest to each other, that first."""
+    distance, _ = cKDTree(other).query(one)
+    touching = one[distance == distance.min()]
+    # In the middle of where they touch.
+    at = touching[np.argmin(((touching - touching.mean(0)) ** 2).sum(1))]
+    first, second = (
+        v[np.argsort(((v - at) ** 2).sum(1), kind="stable")[:_WITNESSES]] for v in (one, other)
+    )
+    return first, second
+
+
+def section(both: Labels, at: Index, begin: Index, face: tuple[int, int]) -> Section:
+    """A plane across a face, near a voxel of stored labels and of those of one piece."""
+    axis, first = face
+    others = [(n, along) for along, n in enumerate(both.shape[1:]) if along != axis]
+    along = max(others)[1] if others else axis
+    spans = [slice(i, i + 1) for i in at]
+    for shown in {axis, along}:
+        spans[shown] = slice(max(0, at[shown] - _AROUND), at[shown] + _AROUND)
+    plane = np.moveaxis(both[(slice(None), *spans)], axis + 1, -1)
+    plane = plane.reshape(2, -1, plane.shape[-1]).copy()
+    return Section(plane[0], plane[1], first - begin[axis] - spans[axis].start)
