@@ -102,7 +102,9 @@ def _unseen(links: Links, rng: np.random.Generator) -> NDArray[np.float64]:
     # The more that were found, the more is known of how large they are.
     bits = np.where(rng.random(counts.sum()) < wrong / (wrong + 1), like, own)
     draw = np.repeat(np.arange(_DRAWS), counts)
-    return np.bincount(draw, weights=bits, minlength=_DRAWS).astype(np.float64)
+    summed = np.bincount(draw, weights=bits, minlength=_DRAWS)
+    # Of few, the mean isn't known well.
+    return summed * rng.lognormal(0, 1 / np.sqrt(wrong + 1), _DRAWS)
 
 
 def fused_bits(

@@ -1,8 +1,8 @@
 """The objects that windows of one piece stand for, over the whole volume, and how far they are.
 
 Nodes of all tiles are put together by a mutex watershed on their graph: what one piece joins in a
-tile is joined; nodes of one stored label that meet at a border of tiles, in the middle of blocks,
-are joined if both tiles were seen; then one piece keeps apart what it cuts; what wasn't seen, and
+tile is joined, and nodes of one stored label where one piece goes on beyond a border of tiles,
+which lies in the middle of blocks; then one piece keeps apart what it cuts; what wasn't seen, and
 may be either, follows its largest contact.
 """
 
@@ -25,8 +25,8 @@ __all__ = ["Objects", "Overruled", "Share", "objects_of", "shares"]
 
 # What comes first in the watershed.
 _JOINED, _SEEN, _CUT = 4.0, 3.0, 2.0
-# Share of the smaller one's voxels at a border that nodes have in common there.
-_CONTACT = 0.5
+# Share of the voxels in which nodes meet at a border of tiles, where one piece goes on beyond it.
+_SAME = 0.5
 
 # Parts of one stored object in a tile that are kept apart from one another.
 _MOST_CUT = 32
@@ -164,25 +164,17 @@ def _across(
             beside = corners.get(_corner(tile, axis))
             if beside is None:
                 continue
+            sides = found[n].borders[axis, True], found[beside].borders[axis, False]
             one, other = (
-                np.where((plane := found[m].borders[axis, last]) > 0, plane + starts[m], 0).ravel()
-                for m, last in ((n, True), (beside, False))
+                np.where(side.nodes > 0, side.nodes + starts[m], 0).ravel()
+                for m, side in zip((n, beside), sides)
             )
             alike = firm[one] & firm[other] & (named[one] == named[other])
-            pairs, contact = np.unique(np.stack([one, other])[:, alike], axis=1, return_counts=True)
-            areas = (np.unique(side, return_counts=True) for side in (one, other))
-            smaller = np.minimum(*(_at(area, side) for area, side in zip(areas, pairs)))
-            seen = found[n].seen and found[beside].seen
-            sure = seen & (contact >= _CONTACT * smaller)
+            goes_on = (sides[0].goes_on & sides[1].goes_on).ravel()[alike]
+            pairs, which = np.unique(np.stack([one, other])[:, alike], axis=1, return_inverse=True)
+            contact, same = (np.bincount(which, w, pairs.shape[1]) for w in (None, goes_on))
+            sure = (contact > 0) & (same >= _SAME * contact)
             yield *(pairs - 1), np.where(sure, _SEEN, contact / (contact + 1))
-
-
-def _at(
-    counted: tuple[NDArray[np.int64], NDArray[np.int64]], nodes: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    held, count = counted
-    found: NDArray[np.int64] = count[np.searchsorted(held, nodes)]
-    return found
 
 
 def _alike(labels: NDArray[np.integer], starts: NDArray[np.intp], found: Sequence[Meet]) -> Edges:

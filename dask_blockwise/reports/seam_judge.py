@@ -14,7 +14,7 @@ from dask.base import compute
 from dask.delayed import delayed
 from numpy.typing import NDArray
 
-from ..geometry.boxes import Index, within
+from ..geometry.boxes import Index
 from ..volumes.volume import Volume
 from .seam_claims import Claims, Ranked, agrees, box_around
 from .seam_estimate import Estimate, Links, estimated, fused_bits
@@ -191,13 +191,8 @@ class Judge:
 
     def _meet(self, one: tuple[Tile, bool]) -> Meet:
         tile, chosen = one
-        stored = self.labels[tile.box]
-        if not chosen:
-            return meet(stored, None, tile)
-        seen = np.zeros(stored.shape, np.uint64)
-        whole = self.remake.one_piece(tile.seen)
-        seen[within(tile.window, tile.box)] = whole[within(tile.window, tile.seen)]
-        return meet(stored, seen, tile)
+        seen = self.remake.one_piece(tile.seen) if chosen else None
+        return meet(self.labels[tile.box], seen, tile)
 
     def _looked_again(self, claims: Claims, left: float) -> tuple[Claims, float]:
         """Compute windows around the worst places, as long as there are some and a budget."""

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ..geometry.boxes import Index
+from ..geometry.boxes import Index, within
 from .seam_measures import Labels, parts
 from .seam_tiles import Tile
 
 Kind = Literal["split", "merge"]
-Planes = dict[tuple[int, bool], NDArray[np.int64]]
 
 __all__ = ["Claim", "Kind", "Meet", "Section", "largest", "meet"]
 
@@ -61,6 +60,19 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Border:
+    """A layer at a tile's border."""
+
+    # From 1; 0 is background.
+    nodes: NDArray[np.int64]
+    # Whether one piece is the same beyond the border.
+    goes_on: NDArray[np.bool_]
+
+
+Borders = dict[tuple[int, bool], Border]
+
+
+@dataclass(frozen=True)
 class Meet:
     """The nodes of a tile: voxels of one connected part of a stored object and one of one piece.
 
@@ -74,7 +86,7 @@ class Meet:
         For each node, that with the most voxels of the same part of the stored object, and of the
         same object of one piece.
     borders
-        Nodes from 1 at the tile's first and last layer along each axis; 0 is background.
+        By axis, and whether it is the last layer along that or the first.
     claims
         Where the tile contradicts the stored labels.
     seen
@@ -86,7 +98,7 @@ class Meet:
     firm: NDArray[np.bool_]
     of_stored: NDArray[np.intp]
     of_piece: NDArray[np.intp]
-    borders: Planes
+    borders: Borders
     claims: tuple[Claim, ...]
     seen: bool
 
@@ -103,15 +115,15 @@ class Meet:
         return apart & self.seen & self.firm & self.firm[self.of_stored]
 
 
-def meet(stored: Labels, one_piece: Labels | None, tile: Tile) -> Meet:
+def meet(stored: Labels, seen: Labels | None, tile: Tile) -> Meet:
     """Find the nodes of a tile.
 
     Parameters
     ----------
     stored : ndarray of int
-        As they are stored; 0 is background.
-    one_piece : ndarray of int, optional
-        The same box as one piece; 0 where it isn't known.
+        Of the tile, as they are stored; 0 is background.
+    seen : ndarray of int, optional
+        What is seen of the tile and around it, as one piece.
     tile : Tile
 
     Examples
@@ -124,23 +136,26 @@ def meet(stored: Labels, one_piece: Labels | None, tile: Tile) -> Meet:
     >>> [(claim.kind, claim.place) for claim in found.claims]
     [('split', (0, 3))]
     """
-    pieces = np.zeros(stored.shape, np.int64) if one_piece is None else one_piece.astype(np.int64)
-    part = parts(stored)
-    keys = part * (pieces.max(initial=0) + 1) + pieces
-    inside = part > 0
-    key, node, sizes = np.unique(keys[inside], return_inverse=True, return_counts=True)
-    of_part, of_piece = np.divmod(key, pieces.max(initial=0) + 1)
+    pieces = np.zeros(stored.shape, np.int64)
+    if seen is not None:
+        pieces[within(tile.window, tile.box)] = seen[within(tile.window, tile.seen)]
+    part, inside = parts(stored), stored > 0
+    pieces_count = int(pieces.max(initial=0)) + 1
+    keys = part[inside] * pieces_count + pieces[inside]
+    key, node, sizes = np.unique(keys, return_inverse=True, return_counts=True)
+    of_part, of_piece = np.divmod(key, pieces_count)
     nodes = np.zeros(stored.shape, np.int64)
     nodes[inside] = node + 1
     labels = np.zeros(len(key), stored.dtype)
     labels[node] = stored[inside]
-    seen = one_piece is not None
-    firm = _firm(labels, sizes, of_piece, stored.size) if seen else np.ones(len(key), bool)
+    known = seen is not None
+    firm = _firm(labels, sizes, of_piece, stored.size) if known else np.ones(len(key), bool)
     main, joined = largest(of_part, sizes), largest(of_piece, sizes * firm)
     # What one piece has as background, or is unsure of, stays with its stored object.
     joined = np.where((of_piece > 0) & firm[joined], joined, main)
-    found = Meet(labels, sizes, firm, main, joined, _borders(nodes), (), seen)
-    if not seen:
+    borders = _borders(nodes, seen, tile)
+    found = Meet(labels, sizes, firm, main, joined, borders, (), known)
+    if not known:
         return found
     return replace(found, claims=_claims(found, nodes, np.stack([stored, pieces]), tile))
 
@@ -168,10 +183,25 @@ def largest(group: NDArray[np.integer], sizes: NDArray[np.int64]) -> NDArray[np.
     return largest
 
 
-def _borders(nodes: NDArray[np.int64]) -> Planes:
-    ends = ((False, 0), (True, -1))
-    axes = range(nodes.ndim)
-    return {(n, last): np.take(nodes, [at], n) for n in axes for last, at in ends}
+def _borders(nodes: NDArray[np.int64], seen: Labels | None, tile: Tile) -> Borders:
+    borders = {}
+    for axis, (span, around) in enumerate(zip(tile.box, tile.seen, strict=True)):
+        for last, at, beyond in ((False, span.start, -1), (True, span.stop - 1, 1)):
+            plane = np.take(nodes, [at - span.start], axis)
+            goes_on = np.zeros(plane.shape, bool)
+            if seen is not None and around.start <= at + beyond < around.stop:
+                here, there = (np.take(seen, [n - around.start], axis) for n in (at, at + beyond))
+                across = tuple(
+                    slice(0, 1) if n == axis else s
+                    for n, s in enumerate(within(tile.window, tile.seen))
+                )
+                onto = tuple(
+                    slice(0, 1) if n == axis else s
+                    for n, s in enumerate(within(tile.window, tile.box))
+                )
+                goes_on[onto] = ((here == there) & (here > 0))[across]
+            borders[axis, last] = Border(plane, goes_on)
+    return borders
 
 
 def _claims(found: Meet, nodes: NDArray[np.int64], both: Labels, tile: Tile) -> tuple[Claim, ...]:
@@ -188,7 +218,8 @@ def _claims(found: Meet, nodes: NDArray[np.int64], both: Labels, tile: Tile) -> 
     for kind, one, other in pairs:
         near = _nearest(voxels[int(one)], voxels[int(other)])
         at = tuple(map(int, near[0][0]))
-        witnesses, face = (near[0] + begin, near[1] + begin), tile.nearest_face(at)
+        witnesses = near[0] + begin, near[1] + begin
+        face = tile.nearest_face((near[0][0] + near[1][0] + 1) / 2)
         shown = section(both, at, begin, face)
         made.append(Claim(kind, int(one), int(other), witnesses, face, shown))
     return tuple(made)

@@ -40,13 +40,13 @@ class Tile:
         """Voxels that are computed again."""
         return prod(s.stop - s.start for s in self.seen)
 
-    def nearest_face(self, at: Index) -> tuple[int, int]:
-        """Axis and first layer of the face that is nearest to a voxel of the box."""
+    def nearest_face(self, at: NDArray[np.float64]) -> tuple[int, int]:
+        """Axis and first layer of the face that is nearest to a point, from the box's begin."""
         return min(self.faces, key=lambda face: abs(self._from(at, *face)))
 
-    def _from(self, at: Index, axis: int, first: int) -> float:
+    def _from(self, at: NDArray[np.float64], axis: int, first: int) -> float:
         begin: int = self.box[axis].start
-        return begin + at[axis] + 0.5 - first
+        return begin + float(at[axis]) - first
 
     def layers(self) -> list[tuple[int, Box]]:
         """The two layers of voxels that meet at each face, and its axis."""

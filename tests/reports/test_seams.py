@@ -15,14 +15,7 @@ from dask_blockwise import (
     threshold,
     watershed,
 )
-from dask_blockwise.reports.seam_measures import compare, named_alike, parts, planes
-from dask_blockwise.reports.seam_report import contrast
-from dask_blockwise.reports.seam_windows import (
-    Window,
-    window_shape,
-    windows_astride,
-    windows_inside,
-)
+from dask_blockwise.reports.seam_measures import parts
 
 BLOCK = (48, 48)
 
@@ -195,64 +188,3 @@ STORED = Volume.from_array(np.ones((336, 336), int), chunks=BLOCK)
 def test_mistakes_are_explained(segments, options, message):
     with pytest.raises(ValueError, match=message):
         seams(segments, **options)
-
-
-def test_windows_have_a_face_in_their_middle():
-    shape, block = (100, 70), (24, 32)
-    size = window_shape(shape, block, (True, True))
-    assert size == (12, 16)
-    rng = np.random.default_rng(0)
-    found = windows_astride(shape, block, size, (True, True), 1000, rng)
-    for window in found:
-        middle = window.begin[window.axis] + size[window.axis] // 2
-        assert middle % block[window.axis] == 0
-        assert all(b >= 0 and e <= n for b, e, n in zip(window.begin, window.end, shape))
-    assert {w.begin[0] + 6 for w in found if w.axis == 0} == {24, 48, 72}
-    for window in windows_inside(shape, block, size, 1000, rng):
-        starts = [b // n for b, n in zip(window.begin, block)]
-        assert starts == [(e - 1) // n for e, n in zip(window.end, block)]
-
-
-def test_grown_windows_keep_the_face_in_the_middle():
-    grown = Window((4, 2), (8, 8), 0).grown((6, 6), (40, 40))
-    assert (grown.begin, grown.shape) == ((0, 0), (16, 16))
-    assert Window((4, 2), (8, 8)).grown((6, 6), (40, 40)).shape == (18, 16)
-
-
-def test_names_do_not_count_but_every_voxel_does():
-    labels = cells((20, 20), 9)
-    shuffled = np.random.default_rng(0).permutation(labels.max() + 1)[labels] + 1
-    assert compare(parts(shuffled), parts(labels)) == pytest.approx((0, 0, 0), abs=1e-9)
-    np.testing.assert_array_equal(named_alike(parts(shuffled), parts(labels)), parts(labels))
-    changed = labels.copy()
-    changed[3, 3] = 0
-    assert compare(parts(changed), parts(labels)).voxels == 1 / 400
-
-
-def test_negative_labels_are_no_objects():
-    with pytest.raises(ValueError, match="must not be negative, got -1"):
-        parts(np.array([[-1, 0, 0, 4]]))
-
-
-def test_flat_ends_are_told_from_round_ones():
-    labels = np.zeros((12, 16, 16), int)
-    labels[:6, :8, :8] = 1
-    # A cone ends at the same plane, and a plate is too thin to say.
-    for layer in range(6):
-        labels[layer, 8 : 14 - layer, 8 : 14 - layer] = 2
-    labels[5, 8:, :6] = 3
-    seen = planes(labels, 0)
-    assert seen.flat.tolist() == [0] * 5 + [1] + [0] * 5
-    assert seen.face == 5
-
-
-@pytest.mark.parametrize(
-    "shift, count, verdict", [(1, 30, "seams"), (0, 30, "clean"), (1, 4, "unclear")]
-)
-@pytest.mark.parametrize("paired", [True, False])
-def test_intervals_decide(shift, count, verdict, paired):
-    rng = np.random.default_rng(0)
-    values = rng.normal(0, 0.1, (2, count))
-    comparison = contrast("", values[0] + shift, values[1], rng, 0.2, paired)
-    assert comparison.verdict == verdict
-    assert count < 5 or comparison.interval[0] < shift < comparison.interval[1]
