@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
+from scipy.special import betaln
 
 from .seam_graph import Share
 
 __all__ = ["Estimate", "Links", "bits_of_splits", "estimated", "fused_bits"]
 
 _DRAWS = 2000
-# By how much windows, which see less than all, make single shares too large or too small: the
-# standard deviation of their logarithm.
+# By how much windows, which see less than all, make what is found too large or too small: the
+# standard deviation of its logarithm.
 _SPREAD = 0.2
 
 
@@ -44,11 +45,14 @@ class Links:
         Bits of those that are wrong there.
     unseen
         Bits of each of the others, were it wrong.
+    tiles
+        Of which one piece was computed.
     """
 
     seen: int
     wrong: NDArray[np.float64]
     unseen: NDArray[np.float64]
+    tiles: int = 0
 
 
 def estimated(
@@ -58,7 +62,8 @@ def estimated(
 
     The interval holds 95 % of draws in which each share is true by its trust and a little larger or
     smaller; and links that weren't seen are wrong as often as those that were (by a beta
-    distribution with Jeffreys' prior), by as many bits as one of those, or as one of their own.
+    distribution with Jeffreys' prior, unless no link ever is, which is as likely before), by as
+    many bits as one of those, or as one of their own.
 
     Parameters
     ----------
@@ -83,19 +88,21 @@ def estimated(
     scale = 1 + more / true.sum() if true.sum() else 1.0
     size = (_DRAWS, len(bits))
     held = rng.random(size) < np.array(trust)
-    drawn = (bits * held * rng.lognormal(0, _SPREAD, size)).sum(1) + _unseen(links, rng)
+    drawn = (bits * held).sum(1) * rng.lognormal(0, _SPREAD, _DRAWS) + _unseen(links, shares, rng)
     low, high = np.quantile(drawn, [0.025, 0.975])
     parts = [float(scale * true[some].sum()) for some in (split, ~split)]
     total = sum(parts)
     return Estimate(total, (min(float(low), total), max(float(high), total)), *parts)
 
 
-def _unseen(links: Links, rng: np.random.Generator) -> NDArray[np.float64]:
+def _unseen(links: Links, shares: Sequence[Share], rng: np.random.Generator) -> NDArray[np.float64]:
     """Bits of wrong links that weren't seen, for each draw."""
     if not len(links.unseen):
         return np.zeros(_DRAWS)
     wrong = min(len(links.wrong), links.seen)
     chance = rng.beta(wrong + 0.5, links.seen - wrong + 0.5, _DRAWS)
+    if not wrong:
+        chance *= rng.random(_DRAWS) > _exact(links.seen, 0 if shares else links.tiles)
     counts = rng.binomial(len(links.unseen), chance)
     own = rng.choice(links.unseen, counts.sum())
     like = rng.choice(np.append(links.wrong, 0), counts.sum())
@@ -104,7 +111,17 @@ def _unseen(links: Links, rng: np.random.Generator) -> NDArray[np.float64]:
     draw = np.repeat(np.arange(_DRAWS), counts)
     summed = np.bincount(draw, weights=bits, minlength=_DRAWS)
     # Of few, the mean isn't known well.
-    return summed * rng.lognormal(0, 1 / np.sqrt(wrong + 1), _DRAWS)
+    return summed * rng.lognormal(0, 1 / np.sqrt(wrong + 1) if wrong else 0, _DRAWS)
+
+
+def _exact(seen: int, equal: int) -> float:
+    """The chance that no link is ever wrong, an even one before.
+
+    After so many links that aren't, and so many tiles of which not a voxel differs, as some do
+    wherever a method depends on all that it sees.
+    """
+    by_luck = np.exp(betaln(0.5, seen + 0.5) - betaln(0.5, 0.5)) / (equal + 1)
+    return float(1 / (1 + by_luck))
 
 
 def fused_bits(

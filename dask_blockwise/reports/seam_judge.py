@@ -28,7 +28,7 @@ __all__ = ["Found", "Judge", "WrongPlace", "all_of"]
 # What tiles take of the budget where second looks and mends follow, and these before mends.
 _TILES, _LOOKS = 0.75, 0.6
 # Voxels around a window, at least.
-_CONTEXT = 4
+_CONTEXT = 2
 # Voxels at a face in which labels that meet there do meet.
 _CONTACT = 4
 _PLACES = 10
@@ -61,7 +61,7 @@ class Found:
     estimate: Estimate
     worst: tuple[WrongPlace, ...]
     mends: tuple[Mend, ...]
-    # Tiles that were computed again, of so many.
+    # Tiles that were computed again, of so many in which something meets.
     tiles: tuple[int, int]
     # Voxels that were computed again, as a share of those that the run computed.
     cost: float
@@ -90,12 +90,14 @@ class Judge:
 
     def found(self, halos: Sequence[int] | None, rng: np.random.Generator) -> Found:
         """Draw tiles, look again at what they claim, and try to mend the worst places."""
-        links = [self._bits(pairs) for pairs in all_of(self._links, self.tiles)]
-        order = drawn_order(np.array([bits.sum() for bits in links]), rng)
+        links = self._bits(all_of(self._links, self.tiles))
+        weight = np.array([bits.sum() for bits in links])
+        # Nothing can be wrong where nothing meets.
+        order = drawn_order(weight, rng)[: np.count_nonzero(weight)]
         cost = np.array([self.tiles[n].cost for n in order], float)
         most = self.budget * self.run
         count = max(1, affordable(cost, _TILES * most))
-        claims = self._claims([None] * len(order), order[:count])
+        claims = self._claims([None] * len(self.tiles), order[:count])
         if not self._worst(claims):
             # Then nothing is to be looked at again, or to be mended.
             more = max(count, affordable(cost, most))
@@ -108,10 +110,10 @@ class Judge:
         seen = sum(len(links[n]) for n in order[:count])
         unseen = np.concatenate([wrong[:0], *(links[n] for n in order[count:])])
         return Found(
-            estimated(claims.shares, claims.trust(), Links(seen, wrong, unseen), rng),
+            estimated(claims.shares, claims.trust(), Links(seen, wrong, unseen, count), rng),
             tuple(self._place(claims, one) for one in worst[:_PLACES]),
             tried,
-            (count, len(self.tiles)),
+            (min(count, len(order)), len(order)),
             (most - left) / self.run,
         )
 
@@ -150,9 +152,10 @@ class Judge:
 
     @property
     def _context(self) -> Index:
-        """Voxels that are seen around a window."""
+        """Voxels that are seen around a window; few for connected components."""
+        more = 0 if self.remake.exact else 8
         axes = zip(self.labels.axes, self.block, strict=True)
-        return tuple(0 if axis == "t" else max(_CONTEXT, b // 8) for axis, b in axes)
+        return tuple(0 if axis == "t" else max(_CONTEXT, more and b // more) for axis, b in axes)
 
     @cached_property
     def _sizes(self) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
@@ -172,13 +175,18 @@ class Judge:
         met, contact = np.unique(np.concatenate(pairs, 1), axis=1, return_counts=True)
         return met[:, (met > 0).all(0) & (contact >= _CONTACT)]
 
-    def _bits(self, pairs: NDArray[np.integer]) -> NDArray[np.float64]:
+    def _bits(self, links: Sequence[NDArray[np.integer]]) -> list[NDArray[np.float64]]:
         """By how much it would change the whole if they were wrong."""
         labels, sizes = self._sizes
-        one, other = sizes[np.searchsorted(labels, pairs)].astype(np.float64)
-        # Where one label would be two, of half its size.
-        share = np.where(pairs[0] == pairs[1], 0.5, 1)
-        return fused_bits(one * share, other * share, self.voxels)
+        pairs = np.searchsorted(labels, np.concatenate(links, 1))
+        alike = pairs[0] == pairs[1]
+        # The more links hold an object together, the less hangs on one of them.
+        held = np.bincount(pairs[0][alike], minlength=len(labels))
+        share = np.where(alike, 1 / (held[pairs[0]] + 1), 1)
+        one, other = sizes[pairs].astype(np.float64)
+        rest = np.where(alike, other * (1 - share), other)
+        bits = fused_bits(one * share, rest, self.voxels)
+        return np.split(bits, np.cumsum([link.shape[1] for link in links])[:-1])
 
     def _claims(self, found: Sequence[Meet | None], chosen: NDArray[np.intp]) -> Claims:
         """What all tiles show, after some more were computed as one piece."""

@@ -41,8 +41,9 @@ class Planes:
         return len(self.boundary) // 2
 
     def boundaries(self) -> tuple[float, float]:
-        """Share of boundaries at the face, and the mean of the other planes."""
-        return float(self.boundary[self.face]), float(np.delete(self.boundary, self.face).mean())
+        """Share of boundaries at the face, and the mean of the other planes, if there are any."""
+        here, others = self.boundary[self.face], np.delete(self.boundary, self.face)
+        return float(here), float(others.mean() if others.size else here)
 
     def flat_ends(self) -> tuple[float, float]:
         """Share of the objects that end flat within a voxel of the face, and of other planes."""
@@ -60,8 +61,10 @@ class Planes:
         return int(self.flat[near].sum()), int(self.objects[near].max())
 
 
-def parts(labels: Labels) -> NDArray[np.int64]:
+def parts(labels: Labels, connectivity: int | None = None) -> NDArray[np.int64]:
     """The connected parts of each label, numbered 1..n; what joins them outside isn't seen.
+
+    Voxels are neighbours across corners too, or as far as the connectivity goes.
 
     Examples
     --------
@@ -70,7 +73,9 @@ def parts(labels: Labels) -> NDArray[np.int64]:
     """
     check_labels(labels)
     dense = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
-    found: NDArray[np.int64] = label(dense + (labels.min() > 0), background=0)
+    found: NDArray[np.int64] = label(
+        dense + (labels.min() > 0), background=0, connectivity=connectivity
+    )
     return found
 
 

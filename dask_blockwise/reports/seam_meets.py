@@ -139,7 +139,8 @@ def meet(stored: Labels, seen: Labels | None, tile: Tile) -> Meet:
     pieces = np.zeros(stored.shape, np.int64)
     if seen is not None:
         pieces[within(tile.window, tile.box)] = seen[within(tile.window, tile.seen)]
-    part, inside = parts(stored), stored > 0
+    # Where objects touch at an edge alone, only what lies elsewhere may hold them together.
+    part, inside = parts(stored, connectivity=1), stored > 0
     pieces_count = int(pieces.max(initial=0)) + 1
     keys = part[inside] * pieces_count + pieces[inside]
     key, node, sizes = np.unique(keys, return_inverse=True, return_counts=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..geometry.boxes import Box, Index
 from ..labels.ids import apply_table
-from ..relabelling.fragments import grid_of, label_block, values_of
+from ..relabelling.fragments import connectivity_of, grid_of, label_block, values_of
 from ..relabelling.match_rule import ByFraction, ByIou, Matcher, MatchRule
 from ..relabelling.relabelled import Relabelled
 from ..relabelling.rule import Rule
@@ -61,6 +61,12 @@ class Remake:
             for name, matcher in matchers.items()
         }
         return {name_of(own): own} | {n: r for n, r in others.items() if n != name_of(own)}
+
+    @property
+    def exact(self) -> bool:
+        """Whether they are connected components, for which nothing around a box matters."""
+        relabelled = pipeline_of(self.segments)
+        return relabelled is not None and connectivity_of(relabelled.inputs[0]) is not None
 
     def two_blocks(self, box: Box, axis: int, halo: int) -> dict[str, Labels]:
         """A box of two blocks that meet in its middle along an axis, put together by each rule."""
