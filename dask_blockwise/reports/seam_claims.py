@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ __all__ = ["Claims", "Ranked", "agrees", "box_around"]
 
 # Chances that a share is one: where a second look said so, and before any look.
 _CONFIRMED, _BEFORE = 0.98, (2, 3)
+# The chance, for each tile that says it isn't, that one object is joined where nothing was seen.
+_JOINED = 0.2
 
 # What a claim is about: the labels that are split, or the parts of one that are merged.
 Subject = tuple[Kind, int, int]
@@ -95,16 +98,33 @@ class Claims:
         return {one.subject for one in self.ranked if self.looks.get((one.tile, one.number))}
 
     def trust(self) -> list[float]:
-        """The chance that one of a share's claims is true; 1 of what no claim stands for."""
+        """The chance that one of a share's claims is true; 1 of what no claim stands for.
+
+        What is merged by all that was seen may be one object all the same, joined where nothing
+        was seen: the less so, the more was, and the more tiles say it is merged.
+        """
         looked, said = len(self.looks), sum(self.looks.values())
         before = (said + _BEFORE[0]) / (looked + _BEFORE[1])
-        names: dict[tuple[bool, int], float] = {}
+        false: dict[tuple[bool, int], dict[int, float]] = {}
         for one in self.ranked:
             if one.bits > 0:
-                key = one.subject[0] == "split", self._name(one)
                 chance = _CONFIRMED if one.subject in self.confirmed else before
-                names[key] = 1 - (1 - names.get(key, 0)) * (1 - chance)
-        return [names.get((share.split, share.name), 1.0) for share in self.shares]
+                tiles = false.setdefault((one.claim.kind == "split", self._name(one)), {})
+                tiles[one.tile] = tiles.get(one.tile, 1) * (1 - chance)
+        found = []
+        for share in self.shares:
+            tiles = false.get((share.split, share.name), {})
+            joined = 0 if share.split else self._unseen[share.name] * _JOINED ** len(tiles)
+            found.append((1 - prod(tiles.values())) * (1 - joined) if tiles else 1.0)
+        return found
+
+    @cached_property
+    def _unseen(self) -> NDArray[np.float64]:
+        """Of each label, the share that nothing was seen of."""
+        seen = np.repeat([meet.seen for meet in self.found], np.diff(self.objects.starts))
+        sizes = self.objects.sizes
+        unseen = np.bincount(self._dense, weights=sizes * ~seen)
+        return unseen / np.bincount(self._dense, weights=sizes)
 
     @property
     def _overruled(self) -> Overruled:

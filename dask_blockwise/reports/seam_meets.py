@@ -14,11 +14,16 @@ from .seam_measures import Labels, parts
 from .seam_tiles import Tile
 
 Kind = Literal["split", "merge"]
+# Voxels of two nodes.
+Ends = tuple[NDArray[np.int64], NDArray[np.int64]]
+Contacts = dict[tuple[int, int], NDArray[np.int64]]
 
 __all__ = ["Claim", "Kind", "Meet", "Section", "largest", "meet"]
 
-# Voxels, in a row, that say what is joined at a place.
-_WITNESSES = 200
+# Claims of a tile, those of the largest nodes; and how far from its place voxels bear witness.
+_MOST_CLAIMS, _NEAR = 32, 4
+# Voxels of a node that are looked at where it touches nothing.
+_SOME = 4000
 # Voxels around a place that are shown.
 _AROUND = 48
 # Of a tile's voxels, and of those that a stored object has in it: what meets in fewer is an
@@ -211,33 +216,69 @@ def _claims(found: Meet, nodes: NDArray[np.int64], both: Labels, tile: Tile) -> 
         "split": (found.split, found.of_piece),
         "merge": (found.cut, found.of_stored),
     }
+    pairs = [
+        (k, int(n), int(to[n])) for k, (some, to) in kinds.items() for n in np.flatnonzero(some)
+    ]
+    pairs = sorted(pairs, key=lambda pair: -found.sizes[list(pair[1:])].min())[:_MOST_CLAIMS]
     begin = tuple(s.start for s in tile.box)
-    pairs = [(k, n, to[n]) for k, (some, to) in kinds.items() for n in np.flatnonzero(some)]
-    ends = np.unique(np.array([two for _, *two in pairs], np.int64))
-    voxels: dict[int, NDArray[np.int64]] = {int(n): np.argwhere(nodes == n + 1) for n in ends}
+    met = _contacts(nodes) if pairs else {}
     made = []
     for kind, one, other in pairs:
-        near = _nearest(voxels[int(one)], voxels[int(other)])
-        at = tuple(map(int, near[0][0]))
-        witnesses = near[0] + begin, near[1] + begin
+        ends = _middle(met, one, other) or _nearest(nodes, one, other)
+        near = tuple(_around(nodes, n, at) for n, at in zip((one, other), ends))
+        at = tuple(map(int, ends[0]))
         face = tile.nearest_face((near[0][0] + near[1][0] + 1) / 2)
-        shown = section(both, at, begin, face)
-        made.append(Claim(kind, int(one), int(other), witnesses, face, shown))
+        witnesses = near[0] + begin, near[1] + begin
+        made.append(Claim(kind, one, other, witnesses, face, section(both, at, begin, face)))
     return tuple(made)
 
 
-def _nearest(
-    one: NDArray[np.int64], other: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Voxels of both around the place where they are nearest to each other, that first."""
-    distance, _ = cKDTree(other).query(one)
-    touching = one[distance == distance.min()]
-    # In the middle of where they touch.
-    at = touching[np.argmin(((touching - touching.mean(0)) ** 2).sum(1))]
-    first, second = (
-        v[np.argsort(((v - at) ** 2).sum(1), kind="stable")[:_WITNESSES]] for v in (one, other)
-    )
-    return first, second
+def _contacts(nodes: NDArray[np.int64]) -> Contacts:
+    """Voxels at which nodes touch, of the lower and of the higher node, by pair."""
+    found = []
+    for axis in range(nodes.ndim):
+        size = nodes.shape[axis]
+        sides = [np.take(nodes, range(*ends), axis) for ends in ((size - 1,), (1, size))]
+        at = np.argwhere((sides[0] != sides[1]) & (sides[0] > 0) & (sides[1] > 0))
+        step = np.arange(nodes.ndim) == axis
+        values = np.stack([side[tuple(at.T)] for side in sides], 1) - 1
+        places = np.stack([at, at + step], 1)
+        swapped = values[:, 0] > values[:, 1]
+        places[swapped] = places[swapped, ::-1]
+        found.append((np.sort(values, 1), places))
+    pairs, places = map(np.concatenate, zip(*found, strict=True))
+    order = np.lexsort(pairs.T[::-1])
+    names, first = np.unique(pairs[order], axis=0, return_index=True)
+    parted = np.split(places[order], first[1:])
+    return dict(zip(map(tuple, names.tolist()), parted))
+
+
+def _middle(met: Contacts, one: int, other: int) -> Ends | None:
+    """Two voxels in the middle of where nodes touch, if they do."""
+    places = met.get((min(one, other), max(one, other)))
+    if places is None:
+        return None
+    middle = ((places[:, 0] - places[:, 0].mean(0)) ** 2).sum(1).argmin()
+    low, high = places[middle]
+    return (low, high) if one < other else (high, low)
+
+
+def _nearest(nodes: NDArray[np.int64], one: int, other: int) -> Ends:
+    """Two voxels of nodes that don't touch, about where they are nearest."""
+    here, there = (np.argwhere(nodes == n + 1) for n in (one, other))
+    some = (voxels[:: 1 + len(voxels) // _SOME] for voxels in (here, there))
+    first, second = some
+    distance, nearest = cKDTree(second).query(first)
+    at = int(distance.argmin())
+    return first[at], second[nearest[at]]
+
+
+def _around(nodes: NDArray[np.int64], node: int, at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Voxels of a node around one of them, the nearest first."""
+    low = np.maximum(at - _NEAR, 0)
+    box = tuple(slice(b, e) for b, e in zip(low, at + _NEAR + 1))
+    voxels = np.argwhere(nodes[box] == node + 1) + low
+    return voxels[np.argsort(((voxels - at) ** 2).sum(1), kind="stable")]
 
 
 def section(both: Labels, at: Index, begin: Index, face: tuple[int, int]) -> Section:
