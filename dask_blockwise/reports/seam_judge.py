@@ -26,14 +26,15 @@ from .seam_tiles import Tile, affordable, drawn_order, spent, tiles
 __all__ = ["Found", "Judge", "WrongPlace", "all_of"]
 
 # What tiles take of the budget where second looks and mends follow, and these before mends.
-_TILES, _LOOKS = 0.75, 0.6
+_TILES, _LOOKS = 0.8, 0.55
 # Voxels around a window, at least.
 _CONTEXT = 2
 # Voxels at a face in which labels that meet there do meet.
 _CONTACT = 4
 _PLACES = 10
-# Looks at once, after which claims are ranked anew; and bits that are worth one.
-_AT_ONCE, _LEAST = 2, 2e-3
+# Looks at once, after which claims are ranked anew; and bits that are worth one, or keeping some of
+# the budget for.
+_AT_ONCE, _LEAST, _WORTH = 2, 2e-3, 0.02
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ class Judge:
         most = self.budget * self.run
         count = max(1, affordable(cost, _TILES * most))
         claims = self._claims([None] * len(self.tiles), order[:count])
-        if not self._worst(claims):
-            # Then nothing is to be looked at again, or to be mended.
+        if all(one.bits < _WORTH for one in claims.ranked):
+            # Then little is to be looked at again, or to be mended.
             more = max(count, affordable(cost, most))
             claims = self._claims(claims.found, order[count:more])
             count = more

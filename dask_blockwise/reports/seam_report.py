@@ -88,7 +88,8 @@ class SeamReport:
         if self.verdict == "clean" and self.halo is not None:
             return max(self.halo, default=0)
         own = {mend.rule for mend in self.mends if mend.own}
-        enough = (m.halo for m in self.mends if m.rule in own and m.mended == m.tried)
+        most = max((mend.tried for mend in self.mends), default=0)
+        enough = (m.halo for m in self.mends if m.rule in own and m.mended == m.tried == most)
         return min(enough, default=None)
 
     def __str__(self) -> str:
@@ -173,7 +174,9 @@ class SeamReport:
     def _mend(self) -> list[str]:
         if not self.mends:
             return []
-        mended = [mend for mend in self.mends if mend.mended == mend.tried]
+        # Of places that all were tried at.
+        most = max(mend.tried for mend in self.mends)
+        mended = [mend for mend in self.mends if mend.mended == mend.tried == most]
         if any(mend.own for mend in mended):
             return [_NOT_ON_CROPS]
         # The smallest halo, and the rule that it has already, as far as that will do.
@@ -192,8 +195,8 @@ _NOT_ON_CROPS = (
     "steps, or by parts of two runs: store it again with overwrite=True."
 )
 _NO_MEND = (
-    "None of these mends all of the places; larger blocks have fewer faces, and "
-    "agglomerate(...) weighs all that lies between two objects."
+    "None of these mends all of the places, as far as the budget went; larger blocks have fewer "
+    "faces, and agglomerate(...) weighs all that lies between two objects."
 )
 
 
