@@ -62,8 +62,8 @@ def estimated(
 
     The interval holds 95 % of draws in which each share is true by its trust and a little larger or
     smaller; and links that weren't seen are wrong as often as those that were (by a beta
-    distribution with Jeffreys' prior, unless no link ever is, which is as likely before), by as
-    many bits as one of those, or as one of their own.
+    distribution with Jeffreys' prior; where not a voxel differs, maybe no link ever is), by as many
+    bits as one of those, or as one of their own.
 
     Parameters
     ----------
@@ -101,8 +101,8 @@ def _unseen(links: Links, shares: Sequence[Share], rng: np.random.Generator) -> 
         return np.zeros(_DRAWS)
     wrong = min(len(links.wrong), links.seen)
     chance = rng.beta(wrong + 0.5, links.seen - wrong + 0.5, _DRAWS)
-    if not wrong:
-        chance *= rng.random(_DRAWS) > _exact(links.seen, 0 if shares else links.tiles)
+    if not shares:
+        chance *= rng.random(_DRAWS) > _exact(links.seen, links.tiles)
     counts = rng.binomial(len(links.unseen), chance)
     own = rng.choice(links.unseen, counts.sum())
     like = rng.choice(np.append(links.wrong, 0), counts.sum())
