@@ -12,6 +12,7 @@ __all__ = [
     "Direction",
     "Index",
     "bounded",
+    "bounded_growth",
     "common",
     "full_box",
     "grown",
@@ -118,3 +119,14 @@ def _end(axis: slice, step: int) -> slice:
     if not step:
         return axis
     return slice(axis.stop - 1, axis.stop) if step > 0 else slice(axis.start, axis.start + 1)
+
+
+def bounded_growth(box: Box, reach: Index, shape: Index) -> Box:
+    """A box with so many voxels more on either side, as far as a volume has them.
+
+    Examples
+    --------
+    >>> bounded_growth((slice(4, 6), slice(0, 3)), (1, 1), (6, 9))
+    (slice(3, 6, None), slice(0, 4, None))
+    """
+    return common(grown(box, reach), tuple(slice(0, n) for n in shape))

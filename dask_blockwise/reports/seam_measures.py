@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +11,10 @@ from scipy.sparse import coo_array
 from skimage.measure import label
 
 from ..labels.ids import check_labels
-from ..labels.scores import score_segmentation
 
 Labels = NDArray[np.integer]
 
-__all__ = ["Difference", "Labels", "Planes", "compare", "named_alike", "parts", "planes"]
+__all__ = ["Labels", "Planes", "named_alike", "parts", "planes"]
 
 # A flat end has at least so many voxels along each axis of its plane, and at least such a share of
 # the object's voxels so many layers before.
@@ -25,21 +23,6 @@ _SHARE = 0.6
 _LAYERS = 2
 # Where there is background along a face, objects end just before it.
 _NEAR = 1
-
-
-class Difference(NamedTuple):
-    """How labels differ from those computed as one piece; 0 where they are equal."""
-
-    # Bits of variation of information.
-    split: float
-    merge: float
-    # Share of voxels whose object isn't the partner of that of the one piece.
-    voxels: float
-
-    @property
-    def voi(self) -> float:
-        """Variation of information, in bits."""
-        return self.split + self.merge
 
 
 @dataclass(frozen=True)
@@ -58,8 +41,9 @@ class Planes:
         return len(self.boundary) // 2
 
     def boundaries(self) -> tuple[float, float]:
-        """Share of boundaries at the face, and the mean of the other planes."""
-        return float(self.boundary[self.face]), float(np.delete(self.boundary, self.face).mean())
+        """Share of boundaries at the face, and the mean of the other planes, if there are any."""
+        here, others = self.boundary[self.face], np.delete(self.boundary, self.face)
+        return float(here), float(others.mean() if others.size else here)
 
     def flat_ends(self) -> tuple[float, float]:
         """Share of the objects that end flat within a voxel of the face, and of other planes."""
@@ -77,8 +61,10 @@ class Planes:
         return int(self.flat[near].sum()), int(self.objects[near].max())
 
 
-def parts(labels: Labels) -> NDArray[np.int64]:
+def parts(labels: Labels, connectivity: int | None = None) -> NDArray[np.int64]:
     """The connected parts of each label, numbered 1..n; what joins them outside isn't seen.
+
+    Voxels are neighbours across corners too, or as far as the connectivity goes.
 
     Examples
     --------
@@ -87,21 +73,10 @@ def parts(labels: Labels) -> NDArray[np.int64]:
     """
     check_labels(labels)
     dense = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
-    found: NDArray[np.int64] = label(dense + (labels.min() > 0), background=0)
+    found: NDArray[np.int64] = label(
+        dense + (labels.min() > 0), background=0, connectivity=connectivity
+    )
     return found
-
-
-def compare(labels: Labels, one_piece: Labels) -> Difference:
-    """Compare parts of labels with those computed as one piece; background is a part too.
-
-    Examples
-    --------
-    >>> compare(np.array([[1, 1, 2, 2]]), np.array([[3, 3, 3, 3]]))
-    Difference(split=1.0, merge=0.0, voxels=0.5)
-    """
-    score = score_segmentation(one_piece + 1, labels + 1)
-    differ = float(np.mean(named_alike(labels, one_piece) != one_piece))
-    return Difference(score.voi_split, score.voi_merge, differ)
 
 
 def named_alike(labels: Labels, one_piece: Labels) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..geometry.boxes import Index
 
-__all__ = ["Window", "drawn", "window_shape", "windows_astride", "windows_inside"]
+__all__ = ["Window", "window_shape", "windows_astride"]
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,6 @@ class Window:
     def end(self) -> Index:
         """One past its last voxel."""
         return tuple(b + n for b, n in zip(self.begin, self.shape, strict=True))
-
-    def grown(self, margin: Index, limit: Index) -> Window:
-        """With so many voxels more on either side as the volume has; a face stays in the middle."""
-        before = [min(m, b) for m, b in zip(margin, self.begin, strict=True)]
-        after = [min(m, n - e) for m, n, e in zip(margin, limit, self.end, strict=True)]
-        if self.axis is not None:
-            before[self.axis] = after[self.axis] = min(before[self.axis], after[self.axis])
-        begin = tuple(b - more for b, more in zip(self.begin, before, strict=True))
-        sizes = zip(self.shape, before, after, strict=True)
-        return Window(begin, tuple(n + b + a for n, b, a in sizes), self.axis)
 
     def slices(self, within: Window | None = None) -> tuple[slice, ...]:
         """Slices of the window, counted from the volume's first voxel or from another window's."""
@@ -90,23 +80,6 @@ def windows_astride(
         starts[axis] = range(first, last + 1, block[axis])
         found += [Window(tuple(begin), window, int(axis)) for begin in product(*starts)]
     return drawn(found, count, rng)
-
-
-def windows_inside(
-    shape: Index, block: Index, window: Index, count: int, rng: np.random.Generator
-) -> list[Window]:
-    """Windows in the middle of blocks.
-
-    Examples
-    --------
-    >>> windows_inside((8, 4), (4, 4), (2, 4), 1, np.random.default_rng(0))
-    [Window(begin=(1, 0), shape=(2, 4), axis=None)]
-    """
-    along = [
-        [b + (size - w) // 2 for b in range(0, n, size) if min(size, n - b) == size]
-        for n, size, w in zip(shape, block, window, strict=True)
-    ]
-    return drawn([Window(tuple(begin), window) for begin in product(*along)], count, rng)
 
 
 def drawn(windows: list[Window], count: int, rng: np.random.Generator) -> list[Window]:

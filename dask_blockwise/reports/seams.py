@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
 
 import numpy as np
-from dask.base import compute
-from dask.delayed import delayed
-from numpy.typing import NDArray
 
 from ..geometry.boxes import Index
 from ..segmentation.segmented import Segmented
 from ..volumes.kinds import Checkpoint
 from ..volumes.opening import open_volume
 from ..volumes.volume import Volume
-from .seam_measures import Difference, Labels, Planes, compare, named_alike, parts, planes
-from .seam_remake import Remake, fragments_of
-from .seam_report import FUSED, Comparison, Example, SeamReport, contrast
-from .seam_windows import Window, drawn, window_shape, windows_astride, windows_inside
+from .seam_contrast import Comparison, contrast
+from .seam_judge import Judge, all_of
+from .seam_measures import Planes, parts, planes
+from .seam_meets import Section, section
+from .seam_remake import halo_of, pipeline_of
+from .seam_report import SeamReport
+from .seam_windows import Window, window_shape, windows_astride
 
 __all__ = ["seams"]
-
-_LOOKS_A_WINDOW = 20
-
-
-class _Remade(NamedTuple):
-    """A window as it is stored, and as one piece."""
-
-    window: Window
-    stored: Labels
-    one_piece: Labels
-    difference: Difference
 
 
 def seams(
@@ -41,68 +30,66 @@ def seams(
     stored: Volume | str | os.PathLike[str] | None = None,
     *,
     block_shape: Sequence[int] | None = None,
-    windows: int = 16,
+    budget: float = 0.5,
+    windows: int = 100,
     halos: Sequence[int] | None = None,
     tolerance: float = 0.05,
     boundary_tolerance: float = 0.5,
     flat_tolerance: float = 0.05,
     seed: int = 0,
 ) -> SeamReport:
-    """Report whether labels show where the blocks were in which they were made.
+    """Report whether labels depend on where the blocks lay, how much, and where it shows most.
 
-    Three things are looked at in windows of half a block, drawn at random, which have a face
-    between two blocks in their middle:
+    How far are the labels from those of the whole volume as one piece, in bits of variation of
+    information (VOI)? Boxes around faces of blocks are computed again as one piece, with something
+    around them, drawn by how many bits hang on the objects that meet at their faces. Where one
+    piece joins two stored objects, or cuts one, that is carried to all of their voxels: a bad link
+    between two large objects weighs as much as they do. The worst places are computed again in the
+    middle of a window, and what that doesn't confirm doesn't count. What wasn't seen is taken to be
+    wrong as often as what was, within the interval. All that is computed is at most ``budget`` of
+    what the run computed, but for one window, on volumes of two or three blocks. Then the worst
+    places are put together anew from two blocks, by other rules and halos, as far as that budget
+    goes.
 
-    1. Each window is computed again as one piece, with as much around it as a window in the middle
-       of a block had, and compared with what is stored: variation of information (VOI), for
-       splits and merges, and voxels that differ. Windows inside blocks are the control: they too
-       differ from one piece, since many methods depend on all that they see. Their one piece is
-       what their block alone had seen, so objects that are fused in them were fused by stitching,
-       through other blocks: that is a seam too, which shows everywhere.
-    2. How often labels change from one voxel to the next across the face, beside the planes
-       parallel to it in the same window.
-    3. How many of the objects that reach the face end flat within a voxel of it, beside the same
-       planes: with a last layer nearly as large as two layers before.
+    Beside that, in windows with a face in their middle: how often labels change from one voxel to
+    the next across the face, and how many objects end flat within a voxel of it, with a last layer
+    nearly as large as two layers before; both beside the planes parallel to it.
 
-    Verdict: the difference of means between faces and elsewhere has a 95 % interval from a
-    bootstrap over windows (in 1 over both kinds of windows; in 2 and 3 over differences within
-    windows). A measure shows seams if the whole interval lies above what is allowed, and is clean
-    if none of it does; else, or with fewer than five windows, it is unclear. The report shows seams
-    if any measure does.
-
-    Then the windows are put together from two blocks that meet at the face, by the same functions
-    and with smaller to larger halos, to find one that is enough; not where objects are fused
-    within blocks, which no halo mends.
+    Verdict: seams if all of an interval of 95 % lies above what is allowed; clean if none of the
+    estimate's does; else unclear.
 
     Parameters
     ----------
     segments : Volume
-        What ``relabel`` returned, lazily; or labels made elsewhere, of which nothing can be
-        computed again: then 1 and the halos are left out.
+        What ``relabel`` or ``agglomerate`` returned, lazily; or labels made elsewhere, of which
+        nothing can be computed again: then boundaries and flat ends alone tell.
     stored : Volume or path, optional
         Where the labels lie that ``segments`` made; not needed after
         ``.checkpoint(path)``, nor for labels made elsewhere.
     block_shape : sequence of int, optional
         Voxels of a block along each axis but "c"; the shards (or chunks) of what is stored unless
         given.
+    budget : float
+        How many voxels may be computed again, as a share of those that the run computed with its
+        halos. With 2 everything is seen.
     windows : int
-        At most so many astride faces, and as many inside blocks, are computed again. Twenty
-        times as many are looked at for 2 and 3.
+        At most so many are looked at for boundaries and flat ends.
     halos : sequence of int, optional
-        Those to try, in voxels; 0 to what a block sees around the middle unless given.
+        Those to try at the worst places, in voxels; twice that of the run unless given.
     tolerance : float
-        Bits of VOI by which windows astride may be worse.
+        Bits of VOI that are allowed.
     boundary_tolerance : float
         Share by which boundaries may be more frequent at faces.
     flat_tolerance : float
         By how much the share of objects that end flat may be greater at faces.
     seed : int
-        Of the choice of windows.
+        Of what is drawn.
 
     Returns
     -------
     SeamReport
-        ``print`` it; ``.verdict``, ``.enough_halo``, ``.picture("seams.png")``.
+        ``print`` it; ``.verdict``, ``.estimate``, ``.worst``, ``.mends``, ``.enough_halo``,
+        ``.picture("seams.png")``.
 
     Raises
     ------
@@ -114,66 +101,49 @@ def seams(
     >>> stripes = (np.arange(64)[:, None] + np.arange(64)) // 7 + 1
     >>> report = seams(Volume.from_array(stripes, chunks=(16, 16)))
     >>> print(report)
-    CLEAN: faces of blocks look like the rest of the volume.
+    CLEAN: the result doesn't depend on where the blocks lay.
     Blocks of 16 x 16; 48 windows of 8 x 8 voxels astride their faces.
     ...
     >>> cut = stripes + 100 * (np.arange(64) // 16)
     >>> seams(Volume.from_array(cut, chunks=(16, 16))).verdict
     'seams'
+
+    Stripes that were put together by any contact are one object:
+
+    >>> from dask_blockwise import relabel, segment
+    >>> parts = segment(Volume.from_array(stripes, chunks=(16, 16)), np.copy, halo=2)
+    >>> fused = relabel(parts, match="touch")
+    >>> report = seams(fused, Volume.from_array(fused.compute(), chunks=(16, 16)), budget=2)
+    >>> report.verdict, report.worst[0].kind
+    ('seams', 'merge')
     """
     pipeline, labels = _pipeline_and_labels(segments, stored)
     block = labels.frame.checked_block(block_shape)
+    _check_budget(budget)
     stitched = tuple(axis != "t" for axis in labels.axes)
     size, rng = window_shape(labels.shape, block, stitched), np.random.default_rng(seed)
-    faces = windows_astride(labels.shape, block, size, stitched, _LOOKS_A_WINDOW * windows, rng)
+    faces = windows_astride(labels.shape, block, size, stitched, windows, rng)
     _check_faces(faces, labels, block)
-    seen = _all(partial(_planes_of, labels), faces)
-    comparisons = _across_planes(seen, boundary_tolerance, flat_tolerance, rng)
-    report = partial(
-        SeamReport,
+    seen = all_of(partial(_planes_of, labels), faces)
+    worst = faces[int(np.argmax([np.subtract(*p.boundaries()) for p in seen]))]
+    judge = Judge(pipeline, labels, block, budget) if pipeline is not None else None
+    return SeamReport(
+        _across_planes(seen, boundary_tolerance, flat_tolerance, rng),
+        placement=labels.placement,
         block_shape=block,
         window_shape=size,
         looked_at=len(faces),
         cut_flat=(sum(p.cut_flat[0] for p in seen), sum(p.cut_flat[1] for p in seen)),
         profile=_profile(seen),
+        example=_section(labels, worst),
+        found=judge.found(halos, rng) if judge else None,
+        halo=tuple(max(pair) for pair in halo_of(pipeline)) if pipeline is not None else None,
+        tolerance=tolerance,
     )
-    if pipeline is None:
-        worst = faces[int(np.argmax([np.subtract(*p.boundaries()) for p in seen]))]
-        return report(comparisons, example=_example(worst, parts(labels[worst.slices()])))
-    halo = _halo(pipeline)
-    pieces = Remake.like_inside(pipeline, block, size, (*(0,) * ("t" in labels.axes), *halo))
-    remake = partial(_remake, pieces, labels)
-    astride = _all(remake, drawn(faces, windows, rng))
-    inside = _all(remake, windows_inside(labels.shape, block, size, windows, rng))
-    found = _against_one_piece(astride, inside, tolerance, rng)
-    mended_by_halos = all(c.verdict != "seams" for c in found if c.name == FUSED)
-    to_try = _halos(halos, pieces) if mended_by_halos else []
-    worst = max(astride, key=lambda made: made.difference.voi)
-    return report(
-        (*found, *comparisons),
-        remade=(len(astride), len(inside)),
-        halo=halo,
-        halos=_try_halos(pieces, astride, inside, to_try, tolerance, rng),
-        example=_example(worst.window, worst.stored, worst.one_piece),
-    )
-
-
-def _all(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    """Results for all items, from the present cluster or else from threads."""
-    return list(compute(*(delayed(function)(item) for item in items)))
 
 
 def _planes_of(labels: Volume, window: Window) -> Planes:
     return planes(parts(labels[window.slices()]), int(window.axis or 0))
-
-
-def _remake(pieces: Remake, labels: Volume, window: Window) -> _Remade:
-    stored, one_piece = parts(labels[window.slices()]), pieces.one_piece(window)
-    return _Remade(window, stored, one_piece, compare(stored, one_piece))
-
-
-def _voi_of_two_blocks(pieces: Remake, halo: int, made: _Remade) -> float:
-    return compare(pieces.two_blocks(made.window, halo), made.one_piece).voi
 
 
 def _across_planes(
@@ -189,59 +159,6 @@ def _across_planes(
     )
 
 
-def _against_one_piece(
-    astride: list[_Remade], inside: list[_Remade], tolerance: float, rng: np.random.Generator
-) -> tuple[Comparison, ...]:
-    at_faces, elsewhere = (
-        np.array([[made.difference.voi, *made.difference] for made in some]).reshape(-1, 4).T
-        for some in (astride, inside)
-    )
-    names = (
-        "VOI from one piece, bits",
-        "  of it split",
-        "  of it merge",
-        "voxels that differ, share",
-    )
-    allowed = tolerance, None, None, None
-    rows = zip(names, at_faces, elsewhere, allowed, strict=True)
-    fused = elsewhere[2]
-    return (
-        *(contrast(name, here, there, rng, limit) for name, here, there, limit in rows),
-        contrast(FUSED, fused, 0 * fused, rng, tolerance, paired=True),
-    )
-
-
-def _try_halos(
-    pieces: Remake,
-    astride: list[_Remade],
-    inside: list[_Remade],
-    halos: Sequence[int],
-    tolerance: float,
-    rng: np.random.Generator,
-) -> dict[int, Comparison]:
-    """VOI of windows put together from two blocks, for ever larger halos until one is enough."""
-    elsewhere = np.array([made.difference.voi for made in inside])
-    tried: dict[int, Comparison] = {}
-    for halo in halos:
-        voi = np.array(_all(partial(_voi_of_two_blocks, pieces, halo), astride))
-        tried[halo] = contrast(f"VOI with a halo of {halo}", voi, elsewhere, rng, tolerance)
-        if tried[halo].verdict == "clean":
-            break
-    return tried
-
-
-def _halos(given: Sequence[int] | None, pieces: Remake) -> list[int]:
-    """Those given, or 0, 1/8, 1/4, 1/2 and all of what is seen around a window."""
-    most = max(pieces.margin)
-    return sorted(set(given if given is not None else (0, most // 8, most // 4, most // 2, most)))
-
-
-def _halo(pipeline: Volume) -> Index:
-    """Of its blocks, along each axis of space."""
-    fragments = fragments_of(pipeline)
-    return tuple(max(pair) for pair in fragments.halo) if fragments is not None else ()
-
-
 def _profile(seen: list[Planes]) -> dict[int, float]:
     """Mean share of boundaries by a plane's distance from the face."""
     shortest = min(p.face for p in seen)
@@ -249,20 +166,21 @@ def _profile(seen: list[Planes]) -> dict[int, float]:
     return {d: float(np.mean([p.boundary[p.face + d] for p in seen])) for d in distances}
 
 
-def _example(
-    window: Window, stored: NDArray[np.int64], one_piece: NDArray[np.int64] | None = None
-) -> Example:
-    across = int(window.axis or 0)
-    along = max((n, axis) for axis, n in enumerate(window.shape) if axis != across)[1]
+def _section(labels: Volume, window: Window) -> Section:
+    """The middle of a window, across its face."""
+    stored, axis = labels[window.slices()], int(window.axis or 0)
+    middle = tuple(n // 2 for n in stored.shape)
+    begin = (0,) * stored.ndim
+    shown = section(np.stack([stored, stored]), middle, begin, (axis, middle[axis]))
+    return replace(shown, one_piece=None)
 
-    def section(labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        laid = np.moveaxis(labels, (along, across), (-2, -1))
-        middle: NDArray[np.int64] = laid[tuple(n // 2 for n in laid.shape[:-2])]
-        return middle
 
-    if one_piece is None:
-        return Example(section(stored), None, window)
-    return Example(section(named_alike(stored, one_piece)), section(one_piece), window)
+def _check_budget(budget: float) -> None:
+    if not 0 < budget <= 100:
+        raise ValueError(
+            f"budget is the share of the run's voxels that may be computed again, such as 0.5, got "
+            f"{budget!r}."
+        )
 
 
 def _pipeline_and_labels(
@@ -277,7 +195,7 @@ def _pipeline_and_labels(
     if isinstance(segments.source, Checkpoint):
         stored = segments.path if stored is None else stored
         segments = segments.inputs[0]
-    pipeline = segments if fragments_of(segments) is not None else None
+    pipeline = segments if pipeline_of(segments) is not None else None
     if pipeline is not None and stored is None:
         raise ValueError(
             "Whether there are seams is seen in labels that are stored: say where they are, "

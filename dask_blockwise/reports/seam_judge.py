@@ -1,0 +1,250 @@
+"""From windows of one piece to how far stored labels are from it, and where they went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+import fastremap
+import numpy as np
+from dask.base import compute
+from dask.delayed import delayed
+from numpy.typing import NDArray
+
+from ..geometry.boxes import Index
+from ..volumes.volume import Volume
+from .seam_claims import Claims, Ranked, agrees, box_around
+from .seam_estimate import Estimate, Links, estimated, fused_bits
+from .seam_meets import Kind, Meet, Section, meet
+from .seam_mends import Mend, mends
+from .seam_remake import Remake, halo_of
+from .seam_tiles import Tile, affordable, drawn_order, spent, tiles
+
+__all__ = ["Found", "Judge", "WrongPlace", "all_of"]
+
+# What tiles take of the budget where second looks and mends follow, and these before mends.
+_TILES, _LOOKS = 0.8, 0.55
+# Voxels around a window, at least.
+_CONTEXT = 2
+# Voxels at a face in which labels that meet there do meet.
+_CONTACT = 4
+_PLACES = 10
+# Looks at once, after which claims are ranked anew; and bits that are worth one, or keeping some of
+# the budget for.
+_AT_ONCE, _LEAST, _WORTH = 2, 2e-3, 0.02
+
+
+@dataclass(frozen=True)
+class WrongPlace:
+    """Where labels were stored apart that are one object in one piece, or the other way round."""
+
+    # In voxels.
+    at: Index
+    # Of the nearest face, which lies across it.
+    axis: int
+    kind: Kind
+    # Both that are split, or the one that is merged.
+    labels: tuple[int, ...]
+    # By which the whole differs for it.
+    bits: float
+    # Whether a second window, with the place in its middle, said the same; None without one.
+    confirmed: bool | None
+    section: Section
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that windows of one piece say of stored labels."""
+
+    estimate: Estimate
+    worst: tuple[WrongPlace, ...]
+    mends: tuple[Mend, ...]
+    # Tiles that were computed again, of so many in which something meets.
+    tiles: tuple[int, int]
+    # Voxels that were computed again, as a share of those that the run computed.
+    cost: float
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Computes windows again as one piece, within a budget, and says what they show.
+
+    Parameters
+    ----------
+    pipeline
+        What ``relabel`` returned.
+    labels
+        What is stored of it.
+    block
+        Voxels of a block.
+    budget
+        Voxels that may be computed again, as a share of those that the run has computed.
+    """
+
+    pipeline: Volume
+    labels: Volume
+    block: Index
+    budget: float
+
+    def found(self, halos: Sequence[int] | None, rng: np.random.Generator) -> Found:
+        """Draw tiles, look again at what they claim, and try to mend the worst places."""
+        links = self._bits(all_of(self._links, self.tiles))
+        weight = np.array([bits.sum() for bits in links])
+        # Nothing can be wrong where nothing meets.
+        order = drawn_order(weight, rng)[: np.count_nonzero(weight)]
+        cost = np.array([self.tiles[n].cost for n in order], float)
+        most = self.budget * self.run
+        count = max(1, affordable(cost, _TILES * most))
+        claims = self._claims([None] * len(self.tiles), order[:count])
+        if all(one.bits < _WORTH for one in claims.ranked):
+            # Then little is to be looked at again, or to be mended.
+            more = max(count, affordable(cost, most))
+            claims = self._claims(claims.found, order[count:more])
+            count = more
+        claims, left = self._looked_again(claims, most - cost[:count].sum())
+        worst = self._worst(claims)
+        tried, left = mends(self.remake, worst, self.block, self.halo, halos, left)
+        wrong = np.array([one.bits for one in worst])
+        seen = sum(len(links[n]) for n in order[:count])
+        unseen = np.concatenate([wrong[:0], *(links[n] for n in order[count:])])
+        return Found(
+            estimated(claims.shares, claims.trust(), Links(seen, wrong, unseen, count), rng),
+            tuple(self._place(claims, one) for one in worst[:_PLACES]),
+            tried,
+            (min(count, len(order)), len(order)),
+            (most - left) / self.run,
+        )
+
+    @property
+    def halo(self) -> Index:
+        """Of blocks, along all axes."""
+        halo = tuple(max(pair) for pair in halo_of(self.pipeline))
+        return (0,) * (self.labels.ndim - len(halo)) + halo
+
+    @cached_property
+    def run(self) -> int:
+        """Voxels that all blocks saw."""
+        pairs = tuple((n, n) for n in self.halo)
+        return spent(self.labels.shape, self.block, pairs)
+
+    @cached_property
+    def remake(self) -> Remake:
+        """What computes boxes again."""
+        return Remake(self.pipeline)
+
+    @cached_property
+    def tiles(self) -> list[Tile]:
+        """All of the volume."""
+        stitched = tuple(axis != "t" for axis in self.labels.axes)
+        most = _TILES * self.budget * self.run
+        return tiles(self.labels.shape, self.block, stitched, self._context, most)
+
+    @property
+    def voxels(self) -> int:
+        """Of the volume."""
+        return int(np.prod(self.labels.shape))
+
+    @property
+    def _moving(self) -> Index:
+        return tuple(n for n, axis in enumerate(self.labels.axes) if axis != "t")
+
+    @property
+    def _context(self) -> Index:
+        """Voxels that are seen around a window; few for connected components."""
+        more = 0 if self.remake.exact else 8
+        axes = zip(self.labels.axes, self.block, strict=True)
+        return tuple(0 if axis == "t" else max(_CONTEXT, more and b // more) for axis, b in axes)
+
+    @cached_property
+    def _sizes(self) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+        """Stored labels, and how many voxels they have."""
+        counted = all_of(self._count, self.tiles)
+        labels, dense = np.unique(np.concatenate([c[0] for c in counted]), return_inverse=True)
+        sizes = np.bincount(dense, weights=np.concatenate([c[1] for c in counted]))
+        return labels, np.where(labels > 0, sizes, 0).astype(np.int64)
+
+    def _count(self, tile: Tile) -> Any:
+        return fastremap.unique(self.labels[tile.box], return_counts=True)
+
+    def _links(self, tile: Tile) -> NDArray[np.integer]:
+        """Pairs of labels that meet at a tile's faces, or are the same on both sides."""
+        layers = ((axis, self.labels[box]) for axis, box in tile.layers())
+        pairs = [np.moveaxis(layer, axis, 0).reshape(2, -1) for axis, layer in layers]
+        met, contact = np.unique(np.concatenate(pairs, 1), axis=1, return_counts=True)
+        return met[:, (met > 0).all(0) & (contact >= _CONTACT)]
+
+    def _bits(self, links: Sequence[NDArray[np.integer]]) -> list[NDArray[np.float64]]:
+        """By how much it would change the whole if they were wrong."""
+        labels, sizes = self._sizes
+        pairs = np.searchsorted(labels, np.concatenate(links, 1))
+        alike = pairs[0] == pairs[1]
+        # The more links hold an object together, the less hangs on one of them.
+        held = np.bincount(pairs[0][alike], minlength=len(labels))
+        share = np.where(alike, 1 / (held[pairs[0]] + 1), 1)
+        one, other = sizes[pairs].astype(np.float64)
+        rest = np.where(alike, other * (1 - share), other)
+        bits = fused_bits(one * share, rest, self.voxels)
+        return np.split(bits, np.cumsum([link.shape[1] for link in links])[:-1])
+
+    def _claims(self, found: Sequence[Meet | None], chosen: NDArray[np.intp]) -> Claims:
+        """What all tiles show, after some more were computed as one piece."""
+        some = set(chosen.tolist())
+        to_see = [n for n, meet in enumerate(found) if meet is None or n in some]
+        made = all_of(self._meet, [(self.tiles[n], n in some) for n in to_see])
+        meets = {n: meet for n, meet in enumerate(found) if meet is not None}
+        meets |= dict(zip(to_see, made))
+        return Claims([meets[n] for n in range(len(found))], self.tiles, self._moving, self.voxels)
+
+    def _meet(self, one: tuple[Tile, bool]) -> Meet:
+        tile, chosen = one
+        seen = self.remake.one_piece(tile.seen) if chosen else None
+        return meet(self.labels[tile.box], seen, tile)
+
+    def _looked_again(self, claims: Claims, left: float) -> tuple[Claims, float]:
+        """Compute windows around the worst places, as long as there are some and a budget."""
+        kept = left * (1 - _LOOKS)
+        left -= kept
+        size = tuple(b + 2 * c for b, c in zip(self.block, self._context, strict=True))
+        while True:
+            some = self._worst(claims, unseen=True)[:_AT_ONCE]
+            boxes = [box_around(one.claim.place, size, self.labels.shape) for one in some]
+            paid = list(accumulate(int(np.prod([s.stop - s.start for s in b])) for b in boxes))
+            pairs = [pair for pair, all_in in zip(zip(some, boxes), paid) if all_in <= left]
+            if not pairs:
+                return claims, left + kept
+            left -= paid[len(pairs) - 1]
+            said = all_of(self._look, pairs)
+            looks = {(one.tile, one.number): same for (one, _), same in zip(pairs, said)}
+            claims = claims.after(looks)
+
+    def _look(self, one: tuple[Ranked, Any]) -> bool:
+        ranked, box = one
+        return agrees(ranked.claim, self.remake.one_piece(box), box)
+
+    def _worst(self, claims: Claims, unseen: bool = False) -> list[Ranked]:
+        """The worst place of each subject; or of those that weren't looked at."""
+        worst: dict[Any, Ranked] = {}
+        for one in claims.ranked:
+            if one.bits > 0 and (
+                one.subject not in worst or (one.tile, one.number) in claims.looks
+            ):
+                worst[one.subject] = one
+        some = list(worst.values())
+        if unseen:
+            return [s for s in some if s.bits > _LEAST and s.subject not in claims.confirmed]
+        return some
+
+    def _place(self, claims: Claims, one: Ranked) -> WrongPlace:
+        said = claims.looks.get((one.tile, one.number))
+        claim = one.claim
+        return WrongPlace(
+            claim.place, claim.face[0], claim.kind, one.labels, one.bits, said, claim.section
+        )
+
+
+def all_of(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    """Results for all items, from the present cluster or else from threads."""
+    return list(compute(*(delayed(function)(item) for item in items)))
