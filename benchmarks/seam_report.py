@@ -22,8 +22,7 @@ from typing import Any
 import dask
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
-from seams import affinities
+from seams import affinities, as_bytes, blurred, noisy, smooth_noise
 
 import dask_blockwise as dbw
 from dask_blockwise.demo import samples
@@ -37,38 +36,17 @@ MUTEX: dict[str, Any] = {"bias": 0.5, "attract": "nearest"}
 LAYERS = 50
 SLABS = 0, 50, 75, 100, 150
 BLOCKS = ((50, 64, 64), 16), ((25, 64, 64), 8)
-RULES = "iou", "fraction", "touch"
+RULES = "mutex", "iou", "fraction", "touch"
 HEADER = "estimate", "95 %", "truth", "verdict", "tiles", "voxels", "seconds", "share"
 
 
-def noisy(values: Affinities, level: float) -> Affinities:
-    """With smooth noise on the log odds, some of it the same in all channels."""
-    rng = np.random.default_rng(0)
-    share = np.clip(values / 255, 1e-3, 1 - 1e-3)
-    odds = np.log(share / (1 - share)) + level * smooth(rng, values.shape[1:], 2)
-    odds += level * np.stack([smooth(rng, values.shape[1:], 1.5) for _ in values])
-    return np.rint(255 / (1 + np.exp(-odds))).astype(np.uint8)
-
-
-def blurred(values: Affinities, level: float) -> Affinities:
-    """By a Gaussian of so many voxels."""
-    channels = [gaussian_filter(channel.astype(np.float32), level) for channel in values]
-    return np.rint(np.stack(channels)).astype(np.uint8)
-
-
-def with_holes(values: Affinities, level: float) -> Affinities:
+def with_holes(values: NDArray[np.floating[Any]], level: float) -> Affinities:
     """Without membranes where a smooth noise is above a level."""
-    hole = smooth(np.random.default_rng(0), values.shape[1:], 4) > level
-    return np.where(hole, np.maximum(values, 217), values).astype(np.uint8)
+    hole = smooth_noise(values.shape[1:], 4, seed=0) > level
+    return as_bytes(np.where(hole, np.maximum(values, 0.85), values))
 
 
-def smooth(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> NDArray[np.float64]:
-    """Noise of unit variance."""
-    noise = gaussian_filter(rng.standard_normal(shape), sigma)
-    return noise / noise.std()
-
-
-WORLDS: dict[str, tuple[Callable[[Affinities, float], Affinities], float]] = {
+WORLDS: dict[str, tuple[Callable[[NDArray[np.floating[Any]], float], Affinities], float]] = {
     "plain": (blurred, 0),
     "noise 0.7": (noisy, 0.7),
     "noise 1.5": (noisy, 1.5),
@@ -113,7 +91,7 @@ def cases(
     for first in slabs:
         for world in worlds:
             make, level = WORLDS[world]
-            slab = make(values[:, first : first + LAYERS], level)
+            slab = make(values[:, first : first + LAYERS] / 255, level)
             whole = segment_function(slab, offsets=samples.FIB25.channels, **MUTEX)
             for block, halo in BLOCKS:
                 for rule in rules:
@@ -125,7 +103,7 @@ def case(
     name: str, slab: Affinities, whole: Labels, block: tuple[int, ...], halo: int, rule: Any
 ) -> Case:
     """One result, and the report on it."""
-    volume = dbw.Volume.from_array(slab, chunks=(len(slab), *block))
+    volume = dbw.Volume.from_array(slab, chunks=(len(slab), *block), stands_for=(0, 1))
     offsets = samples.FIB25.channels
     lazy = dbw.relabel(dbw.watershed(volume, offsets=offsets, halo=halo, **MUTEX), match=rule)
     before = time.perf_counter()

@@ -87,17 +87,21 @@ class Remembered:
         return self.results[key]
 
 
-def fib25(folder: Path, layers: str) -> Iterator[Slab]:
-    """A slab of the sample, with affinities of three qualities."""
+def affinities(folder: Path) -> dbw.Volume:
+    """What the network predicts of the sample, made once."""
     data, path = samples.fib25(), folder / "fib25.zarr/affinities"
     if not path.exists():
         dbw.predict(data.raw, **data.network.options).to_zarr(path)
+    return dbw.open_volume(path)
+
+
+def fib25(folder: Path, layers: str) -> Iterator[Slab]:
+    """A slab of the sample, with affinities of three qualities."""
     z = slice(*map(int, layers.split(":")))
-    values, truth = dbw.open_volume(path)[:, z], data.truth[z]
+    values, truth = affinities(folder)[:, z], samples.fib25().truth[z]
     yield Slab(f"fib25 {layers}", values, truth)
     yield Slab(f"fib25 {layers}, noise", noisy(values / 255, 1.5), truth)
-    blurred = np.stack([gaussian_filter(channel, 2) for channel in values / 255])
-    yield Slab(f"fib25 {layers}, blurred", as_bytes(blurred), truth)
+    yield Slab(f"fib25 {layers}, blurred", blurred(values / 255, 2), truth)
 
 
 def simulated(half: int) -> Slab:
@@ -120,6 +124,11 @@ def noisy(affinities: NDArray[np.floating[Any]], strength: float) -> Affinities:
     for n, channel in enumerate(logits, 1):
         channel += strength * (common + smooth_noise(unit.shape[1:], 1.5, seed=n))
     return as_bytes(1 / (1 + np.exp(-logits)))
+
+
+def blurred(affinities: NDArray[np.floating[Any]], sigma: float) -> Affinities:
+    """By a Gaussian of so many voxels."""
+    return as_bytes(np.stack([gaussian_filter(channel, sigma) for channel in affinities]))
 
 
 def smooth_noise(shape: tuple[int, ...], sigma: float, seed: int) -> NDArray[np.floating[Any]]:

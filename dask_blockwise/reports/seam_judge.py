@@ -133,7 +133,7 @@ class Judge:
     @cached_property
     def remake(self) -> Remake:
         """What computes boxes again."""
-        return Remake(self.pipeline)
+        return Remake(self.pipeline, self.labels)
 
     @cached_property
     def tiles(self) -> list[Tile]:

@@ -16,6 +16,7 @@ from ..relabelling.match_rule import ByFraction, ByIou, Matcher, MatchRule
 from ..relabelling.relabelled import Relabelled
 from ..relabelling.rule import Rule
 from ..relabelling.steps import PiecesInMemory, solve_blocks
+from ..segmentation.mutex_fragments import MutexFragments
 from ..segmentation.segmented import Segmented
 from ..volumes.frame import Frame
 from ..volumes.kinds import Checkpoint
@@ -27,7 +28,7 @@ from ..volumes.views import Cropped
 from ..volumes.volume import Volume
 from .seam_measures import Labels
 
-__all__ = ["Remake", "halo_of", "name_of", "pipeline_of"]
+__all__ = ["Remake", "halo_of", "name_of", "named_by_most", "pipeline_of"]
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,22 @@ class Remake:
     ----------
     segments
         What ``relabel`` or ``agglomerate`` returned.
+    labels
+        What is stored of it.
     """
 
     segments: Volume
+    labels: Volume
 
     def one_piece(self, box: Box) -> Labels:
-        """The labels of a box that is labelled as one piece; nothing around it is seen."""
+        """The labels of a box that is labelled as one piece; nothing around it is seen.
+
+        A mutex watershed may hang on what is far away, so of one only that is labelled anew which
+        is sure whatever lies around the box; each part has the stored label of most of its voxels.
+        """
+        sure = self._sure
+        if sure is not None:
+            return named_by_most(sure.seen(box, box), self.labels[box])
         shape = tuple(s.stop - s.start for s in box)
         return _anew(self.segments, box, shape, 0)[...]
 
@@ -64,9 +75,20 @@ class Remake:
 
     @property
     def exact(self) -> bool:
-        """Whether they are connected components, for which nothing around a box matters."""
+        """Whether nothing around a box matters, as for connected components."""
+        if self._sure is not None:
+            return True
         relabelled = pipeline_of(self.segments)
         return relabelled is not None and connectivity_of(relabelled.inputs[0]) is not None
+
+    @property
+    def _sure(self) -> MutexFragments | None:
+        """What is sure in any box, of a mutex watershed that was solved over the whole volume."""
+        source = self.segments.source
+        if not isinstance(source, Relabelled):
+            return None
+        fragments = prepared(source.inputs[0]).source
+        return fragments if isinstance(fragments, MutexFragments) else None
 
     def two_blocks(self, box: Box, axis: int, halo: int) -> dict[str, Labels]:
         """A box of two blocks that meet in its middle along an axis, put together by each rule."""
@@ -86,6 +108,25 @@ class Remake:
         """Voxels that both blocks see, of which either sees the halo at their face alone."""
         sizes: list[int] = [s.stop - s.start for s in box]
         return prod(sizes) // max(1, sizes[axis]) * (sizes[axis] + 2 * halo)
+
+
+def named_by_most(parts: Labels, names: Labels) -> Labels:
+    """Each part under the name that most of its voxels have; background stays.
+
+    Examples
+    --------
+    >>> named_by_most(np.array([0, 4, 4, 4, 6]), np.array([7, 1, 2, 2, 2]))
+    array([0, 2, 2, 2, 2])
+    """
+    values, name = np.unique(names, return_inverse=True)
+    _, part = np.unique(parts, return_inverse=True)
+    pairs, voxels = np.unique(np.stack([part.ravel(), name.ravel()]), axis=1, return_counts=True)
+    most = np.zeros(part.max(initial=0) + 1, np.intp)
+    # The last of those that are written stays: that of the most voxels.
+    order = np.argsort(voxels, kind="stable")
+    most[pairs[0, order]] = pairs[1, order]
+    named: Labels = np.where(parts == 0, 0, values[most][part.reshape(parts.shape)])
+    return named
 
 
 def pipeline_of(volume: Volume) -> Volume | None:

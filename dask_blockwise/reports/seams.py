@@ -51,6 +51,9 @@ def seams(
     places are put together anew from two blocks, by other rules and halos, as far as that budget
     goes.
 
+    A mutex watershed may hang on what is far away. Of one that was solved over the whole volume,
+    which is exact, that alone is computed again which no voxel outside of a box could change.
+
     Beside that, in windows with a face in their middle: how often labels change from one voxel to
     the next across the face, and how many objects end flat within a voxel of it, with a last layer
     nearly as large as two layers before; both beside the planes parallel to it.

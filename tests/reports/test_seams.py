@@ -3,6 +3,7 @@
 import dask
 import numpy as np
 import pytest
+from bioimage_cpp.affinities import compute_affinities
 from scipy import ndimage
 
 from dask_blockwise import (
@@ -280,3 +281,27 @@ STORED = Volume.from_array(np.ones((336, 336), int), chunks=BLOCK)
 def test_mistakes_are_explained(segments, options, message):
     with pytest.raises(ValueError, match=message):
         seams(segments, **options)
+
+
+def mutexes(seed=0):
+    """A mutex watershed of cells with noisy affinities, solved over the whole image."""
+    offsets = [(-1, 0), (0, -1), (-5, 0), (0, -5)]
+    clean, _ = compute_affinities(cells((192, 192), 150, seed).astype(np.uint64), offsets)
+    noise = np.random.default_rng(seed).normal(0, 0.2, clean.shape)
+    affinities = np.clip(ndimage.gaussian_filter(clean + noise, (0, 1, 1)), 0, 1)
+    volume = Volume.from_array(affinities.astype(np.float32), axes="cyx", chunks=(4, 24, 24))
+    return relabel(watershed(volume, offsets=offsets))
+
+
+def test_a_mutex_watershed_of_the_whole_is_clean_until_it_is_cut_at_a_face():
+    lazy = mutexes()
+    stored = lazy.data.compute(scheduler="synchronous")
+    report = seams(lazy, Volume.from_array(stored, chunks=(24, 24)), budget=2)
+    assert (report.verdict, report.estimate.bits, report.worst) == ("clean", 0, ())
+    half = stored[:, 96:]
+    both = np.intersect1d(stored[:, 95], half)
+    largest = both[np.argmax([(stored == label).sum() if label else 0 for label in both])]
+    half[half == largest] = stored.max() + 1
+    report = seams(lazy, Volume.from_array(stored, chunks=(24, 24)), budget=2)
+    assert report.worst[0].kind == "split"
+    assert set(report.worst[0].labels) == {largest, stored.max()}
