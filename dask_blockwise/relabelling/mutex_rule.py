@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from ..geometry.boxes import Box, Index, common, grown, within
 from ..labels.ids import BACKGROUND, by_first_appearance
 from ..segmentation.contraction import contracted, strongest
-from ..segmentation.mutex import MutexEdges, descending
+from ..segmentation.mutex import Edges, MutexEdges, descending
 from .grid import LabelGrid
 from .pairs import distinct
 from .rule import BlockLabels, Values, labels_around, positions
@@ -120,21 +121,36 @@ def _strongest_between(
 ) -> NDArray[np.uint64]:
     """Columns of two numbers and of the order of their strongest edge that begins in the core."""
     first = tuple(s.start for s in box)
-    parts = [(*np.empty((2, 0), np.uint32), np.empty(0, np.float32), *np.empty((2, 0), np.uint64))]
-    every = rule.edges(weights, within(core, box), numbers.shape, first)
-    for rank, edges in enumerate(every):
-        one, other = numbers[edges.here], numbers[edges.there]
-        met = np.nonzero((one != other) & (one > 0) & (other > 0) & edges.taken)
-        at = [n + s.start + low for n, s, low in zip(met, edges.here, first, strict=True)]
-        place = np.ravel_multi_index(at, volume).astype(np.uint64) << _ATTRACTS
-        ranks = np.full(place.size, rank, np.uint64)
-        parts.append(
-            (one[met], other[met], edges.strength[met], ranks, place | edges.attracts[met])
-        )
-    ones, others, strengths, ranks, places = map(np.concatenate, zip(*parts))
+    every = list(rule.edges(weights, within(core, box), numbers.shape, first))
+    met = [_where_they_meet(numbers, edges) for edges in every]
+    ones, others = (
+        _concatenated([numbers[ends][m] for ends, m in zip(sides, met)], np.uint32)
+        for sides in ([e.here for e in every], [e.there for e in every])
+    )
+    strengths = _concatenated([e.strength[m] for e, m in zip(every, met)], np.float32)
     best = strongest(ones, others, strengths)
-    order = descending(strengths[best]).astype(np.uint64) << _HIGH | ranks[best]
-    return np.stack([ones[best].astype(np.uint64), others[best], order, places[best]])
+    starts = np.cumsum([0, *map(np.count_nonzero, met)])
+    ranks = np.searchsorted(starts, best, "right") - 1
+    places = np.empty(best.size, np.uint64)
+    for rank, (edges, meet) in enumerate(zip(every, met)):
+        chosen = np.flatnonzero(ranks == rank)
+        local = np.flatnonzero(meet)[best[chosen] - starts[rank]]
+        begin = [s.start + low for s, low in zip(edges.here, first, strict=True)]
+        at = [n + b for n, b in zip(np.unravel_index(local, meet.shape), begin, strict=True)]
+        attracts = edges.attracts.ravel()[local].astype(np.uint64)
+        places[chosen] = np.ravel_multi_index(at, volume).astype(np.uint64) << _ATTRACTS | attracts
+    order = descending(strengths[best]).astype(np.uint64) << _HIGH | ranks.astype(np.uint64)
+    return np.stack([ones[best].astype(np.uint64), others[best], order, places])
+
+
+def _where_they_meet(numbers: NDArray[np.uint32], edges: Edges) -> NDArray[np.bool_]:
+    one, other = numbers[edges.here], numbers[edges.there]
+    meet: NDArray[np.bool_] = (one != other) & (one > 0) & (other > 0) & edges.taken
+    return meet
+
+
+def _concatenated(parts: list[NDArray[Any]], dtype: DTypeLike) -> NDArray[Any]:
+    return np.concatenate([np.empty(0, dtype), *parts])
 
 
 def _in_order(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.intp]:

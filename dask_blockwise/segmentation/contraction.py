@@ -204,9 +204,9 @@ def _leave(parent: Any, clusters: Any, rivals: Any, cluster: Any, attracts: Any)
 
 @_inlined
 def _surely_merge(parent: Any, clusters: Any, rivals: Any, one: Any, other: Any) -> Any:
-    """Whether two that nothing keeps apart are merged, whatever lies outside; or both open now."""
+    """Whether two, not both open, are merged whatever lies outside; else both are open now."""
     if clusters[one].opened == clusters[other].opened:
-        return not clusters[one].opened
+        return True
     closed = other if clusters[one].opened else one
     if clusters[closed].threatened:
         _open(parent, clusters, rivals, closed)
@@ -253,7 +253,8 @@ def _contract(
             _leave(parent, clusters, rivals, one, attracts[edge])
             continue
         other = _root(parent, others[edge])
-        if one == other or (attracts[edge] and clusters[one].opened and clusters[other].opened):
+        # Two that are open are never merged here, so that nothing need keep them apart.
+        if one == other or (clusters[one].opened and clusters[other].opened):
             continue
         key = _key(one, other)
         place = _slot(keys, key)
