@@ -104,7 +104,7 @@ def agglomerate(
     if isinstance(method, Rule):
         return relabelled(volume, affinities, method, keep_scratch)
     _check_options(volume, affinities, offsets, method, threshold, min_size)
-    steps = offsets or ()
+    steps = () if offsets is None else offsets
     rule = AgglomerationRule(
         method,
         tuple(tuple(map(int, offset)) for offset in steps),

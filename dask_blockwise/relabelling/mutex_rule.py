@@ -21,8 +21,6 @@ from .rule import BlockLabels, Values, labels_around, positions
 __all__ = ["MutexRule"]
 
 _MOST_FRAGMENTS = (1 << 32) - 2
-# Of a sum of affinities over the bias, which is then the same in any order.
-_STEPS = 1 << 24
 _BITS = 64
 _HIGH, _ATTRACTS = np.uint64(32), np.uint64(1)
 
@@ -130,16 +128,17 @@ def _strongest_between(
     strengths = _concatenated([e.strength[m] for e, m in zip(every, met)], np.float32)
     best = strongest(ones, others, strengths)
     starts = np.cumsum([0, *map(np.count_nonzero, met)])
-    ranks = np.searchsorted(starts, best, "right") - 1
+    which = np.searchsorted(starts, best, "right") - 1
     places = np.empty(best.size, np.uint64)
-    for rank, (edges, meet) in enumerate(zip(every, met)):
-        chosen = np.flatnonzero(ranks == rank)
-        local = np.flatnonzero(meet)[best[chosen] - starts[rank]]
+    for number, (edges, meet) in enumerate(zip(every, met)):
+        chosen = np.flatnonzero(which == number)
+        local = np.flatnonzero(meet)[best[chosen] - starts[number]]
         begin = [s.start + low for s, low in zip(edges.here, first, strict=True)]
         at = [n + b for n, b in zip(np.unravel_index(local, meet.shape), begin, strict=True)]
         attracts = edges.attracts.ravel()[local].astype(np.uint64)
         places[chosen] = np.ravel_multi_index(at, volume).astype(np.uint64) << _ATTRACTS | attracts
-    order = descending(strengths[best]).astype(np.uint64) << _HIGH | ranks.astype(np.uint64)
+    ranks = np.array([edges.rank for edges in every], np.uint64)[which]
+    order = descending(strengths[best]).astype(np.uint64) << _HIGH | ranks
     return np.stack([ones[best].astype(np.uint64), others[best], order, places])
 
 
@@ -171,8 +170,8 @@ def _in_order(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[
 
 def _sums(numbers: NDArray[np.uint32], weights: NDArray[np.float32]) -> NDArray[np.uint64]:
     """Columns of twice a number and the sum of its weights over all offsets."""
-    steps = sum(np.rint(weight.astype(np.float64) * _STEPS) for weight in weights)
-    sums = np.bincount(numbers.ravel(), np.ravel(steps)).astype(np.int64)
+    over_bias = MutexEdges.over_bias(weights)
+    sums = np.bincount(numbers.ravel(), over_bias.ravel()).astype(np.int64)
     there = np.bincount(numbers.ravel()) > 0
     there[:1] = False
     own = np.flatnonzero(there)

@@ -87,7 +87,8 @@ def relabel(
     For ``"mutex"`` a block does not label what it sees, but merges those of its voxels which the
     whole volume would surely merge (`dask_blockwise.segmentation.contraction.contracted`). What is
     left, some seventh of the voxels, is solved at once, the strongest edge first. That graph is
-    held in memory by one worker: some 100 bytes for each voxel of the volume.
+    held in memory by one worker: some 100 bytes for each voxel of the volume, and up to 400
+    where affinities are mere noise or blocks are small.
 
     Where a label's part in the block's own voxels is held together by the halo alone, its pieces
     are matched one by one: only those are linked that touch what the label matches. So what a
@@ -117,7 +118,8 @@ def relabel(
         return relabelled(volume, kept_apart_by(volume), match, keep_scratch)
     rule = match or _best(volume, min_iou, min_fraction)
     if rule == "mutex":
-        return _by_mutexes(volume, connectivity, min_size, keep_scratch)
+        _check_only_mutex(min_iou, min_fraction, connectivity, min_size)
+        return _by_mutexes(volume, min_size, keep_scratch)
     matchers: dict[str, Matcher] = {
         "iou": ByIou(0.5 if min_iou is None else min_iou),
         "fraction": ByFraction(0.9 if min_fraction is None else min_fraction),
@@ -144,20 +146,25 @@ def _best(fragments: Volume, min_iou: float | None, min_fraction: float | None) 
     return "iou" if connectivity_of(fragments) is None else "touch"
 
 
-def _by_mutexes(
-    volume: Volume, connectivity: int | None, min_size: int, keep_scratch: bool
-) -> Volume:
+def _check_only_mutex(
+    min_iou: float | None, min_fraction: float | None, connectivity: int | None, min_size: int
+) -> None:
+    given = {"min_iou": min_iou, "min_fraction": min_fraction, "connectivity": connectivity}
+    others = ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
+    if others or min_size < 0:
+        raise ValueError(
+            'match="mutex" takes a min_size of at least 0 and nothing else (the offsets say which '
+            f'voxels meet), got min_size={min_size} {others}: leave these out, or give match="iou" '
+            'or "fraction".'
+        )
+
+
+def _by_mutexes(volume: Volume, min_size: int, keep_scratch: bool) -> Volume:
     source = MutexFragments.of(volume)
     if source is None:
         raise ValueError(
             f'match="mutex" is for what watershed(affinities, offsets=...) makes, not yet '
             f"computed, got {volume!r}: relabel that, or choose another match."
-        )
-    if connectivity is not None or min_size < 0:
-        raise ValueError(
-            'match="mutex" takes a min_size of at least 0 and no connectivity (its offsets say '
-            f"which voxels meet), got {min_size} and {connectivity}: leave connectivity out, or "
-            'give match="iou".'
         )
     if prod(source.frame.extent) > _MOST_VOXELS:
         raise ValueError(

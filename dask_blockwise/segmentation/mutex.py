@@ -21,6 +21,7 @@ __all__ = ["Attract", "Edges", "MutexEdges", "Offsets", "are_nearest", "descendi
 
 _SIGN, _HIGH = np.uint32(1 << 31), np.uint64(32)
 _MOST_EDGES = 1 << 31
+_STEPS = 1 << 24
 
 
 def are_nearest(offsets: Offsets) -> list[bool]:
@@ -50,6 +51,8 @@ def descending(values: NDArray[np.float32]) -> NDArray[np.uint32]:
 class Edges(NamedTuple):
     """The edges of one offset, at the voxels where they begin."""
 
+    # Of the offset in their order.
+    rank: int
     # Where they begin and end in the array.
     here: Box
     there: Box
@@ -125,6 +128,12 @@ class MutexEdges:
             np.subtract(as_unit(channel, self.clip), np.float32(bias), out=weight)
         return weights
 
+    @staticmethod
+    def over_bias(weights: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The sum of each voxel's weights in whole steps of 2 ** -24, exact in any order."""
+        steps: NDArray[np.float64] = np.rint(weights.sum(0, np.float64) * _STEPS)
+        return steps
+
     def edges(
         self, weights: NDArray[np.float32], core: Box, shape: Index, at: Index
     ) -> Iterator[Edges]:
@@ -144,7 +153,7 @@ class MutexEdges:
         near, both = are_nearest(self.offsets), self.attract == "all"
         # Those that attract come first, where only they do.
         order = sorted(range(len(near)), key=lambda channel: not (both or near[channel]))
-        for channel in order:
+        for rank, channel in enumerate(order):
             offset = self.offsets[channel]
             axes = zip(core, offset, shape, strict=True)
             here = tuple(slice(max(c.start, -o), min(c.stop, n - o)) for c, o, n in axes)
@@ -155,10 +164,10 @@ class MutexEdges:
             begins = tuple(first + s.start for first, s in zip(at, here, strict=True))
             taken = self._taken(offset, weight.shape, begins, near[channel])
             if both:
-                yield Edges(here, there, abs(weight), weight > 0, taken)
+                yield Edges(rank, here, there, abs(weight), weight > 0, taken)
             else:
                 strength, ties = (weight, True) if near[channel] else (-weight, False)
-                yield Edges(here, there, strength, np.full(weight.shape, ties), taken)
+                yield Edges(rank, here, there, strength, np.full(weight.shape, ties), taken)
 
     def labels(
         self,
@@ -175,8 +184,7 @@ class MutexEdges:
         Parameters
         ----------
         weights : ndarray of float32, shape (c, ...)
-            Of the box and what is around it, as far as `reach` and one voxel more, or to the
-            volume's border.
+            Of the box and what is around it, as far as `reach`, or to the volume's border.
         core : tuple of slice
             The box within the array.
         at : tuple of int
@@ -215,10 +223,13 @@ class MutexEdges:
             )
         every = list(self.edges(weights, tuple(slice(0, n) for n in shape), shape, at))
         held = self._held(every, shape, mask)
+        # Beyond the box it isn't known what is held, so that any edge may count there.
+        ends = np.ones(shape, bool) if mask is None else mask.copy()
+        ends[core] = held[core]
         size = tuple(s.stop - s.start for s in core)
         nodes = np.full(shape, -1, np.int32)
         nodes[core] = np.arange(prod(size), dtype=np.int32).reshape(size)
-        cluster = contracted(prod(size), *_sorted(every, nodes, held)).reshape(size)
+        cluster = contracted(prod(size), *_sorted(every, nodes, ends)).reshape(size)
         return np.where(held[core], cluster.astype(np.int64) + 1, 0)
 
     def _held(

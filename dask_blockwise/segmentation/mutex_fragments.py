@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -13,9 +13,10 @@ from ..volumes.frame import Frame
 from ..volumes.reach import Halo, Reach
 from ..volumes.source import Source, Voxels
 from ..volumes.time_points import each_time_point
+from .affinities import check_scale
 from .mutex import MutexEdges
 from .segmented import Segmented
-from .watershed import segment_function
+from .watershed import check_mutex, segment_function
 
 __all__ = ["MutexFragments"]
 
@@ -36,13 +37,20 @@ class MutexFragments(Source):
 
     @classmethod
     def of(cls, labels: Voxels) -> Self | None:
-        """Of a mutex watershed that isn't computed yet; None for all other labels."""
+        """Of a mutex watershed that isn't computed yet; None for all other labels.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If its affinities and parameters don't fit one another.
+        """
         source = labels.source
         if not isinstance(source, Segmented) or source.function.plain is not segment_function:
             return None
         parameters = source.function.parameters
         if parameters.get("seeds") is not None:
             return None
+        _check(source.inputs[0].frame, parameters)
         edges = MutexEdges.of(parameters)
         return cls(frame=labels.frame, inputs=source.inputs, edges=edges, watershed=source)
 
@@ -53,8 +61,8 @@ class MutexFragments(Source):
 
     @property
     def reach(self) -> Reach:
-        """As far as edges go, and a voxel more, which tells whether their ends are held."""
-        return Reach.of_voxels(self.frame, tuple((n + 1, n + 1) for n in self.edges.reach))
+        """As far as edges go."""
+        return Reach.of_voxels(self.frame, tuple((n, n) for n in self.edges.reach))
 
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """Objects of a region, labelled as one piece with the halo of the watershed."""
@@ -72,7 +80,7 @@ class MutexFragments(Source):
     def _point(self, sources: Sequence[Voxels], begin: Index, end: Index) -> NDArray[Any]:
         space, origin = self.frame.space, self.watershed.origin[-len(begin) :]
         core = tuple(map(slice, begin, end))
-        box = common(grown(core, tuple(n + 1 for n in self.edges.reach)), _whole(space))
+        box = common(grown(core, self.edges.reach), _whole(space))
         first = tuple(s.start for s in box)
         low, high = (
             tuple(i + o for i, o in zip(side, origin, strict=True))
@@ -81,6 +89,17 @@ class MutexFragments(Source):
         affinities, *masks = (source.source.read(low, high) for source in sources)
         mask = masks[0] != 0 if masks else None
         return self.edges.labels(self.edges.weights(affinities), within(core, box), first, mask)
+
+
+def _check(frame: Frame, parameters: Mapping[str, Any]) -> None:
+    """Refuse what the segment function would refuse in each block."""
+    if frame.channels is None:
+        raise ValueError(
+            f"A mutex watershed needs affinities with a channel for each offset, got the axes "
+            f"{frame.axes}: add a channel axis, or choose seeds='distance' for one map."
+        )
+    check_scale(frame.dtype, frame.stands_for)
+    check_mutex(frame.channels, len(frame.space), parameters)
 
 
 def _whole(shape: Index) -> Box:

@@ -20,7 +20,7 @@ from . import watershed as watershed_kernel
 from .affinities import check_between, check_scale
 from .function import Parameters, SegmentFunction
 from .segmented import Segmented
-from .watershed import check_offsets
+from .watershed import check_mutex, check_offsets
 
 __all__ = ["connected_components", "segment", "watershed"]
 
@@ -139,12 +139,11 @@ def watershed(
     check_scale(affinities.dtype, affinities.frame.stands_for)
     check_not_flags(affinities)
     check_between("bias", bias)
-    channels = affinities.frame.channels or 1
-    if parameters.get("more_channels"):
-        channels = min(channels, len(offsets or ()))
-    space = len(affinities.frame.space)
-    if parameters.get("seeds") is None or offsets is not None:
-        check_offsets(offsets, channels, space, bias, parameters.get("strides"))
+    channels, space = affinities.frame.channels or 1, len(affinities.frame.space)
+    if parameters.get("seeds") is None:
+        check_mutex(channels, space, {"offsets": offsets, "bias": bias, **parameters})
+    elif offsets is not None:
+        check_offsets(offsets, channels, space, bias)
     return labels
 
 

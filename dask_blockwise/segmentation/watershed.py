@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import fastremap
@@ -14,7 +14,7 @@ from .affinities import as_unit, check_between, check_scale, check_unit, clipped
 from .distance import Backend, distance_watershed
 from .mutex import Attract, MutexEdges, Offsets, are_nearest
 
-__all__ = ["check_offsets", "segment_function"]
+__all__ = ["check_mutex", "check_offsets", "segment_function"]
 
 
 def segment_function(
@@ -119,7 +119,7 @@ def segment_function(
     """
     check_scale(input_array.dtype)
     if more_channels:
-        input_array = input_array[: len(offsets or ())]
+        input_array = input_array[: len(() if offsets is None else offsets)]
     if not clip:
         check_unit(input_array)
     inside_mask = None if mask is None else np.asarray(mask) != 0
@@ -146,6 +146,21 @@ def segment_function(
     else:
         raise ValueError(f"seeds must be None (mutex watershed) or 'distance', got {seeds!r}.")
     return _without_small(labels, min_size)
+
+
+def check_mutex(channels: int, axes: int, parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters of a mutex watershed that don't fit so many channels and axes.
+
+    Raises
+    ------
+    ValueError
+    """
+    offsets = parameters.get("offsets")
+    if parameters.get("more_channels") and offsets is not None:
+        channels = min(channels, len(offsets))
+    bias, strides = parameters.get("bias", 0.5), parameters.get("strides")
+    check_offsets(offsets, channels, axes, bias, strides)
+    _check_attract(parameters.get("attract", "all"))
 
 
 def check_offsets(
@@ -216,10 +231,10 @@ def _mutex(
     whole = tuple(slice(0, n) for n in weights.shape[1:])
     labels, _ = fastremap.renumber(edges.labels(weights, whole, (0,) * len(whole), mask))
     labels = labels.astype(np.uint64)
-    return _without_weak(labels, weights.mean(0)) if filter_fragments else labels
+    return _without_weak(labels, edges.over_bias(weights)) if filter_fragments else labels
 
 
-def _without_weak(labels: NDArray[np.uint64], affinity: NDArray[np.float32]) -> NDArray[np.uint64]:
+def _without_weak(labels: NDArray[np.uint64], affinity: NDArray[np.float64]) -> NDArray[np.uint64]:
     """Set fragments to 0 whose mean affinity is under the bias."""
     flat = labels.ravel()
     strong = np.bincount(flat, weights=affinity.ravel()) >= 0

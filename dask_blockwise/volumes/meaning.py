@@ -52,6 +52,6 @@ def check_not_flags(volume: Voxels) -> None:
     if volume.source.read(begin, end).max(initial=0) == 1:
         raise ValueError(
             f"{volume!r} holds 0 and 1, but a uint8 probability or affinity is in 0..255, so that "
-            "1 would count as 1/255: give volume.astype('float32') where 1 means 1, or "
-            "volume / 255 where it really means so little."
+            "1 would count as 1/255: give volume.astype('float32') where 1 means 1, or say that "
+            "it means so little, open_volume(..., stands_for=(0, 1))."
         )

@@ -19,12 +19,12 @@ from ..engine.task import Task
 from ..geometry.blocks import Block, Coordinate, Roi
 from ..labels.table import count_objects, finish, join
 from ..storage.location import location_of
-from .lineage import place_of, prepared
+from .lineage import place_of, prepared, reach_of
 from .options import StoreOptions
 from .region import read_region
 from .source import Voxels
 from .storing import run_all
-from .tasks import upstream_tasks
+from .tasks import awaited, upstream_tasks
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -134,14 +134,17 @@ class Gathering:
         """Count in all blocks; those that an earlier run has counted are kept."""
         frame, options = self.segments.frame, self.options
         block = Roi(frame.roi.begin, Coordinate(frame.block_shape) * frame.voxel_size)
-        measured = {name: prepared(volume) for name, volume in self.measured.items()}
         made: dict[str, Any] = {}
         volumes = self.segments, *self.measured.values()
         upstream = [task for volume in volumes for task in upstream_tasks(volume, made)]
+        measured = {name: prepared(volume) for name, volume in self.measured.items()}
+        contexts = [awaited(volume, reach_of(volume)) for volume in volumes]
+        before, after = (Coordinate(map(max, zip(*sides))) for sides in zip(*contexts))
         if not holds(self._parts, self._fingerprint):
             self.clean()
+        read = block.grow(before, after)
         return Task(
-            *(f"objects-{self._fingerprint[:8]}", frame.roi, block, block),
+            *(f"objects-{self._fingerprint[:8]}", frame.roi.grow(before, after), read, block),
             _Count(prepared(self.segments), measured, self._parts),
             read_write_conflict=False,
             fit="shrink",

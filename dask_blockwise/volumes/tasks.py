@@ -21,11 +21,13 @@ from .lineage import check_not_in_place, check_regional, is_turned, prepared, re
 from .meaning import attributes_of
 from .options import StoreOptions
 from .plan import plan_of
+from .reach import Reach
 from .source import Voxels
 from .step import Output, Step, Target
 
 __all__ = [
     "array_to_fill",
+    "awaited",
     "ledger_of",
     "steps_of",
     "tasks_into",
@@ -158,7 +160,7 @@ def _task(
     frame, name = volume.frame, Path(output.path).name
     title = f"{name}: {step.name}" if step.name else name
     write = Roi(frame.offset, Coordinate(step.block) * frame.voxel_size)
-    context = _awaited(volume, step) if upstream else (step.reach.before, step.reach.after)
+    context = awaited(volume, step.reach) if upstream else (step.reach.before, step.reach.after)
     return Task(
         f"{title.replace(': ', '-')}-{next(_task_numbers)}",
         frame.roi.grow(*context),
@@ -183,25 +185,25 @@ def _fingerprint(token: str, block: Index) -> str:
     return str(tokenize(token, block))
 
 
-def _awaited(volume: Voxels, step: Step) -> tuple[Coordinate, Coordinate]:
+def awaited(volume: Voxels, reach: Reach) -> tuple[Coordinate, Coordinate]:
     """What a block waits for: its reach, and all of an axis along which it reads at the far end.
 
     Where axes are turned on the way, it isn't said which blocks those are: it waits for all.
     """
     if is_turned(volume):
-        return _around_all(volume, step)
+        return _around_all(volume, reach)
     axes = list(zip(reach_of(volume).wraps, volume.frame.roi.shape))
     before, after = (
         Coordinate(whole if wraps else side for side, (wraps, whole) in zip(sides, axes))
-        for sides in (step.reach.before, step.reach.after)
+        for sides in (reach.before, reach.after)
     )
     return before, after
 
 
-def _around_all(volume: Voxels, step: Step) -> tuple[Coordinate, Coordinate]:
+def _around_all(volume: Voxels, reach: Reach) -> tuple[Coordinate, Coordinate]:
     """As much around a block as holds the volume, in whichever order its axes are."""
     roi = volume.frame.roi
-    length = max(roi.end) - min(roi.begin) + max((*step.reach.before, *step.reach.after))
+    length = max(roi.end) - min(roi.begin) + max((*reach.before, *reach.after))
     everywhere = Coordinate((length,) * roi.dims)
     return everywhere, everywhere
 

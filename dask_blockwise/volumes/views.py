@@ -152,10 +152,7 @@ def rechunk(volume: AnyVoxels, /, block_shape: Sequence[int]) -> AnyVoxels:
     (2, 1)
     """
     if volume.source.needs_all or isinstance(volume.source, LabelSource):
-        raise ValueError(
-            f"{volume!r} depends on its blocks: give block_shape= to the stage that makes it, or "
-            "to to_zarr."
-        )
+        _refuse_labels(volume, "give block_shape= to the stage that makes it, or to to_zarr")
     frame = volume.frame.with_block(volume.frame.checked_block(block_shape))
     source = Cropped((volume,), (0,) * len(frame.extent))
     return replace(volume, frame=frame, source=source)
@@ -173,7 +170,7 @@ def transpose(volume: AnyVoxels, /, *axes: str) -> AnyVoxels:
     Raises
     ------
     ValueError
-        If these aren't its axes.
+        If these aren't its axes, or the values depend on the blocks.
 
     Examples
     --------
@@ -189,8 +186,14 @@ def transpose(volume: AnyVoxels, /, *axes: str) -> AnyVoxels:
     if sorted(wanted) != sorted(frame.axes):
         raise ValueError(f"transpose needs each of the axes {frame.axes} once, got {wanted}.")
     check_axes(tuple(wanted), frame.ndim)
+    if isinstance(volume.source, LabelSource):
+        _refuse_labels(volume, "transpose what is labelled, or what relabel(...) makes of it")
     order = tuple(frame.placement.block_axes.index(axis) for axis in wanted if axis != "c")
     return replace(volume, frame=frame.transposed(order), source=Turned((volume,), order))
+
+
+def _refuse_labels(volume: Voxels, mend: str) -> None:
+    raise ValueError(f"{volume!r} depends on its blocks: {mend}.")
 
 
 def _boxed(frame: Frame, begin: Index, end: Index) -> Frame:

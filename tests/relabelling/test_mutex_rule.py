@@ -154,8 +154,9 @@ LABELS = watershed(volume(AFFINITIES, (5, 6, 7)), offsets=OFFSETS)
 @pytest.mark.parametrize(
     ("labels", "options", "message"),
     [
-        (LABELS, {"connectivity": 2}, "no connectivity .* got 0 and 2"),
-        (LABELS, {"min_size": -1}, "min_size of at least 0 .* got -1 and None"),
+        (LABELS, {"connectivity": 2}, "nothing else .* got min_size=0 connectivity=2: leave"),
+        (LABELS, {"min_size": -1}, "min_size of at least 0 .* got min_size=-1"),
+        (LABELS, {"match": "mutex", "min_iou": 0.7}, "nothing else .* min_iou=0.7"),
         (
             watershed(volume(AFFINITIES, (5, 6, 7)), seeds="distance", offsets=OFFSETS),
             {"match": "mutex"},
@@ -167,6 +168,62 @@ LABELS = watershed(volume(AFFINITIES, (5, 6, 7)), offsets=OFFSETS)
 def test_mistakes_are_explained(labels, options, message):
     with pytest.raises(ValueError, match=message):
         relabel(labels, **options)
+
+
+BYTES, FLAT = volume(AFFINITIES, (5, 6, 7)), volume(AFFINITIES[0], (5, 6, 7))
+
+
+@pytest.mark.parametrize(
+    ("source", "parameters", "error", "message"),
+    [
+        (BYTES, {}, ValueError, "needs 6 offsets, got none"),
+        (BYTES, {"offsets": OFFSETS[:3]}, ValueError, "needs 6 offsets, got 3"),
+        (BYTES, {"offsets": OFFSETS, "attract": "neerest"}, ValueError, "got 'neerest'"),
+        (BYTES, {"offsets": OFFSETS, "bias": 7}, ValueError, r"must be in \[0, 1\]"),
+        (BYTES, {"offsets": OFFSETS, "strides": (0, 1)}, ValueError, "strides must be"),
+        (BYTES, {"offsets": [(1, 0)] * 6}, ValueError, "each of the 3 axes"),
+        (FLAT, {"offsets": OFFSETS}, ValueError, "a channel for each offset"),
+        (
+            Volume.from_array(AFFINITIES.astype(np.int16)),
+            {"offsets": OFFSETS},
+            TypeError,
+            "got int16",
+        ),
+    ],
+)
+def test_what_the_function_would_refuse_is_refused_before_any_work(
+    source, parameters, error, message
+):
+    labels = segment(source, segment_function, halo=0, **parameters)
+    with pytest.raises(error, match=message):
+        relabel(labels)
+
+
+def test_an_offset_has_its_place_in_the_order_also_where_a_block_has_no_edge_of_it():
+    values = np.array([[1, 0, 0], [1, 0, 1], [1, 0, 0]], np.float32)
+    source = Volume.from_array(values, axes="cx", chunks=(3, 1))
+    labels = watershed(source, offsets=[(2,), (1,), (-1,)], filter_fragments=False)
+    assert computed(relabel(labels)).tolist() == [1, 1, 1]
+
+
+def test_what_is_held_by_edges_that_a_block_does_not_see_counts():
+    values = np.full((2, 30), 0.45, np.float32)
+    values[1, [8, 13, 14, 9]], values[0, [18, 8]] = (0.99, 0.98, 0.96, 0.1), (0.97, 0.8)
+    how = {"offsets": [(1,), (5,)], "filter_fragments": False}
+    expected = segment_function(values, **how)
+    assert expected[8] != expected[9]
+    source = Volume.from_array(values, axes="cx", chunks=(2, 10))
+    assert_same_objects(computed(relabel(watershed(source, **how))), expected)
+
+
+def test_weak_objects_are_told_by_the_same_sums():
+    for near, far, bias in (0.9, 0.1, 0.5), (0.5, 0.5, [0.4, 0.6]), (0.5, 0.25, 0.4):
+        values = np.empty((2, 1, 2), np.float32)
+        values[0], values[1] = near, far
+        how = {"offsets": [(0, -1), (-1, 0)], "bias": bias}
+        source = Volume.from_array(values, axes="cyx", chunks=(2, 1, 1))
+        found = computed(relabel(watershed(source, **how)))
+        np.testing.assert_array_equal(found > 0, segment_function(values, **how) > 0)
 
 
 def test_what_is_given_of_a_rule_says_which_is_meant():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import uniform_filter
+from scipy.ndimage import maximum_filter, uniform_filter
 from scipy.stats import mode
 from skimage.measure import block_reduce
 
@@ -118,6 +121,22 @@ def test_what_is_computed_is_transposed_lazily(tmp_path, client, axes, boundary)
         np.testing.assert_array_equal(dbw.open_volume(tmp_path / "a.zarr/turned")[:], expected)
 
 
+def test_objects_of_what_is_transposed_wait_for_all_that_they_read(tmp_path, client):
+    def slow(labels):
+        time.sleep(0.2)
+        return labels + 0
+
+    rows = np.repeat(np.arange(1, 9, dtype=np.uint32)[:, None], 8, 1)
+    lazy = dbw.map_overlap(slow, Volume.from_array(rows, chunks=(1, 4)), dtype=np.uint32)
+    stored = lazy.checkpoint(tmp_path / "a.zarr/labels")
+    wide = dbw.map_overlap(maximum_filter, stored, halo=1, size=3, dtype=np.uint32)
+    for n, labels in enumerate((stored.transpose(), wide)):
+        table = labels.objects(path=tmp_path / f"table{n}", client=client, progress=False)
+        ids, voxels = np.unique(labels[:], return_counts=True)
+        assert table[["id", "voxels"]].to_numpy().tolist() == np.stack([ids, voxels], 1).tolist()
+        shutil.rmtree(tmp_path / "a.zarr")
+
+
 def test_a_transposed_volume_costs_the_same():
     volume = smoothed(lazy(CHANNELS, axes="czyx").isel(c=1), halo=(0, 1, 2))
     plan, turned = volume.plan(), volume.transpose().plan()
@@ -189,6 +208,7 @@ def test_downsampled_on_the_way_is_stored_right(tmp_path, client):
         ),
         (lambda v: v.to_zarr("never.zarr/a", block_shape=8), "must be 3 positive numbers of"),
         (lambda v: v.transpose("x", "y"), "each of the axes"),
+        (lambda v: dbw.connected_components(v > 9).transpose(), "transpose what is labelled"),
         (lambda v: v.transpose("z", "y", "y"), r"once, got \('z', 'y', 'y'\)"),
         (lambda v: v.downsample(0), "positive whole number"),
         (lambda v: v.downsample((2, 2)), "or 3 of them"),
