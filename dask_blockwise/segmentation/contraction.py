@@ -16,7 +16,7 @@ _compiled: Any = numba.njit(nogil=True)
 _inlined: Any = numba.njit(nogil=True, inline="always")
 
 _NONE = np.uint64(0)
-_FIRST_KEYS = 1 << 12
+_LEAST_KEYS = 1 << 12
 
 
 def contracted(
@@ -49,9 +49,7 @@ def contracted(
 
     References
     ----------
-    Wolf et al., "The Mutex Watershed and its Objective", 2019. That a merge of the two that are
-    each other's strongest may be made at any time is what Bruynooghe calls reducible,
-    "Classification ascendante hiérarchique", 1977.
+    Wolf et al., "The Mutex Watershed and its Objective", 2019.
 
     Examples
     --------
@@ -101,8 +99,7 @@ def strongest(
 def _records(nodes: int, most: int, number: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     """What is known of each cluster, at its root, and room for so many of their rivals."""
     known = [
-        # Where the list of its rivals, from which it is kept apart, begins and ends, and how long
-        # that is.
+        # Where the list of its rivals begins and ends, from which it is kept apart; its length.
         ("first", number),
         ("last", number),
         ("length", number),
@@ -136,10 +133,19 @@ def _key(one: Any, other: Any) -> Any:
 def _slot(keys: Any, key: Any) -> Any:
     """Where a key is in a table, whose size is a power of two, or belongs."""
     last = np.uint64(keys.size - 1)
-    at = ((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & last
+    mixed = key * np.uint64(0x9E3779B97F4A7C15)
+    at = (mixed ^ (mixed >> np.uint64(32))) & last
     while keys[at] != _NONE and keys[at] != key:
         at = (at + np.uint64(1)) & last
     return at
+
+
+@_compiled
+def _table(size: Any) -> Any:
+    room = _LEAST_KEYS
+    while room < size:
+        room *= 2
+    return np.zeros(room, np.uint64)
 
 
 @_compiled
@@ -184,13 +190,6 @@ def _add_rival(clusters: Any, rivals: Any, cluster: Any, rival: Any, at: Any) ->
     _append(clusters, rivals, cluster, at, at, 1)
     if clusters[rival].opened:
         clusters[cluster].threatened = True
-
-
-@_inlined
-def _keep_apart(clusters: Any, rivals: Any, one: Any, other: Any, used: Any) -> Any:
-    _add_rival(clusters, rivals, one, other, used)
-    _add_rival(clusters, rivals, other, one, used + 1)
-    return used + 2
 
 
 @_inlined
@@ -246,7 +245,7 @@ def _join(parent: Any, clusters: Any, rivals: Any, into: Any, other: Any) -> Non
 def _contract(
     parent: Any, clusters: Any, rivals: Any, ones: Any, others: Any, attracts: Any
 ) -> None:
-    keys, held, used = np.zeros(_FIRST_KEYS, np.uint64), 0, 0
+    keys, held, used = _table(ones.size // 4), 0, 0
     for edge in range(ones.size):
         one = _root(parent, ones[edge])
         if others[edge] < 0:
@@ -265,7 +264,9 @@ def _contract(
             held += 1
             if 2 * held > keys.size:
                 keys = _doubled(keys)
-            used = _keep_apart(clusters, rivals, one, other, used)
+            _add_rival(clusters, rivals, one, other, used)
+            _add_rival(clusters, rivals, other, one, used + 1)
+            used += 2
         elif _surely_merge(parent, clusters, rivals, one, other):
             if clusters[one].length < clusters[other].length:
                 one, other = other, one
@@ -278,9 +279,9 @@ def _contract(
 @_compiled
 def _strongest(one: Any, other: Any, strength: Any) -> Any:
     best, found = np.empty(one.size, np.int64), 0
-    keys = np.zeros(_FIRST_KEYS, np.uint64)
+    keys = _table(one.size)
     # Which of the best a key is of, at its place in the table.
-    which = np.empty(_FIRST_KEYS, np.int64)
+    which = np.empty(keys.size, np.uint32)
     for edge in range(one.size):
         key = _key(np.int64(one[edge]), np.int64(other[edge]))
         place = _slot(keys, key)
@@ -292,7 +293,7 @@ def _strongest(one: Any, other: Any, strength: Any) -> Any:
         found += 1
         if 2 * found > keys.size:
             keys = _doubled(keys)
-            which = np.empty(keys.size, np.int64)
+            which = np.empty(keys.size, np.uint32)
             for n in range(found):
                 first = best[n]
                 which[_slot(keys, _key(np.int64(one[first]), np.int64(other[first])))] = n
