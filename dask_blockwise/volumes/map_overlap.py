@@ -200,10 +200,11 @@ def _cast(values: NDArray[Any], dtype: np.dtype[Any], name: str) -> NDArray[Any]
 def check_alike(volume: Volume, others: tuple[Volume, ...]) -> None:
     """Refuse volumes that don't lie where another does, voxel by voxel."""
     for other in others:
-        if other.frame.space != volume.frame.space or other.roi != volume.roi:
+        same = other.frame.space == volume.frame.space and other.roi == volume.roi
+        if not same or other.placement.block_axes != volume.placement.block_axes:
             raise ValueError(
-                f"Volumes that are mapped together must cover the same region in the same voxels, "
-                f"got {volume!r} and {other!r}: crop or resample one of them."
+                f"Volumes that are mapped together must cover the same region in the same voxels "
+                f"and axes, got {volume!r} and {other!r}: crop, resample or transpose one of them."
             )
 
 

@@ -151,6 +151,10 @@ def test_a_transposed_volume_is_not_stored_over_what_it_reads(tmp_path, client):
         turned.to_zarr(tmp_path / "a.zarr/x", overwrite=True, progress=False)
 
 
+def cube(volume):
+    return Volume.from_array(volume[:9, :9, :9])
+
+
 ORACLES = {"mean": np.mean, "max": np.max, "min": np.min}
 
 
@@ -209,6 +213,7 @@ def test_downsampled_on_the_way_is_stored_right(tmp_path, client):
         (lambda v: v.to_zarr("never.zarr/a", block_shape=8), "must be 3 positive numbers of"),
         (lambda v: v.transpose("x", "y"), "each of the axes"),
         (lambda v: dbw.connected_components(v > 9).transpose(), "transpose what is labelled"),
+        (lambda v: dbw.map_overlap(np.add, cube(v), cube(v).transpose()), "voxels and axes"),
         (lambda v: v.transpose("z", "y", "y"), r"once, got \('z', 'y', 'y'\)"),
         (lambda v: v.downsample(0), "positive whole number"),
         (lambda v: v.downsample((2, 2)), "or 3 of them"),
