@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.boxes import Index, common, grown, within
+from ..geometry.boxes import Index, bounded_growth, within
 from .contacts import count_contacts, sum_contacts
 from .grid import LabelGrid
 from .partition import Method, partition
@@ -60,7 +60,7 @@ class AgglomerationRule:
         if values is None:
             raise TypeError("An agglomeration needs affinities.")
         core = grid.core(one)
-        box = common(grown(core, self.reach(grid)), tuple(slice(0, n) for n in grid.shape))
+        box = bounded_growth(core, self.reach(grid), grid.shape)
         numbers, keys = labels_around(grid, box, labels)
         return count_contacts(
             keys[numbers],

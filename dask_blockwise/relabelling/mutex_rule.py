@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..geometry.boxes import Box, Index, common, grown, within
+from ..geometry.boxes import Box, Index, bounded_growth, within
 from ..labels.ids import BACKGROUND, by_first_appearance
 from ..segmentation.contraction import contracted, strongest
 from ..segmentation.mutex import Edges, MutexEdges, descending
@@ -64,7 +64,7 @@ class MutexRule:
         if values is None:
             raise TypeError("A mutex watershed needs affinities.")
         core, rule = grid.core(one), self._along(grid)
-        box = common(grown(core, rule.reach), tuple(slice(0, n) for n in grid.shape))
+        box = bounded_growth(core, rule.reach, grid.shape)
         numbers, keys = labels_around(grid, box, labels)
         weights = rule.weights(values(core))
         columns = _strongest_between(rule, weights, numbers, core, box, grid.shape)

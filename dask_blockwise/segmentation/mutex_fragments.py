@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 
-from ..geometry.boxes import Box, Index, common, grown, within
+from ..geometry.boxes import Box, Index, bounded_growth, within
 from ..volumes.frame import Frame
 from ..volumes.reach import Halo, Reach
 from ..volumes.source import Source, Voxels
@@ -78,9 +78,9 @@ class MutexFragments(Source):
         return replace(self, inputs=inputs, watershed=self.watershed.prepared(inputs))
 
     def _point(self, sources: Sequence[Voxels], begin: Index, end: Index) -> NDArray[Any]:
-        space, origin = self.frame.space, self.watershed.origin[-len(begin) :]
+        origin = self.watershed.origin[-len(begin) :]
         core = tuple(map(slice, begin, end))
-        box = common(grown(core, self.edges.reach), _whole(space))
+        box = bounded_growth(core, self.edges.reach, self.frame.space)
         first = tuple(s.start for s in box)
         low, high = (
             tuple(i + o for i, o in zip(side, origin, strict=True))
@@ -100,7 +100,3 @@ def _check(frame: Frame, parameters: Mapping[str, Any]) -> None:
         )
     check_scale(frame.dtype, frame.stands_for)
     check_mutex(frame.channels, len(frame.space), parameters)
-
-
-def _whole(shape: Index) -> Box:
-    return tuple(slice(0, n) for n in shape)

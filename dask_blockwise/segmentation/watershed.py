@@ -136,12 +136,16 @@ def segment_function(
             inside, boundary, sigma, inside_mask, fill, backend, max_distance
         )
     elif seeds is None:
-        check_offsets(offsets, input_array.shape[0], input_array.ndim - 1, bias, strides)
-        _check_attract(attract)
+        parameters = {
+            "offsets": offsets,
+            "bias": bias,
+            "attract": attract,
+            "strides": strides,
+            "clip": clip,
+        }
+        check_mutex(input_array.shape[0], input_array.ndim - 1, parameters)
         _check_mask(mask, input_array.shape[1:])
-        edges = MutexEdges.of(
-            {"offsets": offsets, "bias": bias, "attract": attract, "strides": strides, "clip": clip}
-        )
+        edges = MutexEdges.of(parameters)
         labels = _mutex(edges, input_array, inside_mask, filter_fragments)
     else:
         raise ValueError(f"seeds must be None (mutex watershed) or 'distance', got {seeds!r}.")
