@@ -1,38 +1,34 @@
-"""Which blocks of a task are done: an append-only file that the driver alone writes.
+"""Which blocks of a task are done, from what, and what they left: marks that the driver appends.
 
-Each mark is 16 bytes: the block's number, and the number combined with a key made of the task's
-parameters. So a torn or foreign mark is recognised and costs only its own block.
+A mark holds the block's number; what stood for all that it read; a stamp of the files that it left,
+and a hash of the values in them; and a check of all that, made with a key of the task's parameters
+and of the array that the marks vouch for. So a torn or foreign mark is recognised, and costs only
+its own block.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import time
-import uuid
 from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..geometry.blocks import BlockGrid
-from ..storage.documents import list_names, put, read_bytes, remove_all
-from ..storage.location import is_remote, location_of
+from ..geometry.blocks import BlockGrid, Roi
+from .evidence import mixed
+from .mark_files import mark_files, read_header, read_marks
+from .worker.trace import Trace
 
-try:
-    import fcntl
-except ImportError:  # Windows has no flock; a second writer goes unnoticed there
-    fcntl = None  # type: ignore[assignment]
+__all__ = ["Finished", "Ledger", "finished", "holds"]
 
-__all__ = ["Ledger", "holds"]
+Marks = npt.NDArray[Any]
 
-_MARK = np.dtype([("number", "<u8"), ("check", "<u8")])
-_HEADER = "task.json"
-_PART_SECONDS = 10.0
+_NAMES = "number", "made_from", "via", "files", "stamp", "content", "check"
+_MARK = np.dtype([(name, "<u8") for name in _NAMES])
 
 
 class Ledger:
@@ -49,6 +45,8 @@ class Ledger:
         Whatever else the blocks' content depends on, as a short string.
     resume
         Whether to go on with the marks found there; otherwise they are thrown away.
+    vouches_for
+        Id of the array that the marks vouch for; those of another array hold nothing.
 
     Raises
     ------
@@ -59,7 +57,6 @@ class Ledger:
 
     Examples
     --------
-    >>> from dask_blockwise.geometry.blocks import Roi
     >>> grid = BlockGrid(Roi((0,), (40,)), Roi((0,), (10,)), Roi((0,), (10,)))
     >>> ledger = Ledger("volume.ledger", grid, "threshold=0.5")
     >>> ledger.add([0, 2])
@@ -71,161 +68,193 @@ class Ledger:
     """
 
     def __init__(
-        self, path: str, grid: BlockGrid, fingerprint: str = "", resume: bool = True
+        self,
+        path: str,
+        grid: BlockGrid,
+        fingerprint: str = "",
+        resume: bool = True,
+        vouches_for: str = "",
     ) -> None:
         self.path = path
-        self._parameters: dict[str, object] = {"tiling": _tiling(grid), "fingerprint": fingerprint}
-        self._key = np.uint64(int.from_bytes(_digest(self._parameters), "little"))
-        self._log = _open_log(path)
+        parameters = _parameters(grid, fingerprint, vouches_for)
+        self._key = _key(parameters)
+        self._files = mark_files(path, _MARK.itemsize)
         with ExitStack() as on_error:
-            on_error.callback(self._log.close)
+            on_error.callback(self._files.close)
             if not resume:
-                self._log.clear()
-            _check_parameters(path, self._log.header(), self._parameters)
-            self.done = self._read(len(grid))
-            self._log.write_header(json.dumps(self._parameters, indent=1))
+                self._files.clear()
+            _check_parameters(path, read_header(path), parameters)
+            self.marks = _sound(read_marks(path, _MARK.itemsize), self._key, len(grid))
+            # What stands for each block where another task reads it; 0 while it isn't done.
+            self.identities = identities_of(self.marks)
+            self._files.write_header(json.dumps(parameters, indent=1))
             on_error.pop_all()
 
-    def add(self, numbers: Iterable[int]) -> None:
-        """Mark blocks as done."""
-        marks = np.fromiter(numbers, np.uint64)
-        self.done[marks.astype(np.intp)] = True
-        self._log.append(np.rec.fromarrays([marks, marks ^ self._key], _MARK).tobytes())
+    @property
+    def done(self) -> npt.NDArray[np.bool_]:
+        """Which blocks are done, by number."""
+        return _is_set(self.marks)
+
+    def add(
+        self,
+        numbers: Iterable[int],
+        made_from: npt.ArrayLike = 0,
+        via: npt.ArrayLike = 0,
+        traces: npt.ArrayLike = Trace(),  # noqa: B008 - a tuple.
+    ) -> None:
+        """Mark blocks as done.
+
+        Parameters
+        ----------
+        numbers : iterable of int
+        made_from, via : array_like of uint64
+            What stands for what each has read: of what lasts, and of what only this run holds.
+        traces : array_like of uint64, shape (blocks, 3)
+            What each left.
+        """
+        blocks = np.fromiter(numbers, np.uint64)
+        marks = np.zeros(blocks.size, _MARK)
+        marks["number"], marks["made_from"], marks["via"] = blocks, made_from, via
+        marks["files"], marks["stamp"], marks["content"] = np.asarray(traces, np.uint64).T
+        marks["check"] = _check(marks, self._key)
+        self._set(blocks.astype(np.intp), marks)
+        self._files.append(marks.tobytes())
+
+    def drop(self, which: npt.NDArray[Any]) -> None:
+        """Take marks back, until blocks are marked again; what the file says of them stays."""
+        self._set(which, np.zeros((), _MARK))
 
     def close(self) -> None:
         """Bring every mark to the disk."""
-        self._log.close()
+        self._files.close()
 
-    def _read(self, blocks: int) -> npt.NDArray[np.bool_]:
-        done = np.zeros(blocks, bool)
-        content = self._log.read()
-        marks = np.frombuffer(content, _MARK, len(content) // _MARK.itemsize)
-        sound = (marks["number"] ^ self._key == marks["check"]) & (marks["number"] < blocks)
-        done[marks["number"][sound].astype(np.intp)] = True
-        return done
+    def _set(self, which: npt.NDArray[Any], marks: Marks) -> None:
+        self.marks[which] = marks
+        self.identities[which] = identities_of(marks)
 
 
-class _Log(Protocol):
-    """Where a ledger keeps its header and its marks."""
+@dataclass(frozen=True)
+class Finished:
+    """What a ledger has as done, whatever it was computed by."""
 
-    def header(self) -> str: ...
-    def write_header(self, header: str) -> None: ...
-    def read(self) -> bytes: ...
-    def append(self, marks: bytes) -> None: ...
-    def clear(self) -> None: ...
-    def close(self) -> None: ...
+    grid: BlockGrid
+    fingerprint: str
+    vouches_for: str
+    # By block; zeros where it isn't done.
+    marks: Marks
 
+    @property
+    def done(self) -> npt.NDArray[np.bool_]:
+        """Which blocks are done, by number."""
+        return _is_set(self.marks)
 
-class _LocalLog:
-    """A directory with a header and one file that grows by appending."""
-
-    def __init__(self, path: str) -> None:
-        directory = Path(path)
-        directory.mkdir(parents=True, exist_ok=True)
-        self._header = directory / _HEADER
-        self._marks = directory / "done.bin"
-        with ExitStack() as on_error:
-            self._file = on_error.enter_context(self._marks.open("ab", buffering=0))
-            _lock(self._file.fileno(), path)
-            on_error.pop_all()
-
-    def header(self) -> str:
-        return self._header.read_text(errors="replace") if self._header.exists() else ""
-
-    def write_header(self, header: str) -> None:
-        partial = self._header.with_suffix(".partial")
-        partial.write_text(header)
-        partial.replace(self._header)
-
-    def read(self) -> bytes:
-        """All whole marks; a torn one at the end is cut off, so that later ones stay aligned."""
-        self._file.truncate(self._marks.stat().st_size // _MARK.itemsize * _MARK.itemsize)
-        return self._marks.read_bytes()
-
-    def append(self, marks: bytes) -> None:
-        self._file.write(marks)
-
-    def clear(self) -> None:
-        self._file.truncate(0)
-        self._header.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        os.fsync(self._file.fileno())
-        self._file.close()
+    @property
+    def identities(self) -> npt.NDArray[np.uint64]:
+        """What stands for each block where another task reads it."""
+        return identities_of(self.marks)
 
 
-class _PartsLog:
-    """An object store, which cannot append: marks are gathered and written as whole files."""
+def finished(path: str, vouches_for: str | None = None) -> Finished | None:
+    """What a ledger has as done; None where there is no ledger, or one of another array.
 
-    def __init__(self, path: str) -> None:
-        self._root = location_of(path)
-        self._pending = bytearray()
-        self._due = time.monotonic() + _PART_SECONDS
+    Parameters
+    ----------
+    path : str
+    vouches_for : str, optional
+        Id of the array; any unless given.
 
-    def header(self) -> str:
-        return read_bytes(self._root, _HEADER).decode(errors="replace")
-
-    def write_header(self, header: str) -> None:
-        put(self._root, _HEADER, header.encode())
-
-    def read(self) -> bytes:
-        names = (name for name in list_names(self._root) if name.startswith("done-"))
-        parts = (read_bytes(self._root, name) for name in names)
-        return b"".join(part[: len(part) // _MARK.itemsize * _MARK.itemsize] for part in parts)
-
-    def append(self, marks: bytes) -> None:
-        self._pending += marks
-        if time.monotonic() > self._due:
-            self._flush()
-
-    def clear(self) -> None:
-        remove_all(self._root)
-
-    def close(self) -> None:
-        self._flush()
-
-    def _flush(self) -> None:
-        if self._pending:
-            name = f"done-{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.bin"
-            put(self._root, name, bytes(self._pending))
-            self._pending.clear()
-        self._due = time.monotonic() + _PART_SECONDS
-
-
-def _open_log(path: str) -> _Log:
-    return _PartsLog(path) if is_remote(path) else _LocalLog(path)
-
-
-def _lock(file: int, path: str) -> None:
-    if fcntl is None:
-        return
+    Examples
+    --------
+    >>> finished("nowhere.ledger") is None
+    True
+    """
+    header = _as_dict(read_header(path))
+    if vouches_for is not None and header.get("vouches_for") != vouches_for:
+        return None
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BlockingIOError(
-            f"Another run is writing to the ledger {path!r}: two runs must not write the same "
-            "output. Wait for the other run to end or stop it."
-        ) from None
-    except OSError:
-        return  # some network file systems have no locks
+        parameters = {name: header[name] for name in ("tiling", "fingerprint", "vouches_for")}
+        fit, *rois = parameters["tiling"]
+        total, read, write = (Roi(*roi) for roi in rois)
+        grid = BlockGrid(total, read, write, fit)
+    except (KeyError, TypeError, ValueError):
+        return None
+    marks = _sound(read_marks(path, _MARK.itemsize), _key(parameters), len(grid))
+    return Finished(grid, parameters["fingerprint"], parameters["vouches_for"], marks)
 
 
-def _tiling(grid: BlockGrid) -> list[object]:
+def holds(path: str, fingerprint: str, vouches_for: str = "") -> bool:
+    """Whether a ledger was written with a fingerprint, for an array.
+
+    Parameters
+    ----------
+    path : str
+    fingerprint : str
+    vouches_for : str
+        The array's id.
+
+    Returns
+    -------
+    bool
+    """
+    wanted = {"fingerprint": fingerprint, "vouches_for": vouches_for}
+    return wanted.items() <= _as_dict(read_header(path)).items()
+
+
+def identities_of(marks: Marks) -> npt.NDArray[np.uint64]:
+    """What stands for blocks where others read them: what each was made from, and what came out.
+
+    The latter tells apart two runs of a computation that doesn't give the same each time. It is 0
+    for blocks that aren't done.
+    """
+    identities = mixed(marks["made_from"], 0) + mixed(marks["content"], 1)
+    return np.where(_is_set(marks), identities, np.uint64(0))
+
+
+def _is_set(marks: Marks) -> npt.NDArray[np.bool_]:
+    is_set: npt.NDArray[np.bool_] = marks["check"] != 0
+    return is_set
+
+
+def _sound(content: bytes, key: np.uint64, blocks: int) -> Marks:
+    """The last sound mark of each block."""
+    marks = np.frombuffer(content, _MARK)
+    sound = marks[(_check(marks, key) == marks["check"]) & (marks["number"] < blocks)]
+    by_block = np.zeros(blocks, _MARK)
+    by_block[sound["number"].astype(np.intp)] = sound
+    return by_block
+
+
+def _check(marks: Marks, key: np.uint64) -> npt.NDArray[np.uint64]:
+    check = mixed(marks["number"] ^ key, 0)
+    for place, name in enumerate(_NAMES[1:-1], 1):
+        check += mixed(marks[name], place)
+    # 0 says that there is no mark.
+    return check | np.uint64(1)
+
+
+def _parameters(grid: BlockGrid, fingerprint: str, vouches_for: str) -> dict[str, Any]:
     rois = (grid.total_roi, grid.read_roi, grid.write_roi)
-    return [grid.fit, *([list(map(int, roi.begin)), list(map(int, roi.shape))] for roi in rois)]
+    tiling = [grid.fit, *([list(map(int, roi.begin)), list(map(int, roi.shape))] for roi in rois)]
+    return {"tiling": tiling, "fingerprint": fingerprint, "vouches_for": vouches_for}
 
 
-def _digest(parameters: object) -> bytes:
-    return blake2b(json.dumps(parameters, sort_keys=True).encode(), digest_size=8).digest()
+def _key(parameters: object) -> np.uint64:
+    text = json.dumps(parameters, sort_keys=True).encode()
+    return np.uint64(int.from_bytes(blake2b(text, digest_size=8).digest(), "little"))
 
 
-def _check_parameters(path: str, header: str, parameters: dict[str, object]) -> None:
-    """Refuse marks of other parameters; a torn header is no matter, since marks carry the key."""
+def _as_dict(header: str) -> dict[str, Any]:
     try:
         found = json.loads(header)
     except ValueError:
-        return
-    if found != parameters:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _check_parameters(path: str, header: str, parameters: dict[str, Any]) -> None:
+    """Refuse marks of other parameters; a torn header is no matter, since marks carry the key."""
+    found = _as_dict(header)
+    if found and found != parameters:
         changed = [name for name in parameters if found.get(name) != parameters[name]]
         raise ValueError(
             f"The ledger {path!r} belongs to blocks made with other parameters "
@@ -233,22 +262,3 @@ def _check_parameters(path: str, header: str, parameters: dict[str, object]) -> 
             f"{[parameters[name] for name in changed]} now), so its blocks cannot be reused. Pass "
             "resume=False to compute all blocks anew, or write to another output."
         )
-
-
-def holds(path: str, fingerprint: str) -> bool:
-    """Whether a ledger lies at a path that was written with a fingerprint.
-
-    Parameters
-    ----------
-    path : str
-    fingerprint : str
-
-    Returns
-    -------
-    bool
-    """
-    try:
-        header = json.loads(read_bytes(location_of(path), _HEADER))
-    except ValueError:
-        return False
-    return bool(header.get("fingerprint") == fingerprint)

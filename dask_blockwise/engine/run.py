@@ -20,6 +20,7 @@ from .ledger import Ledger
 from .pickling import pickled
 from .plugins.known import known_to_workers
 from .progress import Bar, RunSummary, open_bar
+from .standing import Standing
 from .task import Task
 from .task_state import TaskState
 from .worker.batch import Work
@@ -122,7 +123,8 @@ def _check_ids(tasks: Sequence[Task]) -> None:
 def _open_ledger(stack: ExitStack, task: Task, resume: bool) -> Ledger | None:
     if task.ledger is None:
         return None
-    ledger = Ledger(task.ledger, task.grid, task.fingerprint, resume)
+    array = task.vouching.array if task.vouching else ""
+    ledger = Ledger(task.ledger, task.grid, task.fingerprint, resume, array)
     stack.callback(ledger.close)
     return ledger
 
@@ -179,12 +181,14 @@ def _states(
     states: list[TaskState] = []
     bars: list[Bar] = []
     stack.callback(_close_all, bars)
-    for index, (task, ledger, context) in enumerate(zip(tasks, ledgers, contexts)):
-        done = 0 if ledger is None else int(ledger.done.sum())
-        bar = open_bar(task.title or task.task_id, len(task.grid), done, progress)
+    by_task = dict(zip(tasks, ledgers))
+    for index, (task, context) in enumerate(zip(tasks, contexts)):
+        standing = Standing(task, by_task[task], by_task.__getitem__)
+        title = task.title or task.task_id
+        bar = open_bar(title, len(task.grid), standing.count, progress)
         bars.append(bar)
         log = _log_path(task, context["run_id"])
-        states.append(TaskState(task, index, frontier, ledger, bar, log, context))
+        states.append(TaskState(task, index, frontier, standing, bar, log, context))
     return states
 
 

@@ -8,7 +8,11 @@ from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property, wraps
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..geometry.blocks import BlockGrid, Fit, Roi
+from .evidence import Vouching
 from .limits import check_limits
 from .worker.batch import CheckFunction
 from .worker.client import Context
@@ -85,6 +89,11 @@ class Task:
         Directory that keeps which blocks are done, so that another run does only what is missing.
     fingerprint
         Whatever the blocks' content depends on: a ledger with another fingerprint is refused.
+    vouching
+        What the ledger's marks vouch for beside the fingerprint: a block that it has as done is run
+        again where what it read, or what it left, is not what it was.
+    only
+        Which blocks are to be run, by number, also if they are done; all that aren't unless given.
     voxels_per_block
         Voxels that a whole block writes, for the rate in the summary.
     title
@@ -126,6 +135,8 @@ class Task:
     upstream_tasks: Sequence[Task] | None = None
     ledger: str | None = None
     fingerprint: str = ""
+    vouching: Vouching | None = None
+    only: NDArray[np.bool_] | None = None
     voxels_per_block: int | None = None
     title: str | None = None
 

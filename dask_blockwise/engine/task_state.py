@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from .frontier import Frontier
-from .ledger import Ledger
 from .progress import Bar, TaskSummary
+from .standing import Standing
 from .task import Task
 from .worker.client import Context
 from .worker.failure import Failure
@@ -25,6 +25,8 @@ _BATCH_SECONDS = 1.0
 _BATCH_BLOCKS = 256
 # Where blocks have a time limit: the scheduler knows only how long a whole batch may take.
 _TIMED_BATCH_BLOCKS = 32
+# Where some blocks may need no run, that is looked at for so many at once.
+_LOOKED_AT = 4096
 _LOST = Failure(
     "The worker of the block's batch was lost, and with its machine the record of whether it had "
     "begun the block."
@@ -42,8 +44,8 @@ class TaskState:
         Its position in the frontier.
     frontier
         Which blocks of the run may run now.
-    ledger
-        Where finished blocks are marked, if anywhere.
+    standing
+        Which blocks need not run, and where those that ran are marked.
     bar
         Where progress is shown.
     log
@@ -57,7 +59,7 @@ class TaskState:
         task: Task,
         index: int,
         frontier: Frontier,
-        ledger: Ledger | None,
+        standing: Standing,
         bar: Bar,
         log: Path,
         context: Context,
@@ -66,11 +68,12 @@ class TaskState:
         self.index = index
         self.running = 0
         self._frontier = frontier
-        self._ledger = ledger
+        self._standing = standing
         self._bar = bar
         self._log = log
         self._context = context
-        self._resumed = np.zeros(len(task.grid), bool) if ledger is None else ledger.done.copy()
+        # Blocks that may run, and were found to need it.
+        self._due: deque[int] = deque()
         self._settled = np.zeros(len(task.grid), bool)
         self._again: deque[list[int]] = deque()
         self._attempts: Counter[int] = Counter()
@@ -91,20 +94,29 @@ class TaskState:
     def may_run(self) -> bool:
         """Whether another batch of it may run now."""
         busy = self.task.num_workers is not None and self.running >= self.task.num_workers
-        return not busy and (bool(self._again) or self._frontier.ready(self.index) > 0)
+        waiting = self._again or self._due or self._frontier.ready(self.index)
+        return not busy and bool(waiting)
 
     def next_batch(self, workers: int) -> list[int]:
         """Blocks to run next, one after the other in one process; none if none may run now."""
         if self._again:
             return self._again.popleft()
-        while numbers := self._frontier.take(self.index, self._batch_size(workers)):
-            todo = [number for number in numbers if not self._resumed[number]]
-            if len(todo) < len(numbers):
-                self._pass_over([number for number in numbers if self._resumed[number]])
-            if todo:
-                self._start()
-                return todo
-        return []
+        size = self._batch_size(workers)
+        self._look_for(size)
+        if self._due:
+            self._start()
+        return [self._due.popleft() for _ in range(min(size, len(self._due)))]
+
+    def _look_for(self, blocks: int) -> None:
+        """Pass over blocks that need not run, until as many are found that do."""
+        at_once = _LOOKED_AT if self._standing.any else blocks
+        while len(self._due) < blocks and (numbers := self._frontier.take(self.index, at_once)):
+            if self._standing.idle:
+                self._due.extend(numbers)
+                continue
+            stands = self._standing.stands(numbers)
+            self._due.extend(n for n, passed in zip(numbers, stands) if not passed)
+            self._pass_over([n for n, passed in zip(numbers, stands) if passed])
 
     def alone(self, numbers: Sequence[int]) -> bool:
         """Whether blocks must have a process to themselves.
@@ -119,8 +131,7 @@ class TaskState:
         """Take in what became of a batch; whether any block got further."""
         self._end = time.monotonic()
         self._measure(report)
-        if self._ledger is not None:
-            self._ledger.add(report.done + report.skipped)
+        self._standing.mark(report.done, report.traces, report.skipped)
         self._completed += len(report.done)
         self._skipped += len(report.skipped)
         for number in report.done + report.skipped:
@@ -160,7 +171,7 @@ class TaskState:
             return 1
         most = _BATCH_BLOCKS if self.task.timeout is None else _TIMED_BATCH_BLOCKS
         by_time = _BATCH_SECONDS / max(self._block_seconds, 1e-6)
-        by_share = self._frontier.ready(self.index) / (2 * workers)
+        by_share = (self._frontier.ready(self.index) + len(self._due)) / (2 * workers)
         return max(1, int(min(most, by_time, by_share)))
 
     def _start(self) -> None:
@@ -180,8 +191,10 @@ class TaskState:
             self._block_seconds = (before + latest) / 2
 
     def _pass_over(self, numbers: Sequence[int]) -> None:
-        """Blocks that the ledger had."""
+        """Blocks that stand as they are."""
         self._skipped += len(numbers)
+        if not self._standing.count and numbers:
+            self._bar.update(len(numbers), len(self._failed), self._retries)
         for number in numbers:
             self._release(number)
 

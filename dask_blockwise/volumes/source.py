@@ -15,6 +15,7 @@ import dask.array as da
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index
+from ..storage.stored_array import StoredArray
 from .frame import Frame
 from .reach import Halo, Reach
 from .step import Step
@@ -37,7 +38,7 @@ class Voxels(Protocol):
 
     @property
     def token(self) -> str:
-        """A hash of all that its values depend on."""
+        """A hash of all that its values depend on, but for the content of what is stored."""
 
     @property
     def data(self) -> da.Array:
@@ -50,8 +51,9 @@ class Source(Protocol):
 
     Derive from it. ``inputs`` and ``read`` must be there; the other methods are right for what
     computes each region from its inputs alone. A source is sent to worker processes, so it must be
-    picklable, and small; and its attributes say what the values depend on, as
-    ``dask.base.tokenize`` hashes them. A frozen dataclass is both.
+    picklable, and small; and its attributes say what the values depend on: `recipe_of` describes
+    them, and the code of its class, to tell whether stored blocks still hold. A frozen dataclass is
+    both. Where some of them don't matter for the values, ``__recipe__`` returns those that do.
 
     Examples
     --------
@@ -112,6 +114,19 @@ class Source(Protocol):
     def reach(self) -> Reach | None:
         """What ``read`` needs of the inputs around a box; None for no more than the box."""
         return None
+
+    @property
+    def also_reads(self) -> tuple[Any, ...]:
+        """Volumes beside the inputs, of which every region depends on all voxels."""
+        return ()
+
+    @property
+    def arrays(self) -> tuple[StoredArray, ...]:
+        """Arrays in a store that it reads by itself, if any; a region may depend on all of them.
+
+        By them it is known that what was computed from them has changed.
+        """
+        return ()
 
     @property
     def needs_all(self) -> bool:

@@ -2,28 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.worker.trace import Trace
 from ..geometry.blocks import Block
 from ..geometry.boxes import Box, Index
+from ..recipes import content_digest
+from ..storage.stored_array import StoredArray
 from .reach import Reach
 
-__all__ = ["Output", "StagePlan", "Step", "Target"]
+if TYPE_CHECKING:
+    from .reading import Reading
+
+__all__ = ["Left", "Output", "StagePlan", "Step", "Target", "content_of", "write_all"]
 
 
-class Target(Protocol):
-    """An array, or a part of one, that blocks are written to."""
+@dataclass(frozen=True)
+class Target:
+    """An array in a store, or a part of one, that blocks are written to."""
+
+    stored: StoredArray
+    # Where the part begins, in voxels along all axes.
+    begin: Index
+
+    @classmethod
+    def all_of(cls, stored: StoredArray) -> Target:
+        """A whole array."""
+        return cls(stored, (0,) * len(stored.shape))
 
     @property
     def path(self) -> str:
         """Where the array lies."""
+        return self.stored.path
 
-    def write(self, region: Box, values: NDArray[Any]) -> None:
-        """Write a box of whole shards or chunks."""
+    def write(self, region: Box, values: NDArray[Any]) -> Trace:
+        """Write a box of whole shards or chunks, given in voxels of the part."""
+        return write_all([(self.stored, self._box(region), values)])
+
+    def read(self, region: Box) -> NDArray[Any]:
+        """Read a box."""
+        return self.stored.read(self._box(region))
+
+    def _box(self, region: Box) -> Box:
+        axes = zip(region, self.begin, strict=True)
+        return tuple(slice(s.start + b, s.stop + b) for s, b in axes)
+
+
+def write_all(written: Iterable[tuple[StoredArray, Box, NDArray[Any]]]) -> Trace:
+    """Write to boxes of arrays; what a block leaves so."""
+    files = stamps = content = 0
+    for array, box, values in written:
+        array.write(box, values)
+        count, stamp = array.stamp(box)
+        files, stamps = files + count, stamps + stamp
+        content = content * 3 + content_of(values.astype(array.dtype, copy=False))
+    return Trace(files, stamps % 2**64, content % 2**64)
+
+
+def content_of(values: NDArray[Any]) -> int:
+    """A hash of values, of 64 bits."""
+    return int(content_digest(values)[:16], 16)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What lies in a store of what each block of a task left."""
+
+    # How many files, and the sum of their stamps, modulo 2**64.
+    files: NDArray[np.uint64]
+    stamps: NDArray[np.uint64]
+
+    def differs(self, marks: NDArray[Any]) -> NDArray[np.bool_]:
+        """Of which blocks that isn't what they left, by their marks."""
+        differs: NDArray[np.bool_] = self.files != marks["files"]
+        return differs | (self.stamps != marks["stamp"])
+
+    def lacks(self, marks: NDArray[Any]) -> NDArray[np.bool_]:
+        """Of which blocks files are missing."""
+        lacks: NDArray[np.bool_] = self.files < marks["files"]
+        return lacks
 
 
 @dataclass(frozen=True)
@@ -66,15 +128,23 @@ class Step:
     # Voxels of a block, along all axes but "c".
     block: Index
     # Given where the volume goes, what is done with a block.
-    process: Callable[[Output], Callable[[Block], None]]
+    process: Callable[[Output], Callable[[Block], Trace | None]]
     _: KW_ONLY
-    # What a block reads of the step before, or of what the volume is computed from.
+    # What a block waits for of the step before, or of what the volume is computed from.
     reach: Reach
     # Given where the volume goes, the array that it writes, in which its marks lie. Without one it
     # leaves no marks, and is done anew in each run.
     array: Callable[[Output], str] | None
-    # A hash of what its blocks are computed from.
+    # A hash of how its blocks are computed.
     made_from: str
+    # What blocks read of what is stored, or will be by checkpoints.
+    readings: Callable[[], Sequence[Reading]] = tuple
+    # Steps before it, by name, that blocks depend on within what they wait for, or on all of them.
+    after: tuple[tuple[str, bool], ...] = ()
+    # Given where the volume goes, what lies there of each block.
+    left: Callable[[Output], Left] | None = None
+    # Folder below the array where its marks lie, where another step's lie in the array itself.
+    beside: str = ""
     # Makes that array anew, unless an earlier run has left marks in it.
     prepare: Callable[[Output], None] | None = None
     # Whether it writes the volume: what follows only tidies up.

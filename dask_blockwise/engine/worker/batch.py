@@ -23,6 +23,7 @@ from .failure import failure_of
 from .gate import Gate
 from .journal import BatchReport, Journal, presence, run_directory
 from .output import captured, unbuffer
+from .trace import Trace
 from .worker_file import SpawnedWorker
 
 __all__ = [
@@ -190,19 +191,19 @@ def _run_block(
 ) -> None:
     try:
         with journal.deadline(work.timeout, _process):
-            skipped = _process(work, function, work.grid.block(work.task_id, number))
+            trace = _process(work, function, work.grid.block(work.task_id, number))
     except BaseException as error:
         journal.end(number, "failures", failure_of(error))
     else:
-        journal.end(number, "skipped" if skipped else "done")
+        journal.end(number, "skipped" if trace is None else "done", trace)
 
 
-def _process(work: Work, function: Callable[[Block], object], block: Block) -> bool:
-    """Process a block unless its pre-check says that it is done; whether it was skipped."""
+def _process(work: Work, function: Callable[[Block], object], block: Block) -> Trace | None:
+    """Process a block unless its pre-check says that it is done; None where it was skipped."""
     if work.pre_check is not None and work.pre_check(block):
-        return True
+        return None
     block.status = BlockStatus.PROCESSING
-    function(block)
+    returned = function(block)
     if block.status is BlockStatus.PROCESSING:
         block.status = BlockStatus.SUCCESS
     if block.status is not BlockStatus.SUCCESS:
@@ -214,7 +215,7 @@ def _process(work: Work, function: Callable[[Block], object], block: Block) -> b
             f"The check after block {block.block_id} was not true: its process function returned, "
             "but left something else than the check expects."
         )
-    return False
+    return returned if isinstance(returned, Trace) else Trace()
 
 
 @cache

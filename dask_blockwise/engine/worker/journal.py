@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 from .deadline import deadline
 from .failure import Failure, place_of
+from .trace import Trace
 
 __all__ = ["BatchReport", "Journal", "post_mortem", "presence", "run_directory"]
 
@@ -44,6 +45,8 @@ class BatchReport:
     lost: list[int] = field(default_factory=list)
     # What blocks wrote to stdout and stderr, of those that did.
     printed: list[tuple[int, str]] = field(default_factory=list)
+    # What each of those that are done left.
+    traces: list[Trace] = field(default_factory=list)
     # Seconds that the blocks took, all together.
     seconds: float = 0.0
     # Largest resident memory of the worker process while it ran them, in bytes.
@@ -54,6 +57,7 @@ class BatchReport:
     def __post_init__(self) -> None:
         # Which are plain tuples when they come as an event or from a file.
         self.failures = [(number, Failure(*failure)) for number, failure in self.failures]
+        self.traces = [Trace(*trace) for trace in self.traces]
 
 
 class Journal:
@@ -86,9 +90,9 @@ class Journal:
         self._note(number, "failures", at=self.output.seek(0, os.SEEK_END))
         return not self._given_up.exists()
 
-    def end(self, number: int, fate: str, failure: Failure | None = None) -> None:
-        """Note what became of a block, by the name of the field of ``BatchReport``."""
-        self._note(number, fate, failure or ())
+    def end(self, number: int, fate: str, what: Failure | Trace | None = None) -> None:
+        """Note what became of a block, by the name of the field of ``BatchReport``, and more."""
+        self._note(number, fate, what or ())
 
     def deadline(
         self, seconds: float | None, caller: Callable[..., object]
@@ -115,23 +119,25 @@ class Journal:
         """Sort the blocks of the batch by the last note on each."""
         self._notes.seek(0)
         notes: list[Any] = list(map(json.loads, self._notes.read().splitlines()))
-        fates = {number: (fate, failure) for number, fate, failure, _ in notes}
+        fates = {number: (fate, what) for number, fate, what, _ in notes}
         report = BatchReport()
         for number in numbers:
-            fate, failure = fates.get(number, ("left", ()))
+            fate, what = fates.get(number, ("left", ()))
             if fate == "failures":
-                failure = Failure(*failure) if failure else self._last_words()
+                failure = Failure(*what) if what else self._last_words()
                 report.failures.append((number, failure))
-            else:
-                getattr(report, fate).append(number)
-        begun = [(number, at) for number, _, failure, at in notes if failure is None]
+                continue
+            getattr(report, fate).append(number)
+            if fate == "done":
+                report.traces.append(Trace(*what))
+        begun = [(number, at) for number, _, what, at in notes if what is None]
         report.printed = list(_printed(self.output, begun or [(numbers[0], 0)]))
         return report
 
     def _note(
-        self, number: int, fate: str, failure: Sequence[str] | None = None, at: int = 0
+        self, number: int, fate: str, what: Sequence[str | int] | None = None, at: int = 0
     ) -> None:
-        self._notes.write(json.dumps([number, fate, failure, at]).encode() + b"\n")
+        self._notes.write(json.dumps([number, fate, what, at]).encode() + b"\n")
 
     def _last_words(self) -> Failure:
         path = _beside(self._path, "trace")

@@ -14,6 +14,7 @@ from dask_blockwise.engine.worker.journal import (
     presence,
     run_directory,
 )
+from dask_blockwise.engine.worker.trace import Trace
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_blocks_are_sorted_by_their_last_note(run_id: str) -> None:
     why = Failure("ValueError: why", "smooth (smooth.py:8)", "Traceback ...")
     with Journal(path()) as journal:
         for number, fate, failure in (
-            (3, "done", None),
+            (3, "done", Trace(1, 2, 3)),
             (4, "skipped", None),
             (5, "failures", why),
         ):
@@ -43,7 +44,7 @@ def test_blocks_are_sorted_by_their_last_note(run_id: str) -> None:
         report = journal.report([3, 4, 5, 6, 7])
     died = Failure("The worker process died while it ran the block.")
     words = [(number, f"words of {number}\n") for number in (3, 4, 5)]
-    assert report == BatchReport([3], [4], [(5, why), (6, died)], [7], printed=words)
+    assert report == BatchReport([3], [4], [(5, why), (6, died)], [7], [], words, [Trace(1, 2, 3)])
     assert post_mortem(run_id, "tcp://here:1", "batch", [3, 4, 5, 6, 7]) == report
 
 

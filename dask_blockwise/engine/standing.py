@@ -1,0 +1,82 @@
+"""Which blocks of a task stand as earlier runs left them, and how those that run are marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .evidence import LedgerOf, Vouching, combined
+from .ledger import Ledger
+from .task import Task
+from .worker.trace import Trace
+
+__all__ = ["Standing"]
+
+_NOTHING = Vouching()
+
+
+class Standing:
+    """What need not run, of one task of a run.
+
+    A block stands if the ledger has it as done, nothing that it left is gone, and all that it was
+    made from is what it was. Of what other tasks of the run write, that is known when they are
+    done, which is when the block may run.
+
+    Parameters
+    ----------
+    task : Task
+    ledger : Ledger, optional
+    ledger_of : callable
+        Gives the ledger of another task of the run.
+    """
+
+    def __init__(self, task: Task, ledger: Ledger | None, ledger_of: LedgerOf) -> None:
+        self._vouching = task.vouching or _NOTHING
+        self._ledger, self._ledger_of, self._only = ledger, ledger_of, task.only
+        blocks = len(task.grid)
+        # Whether nothing is to be known of blocks, as nobody keeps it.
+        self.idle = ledger is None and task.only is None
+        # Whether any block may stand.
+        self.any = task.only is not None
+        self._known = np.zeros((2, blocks if ledger is not None else 0), np.uint64)
+        if ledger is not None:
+            self._look(ledger)
+            self.any |= bool(ledger.done.any())
+        self.count = int(self.stands(range(blocks)).sum()) if self.any and self._fixed else 0
+
+    def stands(self, numbers: Sequence[int]) -> NDArray[np.bool_]:
+        """Which of some blocks that may run now need not run."""
+        blocks = np.fromiter(numbers, np.int64)
+        stands = np.zeros(blocks.size, bool)
+        if self._ledger is not None:
+            known = self._known[:, blocks] = self._evidence(blocks)
+            marks = self._ledger.marks[blocks]
+            same = (marks["made_from"] == known[0]) & (marks["via"] == known[1])
+            stands = (marks["check"] != 0) & same
+        return stands if self._only is None else stands | ~self._only[blocks]
+
+    def mark(self, done: Sequence[int], traces: Sequence[Trace], skipped: Sequence[int]) -> None:
+        """Mark blocks as done, with what they left, and those that a check says are done."""
+        if self._ledger is None:
+            return
+        for numbers, left in (done, np.array(traces, np.uint64)), (skipped, np.array([Trace()])):
+            if numbers:
+                made_from, via = self._known[:, numbers]
+                self._ledger.add(numbers, made_from, via, left)
+
+    @property
+    def _fixed(self) -> bool:
+        return all(part.fixed for part in (*self._vouching.made_from, *self._vouching.via))
+
+    def _look(self, ledger: Ledger) -> None:
+        """Take back the marks of what is gone, and of what is to be done again."""
+        if self._vouching.gone is not None and ledger.done.any():
+            ledger.drop(self._vouching.gone(ledger.marks))
+        if self._only is not None:
+            ledger.drop(self._only)
+
+    def _evidence(self, blocks: NDArray[np.int64]) -> NDArray[np.uint64]:
+        parts = self._vouching.made_from, self._vouching.via
+        return np.stack([combined(part, blocks, self._ledger_of) for part in parts])

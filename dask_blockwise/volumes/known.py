@@ -1,0 +1,188 @@
+"""What the stored arrays that a run reads are known by.
+
+An array that was written here is known by the marks of its blocks, as far as what they left is
+still there: so the same computed anew is the same. Any other is known by what the store says of its
+files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.evidence import Evidence, FixedEvidence, LedgerOf, OfTask, Run
+from ..engine.ledger import Finished, finished
+from ..engine.task import Task
+from ..geometry.box_sums import many_box_sums
+from ..geometry.boxes import Index
+from ..storage.stamps import stamps_of
+from ..storage.stored_array import StoredArray
+from .frame import Frame
+from .kinds import Checkpoint, Stored
+from .reading import Reading, Span, runs_over, spans_of
+from .source import Voxels
+
+__all__ = ["Known", "KnownArrays", "Verify", "array_id", "ledger_of", "over_blocks", "sums_of_blocks"]
+
+Verify = Literal["stamps", "content", "none"]
+Numbers = NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the parts of a stored array are known by: its blocks, shards or chunks."""
+
+    path: str
+    # What the parts are called.
+    parts: str
+    values: Numbers
+    # Voxels of a part, along all axes but "c".
+    unit: Index
+
+
+def array_id(array: StoredArray) -> str:
+    """By which marks know the array that they vouch for."""
+    record = array.attributes.get("dask_blockwise")
+    return str(record.get("id", "")) if isinstance(record, Mapping) else ""
+
+
+def ledger_of(array_path: str) -> str:
+    """Where the marks of an array's finished blocks lie."""
+    return f"{array_path}/.dask_blockwise"
+
+
+@dataclass
+class KnownArrays:
+    """The stored arrays that a run reads, looked at once each, before it begins."""
+
+    verify: Verify = "stamps"
+    by_location: dict[str, Known] = field(default_factory=dict)
+
+    def evidence(
+        self, readings: Sequence[Reading], shape: Index, stored_by: Mapping[str, Task]
+    ) -> list[Evidence]:
+        """What stands for what is read, for blocks of a grid of such a shape.
+
+        Parameters
+        ----------
+        readings : sequence of Reading
+        shape : tuple of int
+        stored_by : mapping
+            The tasks of the run that store checkpoints, by path.
+        """
+        if self.verify == "none":
+            return []
+        return [self._evidence(reading, shape, stored_by) for reading in readings]
+
+    def read_by(self, readings: Sequence[Reading]) -> list[Known]:
+        """What is known of the arrays that readings are of, but for checkpoints."""
+        if self.verify == "none":
+            return []
+        of = (_stored(reading) for reading in readings)
+        return [self._known(*stored) for stored in of if stored is not None]
+
+    def _evidence(
+        self, reading: Reading, shape: Index, stored_by: Mapping[str, Task]
+    ) -> Evidence:
+        source = None if isinstance(reading.of, StoredArray) else reading.of.source
+        if isinstance(source, Checkpoint):
+            frame = reading.of.frame
+            runs = _runs(reading.spans, frame, frame.block_shape)
+            return OfTask(stored_by[source.path], shape, runs)
+        if isinstance(source, Stored) and source.written:
+            return _Written(reading.of, source.stored, shape, reading.spans)
+        stored = _stored(reading)
+        found = self._known(*stored)
+        if reading.spans is None:
+            total = found.values.sum(dtype=np.uint64)
+            return FixedEvidence(np.full(prod(shape), total))
+        runs = runs_over(reading.spans, stored[0], found.unit)
+        return FixedEvidence(sums_of_blocks(found.values, runs, shape))
+
+    def _known(self, frame: Frame | None, stored: StoredArray) -> Known:
+        key = stored.location
+        if key not in self.by_location:
+            self.by_location[key] = _known(frame, stored, self.verify)
+        return self.by_location[key]
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What other tasks of the run write, by its files, once they are done."""
+
+    volume: Voxels
+    stored: StoredArray
+    # Of the blocks' grid.
+    shape: Index
+    spans: tuple[Span, ...] | None
+    fixed = False
+
+    def of(self, blocks: NDArray[np.int64], ledger_of: LedgerOf) -> Numbers:
+        """See `Evidence.of`."""
+        frame = self.volume.frame
+        runs = _runs(self.spans, frame, (1,) * len(frame.extent))
+        at = np.unravel_index(blocks, self.shape)
+        boxes = zip(*(zip(r.first[at[r.axis]], r.stop[at[r.axis]], strict=True) for r in runs))
+        stamps = (self._stamp(frame, box) for box in boxes)
+        return np.fromiter(stamps, np.uint64, len(blocks))
+
+    def _stamp(self, frame: Frame, box: Sequence[tuple[int, int]]) -> int:
+        rest = iter(box)
+        spans = ((0, n) if axis == "c" else next(rest) for axis, n in zip(frame.axes, frame.shape))
+        return self.stored.stamp(tuple(slice(int(b), int(e)) for b, e in spans))[1]
+
+
+def _stored(reading: Reading) -> tuple[Frame | None, StoredArray] | None:
+    if isinstance(reading.of, StoredArray):
+        return None, reading.of
+    source = reading.of.source
+    return (reading.of.frame, source.stored) if isinstance(source, Stored) else None
+
+
+def _runs(spans: tuple[Span, ...] | None, frame: Frame, unit: Index) -> tuple[Run, ...]:
+    """Which units blocks read, or that each reads all of them."""
+    if spans is not None:
+        return runs_over(spans, frame, unit)
+    everywhere = tuple(Span(0, (int(b),), (int(e),)) for b, e in zip(frame.roi.begin, frame.roi.end))
+    return runs_over(everywhere, frame, unit)
+
+
+def _known(frame: Frame | None, stored: StoredArray, verify: Verify) -> Known:
+    stamps = stamps_of(stored, "content" if verify == "content" else "stamps")
+    parts = "shards" if stored.shards else "chunks"
+    if frame is None:
+        return Known(stored.path, parts, stamps.values, stamps.unit)
+    values, unit = over_blocks(stamps.values, frame), frame.without_channels(stamps.unit)
+    done = finished(ledger_of(stored.location), array_id(stored)) if verify == "stamps" else None
+    if done is None or not done.done.any() or done.grid.writable_roi != frame.roi:
+        return Known(stored.path, parts, values, unit)
+    return _by_marks(stored.path, frame, values, unit, done)
+
+
+def _by_marks(path: str, frame: Frame, values: Numbers, unit: Index, done: Finished) -> Known:
+    """By marks where what they vouch for is there, by files where it isn't."""
+    block = tuple(map(int, done.grid.write_roi.shape / frame.voxel_size))
+    runs = runs_over(spans_of(frame, block), frame, unit)
+    stamps = sums_of_blocks(values, runs, done.grid.shape)
+    holds = done.done & (stamps == done.marks["stamp"])
+    by_block = np.where(holds, done.identities, stamps)
+    return Known(path, "blocks", by_block.reshape(done.grid.shape), block)
+
+
+def over_blocks(values: Numbers, frame: Frame) -> Numbers:
+    """Numbers along all axes, summed over the channels."""
+    channels = tuple(n for n, axis in enumerate(frame.axes) if axis == "c")
+    return values.sum(channels, dtype=np.uint64) if channels else values
+
+
+def sums_of_blocks(values: Numbers, runs: Sequence[Run], shape: Index) -> Numbers:
+    """For each block of a grid, the sum of its units' numbers."""
+    at = np.unravel_index(np.arange(prod(shape)), shape)
+    begin = [run.first[at[run.axis]] for run in runs]
+    end = [run.stop[at[run.axis]] for run in runs]
+    return many_box_sums(values, begin, end)
