@@ -128,6 +128,7 @@ def gs_bucket(environment: pytest.MonkeyPatch) -> Iterator[str]:
         host, port = map(str, free.getsockname())
     url = f"http://{host}:{port}"
     command = [binary, "-scheme", "http", "-host", host, "-port", port, "-external-url", url]
+    command += ["-public-host", f"{host}:{port}"]
     server = subprocess.Popen([*command, "-backend", "memory", "-log-level", "error"])
     environment.setenv("TENSORSTORE_GCS_HTTP_URL", url)
     environment.setenv("GOOGLE_AUTH_TOKEN_FOR_TESTING", "token")

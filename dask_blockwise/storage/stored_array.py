@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from hashlib import blake2b
 from io import UnsupportedOperation
 from math import prod
 from typing import Any
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index
 from .documents import store_error
-from .formats import Format, Layout, OpenArray, Writable, Zarr
+from .formats import Documented, Format, Layout, OpenArray, UnitFiles, UnitNames, Writable, Zarr
+from .units import WriteUnits
 
 __all__ = ["StoredArray"]
 
@@ -140,9 +142,43 @@ class StoredArray:
             "computed in zarr, with volume.to_zarr(path)."
         )
 
+    @property
+    def units(self) -> WriteUnits:
+        """The files of its shards, or of chunks where there are none."""
+        names = _unit_names(self._opening())
+        size = self.shape if names is None else self.write_unit
+        return WriteUnits(self.location, self.shape, size, names)
+
+    def stamp(self, region: Box) -> int:
+        """What the store says now of the shards, or chunks, that a region touches.
+
+        It changes whenever one of them is written, and is the sum, modulo 2**64, of their
+        ``stamps_of(array).values``.
+
+        Raises
+        ------
+        OSError
+            If the store can't be asked.
+        """
+        return self.units.stamp(region)
+
+    def __recipe__(self) -> dict[str, Any]:
+        """How the array is stored, without attributes and, but for people, where."""
+        document = _document(self._opening())
+        return {
+            "array": self.format.name,
+            "shape": self.shape,
+            "dtype": self.dtype.str,
+            "chunks": self.chunks,
+            "shards": self.shards,
+            "fill_value": document.get("fill_value"),
+            "metadata": _digest(document),
+            "~path": self.path,
+        }
+
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         kind = self.dtype.str, self.shape, self.chunks, self.shards, self.format.name
-        return (self.location, *kind, json.dumps(dict(self.attributes), sort_keys=True))
+        return (self.location, *kind)
 
     def _check_whole(self, region: Box) -> None:
         axes = zip(region, self.write_unit, self.shape, strict=True)
@@ -175,7 +211,10 @@ class StoredArray:
         return cast
 
     def _open(self) -> OpenArray:
-        return _opened(_Opening(self.location, self.rechecks, self.opening, self.format))
+        return _opened(self._opening())
+
+    def _opening(self) -> _Opening:
+        return _Opening(self.location, self.rechecks, self.opening, self.format)
 
 
 def _check(layout: Layout) -> None:
@@ -202,3 +241,19 @@ class _Opening:
 @lru_cache(maxsize=256)
 def _opened(opening: _Opening) -> OpenArray:
     return opening.format.open(opening.location, opening.rechecks)
+
+
+@lru_cache(maxsize=256)
+def _unit_names(opening: _Opening) -> UnitNames | None:
+    format = opening.format
+    return format.unit_names(opening.location) if isinstance(format, UnitFiles) else None
+
+
+@lru_cache(maxsize=256)
+def _document(opening: _Opening) -> Mapping[str, Any]:
+    format = opening.format
+    return format.document(opening.location) if isinstance(format, Documented) else {}
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    return blake2b(json.dumps(document, sort_keys=True).encode(), digest_size=16).hexdigest()

@@ -6,7 +6,7 @@ not. A new format is one file with a class that satisfies ``Format``, and a line
 outside the package, it is the class and a call of ``register``.
 """
 
-from .protocol import Container, Format, Layout, OpenArray, Writable
+from .protocol import Container, Documented, Format, Layout, OpenArray, UnitFiles, Writable
 from .registry import (
     arrays_within,
     find_array,
@@ -17,6 +17,7 @@ from .registry import (
     titles,
     unregister,
 )
+from .unit_names import UnitNames
 
 # The built-in formats, in the order in which they are asked.
 # isort: split
@@ -40,6 +41,7 @@ from .npy import Npy
 __all__ = [
     "N5",
     "Container",
+    "Documented",
     "Format",
     "Hdf5",
     "Layout",
@@ -47,6 +49,8 @@ __all__ = [
     "OpenArray",
     "Precomputed",
     "Tiff",
+    "UnitFiles",
+    "UnitNames",
     "Writable",
     "Zarr",
     "Zarr2",

@@ -10,8 +10,11 @@ from ..checked import listing
 from ..documents import read_json
 from .by_tensorstore import TensorStoreArray, open_tensorstore
 from .registry import register
+from .unit_names import UnitNames
 
 __all__ = ["N5", "n5_attributes"]
+
+_OF_VOXELS = ("dimensions", "blockSize", "dataType", "compression")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,15 @@ class N5:
     def open(self, location: str, rechecks: bool) -> TensorStoreArray:
         """Turn x, y, z into z, y, x."""
         return TensorStoreArray(open_tensorstore("n5", location, rechecks).T)
+
+    def unit_names(self, location: str) -> UnitNames:
+        """Numbers alone, that of x first."""
+        return UnitNames("", "/", x_first=True)
+
+    def document(self, location: str) -> Mapping[str, Any]:
+        """What the format itself has among the attributes."""
+        attributes = read_json(location, "attributes.json")
+        return {key: attributes[key] for key in _OF_VOXELS if key in attributes}
 
 
 def n5_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,6 +45,13 @@ class Precomputed:
         array = array.T[ts.d[:].translate_to[0]]
         return TensorStoreArray(array[0] if array.shape[0] == 1 else array)
 
+    def document(self, location: str) -> Mapping[str, Any]:
+        """What is said of the scale, and of all scales."""
+        root, key = _scale(location)
+        info = read_json(root, "info")
+        scale = info["scales"][0 if key is None else _keys(info).index(key)]
+        return {"scale": scale} | {name: info.get(name) for name in ("data_type", "num_channels")}
+
 
 def precomputed_attributes(info: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
     """Resolution and offset, in z, y, x, of one scale of neuroglancer precomputed data.

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...geometry.boxes import Box, Index
+from .unit_names import UnitNames
 
-__all__ = ["Container", "Format", "Layout", "OpenArray", "Writable"]
+__all__ = ["Container", "Documented", "Format", "Layout", "OpenArray", "UnitFiles", "Writable"]
 
 
 @dataclass(frozen=True)
@@ -180,4 +181,22 @@ class Container(Protocol):
 
         None where there is no such file.
         """
+        ...
+
+
+@runtime_checkable
+class UnitFiles(Protocol):
+    """What a format has besides where each shard, or chunk, is one file, and else leaves out."""
+
+    def unit_names(self, location: str) -> UnitNames | None:
+        """The names of these files, as the array's metadata have it; None where it is unknown."""
+        ...
+
+
+@runtime_checkable
+class Documented(Protocol):
+    """What a format has besides where metadata say how voxels are stored, and else leaves out."""
+
+    def document(self, location: str) -> Mapping[str, Any]:
+        """These metadata, such as codecs and ``fill_value``, without attributes."""
         ...

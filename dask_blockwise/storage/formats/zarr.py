@@ -24,6 +24,7 @@ from ..location import is_remote
 from .by_tensorstore import TensorStoreArray, layout_of_pieces, open_tensorstore
 from .protocol import Layout, OpenArray
 from .registry import register
+from .unit_names import UnitNames, zarr2_names, zarr3_names
 
 __all__ = ["Zarr", "Zarr2", "Zarr3", "ZarrPythonArray", "new_array_documents"]
 
@@ -72,6 +73,15 @@ class Zarr3(Zarr):
         named = {"axis_names": names} if names else {}
         return named | dict(mapping(document.get("attributes", {}), "attributes"))
 
+    def unit_names(self, location: str) -> UnitNames | None:
+        """By the encoding of keys."""
+        return zarr3_names(self.document(location))
+
+    def document(self, location: str) -> Mapping[str, Any]:
+        """All but the attributes."""
+        document = read_json(location, "zarr.json")
+        return {key: value for key, value in document.items() if key != "attributes"}
+
 
 @dataclass(frozen=True)
 class Zarr2(Zarr):
@@ -84,6 +94,14 @@ class Zarr2(Zarr):
     def find(self, location: str) -> Mapping[str, Any] | None:
         """Attributes of an array, from the document beside that which tells of it."""
         return read_json(location, ".zattrs") if read_json(location, ".zarray") else None
+
+    def unit_names(self, location: str) -> UnitNames:
+        """By the separator of numbers."""
+        return zarr2_names(self.document(location))
+
+    def document(self, location: str) -> Mapping[str, Any]:
+        """The document that tells of the array."""
+        return read_json(location, ".zarray")
 
 
 @dataclass(frozen=True)
