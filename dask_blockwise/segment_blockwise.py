@@ -25,8 +25,9 @@ from .storage.location import location_of
 from .volumes.kinds import Stored
 from .volumes.opening import open_volume
 from .volumes.options import StoreOptions
-from .volumes.step import Output
-from .volumes.tasks import array_to_fill, tasks_into
+from .volumes.preparation import Preparation
+from .volumes.step import Output, Target
+from .volumes.tasks import filling_of, tasks_into
 from .volumes.volume import Volume
 
 __all__ = ["segment_blockwise"]
@@ -159,8 +160,11 @@ def segment_blockwise(
         chosen.setdefault("match", "touch")
     objects = relabel(labels, **{"keep_scratch": keep_tmpdir, **chosen})
     options = StoreOptions(num_workers=num_workers, max_retries=max_retries, timeout=timeout)
-    tasks = _tasks(objects, path, options, list(upstream_tasks or ()))
+    preparation = Preparation(on_change="redo")
+    tasks = _tasks(objects, path, options, list(upstream_tasks or ()), preparation)
     summary = run(tasks)
+    for end in preparation.at_end if summary else ():
+        end()
     if not summary:
         _log.warning("%s", summary.as_error("The same call does only what is missing."))
     if keep_tmpdir:
@@ -208,36 +212,33 @@ def _halo(
     return [(-(-max(b, c) // s), -(-max(a, c) // s)) for b, a, c, s in axes][time:]
 
 
-def _tasks(objects: Volume, path: str, options: StoreOptions, upstream: list[Task]) -> list[Task]:
+def _tasks(
+    objects: Volume,
+    path: str,
+    options: StoreOptions,
+    upstream: list[Task],
+    preparation: Preparation,
+) -> list[Task]:
     """The tasks that store objects at a path; what another computation left there is not reused."""
-    if not exists(path):
-        made = array_to_fill(objects, path, objects.block_shape, options)
-        return tasks_into(objects, Output(path, made), options, upstream)
+    filling = filling_of(objects, path, options, preparation)
+    if filling.goes_on or not exists(path):
+        preparation.at_end.append(filling.end)
+        target = Target.all_of(filling.array())
+        return tasks_into(objects, Output(path, target), options, upstream, preparation)
     target = _within(open_volume(path), objects)
-    tasks = tasks_into(objects, Output(path, target), options, upstream)
-    relabelling = tasks[0]
-    if relabelling.ledger and not holds(relabelling.ledger, relabelling.fingerprint):
-        Ledger(relabelling.ledger, relabelling.grid, relabelling.fingerprint, resume=False).close()
+    tasks = tasks_into(objects, Output(path, target), options, upstream, preparation)
+    _forget_others(tasks[0])
     return tasks
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A part of a stored array, written by the voxels of the part."""
-
-    stored: StoredArray
-    begin: Index
-
-    @property
-    def path(self) -> str:
-        return self.stored.path
-
-    def write(self, region: Box, values: NDArray[Any]) -> None:
-        axes = zip(region, self.begin, strict=True)
-        self.stored.write(tuple(slice(s.start + b, s.stop + b) for s, b in axes), values)
+def _forget_others(task: Task) -> None:
+    """Throw away marks of another computation."""
+    array = task.vouching.array if task.vouching else ""
+    if task.ledger and not holds(task.ledger, task.fingerprint, array):
+        Ledger(task.ledger, task.grid, task.fingerprint, resume=False, vouches_for=array).close()
 
 
-def _within(output: Volume, objects: Volume) -> _Part:
+def _within(output: Volume, objects: Volume) -> Target:
     """The region's part of an array that is there, if blocks can be written to it."""
     begin, end = output.frame.voxels(objects.roi)
     if output.voxel_size != objects.voxel_size or "c" in output.axes:
@@ -249,7 +250,7 @@ def _within(output: Volume, objects: Volume) -> _Part:
     if output.dtype.kind not in "iu" or output.dtype.itemsize < 4:
         raise ValueError(f"The output {output!r} can't hold ids: create it with dtype='uint64'.")
     _check_whole(output.stored, begin, end, objects.block_shape)
-    return _Part(output.stored, begin)
+    return Target(output.stored, begin)
 
 
 def _check_whole(stored: StoredArray, begin: Index, end: Index, block: Index) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..geometry.box_sums import few_box_sums
 
 if TYPE_CHECKING:
-    from .ledger import Ledger
+    from .ledger import Finished, Ledger
     from .task import Task
 
 __all__ = [
@@ -31,8 +31,8 @@ __all__ = [
 ]
 
 Numbers = NDArray[np.uint64]
-# Gives the ledger of a task of the run.
-LedgerOf = Callable[["Task"], "Ledger | None"]
+# Gives the ledger of a task of the run, or what it has where that is all that is known.
+LedgerOf = Callable[["Task"], "Ledger | Finished | None"]
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
@@ -69,6 +69,8 @@ class Vouching:
     # Of what blocks read: what lasts, and what only the run holds.
     made_from: Sequence[Evidence] = ()
     via: Sequence[Evidence] = ()
+    # Whether marks are believed whatever they were made from.
+    trusts: bool = False
     # Given the marks, which blocks' output is gone or changed; asked once, as the run begins.
     gone: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = None
 

@@ -9,7 +9,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import dask.array as da
 import numpy as np
-from dask.base import tokenize
 from numpy.typing import NDArray
 
 from ..volumes.region import computed
@@ -104,9 +103,10 @@ class WholeVolume:
     def __reduce__(self) -> tuple[Any, ...]:
         return Numbers, (self.numbers.subtract, self.numbers.divide)
 
-    def __dask_tokenize__(self) -> str:
-        options = self.kind, self.percentiles, self.by_channel, self.epsilon
-        return str(tokenize(self.volume.token, *options))
+    def __recipe__(self) -> Any:
+        """What the numbers depend on, without taking them."""
+        options = {"percentiles": self.percentiles, "by_channel": self.by_channel}
+        return {"kind": self.kind, "of": self.volume, "epsilon": self.epsilon, **options}
 
     @property
     def _parts(self) -> list[da.Array]:

@@ -80,6 +80,12 @@ class Predicted(Source):
         periodic = (mode == "periodic" for mode in self.boundary)
         return Reach(before, after, (*(False,) * time, *periodic))
 
+    @property
+    def also_reads(self) -> tuple[Voxels, ...]:
+        """See `Source.also_reads`."""
+        normalization = self.normalization
+        return (normalization.volume,) if isinstance(normalization, WholeVolume) else ()
+
     def prepared(self, inputs: tuple[Any, ...]) -> Self:
         """With the numbers of the whole volume that workers would each take.
 

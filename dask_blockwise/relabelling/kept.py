@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..geometry.boxes import Index, common, within
 from ..geometry.placement import Placement
 from ..storage.location import location_of
+from ..storage.stored_array import StoredArray
 from ..volumes.frame import Frame
 from ..volumes.source import Source
 from ..volumes.volume import Volume
@@ -42,6 +43,17 @@ class Kept(Source):
 
     inputs = ()
     kind = "KeptFragments"
+
+    @property
+    def arrays(self) -> tuple[StoredArray, ...]:
+        """See `Source.arrays`."""
+        scratch = self.scratch
+        rows = (scratch.owners, scratch.sizes, *((scratch.ids,) if scratch.has_ids else ()))
+        return scratch.labels, *(found.array for found in rows)
+
+    def __recipe__(self) -> Any:
+        """What the labels are, wherever they lie."""
+        return {"grid": self.grid, "made_from": self.made_from, "apart": self.apart}
 
     def pieces(self, number: int) -> Pieces:
         """The pieces of a block, from the beginning of its frame."""

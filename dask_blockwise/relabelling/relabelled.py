@@ -72,6 +72,10 @@ class Relabelled(Source):
     kind = "RelabelVolume"
     needs_all = True
 
+    def __recipe__(self) -> Any:
+        """What the ids depend on."""
+        return {"frame": self.frame, "inputs": self.inputs, "rule": self.rule}
+
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
         if isinstance(self.inputs[0].source, MutexFragments):

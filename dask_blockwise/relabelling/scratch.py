@@ -13,8 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.boxes import Index
+from ..engine.worker.trace import Trace
+from ..geometry.boxes import Box, Index
 from ..storage.arrays import StoredArray, create_array, open_array, remove
+from ..storage.stamps import stamps_of
+from ..volumes.known import new_id
+from ..volumes.left import left_in_rows
+from ..volumes.step import Left, write_all
 from .grid import LabelGrid
 
 # Numbers that are stored together, of rows that may have many: so that few files are written, and
@@ -38,12 +43,16 @@ class RaggedRows:
 
     array: StoredArray
 
-    def write(self, row: int, values: NDArray[np.integer]) -> None:
-        """Write a row; only as much of its capacity as it fills is stored."""
+    def row(self, row: int, values: NDArray[np.integer]) -> tuple[StoredArray, Box, NDArray[Any]]:
+        """What is to be written for a row: only as much of its capacity as it fills."""
         filled = np.zeros(_whole(values.size + 1, self._chunk), np.uint64)
         filled[0] = values.size + 1
         filled[1 : values.size + 1] = values
-        self.array.write((slice(row, row + 1), slice(0, filled.size)), filled[None])
+        return self.array, (slice(row, row + 1), slice(0, filled.size)), filled[None]
+
+    def write(self, row: int, values: NDArray[np.integer]) -> Trace:
+        """Write a row."""
+        return write_all([self.row(row, values)])
 
     def read(self, row: int) -> NDArray[np.uint64]:
         """Read one row."""
@@ -103,7 +112,7 @@ class Scratch:
             np.uint32,
             chunks=(1, *chunks),
             shards=(1, *shard),
-            attributes={**asdict(grid), **attributes},
+            attributes={**asdict(grid), **attributes, **new_id()},
             overwrite=True,
         )
         for name in ("owners", "sizes", *(("ids",) * bool(attributes.get("ids")))):
@@ -160,18 +169,30 @@ class Scratch:
         """The id of each piece of each block."""
         return self._open("table")
 
-    def write_table(self, starts: NDArray[np.int64], ids: NDArray[np.uint64]) -> None:
+    def write_table(self, starts: NDArray[np.int64], ids: NDArray[np.uint64]) -> Trace:
         """Write each piece's id, and where each block's begin."""
-        for name, values in ("starts", starts.astype(np.uint64)), ("table", ids):
-            array = create_array(
-                f"{self.path}/{name}",
-                (max(1, values.size),),
-                np.uint64,
-                chunks=(_TABLE_CHUNK,),
-                overwrite=True,
-            )
-            if values.size:
-                array.write((slice(0, values.size),), values)
+        rows = ("starts", starts.astype(np.uint64)), ("table", ids)
+        created = [(self._create_table(name, values.size), values) for name, values in rows]
+        return write_all((a, (slice(0, v.size),), v) for a, v in created if v.size)
+
+    def left(self, *names: str) -> Left:
+        """What lies of each block in arrays that have a row for each, such as "labels"."""
+        return left_in_rows([self._open(name) for name in names])
+
+    def left_of_labels(self) -> Left:
+        """What lies of the labels of each block."""
+        return self.left("labels", "owners", "sizes", *(("ids",) * self.has_ids))
+
+    def left_of_table(self) -> Left:
+        """What lies of the table, which one block wrote."""
+        try:
+            arrays = [self._open(name) for name in ("starts", "table")]
+        except FileNotFoundError:
+            return Left(np.zeros(1, np.uint64), np.zeros(1, np.uint64))
+        stamps = [stamps_of(array).values for array in arrays]
+        files = sum(np.count_nonzero(values) for values in stamps)
+        total = sum(int(values.sum(dtype=np.uint64)) for values in stamps) % 2**64
+        return Left(np.array([files], np.uint64), np.array([total], np.uint64))
 
     def read_table(self, block: int) -> NDArray[np.uint64]:
         """The ids of a block's pieces, with that of the background before them."""
@@ -181,6 +202,15 @@ class Scratch:
             ids[1:] = self.table.read((slice(begin, end),))
         return ids
 
+    def _create_table(self, name: str, size: int) -> StoredArray:
+        return create_array(
+            f"{self.path}/{name}",
+            (max(1, size),),
+            np.uint64,
+            chunks=(_TABLE_CHUNK,),
+            overwrite=True,
+        )
+
     def _create_rows(self, name: str, rows: int, capacity: int) -> None:
         chunk = min(_MOST_CHUNK, max(_LEAST_CHUNK, capacity // _CHUNKS_A_ROW))
         create_array(
@@ -188,6 +218,7 @@ class Scratch:
             (rows, _whole(capacity + 1, chunk)),
             np.uint64,
             chunks=(1, chunk),
+            attributes=new_id(),
             overwrite=True,
         )
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.worker.trace import Trace
 from ..geometry.blocks import Block
 from ..geometry.boxes import Box, within
 from ..labels.ids import apply_table, final_ids
 from ..volumes.source import Voxels
-from ..volumes.step import Target
+from ..volumes.step import Target, write_all
 from .fragments import label_block
 from .grid import LabelGrid
 from .pieces import Pieces
@@ -49,34 +50,34 @@ class Relabelling:
     scratch: Scratch
     target: Target
 
-    def segment(self, block: Block) -> None:
+    def segment(self, block: Block) -> Trace:
         """Label what the block sees, and count the voxels of its pieces."""
-        pieces = label_block(self.fragments, self.grid, block.number)
-        framed = np.zeros(self.scratch.labels.shape[1:], np.uint32)
+        scratch, number = self.scratch, block.number
+        pieces = label_block(self.fragments, self.grid, number)
+        framed = np.zeros(scratch.labels.shape[1:], np.uint32)
         framed[tuple(map(slice, pieces.values.shape))] = pieces.values
-        whole = map(slice, [0] * framed.ndim, framed.shape)
-        self.scratch.labels.write((slice(block.number, block.number + 1), *whole), framed[None])
-        self.scratch.owners.write(block.number, pieces.owners)
-        self.scratch.sizes.write(block.number, pieces.sizes)
+        whole = tuple(map(slice, [0] * framed.ndim, framed.shape))
+        rows = [scratch.owners.row(number, pieces.owners), scratch.sizes.row(number, pieces.sizes)]
         if pieces.ids is not None:
-            self.scratch.ids.write(block.number, pieces.ids)
+            rows.append(scratch.ids.row(number, pieces.ids))
+        return write_all([(scratch.labels, (slice(number, number + 1), *whole), framed[None]), *rows])
 
-    def stitch(self, block: Block) -> None:
+    def stitch(self, block: Block) -> Trace:
         """Find what ties the block's pieces to others."""
         labels = _PiecesInScratch(self.grid, self.scratch)
         edges = self.rule.edges(self.grid, block.number, labels, self.values)
-        self.scratch.edges.write(block.number, edges)
+        return write_all([self.scratch.edges.row(block.number, edges)])
 
-    def solve(self, block: Block) -> None:
+    def solve(self, block: Block) -> Trace:
         """Give every piece of every block its final id."""
         sizes = list(self.scratch.sizes)
-        self.scratch.write_table(*solve_blocks(self.rule, sizes, self.scratch.edges))
+        return self.scratch.write_table(*solve_blocks(self.rule, sizes, self.scratch.edges))
 
-    def relabel(self, block: Block) -> None:
+    def relabel(self, block: Block) -> Trace:
         """Write the final ids of the block's own voxels."""
         core = self.grid.core(block.number)
         pieces = _PiecesInScratch(self.grid, self.scratch).values(block.number, core)
-        self.target.write(core, apply_table(pieces, self.scratch.read_table(block.number)))
+        return self.target.write(core, apply_table(pieces, self.scratch.read_table(block.number)))
 
     def clean(self, block: Block) -> None:
         """Remove what blocks left for one another."""

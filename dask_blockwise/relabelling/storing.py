@@ -13,9 +13,11 @@ import numpy as np
 from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
 from ..volumes.frame import Frame
+from ..volumes.left import left_in
 from ..volumes.lineage import prepared, reach_of
 from ..volumes.plan import plan_of
 from ..volumes.reach import Reach
+from ..volumes.reading import Reading, Span, readings, spans_of
 from ..volumes.source import Voxels
 from ..volumes.step import Output, StagePlan, Step
 from .fragments import (
@@ -81,6 +83,8 @@ class Storing:
             array=lambda output: f"{self._scratch(output).path}/labels",
             # The same whatever the rule, so that another rule can be tried on them.
             made_from=self.inputs[0].token,
+            readings=lambda: readings(self.inputs[0], self._spans),
+            left=lambda output: self._scratch(output).left_of_labels(),
             prepare=lambda output: self._scratch(output).create_labels(self.grid, self._origin),
             cost=self._cost_to_segment(),
         )
@@ -95,6 +99,9 @@ class Storing:
             reach=Reach(near, near, (False,) * len(near)),
             array=lambda output: f"{self._scratch(output).path}/edges",
             made_from=self.volume.token,
+            readings=lambda: self._read_to_stitch(near),
+            after=(("segment", False),),
+            left=lambda output: self._scratch(output).left("edges"),
             prepare=lambda output: self._scratch(output).create_edges(
                 self.grid.blocks, self.rule.most(self.grid)
             ),
@@ -108,8 +115,11 @@ class Storing:
             self.frame.extent,
             lambda output: self._at(output).solve,
             reach=self._alone,
-            array=lambda output: f"{self._scratch(output).path}/edges/solved",
+            array=lambda output: f"{self._scratch(output).path}/edges",
+            beside="solved",
             made_from=self.volume.token,
+            after=(("segment", True), ("stitch", True)),
+            left=lambda output: self._scratch(output).left_of_table(),
             # What it takes isn't known before.
             cost=StagePlan("", self.frame.extent, 1, 0, 0, 0),
         )
@@ -125,6 +135,10 @@ class Storing:
             reach=self._alone,
             array=lambda output: output.target.path,
             made_from=self.volume.token,
+            # An id depends on all voxels.
+            readings=lambda: readings(self.volume, None),
+            after=(("segment", False), ("solve", True)),
+            left=lambda output: left_in(output.target, self.frame, self.block),
             last=True,
             cost=StagePlan(
                 *("", self.block, self.grid.blocks),
@@ -141,7 +155,19 @@ class Storing:
             reach=self._alone,
             array=None,
             made_from=self.volume.token,
+            needed=lambda output: self._scratch(output).is_there,
         )
+
+    @property
+    def _spans(self) -> tuple[Span, ...]:
+        return spans_of(self.frame, self.block)
+
+    def _read_to_stitch(self, near: Coordinate) -> list[Reading]:
+        """Of what is stored, beside the labels of blocks; those that were kept are stored too."""
+        around = tuple(span.grown(int(n), int(n)) for span, n in zip(self._spans, near))
+        beside = [found for volume in self.inputs[1:] for found in readings(volume, around)]
+        kept = isinstance(self.inputs[0].source, Kept)
+        return beside + (readings(self.inputs[0], None) if kept else [])
 
     @property
     def _alone(self) -> Reach:

@@ -175,6 +175,7 @@ def create_image(
     overwrite: bool = False,
     name: str | None = None,
     attributes: Mapping[str, Any] | None = None,
+    group_attributes: Mapping[str, Any] | None = None,
 ) -> StoredArray:
     """Create an OME-Zarr image of one level, "s0": version 0.5 in zarr 3, 0.4 in zarr 2.
 
@@ -189,6 +190,8 @@ def create_image(
         The group's own unless given.
     attributes : mapping, optional
         Of the array, beside the image's.
+    group_attributes : mapping, optional
+        Of the image's group, beside OME's.
 
     Returns
     -------
@@ -213,7 +216,8 @@ def create_image(
     make_room(given, location, overwrite)
     make_groups_above(location, zarr_format)
     title = name or location.rsplit("/", 1)[-1]
-    put_group(location, ome_attributes(placement, _LEVEL, title, zarr_format), zarr_format)
+    ome = ome_attributes(placement, _LEVEL, title, zarr_format)
+    put_group(location, ome | dict(group_attributes or {}), zarr_format)
     return create_array(
         f"{given}/{_LEVEL}",
         shape,

@@ -149,11 +149,11 @@ class StoredArray:
         size = self.shape if names is None else self.write_unit
         return WriteUnits(self.location, self.shape, size, names)
 
-    def stamp(self, region: Box) -> int:
+    def stamp(self, region: Box) -> tuple[int, int]:
         """What the store says now of the shards, or chunks, that a region touches.
 
-        It changes whenever one of them is written, and is the sum, modulo 2**64, of their
-        ``stamps_of(array).values``.
+        How many files there are, and a number that changes whenever one of them is written: the
+        sum, modulo 2**64, of their ``stamps_of(array).values``.
 
         Raises
         ------

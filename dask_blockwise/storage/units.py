@@ -55,10 +55,10 @@ class WriteUnits:
         found[places] = _placed(stamps[kept[inside]], places)
         return found.reshape(self.grid)
 
-    def stamp(self, region: Box) -> int:
-        """The sum, modulo 2**64, of those that a region touches, as they are now."""
+    def stamp(self, region: Box) -> tuple[int, int]:
+        """Of those that a region touches, how many files there are now, and their stamps' sum."""
         if self.names is None:
-            return self._of_whole("stamps")
+            return 1, self._of_whole("stamps")
         touched = [
             np.arange(s.start // size, -(-s.stop // size))
             for s, size in zip(region, self.size, strict=True)
@@ -66,7 +66,8 @@ class WriteUnits:
         grid = np.meshgrid(*touched, indexing="ij")
         numbers = np.stack([n.ravel() for n in grid], 1) if grid else np.zeros((1, 0), np.int64)
         stamps = stamps_of_files(self.location, self.names.of(numbers))
-        return int(np.add.reduce(_placed(stamps, self._places(numbers))))
+        total = np.add.reduce(_placed(stamps, self._places(numbers)))
+        return int(np.count_nonzero(stamps)), int(total)
 
     def _places(self, numbers: NDArray[np.int64]) -> NDArray[np.uint64]:
         """The place of each in the whole grid."""

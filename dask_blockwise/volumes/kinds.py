@@ -36,6 +36,12 @@ class InMemory(Source):
             (values,) = compute(values, scheduler="synchronous")
         return np.asarray(values)
 
+    def __recipe__(self) -> Any:
+        """The values; of what dask is still to compute, what it calls them, and its functions."""
+        if not isinstance(self.array, da.Array):
+            return {"array": self.array, "axes": self.axes}
+        return {"dask": self.array.name, "axes": self.axes, "functions": _functions(self.array)}
+
     def dask_array(self) -> da.Array | None:
         """The array itself, where it is one of dask's."""
         return self.array if isinstance(self.array, da.Array) else None
@@ -56,6 +62,10 @@ class Stored(Source):
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
         return self.stored.read(self.box(begin, end))
+
+    def __recipe__(self) -> Any:
+        """What it is, wherever it lies; its content is known by its files."""
+        return {"stored": self.stored, "axes": self.axes}
 
     def box(self, begin: Index, end: Index) -> tuple[slice, ...]:
         """A box without channels, along all axes."""
@@ -99,6 +109,11 @@ class Checkpoint(Source):
         """The volume that it stores."""
         return self.inputs[0]
 
+    def __recipe__(self) -> Any:
+        """What it stores, in which blocks and of which version."""
+        options = self.options
+        return {"of": self.made, "block": options.block_shape, "version": options.version}
+
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
         return self.made.source.read(begin, end)
@@ -110,3 +125,10 @@ class Checkpoint(Source):
     def stored(self) -> Stored:
         """What is made from it reads it so, once it is stored."""
         return Stored(open_array(self.path), self.made.frame.axes)
+
+
+def _functions(array: da.Array) -> list[Any]:
+    """What dask is to call, each once."""
+    tasks = dict(array.__dask_graph__()).values()
+    called = (getattr(task, "func", None) for task in tasks)
+    return list({id(function): function for function in called if function is not None}.values())

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Literal
+from typing import Any, Literal
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,10 @@ from ..storage.stamps import stamps_of
 from ..storage.stored_array import StoredArray
 from .frame import Frame
 from .kinds import Checkpoint, Stored
-from .reading import Reading, Span, runs_over, spans_of
+from .reading import Reading, Span, everywhere, runs_over, spans_of
 from .source import Voxels
 
-__all__ = ["Known", "KnownArrays", "Verify", "array_id", "ledger_of", "over_blocks", "sums_of_blocks"]
+__all__ = ["Known", "KnownArrays", "Verify", "array_id", "ledger_of", "new_id", "over_blocks", "runs_of", "sums_of_blocks"]
 
 Verify = Literal["stamps", "content", "none"]
 Numbers = NDArray[np.uint64]
@@ -49,6 +50,11 @@ def array_id(array: StoredArray) -> str:
     """By which marks know the array that they vouch for."""
     record = array.attributes.get("dask_blockwise")
     return str(record.get("id", "")) if isinstance(record, Mapping) else ""
+
+
+def new_id() -> dict[str, Any]:
+    """Attributes of a new array that is to be known so."""
+    return {"dask_blockwise": {"id": uuid4().hex}}
 
 
 def ledger_of(array_path: str) -> str:
@@ -92,7 +98,7 @@ class KnownArrays:
         source = None if isinstance(reading.of, StoredArray) else reading.of.source
         if isinstance(source, Checkpoint):
             frame = reading.of.frame
-            runs = _runs(reading.spans, frame, frame.block_shape)
+            runs = runs_of(reading.spans, frame, frame.block_shape, shape)
             return OfTask(stored_by[source.path], shape, runs)
         if isinstance(source, Stored) and source.written:
             return _Written(reading.of, source.stored, shape, reading.spans)
@@ -125,7 +131,54 @@ class _Written:
     def of(self, blocks: NDArray[np.int64], ledger_of: LedgerOf) -> Numbers:
         """See `Evidence.of`."""
         frame = self.volume.frame
-        runs = _runs(self.spans, frame, (1,) * len(frame.extent))
+        runs = runs_of(self.spans, frame, (1,) * len(frame.extent), self.shape)
+        at = np.unravel_index(blocks, self.shape)
+        boxes = zip(*(zip(r.first[at[r.axis]], r.stop[at[r.axis]], strict=True) for r in runs))
+        stamps = (self._stamp(frame, box) for box in boxes)
+        return np.fromiter(stamps, np.uint64, len(blocks))
+
+    def _stamp(self, frame: Frame, box: Sequence[tuple[int, int]]) -> int:
+        rest = iter(box)
+        spans = ((0, n) if axis == "c" else next(rest) for axis, n in zip(frame.axes, frame.shape))
+        return self.stored.stamp(tuple(slice(int(b), int(e)) for b, e in spans))[1]
+
+
+def _stored(reading: Reading) -> tuple[Frame | None, StoredArray] | None:
+    if isinstance(reading.of, StoredArray):
+        return None, reading.of
+    source = reading.of.source
+    return (reading.of.frame, source.stored) if isinstance(source, Stored) else None
+
+
+def runs_of(
+    spans: tuple[Span, ...] | None, frame: Frame, unit: Index, shape: Index
+) -> tuple[Run, ...]:
+    """Which units of a volume each block of a grid of such a shape reads; all unless given."""
+    return runs_over(spans or everywhere(frame, shape[0]), frame, unit)
+
+
+def _known(self, frame: Frame | None, stored: StoredArray) -> Known:
+        key = stored.location
+        if key not in self.by_location:
+            self.by_location[key] = _known(frame, stored, self.verify)
+        return self.by_location[key]
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What other tasks of the run write, by its files, once they are done."""
+
+    volume: Voxels
+    stored: StoredArray
+    # Of the blocks' grid.
+    shape: Index
+    spans: tuple[Span, ...] | None
+    fixed = False
+
+    def of(self, blocks: NDArray[np.int64], ledger_of: LedgerOf) -> Numbers:
+        """See `Evidence.of`."""
+        frame = self.volume.frame
+        runs = runs_of(self.spans, frame, (1,) * len(frame.extent), self.shape)
         at = np.unravel_index(blocks, self.shape)
         boxes = zip(*(zip(r.first[at[r.axis]], r.stop[at[r.axis]], strict=True) for r in runs))
         stamps = (self._stamp(frame, box) for box in boxes)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
-from dask.base import tokenize
-
+from ..recipes import digest_of, recipe_of
 from .kinds import Checkpoint, Stored, Turned
 from .reach import Reach
 from .source import Voxels
@@ -27,10 +26,8 @@ AnyVoxels = TypeVar("AnyVoxels", bound=Voxels)
 
 
 def token_of(volume: Voxels) -> str:
-    """A hash of all that the values depend on; a checkpoint's is that of what it stores."""
-    if isinstance(volume.source, Checkpoint):
-        return volume.source.made.token
-    return str(tokenize(volume.frame, volume.source))
+    """A hash of all that the values depend on, but for the content of what is stored."""
+    return digest_of(recipe_of(volume))
 
 
 def is_stored(volume: Voxels) -> bool:

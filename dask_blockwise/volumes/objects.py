@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import fsspec
 import numpy as np
-from dask.base import tokenize
 from distributed import Client
 from numpy.typing import NDArray
 
+from ..engine.evidence import Vouching
 from ..engine.ledger import holds
 from ..engine.task import Task
 from ..geometry.blocks import Block, Coordinate, Roi
 from ..labels.table import count_objects, finish, join
+from ..recipes import digest_of, recipe_of
 from ..storage.location import location_of
 from .lineage import place_of, prepared, reach_of
 from .options import StoreOptions
+from .preparation import Preparation
+from .reading import readings, spans_of
 from .region import read_region
 from .source import Voxels
 from .storing import run_all
@@ -134,15 +137,19 @@ class Gathering:
         """Count in all blocks; those that an earlier run has counted are kept."""
         frame, options = self.segments.frame, self.options
         block = Roi(frame.roi.begin, Coordinate(frame.block_shape) * frame.voxel_size)
-        made: dict[str, Any] = {}
+        preparation = Preparation(on_change="redo")
         volumes = self.segments, *self.measured.values()
-        upstream = [task for volume in volumes for task in upstream_tasks(volume, made)]
+        upstream = [task for volume in volumes for task in upstream_tasks(volume, preparation)]
         measured = {name: prepared(volume) for name, volume in self.measured.items()}
         contexts = [awaited(volume, reach_of(volume)) for volume in volumes]
         before, after = (Coordinate(map(max, zip(*sides))) for sides in zip(*contexts))
         if not holds(self._parts, self._fingerprint):
             self.clean()
         read = block.grow(before, after)
+        spans = spans_of(frame, frame.block_shape)
+        shape = tuple(len(span.begin) for span in spans)
+        read_by = [reading for volume in volumes for reading in readings(volume, spans)]
+        evidence = preparation.known.evidence(read_by, shape, preparation.stored_by)
         return Task(
             *(f"objects-{self._fingerprint[:8]}", frame.roi.grow(before, after), read, block),
             _Count(prepared(self.segments), measured, self._parts),
@@ -154,6 +161,7 @@ class Gathering:
             upstream_tasks=upstream or None,
             ledger=self._parts,
             fingerprint=self._fingerprint,
+            vouching=Vouching(made_from=evidence),
         )
 
     def join(self) -> DataFrame:
@@ -184,8 +192,8 @@ class Gathering:
 
     @cached_property
     def _fingerprint(self) -> str:
-        tokens = {name: volume.token for name, volume in self.measured.items()}
-        return str(tokenize(self.segments.token, self.segments.frame.block_shape, tokens))
+        block = self.segments.frame.block_shape
+        return digest_of(recipe_of({"of": self.segments, "block": block, "means": self.measured}))
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import Any, Literal, get_args
 
 from ..engine.task import check_limits
 
-__all__ = ["StoreOptions"]
+__all__ = ["OnChange", "StoreOptions"]
+
+OnChange = Literal["ask", "redo"]
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,19 @@ class StoreOptions:
     max_retries: int = 2
     # Seconds a block may take.
     timeout: float | None = None
+    # What becomes of finished blocks that no longer hold; None for as the run has it.
+    on_change: OnChange | None = None
+    # Says of what a digest can't see.
+    version: str | None = None
+    # For whoever reads the record of what is stored.
+    notes: Any = None
 
     def __post_init__(self) -> None:
         check_limits(self.num_workers, self.max_retries, self.timeout)
+        if self.on_change not in (None, *get_args(OnChange)):
+            raise ValueError(
+                f"on_change must be one of {', '.join(get_args(OnChange))}, got {self.on_change!r}."
+            )
 
     @property
     def goes_on(self) -> bool:

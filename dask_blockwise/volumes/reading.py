@@ -16,7 +16,7 @@ from .kinds import Checkpoint, Stored, Turned
 from .lineage import own_reach
 from .source import Voxels
 
-__all__ = ["Reading", "Span", "readings", "runs_over", "spans_of"]
+__all__ = ["Reading", "Span", "everywhere", "readings", "runs_over", "spans_of"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,12 @@ def _sizes(frame: Frame) -> tuple[Coordinate, Coordinate, Coordinate]:
 def _span(axis: int, low: int, high: int, size: int, voxels: int) -> Span:
     begin = range(low, high, voxels * size)
     return Span(axis, tuple(begin), tuple(min(b + voxels * size, high) for b in begin))
+
+
+def everywhere(frame: Frame, positions: int) -> tuple[Span, ...]:
+    """All of a volume, for each block of a grid that has so many along its first axis."""
+    axes = zip(frame.roi.begin, frame.roi.end, strict=True)
+    return tuple(Span(0, (int(b),) * positions, (int(e),) * positions) for b, e in axes)
 
 
 def readings(volume: Voxels, spans: tuple[Span, ...] | None) -> list[Reading]:

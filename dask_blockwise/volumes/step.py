@@ -149,5 +149,7 @@ class Step:
     prepare: Callable[[Output], None] | None = None
     # Whether it writes the volume: what follows only tidies up.
     last: bool = False
+    # Whether there is something to tidy up after a run that was broken off at its very end.
+    needed: Callable[[Output], bool] | None = None
     # What it costs; None for what only tidies up.
     cost: StagePlan | None = None

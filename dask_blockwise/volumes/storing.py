@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from distributed import Client
 
@@ -15,11 +16,13 @@ from ..engine.task import Task
 from ..storage.location import location_of
 from .kinds import Checkpoint
 from .lineage import AnyVoxels
-from .options import StoreOptions
+from .known import Verify
+from .options import OnChange, StoreOptions
 from .plan import Plan
+from .preparation import Preparation
 from .source import Voxels
 from .step import StagePlan
-from .tasks import steps_of, tasks_to_store
+from .tasks import check_outputs, steps_of, tasks_to_store
 
 __all__ = ["BlocksFailed", "checkpoint", "plan", "run_all", "to_zarr"]
 
@@ -49,9 +52,13 @@ class BlocksFailed(RuntimeError):
 
 
 def run_all(
-    tasks: Task | Sequence[Task], client: Client | None, progress: bool, resume: bool
+    tasks: Task | Sequence[Task],
+    client: Client | None,
+    progress: bool,
+    resume: bool,
+    at_end: Sequence[Callable[[], None]] = (),
 ) -> RunSummary:
-    """Run tasks, of which no block may fail.
+    """Run tasks, of which no block may fail, and then do what is to be done at the end.
 
     Raises
     ------
@@ -61,6 +68,8 @@ def run_all(
     summary = run(tasks, client, progress, resume)
     if not summary:
         raise BlocksFailed(summary)
+    for end in at_end:
+        end()
     return summary
 
 
@@ -76,14 +85,18 @@ def checkpoint(
     num_workers: int | None = None,
     max_retries: int = 2,
     timeout: float | None = None,
+    on_change: OnChange | None = None,
+    version: str | None = None,
 ) -> AnyVoxels:
     """The same volume, stored on the way when something made from it is stored.
 
     Parameters
     ----------
     path : path or URL
-    block_shape, zarr_format, overwrite, resume, num_workers, max_retries, timeout
+    block_shape, zarr_format, overwrite, resume, num_workers, max_retries, timeout, version
         As for ``to_zarr``.
+    on_change : "ask" or "redo", optional
+        As for ``to_zarr``; unless given, as the run is told.
 
     Returns
     -------
@@ -98,6 +111,8 @@ def checkpoint(
         num_workers=num_workers,
         max_retries=max_retries,
         timeout=timeout,
+        on_change=on_change,
+        version=version,
     )
     block = volume.frame.checked_block(options.block_shape)
     steps_of(volume, block)  # which refuses what can't be stored
@@ -119,6 +134,10 @@ def to_zarr(
     num_workers: int | None = None,
     max_retries: int = 2,
     timeout: float | None = None,
+    on_change: OnChange = "ask",
+    verify: Verify = "stamps",
+    version: str | None = None,
+    notes: Any = None,
 ) -> RunSummary:
     """Compute the volume block by block and store it as OME-Zarr.
 
@@ -144,6 +163,19 @@ def to_zarr(
         A block runs at most ``max_retries + 1`` times.
     timeout : float, optional
         Seconds that a block may take.
+    on_change : "ask" or "redo"
+        What becomes of blocks that an earlier run finished and that no longer hold, as what they
+        were computed by, or from, has changed, or they were altered: refuse, and say what has
+        changed, or compute again just these. Blocks that are missing are always computed.
+    verify : "stamps", "content" or "none"
+        How it is seen that what was read and written is what it was: by size, time and inode of
+        files or the tags of a bucket; by reading all of it, where times say nothing, as in copies;
+        or not at all.
+    version : str, optional
+        States what a digest of the computation can't see, such as a compiled extension: blocks of
+        another version don't hold.
+    notes : optional
+        For the record that is stored with the volume; what JSON can hold.
 
     Returns
     -------
@@ -152,7 +184,8 @@ def to_zarr(
     Raises
     ------
     FileExistsError
-        If something else is stored there, unless ``overwrite=True``.
+        If something else is stored there, unless ``overwrite=True``; ``OutputChanged`` if it is of
+        this volume, but its blocks no longer hold.
     BlocksFailed
         If blocks failed for good, after all others are done.
 
@@ -174,9 +207,14 @@ def to_zarr(
         num_workers=num_workers,
         max_retries=max_retries,
         timeout=timeout,
+        on_change=on_change,
+        version=version,
+        notes=notes,
     )
-    tasks = tasks_to_store(volume, location_of(path), options, {})
-    return run_all(tasks, client, progress, resume)
+    preparation = Preparation(verify, on_change)
+    check_outputs(volume, location_of(path), options, preparation)
+    tasks = tasks_to_store(volume, location_of(path), options, preparation)
+    return run_all(tasks, client, progress, resume, preparation.at_end)
 
 
 def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None) -> Plan:

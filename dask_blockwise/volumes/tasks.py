@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
 
-from dask.base import tokenize
-
-from ..engine.ledger import Ledger, holds
+from ..engine.ledger import holds
+from ..engine.standing import settled
 from ..engine.task import Task
+from ..engine.worker.trace import Trace
 from ..geometry.blocks import Block, Coordinate, Roi
 from ..geometry.boxes import Index, bounded, full_box
-from ..storage.arrays import StoredArray, create_image, exists, open_array
-from ..storage.chunking import chunks_and_shards
+from .filling import Filling
 from .kinds import Checkpoint
+from .left import left_in
 from .lineage import check_not_in_place, check_regional, is_turned, prepared, reach_of
-from .meaning import attributes_of
+from .marks import fingerprint_of, marked_array, marks_of, vouching_of
 from .options import StoreOptions
 from .plan import plan_of
+from .preparation import Preparation
 from .reach import Reach
+from .reading import readings, spans_of
 from .source import Voxels
 from .step import Output, Step, Target
 
-__all__ = [
-    "array_to_fill",
-    "awaited",
-    "ledger_of",
-    "steps_of",
-    "tasks_into",
-    "tasks_to_store",
-    "upstream_tasks",
-]
-
-# The tasks that store the checkpoints of one run, by location.
-Made = dict[str, tuple[str, list[Task]]]
+__all__ = ["awaited", "check_outputs", "filling_of", "steps_of", "tasks_into", "tasks_to_store", "upstream_tasks"]
 
 _task_numbers = itertools.count(1)
 
@@ -46,7 +38,27 @@ def steps_of(volume: Voxels, block: Index) -> Sequence[Step]:
     return volume.source.steps(volume.frame, block) or (_only_step(volume, block),)
 
 
-def tasks_to_store(volume: Voxels, path: str, options: StoreOptions, made: Made) -> list[Task]:
+def check_outputs(
+    volume: Voxels, path: str, options: StoreOptions, preparation: Preparation
+) -> None:
+    """Refuse what can't be stored, and to touch what is stored and no longer holds.
+
+    Raises
+    ------
+    ValueError, OutputChanged
+    """
+    block = volume.frame.checked_block(options.block_shape)
+    steps_of(volume, block)  # which refuses what can't be stored
+    check_not_in_place(volume, path)
+    check_regional(volume, stored=True)
+    for below in _checkpoints(volume):
+        check_outputs(below.made, below.path, below.options, preparation)
+    filling_of(volume, path, options, preparation).check()
+
+
+def tasks_to_store(
+    volume: Voxels, path: str, options: StoreOptions, preparation: Preparation
+) -> list[Task]:
     """The tasks that store a volume, and the checkpoints on the way to it; its array is made.
 
     Parameters
@@ -55,20 +67,31 @@ def tasks_to_store(volume: Voxels, path: str, options: StoreOptions, made: Made)
     path : str
         Absolute, or a URL.
     options : StoreOptions
-    made : dict
-        Tasks of this run that store checkpoints already; those that come on top are added.
+    preparation : Preparation
+        Tasks of this run that store checkpoints are added to it.
     """
+    upstream = upstream_tasks(volume, preparation)
+    filling = filling_of(volume, path, options, preparation)
+    output = Output(path, Target.all_of(filling.array()))
+    preparation.at_end.append(filling.end)
+    return tasks_into(volume, output, options, upstream, preparation)
+
+
+def filling_of(
+    volume: Voxels, path: str, options: StoreOptions, preparation: Preparation
+) -> Filling:
+    """What lies at the path where a volume is about to be stored."""
     block = volume.frame.checked_block(options.block_shape)
-    steps_of(volume, block)  # which refuses what can't be stored
-    check_not_in_place(volume, path)
-    check_regional(volume, stored=True)
-    upstream = upstream_tasks(volume, made)
-    output = Output(path, array_to_fill(volume, path, block, options))
-    return tasks_into(volume, output, options, upstream)
+    last = next(step for step in steps_of(volume, block) if step.last)
+    return Filling(volume, path, block, options, preparation, tuple(last.readings()))
 
 
 def tasks_into(
-    volume: Voxels, output: Output, options: StoreOptions, upstream: Sequence[Task]
+    volume: Voxels,
+    output: Output,
+    options: StoreOptions,
+    upstream: Sequence[Task],
+    preparation: Preparation,
 ) -> list[Task]:
     """The tasks that write a volume to an array that is there, after others.
 
@@ -80,50 +103,25 @@ def tasks_into(
     block = volume.frame.checked_block(options.block_shape)
     steps = steps_of(volume, block)
     last = next(n for n, step in enumerate(steps) if step.last)
+    make = partial(_task, volume, output, options, preparation)
     if options.resume and last > 0:
-        only = _task(volume, steps[last], output, options, upstream)
-        if _complete(only):
-            return [only]
-    tasks: list[Task] = []
+        only = make(steps[last], upstream, None)
+        if settled(only):
+            tidying = [step for step in steps[last + 1 :] if step.needed and step.needed(output)]
+            return [only, *(make(step, [only], None) for step in tidying)]
+    before: dict[str, Task] = {}
     for step in steps:
-        task = _task(volume, step, output, options, tasks[-1:] or upstream)
-        goes_on = options.goes_on and task.ledger is not None
-        if step.prepare and not (goes_on and holds(str(task.ledger), task.fingerprint)):
-            step.prepare(output)
-        tasks.append(task)
-    return tasks[last:]
+        _prepare(step, output, options)
+        before[step.name] = make(step, list(before.values())[-1:] or upstream, before)
+    return list(before.values())[last:]
 
 
-def upstream_tasks(volume: Voxels, made: Made) -> list[Task]:
+def upstream_tasks(volume: Voxels, preparation: Preparation) -> list[Task]:
     """The tasks that store a checkpoint, or those below a volume; those there are used again."""
     if isinstance(volume.source, Checkpoint):
-        return _checkpoint_tasks(volume, volume.source, made)
-    return [task for inner in volume.source.inputs for task in upstream_tasks(inner, made)]
-
-
-def array_to_fill(volume: Voxels, path: str, block: Index, options: StoreOptions) -> StoredArray:
-    """The array to store at: that of an earlier run of the same, or a new one."""
-    goes_on = options.goes_on and exists(path)
-    if goes_on and holds(ledger_of(f"{path}/s0"), _fingerprint(volume.token, block)):
-        return open_array(path, writable=True)
-    frame = volume.frame
-    chunks, shards = chunks_and_shards(frame.with_channels(block), frame.axes, options.zarr_format)
-    return create_image(
-        path,
-        frame.placement,
-        frame.shape,
-        frame.dtype,
-        chunks=chunks,
-        shards=shards,
-        zarr_format=options.zarr_format,
-        overwrite=options.overwrite,
-        attributes=attributes_of(frame.stands_for),
-    )
-
-
-def ledger_of(array_path: str) -> str:
-    """Where the marks of an array's finished blocks lie."""
-    return f"{array_path}/.dask_blockwise"
+        return _checkpoint_tasks(volume, volume.source, preparation)
+    inner = (upstream_tasks(inner, preparation) for inner in volume.source.inputs)
+    return list(dict.fromkeys(task for tasks in inner for task in tasks))
 
 
 @dataclass(frozen=True)
@@ -133,11 +131,11 @@ class _StoreBlock:
     volume: Voxels
     target: Target
 
-    def __call__(self, block: Block) -> None:
+    def __call__(self, block: Block) -> Trace:
         frame = self.volume.frame
         begin, end = frame.voxels(block.write_roi)
         box = bounded(full_box(frame.axes, begin, end), frame.shape)
-        self.target.write(box, self.volume.source.block(block.number, begin, end))
+        return self.target.write(box, self.volume.source.block(block.number, begin, end))
 
 
 def _only_step(volume: Voxels, block: Index) -> Step:
@@ -148,15 +146,33 @@ def _only_step(volume: Voxels, block: Index) -> Step:
         reach=reach_of(volume),
         array=lambda output: output.target.path,
         made_from=volume.token,
+        readings=lambda: readings(volume, spans_of(volume.frame, block)),
+        left=lambda output: left_in(output.target, volume.frame, block),
         last=True,
         cost=plan_of(volume, block),
     )
 
 
+def _prepare(step: Step, output: Output, options: StoreOptions) -> None:
+    """Make a step's array, unless an earlier run has left marks in it that are of the same."""
+    if step.prepare is None or step.array is None:
+        return
+    fingerprint = fingerprint_of(step, options)
+    same = holds(marks_of(step, output), fingerprint, marked_array(step, output))
+    if not (same and options.goes_on):
+        step.prepare(output)
+
+
 def _task(
-    volume: Voxels, step: Step, output: Output, options: StoreOptions, upstream: Sequence[Task]
+    volume: Voxels,
+    output: Output,
+    options: StoreOptions,
+    preparation: Preparation,
+    step: Step,
+    upstream: Sequence[Task],
+    before: Mapping[str, Task] | None,
 ) -> Task:
-    """A task over the volume's blocks."""
+    """A task over the volume's blocks; steps before it are in the run unless that isn't given."""
     frame, name = volume.frame, Path(output.path).name
     title = f"{name}: {step.name}" if step.name else name
     write = Roi(frame.offset, Coordinate(step.block) * frame.voxel_size)
@@ -173,16 +189,12 @@ def _task(
         max_retries=options.max_retries,
         timeout=options.timeout,
         upstream_tasks=list(upstream) or None,
-        ledger=ledger_of(step.array(output)) if step.array else None,
-        fingerprint=_fingerprint(step.made_from, step.block),
+        ledger=marks_of(step, output) if step.array else None,
+        fingerprint=fingerprint_of(step, options),
+        vouching=vouching_of(volume, output, options, preparation, step, before),
         voxels_per_block=prod(step.block),
         title=title,
     )
-
-
-def _fingerprint(token: str, block: Index) -> str:
-    """What the content of the blocks depends on."""
-    return str(tokenize(token, block))
 
 
 def awaited(volume: Voxels, reach: Reach) -> tuple[Coordinate, Coordinate]:
@@ -208,19 +220,19 @@ def _around_all(volume: Voxels, reach: Reach) -> tuple[Coordinate, Coordinate]:
     return everywhere, everywhere
 
 
-def _complete(task: Task) -> bool:
-    """Whether an earlier run has done all blocks."""
-    if task.ledger is None or not holds(task.ledger, task.fingerprint):
-        return False
-    ledger = Ledger(task.ledger, task.grid, task.fingerprint)
-    ledger.close()
-    return bool(ledger.done.all())
+def _checkpoints(volume: Voxels) -> list[Checkpoint]:
+    """Those that a volume is computed from, without those further down."""
+    if isinstance(volume.source, Checkpoint):
+        return [volume.source]
+    return [found for inner in volume.source.inputs for found in _checkpoints(inner)]
 
 
-def _checkpoint_tasks(volume: Voxels, checkpoint: Checkpoint, made: Made) -> list[Task]:
-    path = checkpoint.path
+def _checkpoint_tasks(
+    volume: Voxels, checkpoint: Checkpoint, preparation: Preparation
+) -> list[Task]:
+    path, made = checkpoint.path, preparation.made
     if path not in made:
-        stored = tasks_to_store(checkpoint.made, path, checkpoint.options, made)
+        stored = tasks_to_store(checkpoint.made, path, checkpoint.options, preparation)
         made[path] = volume.token, stored
     token, tasks = made[path]
     if token != volume.token:

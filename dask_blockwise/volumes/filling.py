@@ -1,0 +1,207 @@
+"""The array that a volume is stored to: made anew, or gone on with, or not touched unless asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.evidence import combined
+from ..engine.ledger import Finished, finished
+from ..geometry.boxes import Index
+from ..storage.arrays import StoredArray, create_image, open_array
+from ..storage.chunking import chunks_and_shards
+from .kinds import Checkpoint
+from .known import Known, array_id, ledger_of
+from .left import differ_in_content, left_in
+from .meaning import attributes_of
+from .options import StoreOptions
+from .preparation import Preparation
+from .reading import Reading
+from .record import Record, changed_parts, keep_parts, now
+from .source import Source, Voxels
+from .step import Target
+
+__all__ = ["Filling", "OutputChanged"]
+
+
+class OutputChanged(FileExistsError):
+    """Finished blocks that are stored no longer hold, and nobody said what becomes of them.
+
+    Parameters
+    ----------
+    path : str
+    finished : int
+        Blocks.
+    reasons : sequence of str
+        What is no longer what it was.
+    """
+
+    def __init__(self, path: str, finished: int, reasons: Sequence[str]) -> None:
+        super().__init__(
+            f"{path} has {finished} finished blocks, which were not written by this very "
+            f"computation of what is there now: {'; '.join(reasons)}. To compute again only what "
+            'that touches, pass on_change="redo"; to replace all of it, overwrite=True; or store '
+            "at another path."
+        )
+        self.path, self.finished, self.reasons = path, finished, tuple(reasons)
+
+    def __reduce__(self) -> tuple[type[OutputChanged], tuple[str, int, tuple[str, ...]]]:
+        return type(self), (self.path, self.finished, self.reasons)
+
+
+@dataclass(frozen=True)
+class Filling:
+    """A volume that is about to be stored at a path, and what lies there of it."""
+
+    volume: Voxels
+    # Absolute, or a URL.
+    path: str
+    # Voxels of a block.
+    block: Index
+    options: StoreOptions
+    preparation: Preparation
+    # What its blocks read; of all steps together.
+    readings: tuple[Reading, ...]
+
+    @cached_property
+    def record(self) -> Record:
+        """Of this computation."""
+        return Record.of(
+            self.volume,
+            self.block,
+            self.inputs,
+            version=self.options.version,
+            verify=self.preparation.verify,
+            notes=self.options.notes,
+        )
+
+    @cached_property
+    def found(self) -> Record | None:
+        """Of what lies there, if it was written here."""
+        return Record.at(self.path)
+
+    @cached_property
+    def stored(self) -> StoredArray | None:
+        """The array that lies there, if it is the one that its record is of."""
+        if self.found is None:
+            return None
+        try:
+            array = open_array(f"{self.path}/s0", writable=True)
+        except FileNotFoundError:
+            return None  # killed before it was made, or while it was removed
+        return array if array_id(array) == self.found.id else None
+
+    @cached_property
+    def done(self) -> Finished | None:
+        """Blocks that are finished there, by whatever computation."""
+        if self.stored is None:
+            return None
+        done = finished(self.ledger, array_id(self.stored))
+        return done if done is not None and done.done.any() else None
+
+    @property
+    def ledger(self) -> str:
+        """Where marks lie."""
+        return ledger_of(f"{self.path}/s0")
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether what lies there is of the same computation, so that the array is kept."""
+        same = self.found is not None and self.found.digest == self.record.digest
+        return same and self.stored is not None and not self.options.overwrite
+
+    @cached_property
+    def inputs(self) -> list[Known]:
+        """What is known of the stored inputs."""
+        return self.preparation.known.read_by(self.readings)
+
+    def check(self) -> None:
+        """Refuse to touch finished blocks that no longer hold, unless that was asked for.
+
+        Raises
+        ------
+        OutputChanged
+        """
+        on_change = self.options.on_change or self.preparation.on_change
+        if self.options.overwrite or on_change == "redo" or not self.options.resume:
+            return
+        if self.done is not None and (reasons := self._reasons()):
+            raise OutputChanged(self.path, int(self.done.done.sum()), reasons)
+
+    def array(self) -> StoredArray:
+        """The array to fill: the one that is there, or a new one."""
+        if self.goes_on and self.stored is not None:
+            return self.stored
+        frame = self.volume.frame
+        chunks, shards = chunks_and_shards(
+            frame.with_channels(self.block), frame.axes, self.options.zarr_format
+        )
+        made = create_image(
+            self.path,
+            frame.placement,
+            frame.shape,
+            frame.dtype,
+            chunks=chunks,
+            shards=shards,
+            zarr_format=self.options.zarr_format,
+            overwrite=self.options.overwrite or self.found is not None,
+            attributes=attributes_of(frame.stands_for) | self.record.of_array,
+            group_attributes=self.record.attributes,
+        )
+        keep_parts(self.ledger, self.inputs)
+        return made
+
+    def end(self) -> None:
+        """Record that all blocks are done, of the inputs as they are now."""
+        kept = self.found if self.goes_on and self.found is not None else self.record
+        replace(self.record, id=kept.id, begin=kept.begin, end=now()).write(self.path)
+        keep_parts(self.ledger, self.inputs)
+
+    def _reasons(self) -> list[str]:
+        """Why finished blocks no longer hold, for people."""
+        if self.found is None or self.done is None:
+            return []
+        reasons = self.found.changes_to(self.record)
+        if self.preparation.verify == "none" or not self.goes_on:
+            return reasons
+        changed = changed_parts(self.ledger, self.found, self.inputs)
+        stale = self._stale(self.done)
+        if stale is None or stale.any():
+            reasons += changed or _counted(stale, "were made from other inputs")
+        altered = self._altered(self.done)
+        return reasons + _counted(altered, "were altered since they were written")
+
+    def _stale(self, done: Finished) -> NDArray[np.bool_] | None:
+        """Finished blocks that were made from something else; None where that isn't known yet."""
+        if any(isinstance(_source(reading), Checkpoint) for reading in self.readings):
+            return None
+        evidence = self.preparation.known.evidence(self.readings, done.grid.shape, {})
+        if not all(part.fixed for part in evidence):
+            return None
+        now = combined(evidence, np.arange(len(done.grid)), lambda task: None)
+        stale: NDArray[np.bool_] = done.done & (done.marks["made_from"] != now)
+        return stale
+
+    def _altered(self, done: Finished) -> NDArray[np.bool_]:
+        """Finished blocks that are there, and aren't what was written."""
+        if self.stored is None:
+            return np.zeros(len(done.grid), bool)
+        target, frame = Target.all_of(self.stored), self.volume.frame
+        left = self.preparation.left(self.ledger, lambda: left_in(target, frame, self.block))
+        there = done.done & ~left.lacks(done.marks)
+        if self.preparation.verify == "content":
+            return there & differ_in_content(target, frame, self.block, done.marks)
+        return there & left.differs(done.marks)
+
+
+def _counted(which: NDArray[np.bool_] | None, what: str) -> list[str]:
+    count = 0 if which is None else int(which.sum())
+    return [f"{count} of {which.size} blocks {what}"] if which is not None and count else []
+
+
+def _source(reading: Reading) -> Source | None:
+    return None if isinstance(reading.of, StoredArray) else reading.of.source

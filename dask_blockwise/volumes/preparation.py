@@ -1,0 +1,40 @@
+"""What the tasks of one run share while they are made: checkpoints, inputs, what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..engine.task import Task
+from .known import KnownArrays, Verify
+from .options import OnChange
+from .step import Left
+
+__all__ = ["Preparation"]
+
+@dataclass
+class Preparation:
+    """What the tasks of one run share while they are made."""
+
+    verify: Verify = "stamps"
+    # What becomes of finished blocks that no longer hold, unless an output says it for itself.
+    on_change: OnChange = "ask"
+    # The token of each checkpoint and the tasks that store it, by path.
+    made: dict[str, tuple[str, list[Task]]] = field(default_factory=dict)
+    # Called when all blocks of the run are done.
+    at_end: list[Callable[[], None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.known = KnownArrays(self.verify)
+        self._left: dict[str, Left] = {}
+
+    def left(self, ledger: str, find: Callable[[], Left]) -> Left:
+        """What lies of the blocks that a ledger has, found once."""
+        if ledger not in self._left:
+            self._left[ledger] = find()
+        return self._left[ledger]
+
+    @property
+    def stored_by(self) -> dict[str, Task]:
+        """The task that writes each checkpoint, by path."""
+        return {path: tasks[0] for path, (_, tasks) in self.made.items()}

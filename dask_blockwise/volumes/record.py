@@ -1,0 +1,165 @@
+"""The record that lies with an output: what it was computed by, from what, where and when.
+
+It is in the attributes of the image's group, under "dask_blockwise", beside OME's.
+"""
+
+from __future__ import annotations
+
+import getpass
+import io
+import platform
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Self
+
+import numpy as np
+
+from ..geometry.boxes import Index
+from ..recipes import Recipe, differences, digest_of, recipe_of
+from ..storage.arrays import read_attributes, write_attributes
+from ..storage.documents import put, read_bytes
+from ..storage.location import location_of
+from .known import Known, new_id
+from .source import Voxels
+
+__all__ = ["Record", "changed_parts", "keep_parts", "now"]
+
+_KEY = "dask_blockwise"
+_PARTS = "inputs.npz"
+_PACKAGES = (
+    *("dask_blockwise", "numpy", "dask", "distributed", "zarr", "tensorstore", "scipy"),
+    *("scikit-image", "numba", "torch", "openvino", "onnxruntime", "bioimage-cpp"),
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What an output was computed by."""
+
+    # Of the array, by which its marks know it.
+    id: str
+    # Of the recipe.
+    digest: str
+    recipe: Recipe
+    # How it was seen that inputs are what they were.
+    verify: str
+    # Path, parts and what these are called, of each stored input.
+    inputs: list[dict[str, Any]] = field(default_factory=list)
+    packages: dict[str, str] = field(default_factory=dict)
+    python: str = ""
+    host: str = ""
+    user: str = ""
+    notes: Any = None
+    begin: str = ""
+    end: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        volume: Voxels,
+        block: Index,
+        inputs: Sequence[Known],
+        *,
+        version: str | None,
+        verify: str,
+        notes: Any,
+    ) -> Self:
+        """That of a volume which is about to be stored."""
+        recipe = recipe_of({"block_shape": block, "version": version, "volume": volume})
+        return cls(
+            id=new_id()["dask_blockwise"]["id"],
+            digest=digest_of(recipe),
+            recipe=recipe,
+            verify=verify,
+            inputs=[
+                {"path": known.path, "parts": known.values.size, "called": known.parts}
+                for known in inputs
+            ],
+            packages=_packages(),
+            python=platform.python_version(),
+            host=socket.gethostname(),
+            user=_user(),
+            notes=notes,
+            begin=now(),
+        )
+
+    @classmethod
+    def at(cls, path: str) -> Self | None:
+        """That of what is stored at a path; None where there is none."""
+        found = read_attributes(path).get(_KEY)
+        known = cls.__dataclass_fields__
+        if not isinstance(found, Mapping) or not {"id", "digest", "recipe", "verify"} <= {*found}:
+            return None
+        return cls(**{name: value for name, value in found.items() if name in known})
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """Of the group."""
+        return {_KEY: asdict(self)}
+
+    @property
+    def of_array(self) -> dict[str, Any]:
+        """Attributes of the array itself."""
+        return {_KEY: {"id": self.id}}
+
+    def write(self, path: str) -> None:
+        """Write it to the output's group, in place of what is there."""
+        write_attributes(path, self.attributes)
+
+    def changes_to(self, later: Record) -> list[str]:
+        """What another computation does differently, for people."""
+        changes = [] if self.digest == later.digest else differences(self.recipe, later.recipe)
+        if self.verify != later.verify:
+            changes.append(f'verify "{self.verify}" -> "{later.verify}"')
+        return changes
+
+
+def keep_parts(ledger: str, inputs: Sequence[Known]) -> None:
+    """Keep what the inputs' parts are known by, to say later which of them have changed."""
+    file = io.BytesIO()
+    np.savez(file, *(known.values for known in inputs))
+    put(location_of(ledger), _PARTS, file.getvalue())
+
+
+def changed_parts(ledger: str, recorded: Record, inputs: Sequence[Known]) -> list[str]:
+    """Which inputs have changed since their parts were kept, for people."""
+    content = read_bytes(location_of(ledger), _PARTS)
+    if not content or len(recorded.inputs) != len(inputs):
+        return []
+    with np.load(io.BytesIO(content)) as arrays:
+        kept = [arrays[name] for name in arrays.files]
+    each = zip(kept, inputs, recorded.inputs, strict=True)
+    return [text for old, new, was in each if (text := _changed(old, new, was["path"]))]
+
+
+def _changed(old: np.ndarray[Any, Any], new: Known, path: str) -> str:
+    name = new.path if new.path == path else f"{path} -> {new.path}"
+    if old.shape != new.values.shape:
+        return f"input {name}: {old.size} {new.parts} then, {new.values.size} now"
+    changed = int(np.count_nonzero(old != new.values))
+    return f"input {name}: {changed} of {old.size} {new.parts} changed" if changed else ""
+
+
+def _packages() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without a name for its user
+        return ""
+
+
+def now() -> str:
+    """The time, in UTC, as ISO 8601 has it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
