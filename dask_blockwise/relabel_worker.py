@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .engine.worker.trace import Trace
 from .geometry.blocks import Block
 from .relabelling.grid import LabelGrid
 from .relabelling.match_rule import ByTouch, MatchRule
@@ -11,6 +12,7 @@ from .relabelling.relabel import relabel
 from .relabelling.scratch import Scratch
 from .relabelling.steps import Relabelling
 from .volumes.opening import open_volume
+from .volumes.step import Target
 
 __all__ = ["fit", "read_write_conflict", "relabel", "spawn_worker"]
 
@@ -21,7 +23,7 @@ fit = "shrink"
 read_write_conflict = False
 
 
-def spawn_worker(output_path: str, scratch_path: str) -> Callable[[Block], None]:
+def spawn_worker(output_path: str, scratch_path: str) -> Callable[[Block], Trace]:
     """A function that writes the final ids of one block, once all have been solved for.
 
     Parameters
@@ -39,4 +41,4 @@ def spawn_worker(output_path: str, scratch_path: str) -> Callable[[Block], None]
     halo = tuple((int(before), int(after)) for before, after in scratch.labels.attributes["halo"])
     grid = LabelGrid(output.shape, output.block_shape, halo, (True,) * len(halo))
     rule = MatchRule(ByTouch())
-    return Relabelling(output, None, grid, rule, scratch, output.stored).relabel
+    return Relabelling(output, None, grid, rule, scratch, Target.all_of(output.stored)).relabel

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from inspect import signature
 from os import PathLike
 from typing import Any, Protocol, runtime_checkable
-
-from numpy.typing import NDArray
 
 from .engine.ledger import Ledger, holds
 from .engine.run import run
 from .engine.task import Task
 from .geometry.blocks import Roi
-from .geometry.boxes import Box, Index
+from .geometry.boxes import Index
 from .relabelling.relabel import relabel
 from .segmentation.function import Parameters, SegmentFunction
 from .segmentation.mutex_fragments import MutexFragments

@@ -117,20 +117,18 @@ class Ledger:
         marks["number"], marks["made_from"], marks["via"] = blocks, made_from, via
         marks["files"], marks["stamp"], marks["content"] = np.asarray(traces, np.uint64).T
         marks["check"] = _check(marks, self._key)
-        self._set(blocks.astype(np.intp), marks)
+        places = blocks.astype(np.intp)
+        self.marks[places], self.identities[places] = marks, identities_of(marks)
         self._files.append(marks.tobytes())
 
     def drop(self, which: npt.NDArray[Any]) -> None:
         """Take marks back, until blocks are marked again; what the file says of them stays."""
-        self._set(which, np.zeros((), _MARK))
+        self.marks[which] = np.zeros((), _MARK)
+        self.identities[which] = 0
 
     def close(self) -> None:
         """Bring every mark to the disk."""
         self._files.close()
-
-    def _set(self, which: npt.NDArray[Any], marks: Marks) -> None:
-        self.marks[which] = marks
-        self.identities[which] = identities_of(marks)
 
 
 @dataclass(frozen=True)

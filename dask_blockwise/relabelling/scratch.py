@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from ..engine.worker.trace import Trace
 from ..geometry.boxes import Box, Index
-from ..storage.arrays import StoredArray, create_array, exists, open_array
-from ..storage.documents import remove_all
+from ..storage.arrays import StoredArray, create_array, open_array
+from ..storage.documents import list_names, remove_all
 from ..storage.groups import remove_if_empty
 from ..storage.location import is_remote, location_of
 from ..storage.stamps import stamps_of
@@ -139,7 +139,8 @@ class Scratch:
     @property
     def is_there(self) -> bool:
         """Whether anything of it is left."""
-        return exists(f"{self.path}/labels") or exists(f"{self.path}/edges")
+        location = location_of(self.path)
+        return bool(list_names(location)) if is_remote(location) else Path(location).is_dir()
 
     @property
     def solved(self) -> str:

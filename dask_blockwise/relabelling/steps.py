@@ -60,7 +60,9 @@ class Relabelling:
         rows = [scratch.owners.row(number, pieces.owners), scratch.sizes.row(number, pieces.sizes)]
         if pieces.ids is not None:
             rows.append(scratch.ids.row(number, pieces.ids))
-        return write_all([(scratch.labels, (slice(number, number + 1), *whole), framed[None]), *rows])
+        return write_all(
+            [(scratch.labels, (slice(number, number + 1), *whole), framed[None]), *rows]
+        )
 
     def stitch(self, block: Block) -> Trace:
         """Find what ties the block's pieces to others."""

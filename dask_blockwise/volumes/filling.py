@@ -14,7 +14,6 @@ from ..engine.ledger import Finished, finished
 from ..geometry.boxes import Index
 from ..storage.arrays import StoredArray, create_image, open_array
 from ..storage.chunking import chunks_and_shards
-from .kinds import Checkpoint
 from .known import Known, array_id, ledger_of
 from .left import differ_in_content, left_in
 from .meaning import attributes_of
@@ -22,7 +21,7 @@ from .options import StoreOptions
 from .preparation import Preparation
 from .reading import Reading
 from .record import Record, changed_parts, keep_parts, now
-from .source import Source, Voxels
+from .source import Voxels
 from .step import Target
 
 __all__ = ["Filling", "OutputChanged"]
@@ -177,7 +176,7 @@ class Filling:
 
     def _stale(self, done: Finished) -> NDArray[np.bool_] | None:
         """Finished blocks that were made from something else; None where that isn't known yet."""
-        if any(isinstance(_source(reading), Checkpoint) for reading in self.readings):
+        if any(reading.array is None for reading in self.readings):
             return None
         evidence = self.preparation.known.evidence(self.readings, done.grid.shape, {})
         if not all(part.fixed for part in evidence):
@@ -201,7 +200,3 @@ class Filling:
 def _counted(which: NDArray[np.bool_] | None, what: str) -> list[str]:
     count = 0 if which is None else int(which.sum())
     return [f"{count} of {which.size} blocks {what}"] if which is not None and count else []
-
-
-def _source(reading: Reading) -> Source | None:
-    return None if isinstance(reading.of, StoredArray) else reading.of.source

@@ -26,9 +26,18 @@ from ..storage.stored_array import StoredArray
 from .frame import Frame
 from .kinds import Checkpoint, Stored
 from .reading import Reading, Span, everywhere, runs_over, spans_of
-from .source import Voxels
 
-__all__ = ["Known", "KnownArrays", "Verify", "array_id", "ledger_of", "new_id", "over_blocks", "runs_of", "sums_of_blocks"]
+__all__ = [
+    "Known",
+    "KnownArrays",
+    "Verify",
+    "array_id",
+    "ledger_of",
+    "new_id",
+    "over_blocks",
+    "runs_of",
+    "sums_of_blocks",
+]
 
 Verify = Literal["stamps", "content", "none"]
 Numbers = NDArray[np.uint64]
@@ -89,26 +98,25 @@ class KnownArrays:
         """What is known of the arrays that readings are of, but for checkpoints."""
         if self.verify == "none":
             return []
-        of = (_stored(reading) for reading in readings)
-        return [self._known(*stored) for stored in of if stored is not None]
+        return [self._known(reading.frame, of) for reading in readings if (of := reading.array)]
 
-    def _evidence(
-        self, reading: Reading, shape: Index, stored_by: Mapping[str, Task]
-    ) -> Evidence:
-        source = None if isinstance(reading.of, StoredArray) else reading.of.source
+    def _evidence(self, reading: Reading, shape: Index, stored_by: Mapping[str, Task]) -> Evidence:
+        frame, source = reading.volume.frame, reading.volume.source
         if isinstance(source, Checkpoint):
-            frame = reading.of.frame
             runs = runs_of(reading.spans, frame, frame.block_shape, shape)
             return OfTask(stored_by[source.path], shape, runs)
         if isinstance(source, Stored) and source.written:
-            return _Written(reading.of, source.stored, shape, reading.spans)
-        stored = _stored(reading)
-        found = self._known(*stored)
-        if reading.spans is None:
-            total = found.values.sum(dtype=np.uint64)
-            return FixedEvidence(np.full(prod(shape), total))
-        runs = runs_over(reading.spans, stored[0], found.unit)
-        return FixedEvidence(sums_of_blocks(found.values, runs, shape))
+            return _Written(frame, source.stored, shape, reading.spans)
+        return FixedEvidence(self._sums(reading, shape))
+
+    def _sums(self, reading: Reading, shape: Index) -> Numbers:
+        if reading.array is None:
+            raise ValueError(f"Nothing that is stored is read of {reading.volume!r}.")
+        found = self._known(reading.frame, reading.array)
+        if reading.spans is None or reading.frame is None:
+            return np.full(prod(shape), found.values.sum(dtype=np.uint64))
+        runs = runs_over(reading.spans, reading.frame, found.unit)
+        return sums_of_blocks(found.values, runs, shape)
 
     def _known(self, frame: Frame | None, stored: StoredArray) -> Known:
         key = stored.location
@@ -121,7 +129,7 @@ class KnownArrays:
 class _Written:
     """What other tasks of the run write, by its files, once they are done."""
 
-    volume: Voxels
+    frame: Frame
     stored: StoredArray
     # Of the blocks' grid.
     shape: Index
@@ -130,24 +138,17 @@ class _Written:
 
     def of(self, blocks: NDArray[np.int64], ledger_of: LedgerOf) -> Numbers:
         """See `Evidence.of`."""
-        frame = self.volume.frame
+        frame = self.frame
         runs = runs_of(self.spans, frame, (1,) * len(frame.extent), self.shape)
         at = np.unravel_index(blocks, self.shape)
         boxes = zip(*(zip(r.first[at[r.axis]], r.stop[at[r.axis]], strict=True) for r in runs))
-        stamps = (self._stamp(frame, box) for box in boxes)
+        stamps = (self._stamp(box) for box in boxes)
         return np.fromiter(stamps, np.uint64, len(blocks))
 
-    def _stamp(self, frame: Frame, box: Sequence[tuple[int, int]]) -> int:
-        rest = iter(box)
+    def _stamp(self, box: Sequence[tuple[int, int]]) -> int:
+        rest, frame = iter(box), self.frame
         spans = ((0, n) if axis == "c" else next(rest) for axis, n in zip(frame.axes, frame.shape))
         return self.stored.stamp(tuple(slice(int(b), int(e)) for b, e in spans))[1]
-
-
-def _stored(reading: Reading) -> tuple[Frame | None, StoredArray] | None:
-    if isinstance(reading.of, StoredArray):
-        return None, reading.of
-    source = reading.of.source
-    return (reading.of.frame, source.stored) if isinstance(source, Stored) else None
 
 
 def runs_of(
@@ -155,54 +156,6 @@ def runs_of(
 ) -> tuple[Run, ...]:
     """Which units of a volume each block of a grid of such a shape reads; all unless given."""
     return runs_over(spans or everywhere(frame, shape[0]), frame, unit)
-
-
-def _known(self, frame: Frame | None, stored: StoredArray) -> Known:
-        key = stored.location
-        if key not in self.by_location:
-            self.by_location[key] = _known(frame, stored, self.verify)
-        return self.by_location[key]
-
-
-@dataclass(frozen=True)
-class _Written:
-    """What other tasks of the run write, by its files, once they are done."""
-
-    volume: Voxels
-    stored: StoredArray
-    # Of the blocks' grid.
-    shape: Index
-    spans: tuple[Span, ...] | None
-    fixed = False
-
-    def of(self, blocks: NDArray[np.int64], ledger_of: LedgerOf) -> Numbers:
-        """See `Evidence.of`."""
-        frame = self.volume.frame
-        runs = runs_of(self.spans, frame, (1,) * len(frame.extent), self.shape)
-        at = np.unravel_index(blocks, self.shape)
-        boxes = zip(*(zip(r.first[at[r.axis]], r.stop[at[r.axis]], strict=True) for r in runs))
-        stamps = (self._stamp(frame, box) for box in boxes)
-        return np.fromiter(stamps, np.uint64, len(blocks))
-
-    def _stamp(self, frame: Frame, box: Sequence[tuple[int, int]]) -> int:
-        rest = iter(box)
-        spans = ((0, n) if axis == "c" else next(rest) for axis, n in zip(frame.axes, frame.shape))
-        return self.stored.stamp(tuple(slice(int(b), int(e)) for b, e in spans))[1]
-
-
-def _stored(reading: Reading) -> tuple[Frame | None, StoredArray] | None:
-    if isinstance(reading.of, StoredArray):
-        return None, reading.of
-    source = reading.of.source
-    return (reading.of.frame, source.stored) if isinstance(source, Stored) else None
-
-
-def _runs(spans: tuple[Span, ...] | None, frame: Frame, unit: Index) -> tuple[Run, ...]:
-    """Which units blocks read, or that each reads all of them."""
-    if spans is not None:
-        return runs_over(spans, frame, unit)
-    everywhere = tuple(Span(0, (int(b),), (int(e),)) for b, e in zip(frame.roi.begin, frame.roi.end))
-    return runs_over(everywhere, frame, unit)
 
 
 def _known(frame: Frame | None, stored: StoredArray, verify: Verify) -> Known:

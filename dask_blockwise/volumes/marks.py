@@ -50,9 +50,7 @@ def vouching_of(
     )
 
 
-def _via(
-    volume: Voxels, step: Step, before: Mapping[str, Task], shape: Index
-) -> list[Evidence]:
+def _via(volume: Voxels, step: Step, before: Mapping[str, Task], shape: Index) -> list[Evidence]:
     """What a step has from those before it."""
     found: list[Evidence] = []
     frame = volume.frame

@@ -12,6 +12,7 @@ from .step import Left
 
 __all__ = ["Preparation"]
 
+
 @dataclass
 class Preparation:
     """What the tasks of one run share while they are made."""

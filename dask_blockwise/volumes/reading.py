@@ -49,10 +49,16 @@ class Span:
 class Reading:
     """What blocks read of one thing that is stored, or will be by a checkpoint."""
 
-    # An array by itself is read as a whole.
-    of: Voxels | StoredArray
+    volume: Voxels
     # Along each axis of the volume but "c"; None where each block reads all of it.
     spans: tuple[Span, ...] | None
+    # The array that is read; None for a checkpoint, which is still to be stored.
+    array: StoredArray | None = None
+
+    @property
+    def frame(self) -> Frame | None:
+        """Where the array lies; None for one that a source reads by itself."""
+        return self.volume.frame if isinstance(self.volume.source, Stored) else None
 
 
 def spans_of(frame: Frame, block: Index) -> tuple[Span, ...]:
@@ -100,9 +106,10 @@ def _find(
     if key in found:
         return
     if isinstance(source, Checkpoint | Stored):
-        found[key] = [Reading(volume, spans)]
+        array = source.stored if isinstance(source, Stored) else None
+        found[key] = [Reading(volume, spans, array)]
         return
-    found[key] = [Reading(array, None) for array in source.arrays]
+    found[key] = [Reading(volume, None, array) for array in source.arrays]
     for inner in source.also_reads:
         _find(inner, None, found)
     for inner in source.inputs:
@@ -126,7 +133,8 @@ def runs_over(
     """
     axes = zip(spans, frame.offset, frame.voxel_size, unit, extent or frame.extent, strict=True)
     return tuple(
-        _run(span, int(first), int(size) * n, -(-whole // n)) for span, first, size, n, whole in axes
+        _run(span, int(first), int(size) * n, -(-whole // n))
+        for span, first, size, n, whole in axes
     )
 
 

@@ -79,8 +79,10 @@ class Left:
 
     def differs(self, marks: NDArray[Any]) -> NDArray[np.bool_]:
         """Of which blocks that isn't what they left, by their marks."""
-        differs: NDArray[np.bool_] = self.files != marks["files"]
-        return differs | (self.stamps != marks["stamp"])
+        differs: NDArray[np.bool_] = (self.files != marks["files"]) | (
+            self.stamps != marks["stamp"]
+        )
+        return differs
 
     def lacks(self, marks: NDArray[Any]) -> NDArray[np.bool_]:
         """Of which blocks files are missing."""

@@ -15,8 +15,8 @@ from ..engine.run import run
 from ..engine.task import Task
 from ..storage.location import location_of
 from .kinds import Checkpoint
-from .lineage import AnyVoxels
 from .known import Verify
+from .lineage import AnyVoxels
 from .options import OnChange, StoreOptions
 from .plan import Plan
 from .preparation import Preparation

@@ -28,7 +28,15 @@ from .reading import readings, spans_of
 from .source import Voxels
 from .step import Output, Step, Target
 
-__all__ = ["awaited", "check_outputs", "filling_of", "steps_of", "tasks_into", "tasks_to_store", "upstream_tasks"]
+__all__ = [
+    "awaited",
+    "check_outputs",
+    "filling_of",
+    "steps_of",
+    "tasks_into",
+    "tasks_to_store",
+    "upstream_tasks",
+]
 
 _task_numbers = itertools.count(1)
 
