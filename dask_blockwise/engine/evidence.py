@@ -66,9 +66,9 @@ class Vouching:
 
     # Id of the array that the blocks write: marks of another one hold nothing.
     array: str = ""
-    # Of what blocks read: what lasts, and what only the run holds.
+    # Of what blocks read: what lasts, and what only the run holds; None where the run doesn't.
     made_from: Sequence[Evidence] = ()
-    via: Sequence[Evidence] = ()
+    via: Sequence[Evidence] | None = ()
     # Whether marks are believed whatever they were made from.
     trusts: bool = False
     # Given the marks, which blocks' output is gone or changed; asked once, as the run begins.

@@ -51,8 +51,8 @@ class Standing:
         blocks = np.fromiter(numbers, np.int64)
         stands = np.zeros(blocks.size, bool)
         if self._ledger is not None:
-            known = self._known[:, blocks] = self._evidence(blocks)
             marks = self._ledger.marks[blocks]
+            known = self._known[:, blocks] = self._evidence(blocks, marks)
             same = (marks["made_from"] == known[0]) & (marks["via"] == known[1])
             stands = (marks["check"] != 0) & (same | self._vouching.trusts)
         return stands if self._only is None else stands | ~self._only[blocks]
@@ -68,7 +68,7 @@ class Standing:
 
     @property
     def _fixed(self) -> bool:
-        return all(part.fixed for part in (*self._vouching.made_from, *self._vouching.via))
+        return all(part.fixed for part in (*self._vouching.made_from, *(self._vouching.via or ())))
 
     def _look(self, ledger: Ledger) -> None:
         """Take back the marks of what is gone, and of what is to be done again."""
@@ -77,9 +77,12 @@ class Standing:
         if self._only is not None:
             ledger.drop(self._only)
 
-    def _evidence(self, blocks: NDArray[np.int64]) -> NDArray[np.uint64]:
-        parts = self._vouching.made_from, self._vouching.via
-        return np.stack([combined(part, blocks, self._ledger_of) for part in parts])
+    def _evidence(self, blocks: NDArray[np.int64], marks: NDArray[np.void]) -> NDArray[np.uint64]:
+        """What blocks would be made from now; what the run doesn't hold is as the marks have it."""
+        via = self._vouching.via
+        made_from = combined(self._vouching.made_from, blocks, self._ledger_of)
+        known = marks["via"] if via is None else combined(via, blocks, self._ledger_of)
+        return np.stack([made_from, known])
 
 
 def settled(task: Task) -> Finished | None:

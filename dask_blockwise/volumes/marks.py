@@ -44,7 +44,7 @@ def vouching_of(
     return Vouching(
         array,
         known.evidence(step.readings(), shape, preparation.stored_by),
-        [] if before is None or trusts else _via(volume, step, before, shape),
+        None if before is None or trusts else _via(volume, step, before, shape),
         trusts,
         gone,
     )
