@@ -9,7 +9,10 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+CONDA_NAMES = {
+    **{"torch": "pytorch", "matplotlib": "matplotlib-base"},
+    "xxhash": "python-xxhash",
+}
 
 
 @pytest.fixture(scope="module")
