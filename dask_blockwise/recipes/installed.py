@@ -1,0 +1,136 @@
+"""What is installed, and so known by its name and version, and what is a person's own code."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "PYTHON",
+    "Distribution",
+    "distribution_of",
+    "file_of",
+    "installed_tree",
+    "may_be_imported",
+    "named",
+]
+
+_OWN = __name__.partition(".")[0]
+_MISSING = object()
+_FOLDERS = {"site-packages", "dist-packages"}
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What a package manager installed."""
+
+    name: str
+    version: str
+
+
+PYTHON = Distribution("Python", f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def installed_tree(name: str, distribution: Distribution) -> dict[str, Any]:
+    return {
+        "@": "installed",
+        "name": name,
+        "from": distribution.name,
+        "version": distribution.version,
+    }
+
+
+def distribution_of(module: str | None, file: str | None = None) -> Distribution | None:
+    """What a module was installed with; None for a person's own.
+
+    The name decides nothing where there is a file: a person may call a module as one of Python's.
+    """
+    if not module or module in ("__main__", "__mp_main__"):
+        return None
+    return _distribution(module.partition(".")[0], file_of(module) or file)
+
+
+def file_of(module: str) -> str | None:
+    """Where a module that was imported lies; a namespace package's first folder."""
+    found = sys.modules.get(module)
+    file = getattr(found, "__file__", None)
+    if file is None:
+        file = next(iter(getattr(found, "__path__", ())), None)
+    return file if isinstance(file, str) else None
+
+
+@lru_cache(maxsize=4096)
+def _distribution(top: str, file: str | None) -> Distribution | None:
+    if top == _OWN:
+        return _named_distribution(top)
+    if file is None:
+        return PYTHON if top in sys.stdlib_module_names else None
+    if _FOLDERS & set(Path(file).parts):
+        return _named_distribution(_providing(top, file))
+    within = any(Path(file).is_relative_to(folder) for folder in _stdlib())
+    return PYTHON if within else None
+
+
+@cache
+def _stdlib() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    return tuple(
+        {paths["stdlib"], paths["platstdlib"], str(Path(sys.modules["os"].__file__ or "").parent)}
+    )
+
+
+@cache
+def _named_distribution(name: str) -> Distribution:
+    try:
+        return Distribution(name, metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Distribution(name, "unknown")
+
+
+@cache
+def _providers() -> dict[str, list[str]]:
+    return {top: sorted(set(names)) for top, names in metadata.packages_distributions().items()}
+
+
+def _providing(top: str, file: str) -> str:
+    """The distribution with a module; of several that share a namespace the one with the file."""
+    try:
+        metadata.version(top)
+    except metadata.PackageNotFoundError:
+        names = _providers().get(top, [top])
+    else:
+        return top
+    for name in names if len(names) > 1 else ():
+        if any(file.endswith(str(each)) for each in metadata.files(name) or ()):
+            return name
+    return names[0]
+
+
+def named(module: str | None, qualname: Any) -> Any:
+    """What a module has under a name, or what is equal to nothing else."""
+    found: Any = sys.modules.get(module or "", _MISSING)
+    for part in str(qualname).split("."):
+        found = getattr(found, part, _MISSING)
+    return found
+
+
+def may_be_imported(module: str) -> Distribution | None:
+    """What a module is installed with that code names in an import, found without importing it."""
+    top = module.partition(".")[0]
+    if top in sys.modules:
+        return distribution_of(module if module in sys.modules else top)
+    try:
+        spec = find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    places = [spec.origin, *(spec.submodule_search_locations or ())]
+    file = next((place for place in places if place and place not in ("built-in", "frozen")), None)
+    return distribution_of(top, file)

@@ -1,0 +1,81 @@
+"""How parts of recipes read to people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dask_blockwise.recipes.digest import Recipe, digest_of
+
+__all__ = ["Lookup", "is_scalars", "shown", "title"]
+
+_LONGEST = 60
+
+
+class Lookup:
+    """The parts of a recipe by their digests, so that what is said once is found again."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._known: dict[str, Any] = {}
+
+    def full(self, tree: Any) -> Any:
+        """What stands behind a digest, where the recipe has it."""
+        if not isinstance(tree, dict) or "again" not in tree:
+            return tree
+        if not self._known:
+            self._collect(self._recipe)
+        return self._known.get(tree["again"], tree)
+
+    def _collect(self, tree: Any) -> None:
+        if isinstance(tree, dict | list) and not (isinstance(tree, dict) and "again" in tree):
+            self._known[digest_of(tree)] = tree
+            for item in tree.values() if isinstance(tree, dict) else tree:
+                self._collect(item)
+
+
+def title(kind: str, tree: dict[str, Any], *, file: bool = True) -> str:
+    """Such as "function smooth in filters.py"."""
+    words = [kind, str(tree.get("~name", ""))]
+    if file and "~file" in tree:
+        words += ["in", str(tree["~file"])]
+    return " ".join(word for word in words if word)
+
+
+def is_scalars(values: list[Any]) -> bool:
+    return not any(isinstance(value, dict | list) for value in values)
+
+
+def shown(tree: Any) -> str:
+    """A value in a few words."""
+    if isinstance(tree, dict):
+        return _cut(_shown_dict(tree))
+    if isinstance(tree, list):
+        if len(tree) > 12:
+            return f"{len(tree)} values"
+        inner = ", ".join(map(shown, tree))
+        return _cut(f"({inner},)" if len(tree) == 1 else f"({inner})")
+    return _cut(str(tree) if isinstance(tree, str) else repr(tree))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _shown_dict(tree: dict[str, Any]) -> str:
+    kind = str(tree.get("@", ""))
+    if kind in ("array", "tensor"):
+        return f"{kind} {shown(tree['shape'])} {tree['dtype']}"
+    if kind == "installed":
+        return str(tree["name"])
+    if "~name" in tree:
+        return title(kind if kind in ("function", "class") else "", tree)
+    for key in ("value", "name"):
+        if kind and key in tree:
+            return shown(tree[key])
+    if "again" in tree:
+        return str(tree.get("~begins", f"{tree.get('~length', 'many')} values"))
+    if kind in ("set", "frozenset"):
+        return f"{{{', '.join(sorted(map(shown, tree['items'])))}}}"
+    if kind:
+        return kind
+    return f"{{{', '.join(f'{key}: {shown(value)}' for key, value in tree.items())}}}"
