@@ -111,6 +111,9 @@ def create_array(
 ) -> StoredArray:
     """Create an array of zeros, compressed by zstd, and the groups above it.
 
+    A chunk that has changed on disk raises an error when it is read, by the checksum that zstd
+    keeps; not in zarr 2, where TensorStore knows none.
+
     Parameters
     ----------
     path : path or URL
