@@ -10,7 +10,7 @@ from typing import Any
 
 from ..geometry.placement import Placement
 from .checked import understood
-from .documents import put, remove_all
+from .documents import put
 from .formats import find_array, new_array_documents
 from .groups import (
     array_paths,
@@ -27,6 +27,7 @@ from .groups import (
 from .location import folders_above, is_remote, location_of
 from .metadata import ome_attributes, placement_from
 from .multiscales import image_levels
+from .removal import remove_in_order
 from .stored_array import StoredArray
 
 __all__ = [
@@ -109,6 +110,9 @@ def create_array(
     fill_value: Any = 0,
 ) -> StoredArray:
     """Create an array of zeros, compressed by zstd, and the groups above it.
+
+    A chunk that has changed on disk raises an error when it is read, by the checksum that zstd
+    keeps; not in zarr 2, where TensorStore knows none.
 
     Parameters
     ----------
@@ -233,8 +237,9 @@ def create_image(
 def remove(path: str | os.PathLike[str]) -> None:
     """Remove an array and all below it, and its local group if that leaves nothing in it."""
     location = location_of(path)
-    if find_array(location) is not None:
-        remove_all(location)
+    if find_array(location) is not None or _is_left_empty(location):
+        remove_in_order(location)
+    if not is_remote(location) and not os.path.exists(location):
         remove_if_empty(next(folders_above(location))[0])
 
 
@@ -248,6 +253,11 @@ def read_placement(array: StoredArray) -> Placement:
                 return placement_from(attributes, dataset, array.attributes, len(array.shape))
     with understood(array.path):
         return placement_from({}, "", array.attributes, len(array.shape))
+
+
+def _is_left_empty(location: str) -> bool:
+    """Whether it is a folder without anything, as a removal that was broken off leaves it."""
+    return not is_remote(location) and os.path.isdir(location) and not os.listdir(location)
 
 
 def _given(path: str | os.PathLike[str]) -> str:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -20,6 +21,7 @@ __all__ = [
     "read_bytes",
     "read_json",
     "remove_all",
+    "remove_documents",
     "store_error",
 ]
 
@@ -28,6 +30,9 @@ _CACHE_MEGABYTES = "256"
 
 
 _FULL = ("No space left", "ENOSPC", "quota exceeded")
+
+
+_REMOVED_AT_ONCE = 1000
 
 
 # Metadata of many thousand arrays; what is larger is none.
@@ -107,6 +112,18 @@ def remove_all(location: str) -> None:
             _kvstore(location).delete_range(ts.KvStore.KeyRange()).result()
         else:
             shutil.rmtree(location)
+    except (ValueError, OSError) as error:
+        raise store_error(location, "removed", error) from error
+
+
+def remove_documents(location: str, names: Sequence[str]) -> None:
+    """Remove some documents, in any order; those that aren't there are no matter."""
+    store = _kvstore(location)
+    try:
+        for i in range(0, len(names), _REMOVED_AT_ONCE):
+            waiting = [store.write(name, None) for name in names[i : i + _REMOVED_AT_ONCE]]
+            for each in waiting:
+                each.result()
     except (ValueError, OSError) as error:
         raise store_error(location, "removed", error) from error
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from .checked import mapping, understood
-from .documents import put, read_json, remove_all
+from .documents import list_names, put, read_json
 from .formats import arrays_within, find_array, find_file, is_noticed, titles
 from .location import groups_above, is_remote, location_of, nearest_names
 from .multiscales import image_levels
+from .removal import holds_only_claims, remove_in_order
 
 __all__ = [
     "array_paths",
@@ -28,6 +29,7 @@ __all__ = [
     "write_attributes",
 ]
 
+_OF_GROUPS = {"zarr.json", ".zgroup", ".zattrs"}
 _HINTS_SHOWN = 8
 # A home folder or the root may hold millions.
 _FOLDERS_SEARCHED = 2000
@@ -111,22 +113,25 @@ def make_room(given: str, location: str, overwrite: bool) -> None:
             f"{given} exists already, and was not written by this very computation. Choose another "
             "path, or pass overwrite=True to replace it."
         )
-    others = set(array_paths(location)) - {".", *levels_at(location)}
-    if others or (is_remote(location) and _is_container(location)):
+    arrays = array_paths(location)
+    others = set(arrays) - {".", *levels_at(location)}
+    if others or (is_remote(location) and _holds_others(location)):
         raise FileExistsError(
             f"{given} is a group that holds other arrays, {_some(others)}, so that it isn't "
             "overwritten: choose a path within it, or remove it yourself."
         )
-    remove_all(location)
+    remove_in_order(location, arrays, keep_claims=True)
 
 
 def _is_occupied(path: Path) -> bool:
-    return path.is_dir() and any(path.iterdir())
+    return path.is_dir() and any(path.iterdir()) and not holds_only_claims(str(path))
 
 
-def _is_container(location: str) -> bool:
-    """Whether it is neither an array nor an image."""
-    return find_array(location) is None and not levels_at(location)
+def _holds_others(location: str) -> bool:
+    """Whether it is neither an array nor an image, but holds more than a group's documents."""
+    if find_array(location) is not None or levels_at(location):
+        return False
+    return not set(list_names(location)) <= _OF_GROUPS
 
 
 def make_groups_above(location: str, zarr_format: int) -> None:
@@ -169,10 +174,13 @@ def _arrays_of(file: str) -> list[str]:
 
 def remove_if_empty(location: str) -> None:
     """Remove a local group without attributes that holds nothing."""
-    if is_remote(location) or not _is_group(location) or read_attributes(location):
+    if is_remote(location) or not Path(location).is_dir() or read_attributes(location):
         return
-    if {entry.name for entry in Path(location).iterdir()} <= {"zarr.json", ".zgroup", ".zattrs"}:
-        remove_all(location)
+    names = {entry.name for entry in Path(location).iterdir()}
+    # One without documents is a group that was half removed, where it lies in a container.
+    is_group = _is_group(location) if names else location in groups_above(f"{location}/x")
+    if is_group and names <= _OF_GROUPS:
+        remove_in_order(location)
 
 
 def what_is_there(given: str) -> str:

@@ -130,13 +130,17 @@ class ZarrPythonArray:
 def new_array_documents(
     zarr_format: int, axes: Sequence[str] | None, **settings: Any
 ) -> dict[str, bytes]:
-    """Metadata of a new zarr array, compressed by zstd; the settings are those of zarr-python."""
+    """Metadata of a new zarr array, compressed by zstd; the settings are those of zarr-python.
+
+    In zarr 3 each frame of zstd ends in its checksum, also within shards, so that a reader notices
+    a bit that changed on disk. TensorStore knows none in zarr 2.
+    """
     documents: dict[str, Any] = {}
     zarr.create_array(
         MemoryStore(documents),
         zarr_format=zarr_format,  # type: ignore[arg-type]
         dimension_names=axes if zarr_format == 3 else None,
-        compressors=ZstdCodec(level=3) if zarr_format == 3 else Zstd(level=3),
+        compressors=ZstdCodec(level=3, checksum=True) if zarr_format == 3 else Zstd(level=3),
         chunk_key_encoding={"name": "v2" if zarr_format == 2 else "default", "separator": "/"},
         **settings,
     )
