@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.blocks import BlockGrid
 from ..geometry.box_sums import few_box_sums
-
-if TYPE_CHECKING:
-    from .ledger import Finished, Ledger
-    from .task import Task
 
 __all__ = [
     "Evidence",
@@ -32,9 +29,27 @@ __all__ = [
 
 Numbers = NDArray[np.uint64]
 # Gives the ledger of a task of the run, or what it has where that is all that is known.
-LedgerOf = Callable[["Task"], "Ledger | Finished | None"]
+LedgerOf = Callable[[Any], "Identities | None"]
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Identities(Protocol):
+    """What a ledger knows of a task's blocks."""
+
+    identities: Numbers
+
+
+class ReadTask(Protocol):
+    """What must be known of a task that another one reads from."""
+
+    @property
+    def task_id(self) -> str:
+        """Its name."""
+
+    @property
+    def grid(self) -> BlockGrid:
+        """Its blocks."""
 
 
 class Evidence(Protocol):
@@ -89,7 +104,7 @@ class Run(NamedTuple):
 class OfTask:
     """Blocks of another task of the run, by their marks: known once they are done."""
 
-    task: Task
+    task: ReadTask
     # Of the reading task.
     shape: tuple[int, ...]
     runs: tuple[Run, ...]

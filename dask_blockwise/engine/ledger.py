@@ -131,7 +131,7 @@ class Ledger:
         self._files.close()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Finished:
     """What a ledger has as done, whatever it was computed by."""
 
@@ -140,16 +140,13 @@ class Finished:
     vouches_for: str
     # By block; zeros where it isn't done.
     marks: Marks
+    # What stands for each block where another task reads it.
+    identities: npt.NDArray[np.uint64]
 
     @property
     def done(self) -> npt.NDArray[np.bool_]:
         """Which blocks are done, by number."""
         return _is_set(self.marks)
-
-    @property
-    def identities(self) -> npt.NDArray[np.uint64]:
-        """What stands for each block where another task reads it."""
-        return identities_of(self.marks)
 
 
 def finished(path: str, vouches_for: str | None = None) -> Finished | None:
@@ -177,7 +174,8 @@ def finished(path: str, vouches_for: str | None = None) -> Finished | None:
     except (KeyError, TypeError, ValueError):
         return None
     marks = _sound(read_marks(path, _MARK.itemsize), _key(parameters), len(grid))
-    return Finished(grid, parameters["fingerprint"], parameters["vouches_for"], marks)
+    of = parameters["fingerprint"], parameters["vouches_for"]
+    return Finished(grid, *of, marks, identities_of(marks))
 
 
 def holds(path: str, fingerprint: str, vouches_for: str = "") -> bool:

@@ -17,8 +17,9 @@ from ..volumes.left import left_in
 from ..volumes.lineage import prepared, reach_of
 from ..volumes.plan import plan_of
 from ..volumes.reach import Reach
-from ..volumes.reading import Reading, Span, readings, spans_of
+from ..volumes.reading import readings
 from ..volumes.source import Voxels
+from ..volumes.spans import Reading, Span, spans_of
 from ..volumes.step import Output, StagePlan, Step
 from .fragments import (
     are_as_stored,

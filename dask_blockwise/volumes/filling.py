@@ -19,9 +19,9 @@ from .left import differ_in_content, left_in
 from .meaning import attributes_of
 from .options import StoreOptions
 from .preparation import Preparation
-from .reading import Reading
 from .record import Record, changed_parts, keep_parts, now
 from .source import Voxels
+from .spans import Reading
 from .step import Target
 
 __all__ = ["Filling", "OutputChanged"]

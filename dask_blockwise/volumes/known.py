@@ -24,8 +24,7 @@ from ..geometry.boxes import Index
 from ..storage.stamps import stamps_of
 from ..storage.stored_array import StoredArray
 from .frame import Frame
-from .kinds import Checkpoint, Stored
-from .reading import Reading, Span, everywhere, runs_over, spans_of
+from .spans import Reading, Span, everywhere, runs_over, spans_of
 
 __all__ = [
     "Known",
@@ -101,22 +100,27 @@ class KnownArrays:
         return [self._known(reading.frame, of) for reading in readings if (of := reading.array)]
 
     def _evidence(self, reading: Reading, shape: Index, stored_by: Mapping[str, Task]) -> Evidence:
-        frame, source = reading.volume.frame, reading.volume.source
-        if isinstance(source, Checkpoint):
+        frame, array = reading.frame, reading.array
+        if frame is not None and reading.checkpoint is not None:
             runs = runs_of(reading.spans, frame, frame.block_shape, shape)
-            return OfTask(stored_by[source.path], shape, runs)
-        if isinstance(source, Stored) and source.written:
-            return _Written(frame, source.stored, shape, reading.spans)
-        return FixedEvidence(self._sums(reading, shape))
+            return OfTask(stored_by[reading.checkpoint], shape, runs)
+        if array is None:
+            raise ValueError(f"{reading} is of nothing that is stored.")
+        if frame is not None and reading.written:
+            return _Written(frame, array, shape, reading.spans)
+        return FixedEvidence(self._sums(frame, array, reading.spans, shape))
 
-    def _sums(self, reading: Reading, shape: Index) -> Numbers:
-        if reading.array is None:
-            raise ValueError(f"Nothing that is stored is read of {reading.volume!r}.")
-        found = self._known(reading.frame, reading.array)
-        if reading.spans is None or reading.frame is None:
+    def _sums(
+        self,
+        frame: Frame | None,
+        array: StoredArray,
+        spans: tuple[Span, ...] | None,
+        shape: Index,
+    ) -> Numbers:
+        found = self._known(frame, array)
+        if frame is None or spans is None:
             return np.full(prod(shape), found.values.sum(dtype=np.uint64))
-        runs = runs_over(reading.spans, reading.frame, found.unit)
-        return sums_of_blocks(found.values, runs, shape)
+        return sums_of_blocks(found.values, runs_over(spans, frame, found.unit), shape)
 
     def _known(self, frame: Frame | None, stored: StoredArray) -> Known:
         key = stored.location

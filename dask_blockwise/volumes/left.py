@@ -14,7 +14,7 @@ from ..storage.stamps import stamps_of
 from ..storage.stored_array import StoredArray
 from .frame import Frame
 from .known import over_blocks, sums_of_blocks
-from .reading import Span, runs_over, spans_of
+from .spans import Span, runs_over, spans_of
 from .step import Left, Target, content_of
 
 __all__ = ["differ_in_content", "left_in", "left_in_rows"]

@@ -14,8 +14,8 @@ from ..storage.arrays import open_array
 from .known import array_id, ledger_of, runs_of
 from .options import StoreOptions
 from .preparation import Preparation
-from .reading import spans_of
 from .source import Voxels
+from .spans import spans_of
 from .step import Output, Step
 
 __all__ = ["fingerprint_of", "marked_array", "marks_of", "vouching_of"]

@@ -23,9 +23,10 @@ from ..storage.location import location_of
 from .lineage import place_of, prepared, reach_of
 from .options import StoreOptions
 from .preparation import Preparation
-from .reading import readings, spans_of
+from .reading import readings
 from .region import read_region
 from .source import Voxels
+from .spans import spans_of
 from .storing import run_all
 from .tasks import awaited, upstream_tasks
 

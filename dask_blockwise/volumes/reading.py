@@ -3,84 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
-import numpy as np
-
-from ..engine.evidence import Run
-from ..geometry.blocks import Coordinate
-from ..geometry.boxes import Index
-from ..storage.stored_array import StoredArray
 from .frame import Frame
 from .kinds import Checkpoint, Stored, Turned
 from .lineage import own_reach
 from .source import Voxels
+from .spans import Reading, Span
 
-__all__ = ["Reading", "Span", "everywhere", "readings", "runs_over", "spans_of"]
-
-
-@dataclass(frozen=True)
-class Span:
-    """What blocks read along one axis, in world units."""
-
-    # Of the blocks' grid, along which it differs.
-    axis: int
-    # By a block's position on that axis.
-    begin: tuple[int, ...]
-    end: tuple[int, ...]
-
-    def grown(self, before: int, after: int) -> Span:
-        """By so much on either side."""
-        begin, end = (b - before for b in self.begin), (e + after for e in self.end)
-        return replace(self, begin=tuple(begin), end=tuple(end))
-
-    def within(self, low: int, high: int, wraps: bool) -> Span:
-        """Cut to what there is; where it wraps round, all of the axis is read instead."""
-        pairs = zip(self.begin, self.end, strict=True)
-        cut = [
-            (low, high) if wraps and (b < low or e > high) else (max(b, low), min(e, high))
-            for b, e in pairs
-        ]
-        begin, end = zip(*cut, strict=True)
-        return replace(self, begin=begin, end=end)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What blocks read of one thing that is stored, or will be by a checkpoint."""
-
-    volume: Voxels
-    # Along each axis of the volume but "c"; None where each block reads all of it.
-    spans: tuple[Span, ...] | None
-    # The array that is read; None for a checkpoint, which is still to be stored.
-    array: StoredArray | None = None
-
-    @property
-    def frame(self) -> Frame | None:
-        """Where the array lies; None for one that a source reads by itself."""
-        return self.volume.frame if isinstance(self.volume.source, Stored) else None
-
-
-def spans_of(frame: Frame, block: Index) -> tuple[Span, ...]:
-    """The blocks of a volume themselves."""
-    return tuple(
-        _span(axis, *of) for axis, of in enumerate(zip(*_sizes(frame), block, strict=True))
-    )
-
-
-def _sizes(frame: Frame) -> tuple[Coordinate, Coordinate, Coordinate]:
-    return frame.roi.begin, frame.roi.end, frame.voxel_size
-
-
-def _span(axis: int, low: int, high: int, size: int, voxels: int) -> Span:
-    begin = range(low, high, voxels * size)
-    return Span(axis, tuple(begin), tuple(min(b + voxels * size, high) for b in begin))
-
-
-def everywhere(frame: Frame, positions: int) -> tuple[Span, ...]:
-    """All of a volume, for each block of a grid that has so many along its first axis."""
-    axes = zip(frame.roi.begin, frame.roi.end, strict=True)
-    return tuple(Span(0, (int(b),) * positions, (int(e),) * positions) for b, e in axes)
+__all__ = ["readings"]
 
 
 def readings(volume: Voxels, spans: tuple[Span, ...] | None) -> list[Reading]:
@@ -105,43 +35,17 @@ def _find(
     key, source = (id(volume), spans), volume.source
     if key in found:
         return
-    if isinstance(source, Checkpoint | Stored):
-        array = source.stored if isinstance(source, Stored) else None
-        found[key] = [Reading(volume, spans, array)]
+    if isinstance(source, Checkpoint):
+        found[key] = [Reading(volume.frame, spans, checkpoint=source.path)]
         return
-    found[key] = [Reading(volume, None, array) for array in source.arrays]
+    if isinstance(source, Stored):
+        found[key] = [Reading(volume.frame, spans, source.stored, written=source.written)]
+        return
+    found[key] = [Reading(None, None, array) for array in source.arrays]
     for inner in source.also_reads:
         _find(inner, None, found)
     for inner in source.inputs:
         _find(inner, spans and _needed(volume, inner, spans), found)
-
-
-def runs_over(
-    spans: Sequence[Span], frame: Frame, unit: Index, extent: Index | None = None
-) -> tuple[Run, ...]:
-    """Which units of an array each block reads.
-
-    Parameters
-    ----------
-    spans : sequence of Span
-    frame : Frame
-        Where the array lies.
-    unit : tuple of int
-        Voxels along all axes but "c".
-    extent : tuple of int, optional
-        Of the array, likewise; that of the frame unless given.
-    """
-    axes = zip(spans, frame.offset, frame.voxel_size, unit, extent or frame.extent, strict=True)
-    return tuple(
-        _run(span, int(first), int(size) * n, -(-whole // n))
-        for span, first, size, n, whole in axes
-    )
-
-
-def _run(span: Span, first: int, step: int, units: int) -> Run:
-    low = [min(max((b - first) // step, 0), units) for b in span.begin]
-    high = [min(max(-((first - e) // step), 0), units) for e in span.end]
-    return Run(span.axis, np.array(low, np.int64), np.maximum(low, high).astype(np.int64))
 
 
 def _needed(volume: Voxels, inner: Voxels, spans: tuple[Span, ...]) -> tuple[Span, ...] | None:

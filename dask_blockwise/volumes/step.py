@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,7 @@ from ..geometry.boxes import Box, Index
 from ..recipes import content_digest
 from ..storage.stored_array import StoredArray
 from .reach import Reach
-
-if TYPE_CHECKING:
-    from .reading import Reading
+from .spans import Reading
 
 __all__ = ["Left", "Output", "StagePlan", "Step", "Target", "content_of", "write_all"]
 

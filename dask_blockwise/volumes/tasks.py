@@ -24,8 +24,9 @@ from .options import StoreOptions
 from .plan import plan_of
 from .preparation import Preparation
 from .reach import Reach
-from .reading import readings, spans_of
+from .reading import readings
 from .source import Voxels
+from .spans import spans_of
 from .step import Output, Step, Target
 
 __all__ = [
