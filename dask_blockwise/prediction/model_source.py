@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pickle
 import zipfile
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
 
+from ..recipes import Verbatim, content_digest
 from .archives import danger_of
 from .bioimageio import Description
 
@@ -47,8 +51,22 @@ class ModelSource:
     content: bytes = b""
     # The keys of what is taken of the network's output, from the outside in.
     output: tuple[int | str, ...] = ()
-    # Size and time of the files, so that other weights at the same path are another model.
-    stamp: tuple[tuple[int, int], ...] = ()
+    # A hash of what the file holds, so that other weights at the same path are another model.
+    held: str = ""
+
+    def __recipe__(self) -> Any:
+        """What the network does: code, arguments and weights, wherever they lie."""
+        told: dict[str, Any] = {"kind": self.kind, "output": self.output}
+        if self.held:
+            file = Path(self.weights or self.where).name
+            told["weights"] = Verbatim({"@": "bytes", "~name": file, "content": self.held})
+        if self.kind == "module":
+            return told | {"module": pickle.loads(self.content)}
+        if self.kind == "import":
+            package, _, name = self.where.partition(":")
+            made_by = getattr(importlib.import_module(package), name)
+            return told | {"class": made_by, "arguments": self.arguments}
+        return told
 
     @classmethod
     def of(
@@ -100,7 +118,7 @@ class ModelSource:
         if path is not None and not Path(path).exists():
             raise FileNotFoundError(f"There are no weights at {weights}: check the path.")
         pairs = tuple((key, _frozen(value)) for key, value in sorted(arguments.items()))
-        return cls("import", name, pairs, path, stamp=_stamp(path))
+        return cls("import", name, pairs, path, held=_hash(path))
 
     @classmethod
     def _of_module(cls, module: Any) -> ModelSource:
@@ -141,7 +159,7 @@ class ModelSource:
                 f"Loading or running {path} would run code that the file brings, as {danger}: pass "
                 "trust=True if you trust whoever made it."
             )
-        return cls(kind, str(path.absolute()), stamp=_stamp(path))
+        return cls(kind, str(path.absolute()), held=_hash(path))
 
 
 def _kind(path: Path) -> str:
@@ -158,8 +176,8 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list) else value
 
 
-def _stamp(path: str | Path | None) -> tuple[tuple[int, int], ...]:
+def _hash(path: str | Path | None) -> str:
     if path is None:
-        return ()
-    found = Path(path).stat()
-    return ((found.st_size, found.st_mtime_ns),)
+        return ""
+    with Path(path).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        return content_digest(content)

@@ -157,6 +157,9 @@ class Filling:
     def end(self) -> None:
         """Record that all blocks are done, of the inputs as they are now."""
         kept = self.found if self.goes_on and self.found is not None else self.record
+        if kept.end and kept.verify == self.record.verify:
+            if not changed_parts(self.ledger, kept, self.inputs):
+                return
         replace(self.record, id=kept.id, begin=kept.begin, end=now()).write(self.path)
         keep_parts(self.ledger, self.inputs)
 

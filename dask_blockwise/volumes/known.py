@@ -46,7 +46,7 @@ Numbers = NDArray[np.uint64]
 class Known:
     """What the parts of a stored array are known by: its blocks, shards or chunks."""
 
-    path: str
+    array: StoredArray
     # What the parts are called.
     parts: str
     values: Numbers
@@ -125,7 +125,7 @@ class KnownArrays:
     def _known(self, frame: Frame | None, stored: StoredArray) -> Known:
         key = stored.location
         if key not in self.by_location:
-            self.by_location[key] = _known(frame, stored, self.verify)
+            self.by_location[key] = known_now(frame, stored, self.verify)
         return self.by_location[key]
 
 
@@ -162,26 +162,27 @@ def runs_of(
     return runs_over(spans or everywhere(frame, shape[0]), frame, unit)
 
 
-def _known(frame: Frame | None, stored: StoredArray, verify: Verify) -> Known:
+def known_now(frame: Frame | None, stored: StoredArray, verify: Verify) -> Known:
+    """What the parts of a stored array are known by now."""
     stamps = stamps_of(stored, "content" if verify == "content" else "stamps")
     parts = "shards" if stored.shards else "chunks"
     if frame is None:
-        return Known(stored.path, parts, stamps.values, stamps.unit)
+        return Known(stored, parts, stamps.values, stamps.unit)
     values, unit = over_blocks(stamps.values, frame), frame.without_channels(stamps.unit)
     done = finished(ledger_of(stored.location), array_id(stored)) if verify == "stamps" else None
     if done is None or not done.done.any() or done.grid.writable_roi != frame.roi:
-        return Known(stored.path, parts, values, unit)
-    return _by_marks(stored.path, frame, values, unit, done)
+        return Known(stored, parts, values, unit)
+    return _by_marks(stored, frame, values, unit, done)
 
 
-def _by_marks(path: str, frame: Frame, values: Numbers, unit: Index, done: Finished) -> Known:
+def _by_marks(stored: StoredArray, frame: Frame, values: Numbers, unit: Index, done: Finished) -> Known:
     """By marks where what they vouch for is there, by files where it isn't."""
     block = tuple(map(int, done.grid.write_roi.shape / frame.voxel_size))
     runs = runs_over(spans_of(frame, block), frame, unit)
     stamps = sums_of_blocks(values, runs, done.grid.shape)
     holds = done.done & (stamps == done.marks["stamp"])
     by_block = np.where(holds, done.identities, stamps)
-    return Known(path, "blocks", by_block.reshape(done.grid.shape), block)
+    return Known(stored, "blocks", by_block.reshape(done.grid.shape), block)
 
 
 def over_blocks(values: Numbers, frame: Frame) -> Numbers:

@@ -9,7 +9,7 @@ import getpass
 import io
 import platform
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -23,12 +23,14 @@ from ..storage.arrays import read_attributes, write_attributes
 from ..storage.documents import put, read_bytes
 from ..storage.location import location_of
 from .known import Known, new_id
+from .lineage import place_of
 from .source import Voxels
 
 __all__ = ["Record", "changed_parts", "keep_parts", "now"]
 
 _KEY = "dask_blockwise"
 _PARTS = "inputs.npz"
+_NO_PARAMETERS = {"inputs", "frame", "array", "stored", "axes", "of"}
 _PACKAGES = (
     *("dask_blockwise", "numpy", "dask", "distributed", "zarr", "tensorstore", "scipy"),
     *("scikit-image", "numba", "torch", "openvino", "onnxruntime", "bioimage-cpp"),
@@ -46,7 +48,9 @@ class Record:
     recipe: Recipe
     # How it was seen that inputs are what they were.
     verify: str
-    # Path, parts and what these are called, of each stored input.
+    # Of the computation, in the order in which they are computed.
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    # What was read from stores.
     inputs: list[dict[str, Any]] = field(default_factory=list)
     packages: dict[str, str] = field(default_factory=dict)
     python: str = ""
@@ -74,10 +78,8 @@ class Record:
             digest=digest_of(recipe),
             recipe=recipe,
             verify=verify,
-            inputs=[
-                {"path": known.path, "parts": known.values.size, "called": known.parts}
-                for known in inputs
-            ],
+            stages=list(_stages(volume)),
+            inputs=list(map(_input, inputs)),
             packages=_packages(),
             python=platform.python_version(),
             host=socket.gethostname(),
@@ -136,11 +138,46 @@ def changed_parts(ledger: str, recorded: Record, inputs: Sequence[Known]) -> lis
 
 
 def _changed(old: np.ndarray[Any, Any], new: Known, path: str) -> str:
-    name = new.path if new.path == path else f"{path} -> {new.path}"
+    here = new.array.path
+    name = here if here == path else f"{path} -> {here}"
     if old.shape != new.values.shape:
         return f"input {name}: {old.size} {new.parts} then, {new.values.size} now"
     changed = int(np.count_nonzero(old != new.values))
     return f"input {name}: {changed} of {old.size} {new.parts} changed" if changed else ""
+
+
+def _input(known: Known) -> dict[str, Any]:
+    array = known.array
+    return {
+        "path": array.path,
+        "location": array.location,
+        "shape": array.shape,
+        "dtype": array.dtype.str,
+        "parts": known.values.size,
+        "called": known.parts,
+        "token": f"{int(known.values.sum(dtype=np.uint64)):016x}",
+    }
+
+
+def _stages(volume: Voxels, seen: set[int] | None = None) -> Iterator[dict[str, Any]]:
+    """Each stage once, after those that it is computed from."""
+    seen = set() if seen is None else seen
+    if id(volume) in seen:
+        return
+    seen.add(id(volume))
+    for inner in volume.source.inputs:
+        yield from _stages(inner, seen)
+    of, frame = recipe_of(volume.source), volume.frame
+    state = of.get("state", of) if isinstance(of, dict) else {}
+    parameters = {key: part for key, part in state.items() if key not in _NO_PARAMETERS}
+    yield {
+        "stage": volume.source.kind,
+        "path": place_of(volume),
+        "shape": frame.shape,
+        "dtype": frame.dtype.str,
+        "token": volume.token,
+        "parameters": parameters,
+    }
 
 
 def _packages() -> dict[str, str]:

@@ -117,8 +117,16 @@ class FileFunction:
     item: int | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._function(*args, **kwargs)
+
+    def __recipe__(self) -> Any:
+        """What the function does, wherever its file lies."""
+        return self._function
+
+    @property
+    def _function(self) -> Any:
         function = self.file.required(self.name)
-        return (function if self.item is None else function[self.item])(*args, **kwargs)
+        return function if self.item is None else function[self.item]
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,11 @@ class SpawnedWorker:
 
     def __call__(self, block: Block) -> Any:
         return self.function(block)
+
+    def __recipe__(self) -> Any:
+        """What makes the process function, and of what, wherever the file lies."""
+        spawn = self.file.required("spawn_worker")
+        return {"spawn_worker": spawn, "args": self.args, "kwargs": self.kwargs}
 
     @cached_property
     def function(self) -> Callable[..., Any]:

@@ -1,0 +1,75 @@
+"""The volume that an output was computed from, kept beside its marks so that it can be run again."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from ..storage.documents import put, read_bytes
+from ..storage.location import is_remote, location_of
+from .options import StoreOptions
+from .source import Voxels
+
+__all__ = ["keep_volume", "kept_volume"]
+
+_NAME = "volume.pickle"
+# What is larger holds an array in memory, which is better stored.
+_LARGEST = 64 << 20
+
+
+def keep_volume(ledger: str, volume: Voxels, options: StoreOptions) -> None:
+    """Keep a volume, and how it is stored, beside the marks of its blocks, if it is small."""
+    try:
+        content = bytes(cloudpickle.dumps((volume, options)))
+    except Exception as error:
+        content = pickle.dumps(f"it can't be pickled ({error})")
+    if len(content) > _LARGEST:
+        content = pickle.dumps("it holds an array in memory: store that first")
+    put(location_of(ledger), _NAME, content)
+
+
+def kept_volume(path: str, ledger: str, trust: bool) -> tuple[Any, StoreOptions]:
+    """The volume that was kept, and how it was stored.
+
+    Raises
+    ------
+    FileNotFoundError
+        If none is there.
+    PermissionError
+        If it belongs to somebody else, and isn't trusted.
+    ValueError
+        If it wasn't kept, or its code can't be imported.
+    """
+    content = read_bytes(location_of(ledger), _NAME)
+    if not content:
+        raise FileNotFoundError(
+            f"{path} doesn't hold the volume that it was computed from: it was not stored by "
+            "to_zarr, or by an earlier version. Make the volume anew and store it there."
+        )
+    if not trust and not _is_own(ledger):
+        raise PermissionError(
+            f"To know what {path} was computed by, code that it brings must be run, and it belongs "
+            "to somebody else: pass trust=True if you trust whoever made it."
+        )
+    try:
+        kept = pickle.loads(content)
+    except Exception as error:
+        raise ValueError(
+            f"The volume that {path} was computed from can't be loaded here "
+            f"({type(error).__name__}: {error}): its code must be importable."
+        ) from error
+    if isinstance(kept, str):
+        raise ValueError(f"The volume that {path} was computed from was not kept: {kept}.")
+    volume, options = kept
+    return volume, options
+
+
+def _is_own(ledger: str) -> bool:
+    if is_remote(ledger):
+        return False
+    file = Path(location_of(ledger)) / _NAME
+    return not hasattr(os, "getuid") or file.stat().st_uid == os.getuid()
