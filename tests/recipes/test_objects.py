@@ -61,7 +61,7 @@ NOTHING = {
 CHANGES = {
     "method": ("self.forward(x)", "self.forward(2 * x)"),
     "base's method": ("return 0", "return 1"),
-    "base": ("class Net(Base)", "class Net(object)"),
+    "base": ("class Base(abc.ABC):", "class Other: pass\nclass Base(Other, abc.ABC):"),
     "attribute": ("rate = 1", "rate = 2"),
     "property": ("self.w / 2", "self.w / 4"),
     "cached property": ("self.w / 3", "self.w / 6"),
