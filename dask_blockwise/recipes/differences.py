@@ -53,7 +53,7 @@ class _Comparison:
         self.done: set[tuple[str, str, str]] = set()
 
     def of(self, where: str, old: Any, new: Any) -> Iterator[str]:
-        digests = digest_of(old), digest_of(new)
+        digests = self.old.digest(old), self.new.digest(new)
         if digests[0] == digests[1] or (where, *digests) in self.done:
             return
         self.done.add((where, *digests))
@@ -137,7 +137,9 @@ class _Comparison:
             yield f"{old['from']} {old['version']} -> {_other(old, new)}{new['version']}"
         else:
             rest = [{k: v for k, v in each.items() if k != "name"} for each in (old, new)]
-            inner = ("body", "closure", "function", "defaults", "arguments")
+            if old.get("body") != new.get("body"):
+                yield f"{old['name']}: body changed"
+            inner = ("closure", "function", "defaults", "arguments")
             for key in inner:
                 yield from self._of_either(where, key, *rest) if key in rest[0] else ()
 
@@ -194,7 +196,7 @@ class _Comparison:
     def _of_classes(self, where: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
         named = _called("class", where, new)
         yield from self.of(f"{named}: base", old["bases"], new["bases"])
-        for key in ("metaclass", "values"):
+        for key in ("metaclass", "values", "defaults"):
             if key in old or key in new:
                 yield from self._of_either(f"{named}: {key}", key, old, new)
         left, right = old["members"], new["members"]
