@@ -65,6 +65,10 @@ def class_tree(cls: type) -> dict[str, Any]:
         tree["metaclass"] = Part(type(cls))
     if issubclass(cls, enum.Enum):
         tree["values"] = [[member.name, Part(member.value)] for member in cls]
+    if "__pydantic_fields__" in vars(cls):
+        fields = vars(cls)["__pydantic_fields__"]
+        defaults = {key: [each.default, each.default_factory] for key, each in fields.items()}
+        tree["defaults"] = Part(defaults)
     members = {name: _member(value) for name, value in vars(cls).items() if _counts(name, value)}
     return tree | {"members": dict(sorted(members.items()))}
 

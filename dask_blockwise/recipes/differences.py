@@ -12,7 +12,6 @@ __all__ = ["differences"]
 
 _MOST = 6
 _MARK = "@"
-_OF_FUNCTIONS = ("function", "installed")
 
 
 def differences(old: Recipe, new: Recipe) -> list[str]:
@@ -38,6 +37,8 @@ def differences(old: Recipe, new: Recipe) -> list[str]:
     """
     comparison = _Comparison(Lookup(old), Lookup(new))
     said = list(dict.fromkeys(comparison.of("", old, new)))
+    if not said and digest_of(old) != digest_of(new):
+        said = ["changed"]
     if len(said) > _MOST:
         said = [*said[: _MOST - 1], f"and {len(said) - _MOST + 1} more"]
     return said
@@ -52,12 +53,15 @@ class _Comparison:
         self.done: set[tuple[str, str, str]] = set()
 
     def of(self, where: str, old: Any, new: Any) -> Iterator[str]:
-        digests = digest_of(old), digest_of(new)
+        digests = self.old.digest(old), self.new.digest(new)
         if digests[0] == digests[1] or (where, *digests) in self.done:
             return
         self.done.add((where, *digests))
         old, new = self.old.full(old), self.new.full(new)
-        if isinstance(old, dict) and isinstance(new, dict) and old.get(_MARK) == new.get(_MARK):
+        if _is_cut(old) or _is_cut(new):
+            apart = shown(old) != shown(new)
+            yield _spaced(where, f"{shown(old)} -> {shown(new)}" if apart else "changed")
+        elif isinstance(old, dict) and isinstance(new, dict) and old.get(_MARK) == new.get(_MARK):
             yield from self._of_kind(where, old, new)
         elif isinstance(old, list) and isinstance(new, list):
             yield from self._of_lists(where, old, new)
@@ -65,9 +69,8 @@ class _Comparison:
             yield _spaced(where, f"{shown(old)} -> {shown(new)}")
 
     def _of_kind(self, where: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
-        if "again" in old or "again" in new:
-            yield _spaced(where, "changed")
-            return
+        if old.get(_MARK) == "within the circle":
+            return  # What it stands for is told where it stands.
         kinds: dict[str, Callable[[str, Any, Any], Iterator[str]]] = {
             "function": self._of_functions,
             "class": self._of_classes,
@@ -134,6 +137,8 @@ class _Comparison:
             yield f"{old['from']} {old['version']} -> {_other(old, new)}{new['version']}"
         else:
             rest = [{k: v for k, v in each.items() if k != "name"} for each in (old, new)]
+            if old.get("body") != new.get("body"):
+                yield f"{old['name']}: body changed"
             inner = ("closure", "function", "defaults", "arguments")
             for key in inner:
                 yield from self._of_either(where, key, *rest) if key in rest[0] else ()
@@ -174,13 +179,16 @@ class _Comparison:
     def _of_names(
         self, kind: str, key: str, where: str, old: dict[str, Any], new: dict[str, Any]
     ) -> Iterator[str]:
-        """Names that both use; a name more or less is a body that changed."""
+        """Names that both use; a name more or less is mostly a body that changed."""
         left, right = old.get(key, {}), new.get(key, {})
-        for name in left:
-            if name not in right:
-                continue
-            if _is_code(self.new.full(right[name])) and _is_code(self.old.full(left[name])):
-                outer = where.partition(":")[0] or title("function", new)
+        for name in [*left, *(name for name in right if name not in left)]:
+            if name not in left or name not in right:
+                if old["body"] == new["body"]:
+                    yield from self._of_either(
+                        f"{kind} {name} of {title('', new)}", name, left, right
+                    )
+            elif _is_code(self.new.full(right[name])) and _is_code(self.old.full(left[name])):
+                outer = where.partition(": ")[0] if _in_code(where) else title("function", new)
                 yield from self.of(f"{outer}: helper", left[name], right[name])
             else:
                 yield from self.of(f"{kind} {name} of {title('', new)}", left[name], right[name])
@@ -188,7 +196,7 @@ class _Comparison:
     def _of_classes(self, where: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
         named = _called("class", where, new)
         yield from self.of(f"{named}: base", old["bases"], new["bases"])
-        for key in ("metaclass", "values"):
+        for key in ("metaclass", "values", "defaults"):
             if key in old or key in new:
                 yield from self._of_either(f"{named}: {key}", key, old, new)
         left, right = old["members"], new["members"]
@@ -212,6 +220,11 @@ class _Comparison:
             yield from self.of(f"{named}: {kind} {name}", left[name], right[name])
 
 
+def _is_cut(tree: Any) -> bool:
+    """Whether a recipe was too long or deep to be written."""
+    return isinstance(tree, dict) and "again" in tree
+
+
 def _other(old: dict[str, Any], new: dict[str, Any]) -> str:
     return "" if old["from"] == new["from"] else f"{new['from']} "
 
@@ -219,9 +232,13 @@ def _other(old: dict[str, Any], new: dict[str, Any]) -> str:
 def _called(kind: str, where: str, tree: dict[str, Any]) -> str:
     """A function or class by its part in what is around it, else by its kind."""
     outer, _, part = where.rpartition(": ")
-    if part in ("method", "helper", "base"):
+    if _in_code(where):
         return f"{outer}: {title(part, tree, file=part == 'helper')}"
     return title(kind, tree)
+
+
+def _in_code(where: str) -> bool:
+    return where.rpartition(": ")[2] in ("method", "helper")
 
 
 def _is_code(tree: Any) -> bool:

@@ -39,7 +39,7 @@ _OF_C_CLASSES = (
 def function_tree(function: FunctionType) -> dict[str, Any]:
     """A function by its name where it is installed, else by what it does."""
     module = function.__globals__.get("__name__")
-    distribution = distribution_of(module, function.__globals__.get("__file__"))
+    distribution = _home(function)
     if distribution is not None:
         return _installed_function(function, str(module), distribution)
     code = read_code(function.__code__)
@@ -49,6 +49,13 @@ def function_tree(function: FunctionType) -> dict[str, Any]:
     tree |= _given("closure", closure_trees(function, code))
     tree |= _given("globals", global_trees(function, code))
     return tree | _given("attributes", _attributes(function))
+
+
+def _home(function: FunctionType) -> Distribution | None:
+    if function.__code__.co_filename.startswith("<doctest "):
+        return None  # A person's example, though in the names of what it is an example of.
+    names = function.__globals__
+    return distribution_of(names.get("__name__"), names.get("__file__"))
 
 
 def _heading(kind: str, name: str, file: str | None) -> dict[str, Any]:
@@ -77,12 +84,13 @@ def _attributes(function: FunctionType) -> dict[str, Any]:
 def _installed_function(
     function: FunctionType, module: str, distribution: Distribution
 ) -> dict[str, Any]:
-    """By name; one that a function around it made also by what it was given."""
+    """By name; one that isn't found under its name also by what it does and was given."""
     named_as = (function.__module__, function.__qualname__)
     if distribution_of(function.__module__) and named(*named_as) is function:
         return installed_tree(".".join(named_as), distribution)
     code = read_code(function.__code__)
     tree = installed_tree(f"{module}.{function.__code__.co_qualname}", distribution)
+    tree |= {"python": PYTHON.version, "body": code.body}
     tree |= _given("defaults", _defaults(function))
     return tree | _given("closure", closure_trees(function, code))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from dask_blockwise.recipes.code import Code, Import, Load
 from dask_blockwise.recipes.installed import distribution_of, installed_tree, may_be_imported
-from dask_blockwise.recipes.tree import Part
+from dask_blockwise.recipes.tree import Part, keyed
 
 __all__ = ["closure_trees", "global_trees"]
 
@@ -60,7 +60,7 @@ def closure_trees(function: FunctionType, code: Code) -> dict[str, Any]:
             loads = [load for load in code.free if load.root == name]
             found.update(_followed(name, value, load.attributes) for load in loads)
         else:
-            found[name] = Part(value)
+            found[name] = keyed(name, value)
     return found
 
 
@@ -80,7 +80,7 @@ def _followed(name: str, value: Any, attributes: tuple[str, ...]) -> tuple[str, 
             break
         name = f"{name}.{attribute}"
         value = getattr(value, attribute, _MISSING)
-    return name, {"@": "missing"} if value is _MISSING else Part(value)
+    return name, {"@": "missing"} if value is _MISSING else keyed(name, value)
 
 
 def _imported(

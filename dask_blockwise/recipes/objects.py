@@ -10,15 +10,18 @@ import dataclasses
 import enum
 import io
 import logging
+import os
+import re
 import socket
 import subprocess
 import threading
 import types
 import weakref
+from inspect import getattr_static
 from typing import Any
 
 from dask_blockwise.recipes.classes import class_tree, enum_tree, is_own
-from dask_blockwise.recipes.tree import Part, mapping_tree
+from dask_blockwise.recipes.tree import Part, keyed, mapping_tree
 
 __all__ = ["object_tree", "opaque_tree"]
 
@@ -28,7 +31,7 @@ _PASSING = (
     *(socket.socket, subprocess.Popen, concurrent.futures.Executor, concurrent.futures.Future),
     *(asyncio.AbstractEventLoop, asyncio.Future, contextvars.ContextVar, contextvars.Context),
     *(types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType),
-    *(types.FrameType, types.TracebackType),
+    *(type(os.environ), types.FrameType, types.TracebackType),
     *(weakref.ref, weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet),
 )
 _CLIENTS = {"Client", "BaseClient", "ClientSession", "Cluster", "Connection", "Session"}
@@ -46,6 +49,8 @@ def object_tree(value: Any) -> Any:
         return _of_fields(value)
     if isinstance(value, _PASSING) or _is_client(type(value)):
         return opaque_tree(value)
+    if _is_scripted(value):
+        return _scripted(value)
     token = getattr(type(value), "__dask_tokenize__", None)
     if token is not None and not is_own(type(value)):
         return _heading(value) | {"token": Part(token(value))}
@@ -70,7 +75,7 @@ def _of_fields(value: Any) -> dict[str, Any]:
     fields = {}
     for field in dataclasses.fields(value):
         has = hasattr(value, field.name)
-        fields[field.name] = Part(getattr(value, field.name)) if has else missing
+        fields[field.name] = keyed(field.name, getattr(value, field.name)) if has else missing
     others = {
         name: each
         for name, each in getattr(value, "__dict__", {}).items()
@@ -116,10 +121,24 @@ def _state(state: Any) -> Any:
     return state
 
 
+def _is_scripted(value: Any) -> bool:
+    of_torch = type(value).__module__.partition(".")[0] == "torch"
+    return of_torch and isinstance(getattr_static(value, "code", None), property)
+
+
+def _scripted(value: Any) -> dict[str, Any]:
+    """A function or network in TorchScript, by the code that it tells of, and its weights."""
+    inner = value.modules() if hasattr(value, "modules") else [value]
+    codes = [str(getattr(each, "code", "")) for each in inner]
+    tree = {
+        **_heading(value),
+        "code": Part([re.sub("___torch_mangle_[0-9]+", "", c) for c in codes]),
+    }
+    return tree | ({"state": Part(dict(value.state_dict()))} if hasattr(value, "modules") else {})
+
+
 def _unpicklable(value: Any) -> dict[str, Any]:
-    """By attributes where it has them; a network in TorchScript by its weights and code."""
-    if hasattr(type(value), "state_dict") and hasattr(value, "code"):
-        return _heading(value) | {"state": Part(value.state_dict()), "code": Part(str(value.code))}
+    """By attributes where it has them."""
     if is_own(type(value)):
         return _heading(value) | {"state": Part(_attributes(value))}
     return opaque_tree(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dask_blockwise.recipes.digest import Recipe, digest_of
+from dask_blockwise.recipes.digest import Recipe, digest_of, merkle
 
 __all__ = ["Lookup", "is_scalars", "shown", "title"]
 
@@ -15,20 +15,25 @@ class Lookup:
     """The parts of a recipe by their digests, so that what is said once is found again."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self._recipe = recipe
+        self._digests: dict[int, bytes] = {}
         self._known: dict[str, Any] = {}
+        merkle(recipe, lambda leaf: b"", self._digests)
+        self._collect(recipe)
+
+    def digest(self, tree: Any) -> str:
+        """As `digest_of`, of a part without a walk through it."""
+        known = self._digests.get(id(tree))
+        return digest_of(tree) if known is None else known.hex()
 
     def full(self, tree: Any) -> Any:
         """What stands behind a digest, where the recipe has it."""
         if not isinstance(tree, dict) or "again" not in tree:
             return tree
-        if not self._known:
-            self._collect(self._recipe)
         return self._known.get(tree["again"], tree)
 
     def _collect(self, tree: Any) -> None:
         if isinstance(tree, dict | list) and not (isinstance(tree, dict) and "again" in tree):
-            self._known[digest_of(tree)] = tree
+            self._known[self.digest(tree)] = tree
             for item in tree.values() if isinstance(tree, dict) else tree:
                 self._collect(item)
 

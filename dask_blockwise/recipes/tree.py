@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dask_blockwise.recipes.digest import Recipe
+from dask_blockwise.recipes.digest import Recipe, content_digest
 
-__all__ = ["PLAIN", "Part", "Verbatim", "mapping_tree", "parts", "plain"]
+__all__ = ["PLAIN", "Part", "Verbatim", "keyed", "mapping_tree", "parts", "plain"]
 
 PLAIN = (type(None), bool, int, float, str)
 _LARGEST = 2**63
+_SECRET = re.compile("secret|passw|token|credential|api_?key|access_?key", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +61,21 @@ def parts(values: Iterable[Any]) -> list[Part]:
     return [Part(value) for value in values]
 
 
+def keyed(key: Any, value: Any) -> Any:
+    """A value by its name: of what a name calls secret only the digest is written."""
+    if type(value) is str and type(key) is str and _SECRET.search(key):
+        return {"@": "withheld", "content": content_digest(value.encode("utf-8", "surrogatepass"))}
+    return Part(value)
+
+
 def mapping_tree(mapping: Mapping[Any, Any]) -> dict[str, Any]:
     """A mapping as it is, or as pairs where a key is no text or means something in recipes."""
     if all(_may_be_key(key) for key in mapping):
-        return {key: Part(value) for key, value in mapping.items()}
-    return {"@": "dict", "items": [[Part(key), Part(value)] for key, value in mapping.items()]}
+        return {key: keyed(key, value) for key, value in mapping.items()}
+    return {
+        "@": "dict",
+        "items": [[Part(key), keyed(key, value)] for key, value in mapping.items()],
+    }
 
 
 def _may_be_key(key: Any) -> bool:

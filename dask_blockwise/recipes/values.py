@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dask_blockwise.recipes.digest import content_digest
-from dask_blockwise.recipes.tree import Part, mapping_tree, parts
+from dask_blockwise.recipes.tree import PLAIN, Part, mapping_tree, parts, plain
 
 __all__ = ["value_tree"]
 
@@ -30,6 +30,8 @@ def value_tree(value: Any) -> Any:
 
 
 def _list(value: Any) -> Any:
+    if all(type(each) in PLAIN for each in value):
+        return [plain(each) for each in value]
     return parts(value)
 
 

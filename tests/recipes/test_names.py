@@ -163,7 +163,8 @@ def test_of_a_module_what_is_named_counts(write: Callable, use: str) -> None:
 
 def test_a_relative_import_within(write: Callable) -> None:
     text = "from pack.a import f\n"
-    a = "def f(x):\n    from .deep import blur\n    from . import deep as d\n    return blur(d.other(x))"
+    a = "def f(x):\n    from .deep import blur\n    from . import deep as d\n"
+    a += "    return blur(d.other(x))"
 
     def of(tools: str) -> str:
         return digest(write(text, pack____init__="", pack__a=a, pack__deep=tools).f)
@@ -175,7 +176,8 @@ def test_a_relative_import_within(write: Callable) -> None:
 
 def test_an_import_of_what_is_installed_is_not_run(write: Callable) -> None:
     f = write(
-        "def f(x):\n    import antigravity\n    import nowhere.deep\n    return antigravity, nowhere"
+        "def f(x):\n    import antigravity\n    import nowhere.deep\n"
+        "    return antigravity, nowhere"
     ).f
     names = recipe_of(f)["globals"]
     assert names["antigravity"]["from"] == "Python"

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import logging
+import os
 import threading
 import time
 import weakref
@@ -61,7 +62,7 @@ NOTHING = {
 CHANGES = {
     "method": ("self.forward(x)", "self.forward(2 * x)"),
     "base's method": ("return 0", "return 1"),
-    "base": ("class Net(Base)", "class Net(object)"),
+    "base": ("class Base(abc.ABC):", "class Other: pass\nclass Base(Other, abc.ABC):"),
     "attribute": ("rate = 1", "rate = 2"),
     "property": ("self.w / 2", "self.w / 4"),
     "cached property": ("self.w / 3", "self.w / 6"),
@@ -247,3 +248,34 @@ def test_dask_collections_and_clients() -> None:
     da = pytest.importorskip("dask.array")
     assert digest(da.ones(3)) == digest(da.ones(3))
     assert digest(da.ones(3)) != digest(da.zeros(3))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.trace:DeprecationWarning")
+def test_networks_in_torchscript() -> None:
+    torch = pytest.importorskip("torch")
+
+    def net(seed: int, kind: type) -> object:
+        torch.manual_seed(seed)
+        layers = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 3), kind())
+        return torch.jit.trace(layers, torch.zeros(1, 1, 8, 8))
+
+    relu, elu = torch.nn.ReLU, torch.nn.ELU
+    assert digest(net(0, relu)) == digest(net(0, relu))
+    assert digest(net(0, relu)) != digest(net(1, relu))
+    assert digest(net(0, relu)) != digest(net(0, elu))
+
+
+def test_secrets_are_not_written() -> None:
+    for secret in ({"aws_secret": "hunter2"}, [os.environ], Options(note="")):
+        recipe = json.dumps(recipe_of(secret))
+        assert "hunter2" not in recipe
+        assert os.environ["PATH"] not in recipe
+    assert digest({"password": "a"}) != digest({"password": "b"})
+
+
+def test_models_of_pydantic(write: Callable) -> None:
+    pytest.importorskip("pydantic")
+    text = "import pydantic\nclass Model(pydantic.BaseModel):\n    a: int = 1\n"
+    before = digest(write(text).Model)
+    assert digest(write("\n" + text).Model) == before
+    assert digest(write(text.replace("1", "2")).Model) != before
