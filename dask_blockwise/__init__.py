@@ -19,11 +19,13 @@ from .scheduler import run_blockwise
 from .segment_blockwise import segment_blockwise
 from .segmentation.segment import connected_components, segment, watershed
 from .volumes.creation import create_volume
+from .volumes.filling import OutputChanged
 from .volumes.frame import Frame
 from .volumes.map_overlap import map_overlap
 from .volumes.opening import open_volume
 from .volumes.reach import Reach
 from .volumes.source import Source
+from .volumes.status import Status, provenance, rerun, status
 from .volumes.storing import BlocksFailed
 from .volumes.volume import Volume
 
@@ -36,11 +38,13 @@ __all__ = [
     "Coordinate",
     "DaCapoBlockwiseTask",
     "Frame",
+    "OutputChanged",
     "Reach",
     "Roi",
     "RunSummary",
     "SeamReport",
     "Source",
+    "Status",
     "Task",
     "Volume",
     "agglomerate",
@@ -53,13 +57,16 @@ __all__ = [
     "map_overlap",
     "open_volume",
     "predict",
+    "provenance",
     "relabel",
     "renumber",
+    "rerun",
     "run",
     "run_blockwise",
     "seams",
     "segment",
     "segment_blockwise",
+    "status",
     "threshold",
     "watershed",
 ]

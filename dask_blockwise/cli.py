@@ -1,4 +1,4 @@
-"""The command line: ``dask-blockwise demo``."""
+"""The command line: ``dask-blockwise demo`` and ``dask-blockwise status``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from distributed import Client
 
 from .demo.run import DEMOS, Result, run_demo
 from .engine.cluster import local_cluster
+from .volumes.status import status
 from .volumes.storing import BlocksFailed
 
 __all__ = ["main"]
@@ -59,6 +60,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
     )
     demo.set_defaults(command=_demo)
+    stands = commands.add_parser(
+        "status",
+        help="say how a stored volume stands",
+        description="Say which blocks of a stored volume are done, and whether they still hold.",
+    )
+    stands.add_argument("path", metavar="PATH", help="what to_zarr or checkpoint stored")
+    stands.add_argument(
+        "--trust",
+        action="store_true",
+        help="run code that it brings even if it belongs to somebody else",
+    )
+    stands.set_defaults(command=_status)
     return parser
 
 
@@ -78,6 +91,13 @@ def _demo(options: argparse.Namespace) -> None:
     with local_cluster(options.workers) as cluster, Client(cluster) as client:
         print(f"Watch the cluster at {client.dashboard_link}")
         _report(run_demo(options.sample, options.output, client))
+
+
+def _status(options: argparse.Namespace) -> None:
+    found = status(options.path, trust=options.trust)
+    print(found)
+    if not found.is_current:
+        raise SystemExit(1)
 
 
 def _report(result: Result) -> None:

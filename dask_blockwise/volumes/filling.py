@@ -14,6 +14,7 @@ from ..engine.ledger import Finished, finished
 from ..geometry.boxes import Index
 from ..storage.arrays import StoredArray, create_image, open_array
 from ..storage.chunking import chunks_and_shards
+from .kept_volume import keep_volume
 from .known import Known, array_id, ledger_of
 from .left import differ_in_content, left_in
 from .meaning import attributes_of
@@ -152,14 +153,15 @@ class Filling:
             group_attributes=self.record.attributes,
         )
         keep_parts(self.ledger, self.inputs)
+        keep_volume(self.ledger, self.volume, self.options)
         return made
 
     def end(self) -> None:
         """Record that all blocks are done, of the inputs as they are now."""
         kept = self.found if self.goes_on and self.found is not None else self.record
-        if kept.end and kept.verify == self.record.verify:
-            if not changed_parts(self.ledger, kept, self.inputs):
-                return
+        same = kept.end and kept.verify == self.record.verify
+        if same and not changed_parts(self.ledger, kept, self.inputs):
+            return
         replace(self.record, id=kept.id, begin=kept.begin, end=now()).write(self.path)
         keep_parts(self.ledger, self.inputs)
 

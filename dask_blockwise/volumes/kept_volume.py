@@ -1,4 +1,4 @@
-"""The volume that an output was computed from, kept beside its marks so that it can be run again."""
+"""The volume that an output is of, kept beside its marks so that it can be computed again."""
 
 from __future__ import annotations
 

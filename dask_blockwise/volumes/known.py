@@ -175,7 +175,9 @@ def known_now(frame: Frame | None, stored: StoredArray, verify: Verify) -> Known
     return _by_marks(stored, frame, values, unit, done)
 
 
-def _by_marks(stored: StoredArray, frame: Frame, values: Numbers, unit: Index, done: Finished) -> Known:
+def _by_marks(
+    stored: StoredArray, frame: Frame, values: Numbers, unit: Index, done: Finished
+) -> Known:
     """By marks where what they vouch for is there, by files where it isn't."""
     block = tuple(map(int, done.grid.write_roi.shape / frame.voxel_size))
     runs = runs_over(spans_of(frame, block), frame, unit)

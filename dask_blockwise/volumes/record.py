@@ -167,8 +167,8 @@ def _stages(volume: Voxels, seen: set[int] | None = None) -> Iterator[dict[str, 
     seen.add(id(volume))
     for inner in volume.source.inputs:
         yield from _stages(inner, seen)
-    of, frame = recipe_of(volume.source), volume.frame
-    state = of.get("state", of) if isinstance(of, dict) else {}
+    of: Any = recipe_of(volume.source)
+    frame, state = volume.frame, of.get("state", of)
     parameters = {key: part for key, part in state.items() if key not in _NO_PARAMETERS}
     yield {
         "stage": volume.source.kind,
