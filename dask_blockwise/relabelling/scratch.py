@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -14,7 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Index
-from ..storage.arrays import StoredArray, create_array, open_array, remove
+from ..storage.arrays import StoredArray, create_array, open_array
+from ..storage.documents import remove_all
+from ..storage.groups import remove_if_empty
+from ..storage.location import is_remote, location_of
+from ..volumes.tasks import ledger_of
 from .grid import LabelGrid
 
 # Numbers that are stored together, of rows that may have many: so that few files are written, and
@@ -23,6 +27,7 @@ _LEAST_CHUNK, _MOST_CHUNK, _CHUNKS_A_ROW = 1 << 9, 1 << 17, 32
 _HEADS_AT_ONCE = 1 << 21
 _TABLE_CHUNK = 1 << 16
 _LABEL_CHUNK = 64
+_LABELS, _TABLE = ("labels", "owners", "sizes", "ids"), ("starts", "table")
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,7 @@ class Scratch:
     def create_labels(self, grid: LabelGrid, attributes: Mapping[str, Any]) -> None:
         """Make the arrays that hold the labels of a grid's blocks, in place of what is there."""
         chunks, shard = _label_chunks(grid.frame_shape)
+        self._remove(_LABELS)
         create_array(
             f"{self.path}/labels",
             (grid.blocks, *shard),
@@ -104,21 +110,28 @@ class Scratch:
             chunks=(1, *chunks),
             shards=(1, *shard),
             attributes={**asdict(grid), **attributes},
-            overwrite=True,
         )
         for name in ("owners", "sizes", *(("ids",) * bool(attributes.get("ids")))):
             self._create_rows(name, grid.blocks, prod(grid.block_shape))
 
     def create_edges(self, blocks: int, most: int) -> None:
         """Make the array that holds at most so many numbers of each block's edges."""
+        self._remove(["edges"])
         self._create_rows("edges", blocks, most)
 
-    def remove(self, labels: bool = True) -> None:
-        """Remove all arrays, and the folder unless something else is in it."""
-        for name in ("edges", "starts", "table", *(("labels", "owners", "sizes", "ids") * labels)):
-            remove(f"{self.path}/{name}")
+    def remove(self) -> None:
+        """Remove all arrays but kept ones, and the folder unless something else is in it."""
+        location = location_of(self.path)
+        kept = self.kept is not None and location_of(self.kept) == location
+        self._remove((*(() if kept else _LABELS), "edges", *_TABLE))
+        remove_if_empty(location)
         with suppress(OSError):
-            Path(self.path).rmdir()
+            Path(location).rmdir()
+
+    @property
+    def solved(self) -> str:
+        """Where it is marked that all pieces have their ids."""
+        return f"{self.path}/edges/solved"
 
     @cached_property
     def labels(self) -> StoredArray:
@@ -162,13 +175,13 @@ class Scratch:
 
     def write_table(self, starts: NDArray[np.int64], ids: NDArray[np.uint64]) -> None:
         """Write each piece's id, and where each block's begin."""
+        self._remove(_TABLE)
         for name, values in ("starts", starts.astype(np.uint64)), ("table", ids):
             array = create_array(
                 f"{self.path}/{name}",
                 (max(1, values.size),),
                 np.uint64,
                 chunks=(_TABLE_CHUNK,),
-                overwrite=True,
             )
             if values.size:
                 array.write((slice(0, values.size),), values)
@@ -188,8 +201,18 @@ class Scratch:
             (rows, _whole(capacity + 1, chunk)),
             np.uint64,
             chunks=(1, chunk),
-            overwrite=True,
         )
+
+    def _remove(self, names: Sequence[str]) -> None:
+        """Remove arrays, and what is left of those whose removal was broken off.
+
+        Marks go first: no run takes an array of which a part is gone for one that is done.
+        """
+        arrays = [location_of(f"{self.path}/{name}") for name in names]
+        solved = [location_of(self.solved)] if "edges" in names else []
+        for part in (*map(ledger_of, arrays), *solved, *arrays):
+            if is_remote(part) or Path(part).is_dir():
+                remove_all(part)
 
     def _open(self, name: str, path: str | None = None) -> StoredArray:
         return open_array(f"{path or self.path}/{name}", writable=True)

@@ -108,7 +108,7 @@ class Storing:
             self.frame.extent,
             lambda output: self._at(output).solve,
             reach=self._alone,
-            array=lambda output: f"{self._scratch(output).path}/edges/solved",
+            array=lambda output: self._scratch(output).solved,
             made_from=self.volume.token,
             # What it takes isn't known before.
             cost=StagePlan("", self.frame.extent, 1, 0, 0, 0),

@@ -1,5 +1,8 @@
 """What blocks leave for one another."""
 
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +91,106 @@ def test_nothing_is_left(tmp_path):
     scratch.remove()
     scratch.remove()
     assert not Path(scratch.path).exists()
+
+
+def filled(path: Path) -> Scratch:
+    """A scratch as it is when all blocks are done, with their marks; something else lies in it."""
+    scratch = Scratch(str(path))
+    scratch.create_labels(GRID, {"ids": True})
+    scratch.create_edges(GRID.blocks, 3000)
+    scratch.labels.write((slice(0, 1), slice(0, 14), slice(0, 132)), np.ones((1, 14, 132)))
+    for rows in scratch.owners, scratch.sizes, scratch.ids, scratch.edges:
+        rows.write(0, np.arange(9))
+    scratch.write_table(np.arange(5), np.ones(4, np.uint64))
+    for array in "labels", "edges", "edges/solved":
+        marks = path / array / ".dask_blockwise"
+        marks.mkdir(parents=True)
+        (marks / "done.bin").write_bytes(bytes(16))
+    (path / "mine").mkdir()
+    (path / "mine/notes").write_text("not to be removed")
+    return scratch
+
+
+def files(path: Path) -> set[Path]:
+    return {file for file in path.rglob("*") if file.is_file()}
+
+
+def broken_off(act: Callable[[], object], after: int) -> bool:
+    """Break something off before it removes one more file or folder; whether it came to that."""
+    removals = iter(range(after))
+
+    def removing(remove):
+        def removed(*args, **options):
+            if next(removals, None) is None:
+                raise KeyboardInterrupt
+            return remove(*args, **options)
+
+        return removed
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in "unlink", "rmdir":
+            patch.setattr(os, name, removing(getattr(os, name)))
+        try:
+            act()
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("folder", ["out.scratch", "a.zarr/out.scratch"])
+def test_a_removal_that_is_broken_off_anywhere_goes_on(folder, tmp_path):
+    filled(tmp_path / "filled" / folder)
+    for after in range(1000):
+        path = tmp_path / str(after) / folder
+        shutil.copytree(tmp_path / "filled", tmp_path / str(after))
+        scratch = Scratch(str(path))
+        before = files(path)
+        stopped = broken_off(scratch.remove, after)
+        marked = {mark.parent.parent for mark in path.rglob("done.bin")}
+        gone = before - files(path)
+        assert all(".dask_blockwise" in file.parts for file in gone) or not marked
+        Scratch(str(path)).remove()
+        left = {file.relative_to(path).as_posix() for file in path.rglob("*")}
+        assert left - {"zarr.json"} == {"mine", "mine/notes"}
+        if not stopped:
+            break
+    assert after > 10
+
+
+@pytest.mark.parametrize("again", ["create_labels", "create_edges", "write_table"])
+def test_an_array_takes_the_place_of_one_whose_removal_was_broken_off(again, tmp_path):
+    act = {
+        "create_labels": lambda scratch: scratch.create_labels(GRID, {}),
+        "create_edges": lambda scratch: scratch.create_edges(GRID.blocks, 3000),
+        "write_table": lambda scratch: scratch.write_table(np.arange(5), np.ones(4, np.uint64)),
+    }[again]
+    filled(tmp_path / "filled")
+    for after in range(1000):
+        scratch = Scratch(f"{tmp_path}/{after}.scratch")
+        shutil.copytree(tmp_path / "filled", scratch.path)
+        stopped = broken_off(lambda scratch=scratch: act(scratch), after)
+        act(scratch)
+        if not stopped:
+            break
+    assert after > 3
+
+
+def test_what_is_left_without_metadata_goes(tmp_path):
+    path = tmp_path / "a.zarr/out.scratch"
+    scratch = filled(path)
+    for document in path.glob("*/zarr.json"):
+        document.unlink()
+    (path / "mine/notes").unlink()
+    (path / "mine").rmdir()
+    scratch.remove()
+    assert not path.exists()
+
+
+def test_labels_that_were_kept_stay_if_they_are_relabelled_in_their_place(tmp_path):
+    kept = Scratch(f"{tmp_path}/out.scratch")
+    kept.create_labels(GRID, {})
+    again = Scratch(kept.path, kept.path)
+    again.create_edges(GRID.blocks, 3000)
+    again.remove()
+    assert not (tmp_path / "out.scratch/edges").exists()
+    assert Scratch(kept.path).sizes.lengths().tolist() == [-1] * GRID.blocks
