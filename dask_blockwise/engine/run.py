@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 import uuid
 from collections import Counter
@@ -25,6 +24,8 @@ from .task import Task
 from .task_state import TaskState
 from .worker.batch import Work
 from .worker.client import Context
+from .worker.litter import sweep_meanwhile
+from .worker.own_folder import own_folder
 
 __all__ = ["run"]
 
@@ -80,6 +81,7 @@ def run(
     """
     ordered = _in_order([tasks] if isinstance(tasks, Task) else tasks)
     run_id = _new_run_id()
+    sweep_meanwhile()
     with ExitStack() as stack:
         ledgers = [_open_ledger(stack, task, resume) for task in ordered]
         dask_client = stack.enter_context(client_for_a_run(client))
@@ -202,7 +204,7 @@ def _log_path(task: Task, run_id: str) -> Path:
     if task.ledger is not None and not is_remote(task.ledger):
         return Path(task.ledger) / "blocks.log"
     name = task.task_id.replace("/", "_")
-    return Path(tempfile.gettempdir()) / f"dask-blockwise-logs/{run_id}-{name}.log"
+    return own_folder() / f"logs/{run_id}-{name}.log"
 
 
 def _go(dispatcher: Dispatcher, states: Sequence[TaskState]) -> RunSummary:

@@ -9,9 +9,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from .client import BlockLoops, Context, Handover, block_function
 from .failure import failure_of
 from .gate import Gate
 from .journal import BatchReport, Journal, presence, run_directory
+from .litter import sweep_meanwhile
 from .output import captured, unbuffer
+from .presence import Presence
 from .trace import Trace
 from .worker_file import SpawnedWorker
 
@@ -70,19 +72,20 @@ class Batch:
 class _Run:
     """A run as a worker process knows it: its tasks, and the directory of its journals."""
 
-    def __init__(self, presence: Path, blobs: Sequence[bytes], captures: bool) -> None:
+    def __init__(self, presence: Presence, blobs: Sequence[bytes], captures: bool) -> None:
         self._presence = presence
         self._blobs = blobs
         self._functions: dict[int, tuple[Work, Callable[[Block], object]]] = {}
         self._lock = threading.Lock()
         self.stopped = False
         self.captures = captures
-        self._mark()
+        # A journal that can't be kept is told of with the first block.
+        with suppress(OSError):
+            presence.mark()
 
     def journal(self, name: str) -> Journal:
-        """A new journal, even if somebody has swept the temporary directory."""
-        self._mark()
-        return Journal(self._presence.with_name(name))
+        """A new journal, beside what says that this worker runs."""
+        return Journal(self._presence.mark().with_name(name))
 
     def task(self, number: int) -> tuple[Work, Callable[[Block], object]]:
         """A task and its function of a block, unpickled and set up once a process."""
@@ -91,15 +94,15 @@ class _Run:
                 self._functions[number] = _unpack(self._blobs[number])
         return self._functions[number]
 
-    def _mark(self) -> None:
-        self._presence.parent.mkdir(exist_ok=True)
-        self._presence.touch()
-
     def close(self) -> None:
         self.stopped = True
         for _, function in self._functions.values():
             if isinstance(function, (BlockLoops, Handover)):
                 function.close()
+
+    def forget(self) -> None:
+        self.close()
+        self._presence.end()
 
 
 def _unpack(blob: bytes) -> tuple[Work, Callable[[Block], object]]:
@@ -129,7 +132,9 @@ def open_run(run_id: str, address: str, blobs: Sequence[bytes], owned: bool) -> 
         Whether the process is the worker's own, so that what it prints may be collected.
     """
     if run_id not in _runs:
-        _runs[run_id] = _Run(presence(run_id, address), blobs, owned)
+        here = Presence(partial(presence, run_id, address))
+        _runs[run_id] = _Run(here, blobs, owned)
+        sweep_meanwhile()
     if owned:
         unbuffer()
         # Ctrl-C reaches every process of a terminal, and it is the driver that stops the workers.
@@ -147,9 +152,10 @@ def close_run(run_id: str) -> None:
 
 def forget_run(run_id: str) -> None:
     """End a run in this worker process and on this machine."""
-    close_run(run_id)
-    _runs.pop(run_id, None)
-    shutil.rmtree(run_directory(run_id), ignore_errors=True)
+    if run_id in _runs:
+        _runs.pop(run_id).forget()
+    with suppress(OSError):
+        shutil.rmtree(run_directory(run_id), ignore_errors=True)
 
 
 def beside_batches() -> AbstractContextManager[None]:
@@ -167,9 +173,9 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
     begun
         Called when the task is loaded and the first block is about to run.
     """
-    run = _runs[batch.run_id]
     with ExitStack() as stack:
         stack.enter_context(_gate.passed(batch.alone))
+        run = _runs[batch.run_id]
         journal = stack.enter_context(run.journal(batch.name))
         if run.captures:
             stack.enter_context(captured(journal.output.fileno()))

@@ -1,7 +1,7 @@
 """What became of a batch's blocks, in files that outlive the worker process that runs them.
 
-They lie in the machine's temporary directory. After a death they tell which block was running,
-which were done already, which were never begun, and what was printed.
+They lie in the user's own folder in the machine's temporary one. After a death they tell which
+block was running, which were done already, which were never begun, and what was printed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -21,6 +20,7 @@ from urllib.parse import quote
 
 from .deadline import deadline
 from .failure import Failure, place_of
+from .own_folder import own_folder
 from .trace import Trace
 
 __all__ = ["BatchReport", "Journal", "post_mortem", "presence", "run_directory"]
@@ -174,7 +174,7 @@ def post_mortem(run_id: str, address: str, name: str, numbers: Sequence[int]) ->
 
 def run_directory(run_id: str) -> Path:
     """Where a run's journals are on this machine."""
-    return Path(tempfile.gettempdir()) / f"dask-blockwise-{run_id}"
+    return own_folder() / f"run-{run_id}"
 
 
 def presence(run_id: str, address: str) -> Path:
