@@ -6,7 +6,9 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -17,6 +19,7 @@ from .location import is_remote, kvstore_spec
 __all__ = [
     "cache_context",
     "list_names",
+    "own_cache",
     "put",
     "read_bytes",
     "read_json",
@@ -98,9 +101,30 @@ def put(location: str, name: str, document: bytes) -> None:
         raise store_error(location, "written", error) from error
 
 
-@cache
+_own_cache = ContextVar("own_cache", default=False)
+
+
+@contextmanager
+def own_cache() -> Iterator[None]:
+    """Within the body, what is opened has a cache of its own, in which nothing is yet."""
+    token = _own_cache.set(True)
+    try:
+        yield
+    finally:
+        _own_cache.reset(token)
+
+
 def cache_context() -> Any:
-    """The cache of this process."""
+    """The cache of this process, or one that nothing else has."""
+    return _new_cache() if _own_cache.get() else _shared_cache()
+
+
+@cache
+def _shared_cache() -> Any:
+    return _new_cache()
+
+
+def _new_cache() -> Any:
     megabytes = int(os.environ.get("DASK_BLOCKWISE_CACHE_MB", _CACHE_MEGABYTES))
     return ts.Context({"cache_pool": {"total_bytes_limit": megabytes << 20}})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import blake2b
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index
-from .documents import store_error
+from .documents import own_cache, store_error
 from .formats import Documented, Format, Layout, OpenArray, UnitFiles, UnitNames, Writable, Zarr
 from .units import WriteUnits
 
@@ -50,6 +51,8 @@ class StoredArray:
     attributes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     # Whether every read asks the store if what is cached of it still holds.
     rechecks: bool = True
+    # Whether it shares no cache with other openings, which believe times of files.
+    own_cache: bool = field(default=False, compare=False, repr=False)
     # Which opening this is: a later one never sees what an earlier one has cached.
     opening: str = field(default_factory=lambda: uuid4().hex, compare=False, repr=False)
 
@@ -88,6 +91,10 @@ class StoredArray:
     def write_unit(self) -> Index:
         """What must be written whole: a shard, or else a chunk."""
         return self.shards or self.chunks
+
+    def anew(self) -> StoredArray:
+        """The same array, read as if nothing had been read of it before in any process."""
+        return replace(self, own_cache=True, opening=uuid4().hex)
 
     def steady(self) -> StoredArray:
         """The same array, for reading while nobody writes to it."""
@@ -214,7 +221,8 @@ class StoredArray:
         return _opened(self._opening())
 
     def _opening(self) -> _Opening:
-        return _Opening(self.location, self.rechecks, self.opening, self.format)
+        opening = _Opening(self.location, self.rechecks, self.opening, self.format)
+        return replace(opening, own_cache=self.own_cache)
 
 
 def _check(layout: Layout) -> None:
@@ -236,11 +244,13 @@ class _Opening:
     rechecks: bool
     opening: str
     format: Format = field(compare=False)
+    own_cache: bool = False
 
 
 @lru_cache(maxsize=256)
 def _opened(opening: _Opening) -> OpenArray:
-    return opening.format.open(opening.location, opening.rechecks)
+    with own_cache() if opening.own_cache else nullcontext():
+        return opening.format.open(opening.location, opening.rechecks)
 
 
 @lru_cache(maxsize=256)

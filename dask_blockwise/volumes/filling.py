@@ -159,6 +159,8 @@ class Filling:
     def end(self) -> None:
         """Record that all blocks are done, of the inputs as they are now."""
         kept = self.found if self.goes_on and self.found is not None else self.record
+        if self.options.roi is not None:
+            return  # of what lies outside, nothing is known
         same = kept.end and kept.verify == self.record.verify
         if same and not changed_parts(self.ledger, kept, self.inputs):
             return
@@ -170,7 +172,7 @@ class Filling:
         if self.found is None or self.done is None:
             return []
         reasons = self.found.changes_to(self.record)
-        if self.preparation.verify == "none" or not self.goes_on:
+        if self.preparation.verify == "none" or not self.goes_on or self.options.roi is not None:
             return reasons
         changed = changed_parts(self.ledger, self.found, self.inputs)
         stale = self._stale(self.done)

@@ -19,6 +19,7 @@ __all__ = [
     "place_of",
     "prepared",
     "reach_of",
+    "read_anew",
     "token_of",
 ]
 
@@ -79,6 +80,17 @@ def prepared(volume: AnyVoxels) -> AnyVoxels:
     if isinstance(source, Checkpoint):
         return replace(volume, source=source.stored())
     return replace(volume, source=source.prepared(tuple(map(prepared, source.inputs))))
+
+
+def read_anew(volume: AnyVoxels) -> AnyVoxels:
+    """The volume with inputs of which nothing that was read before is believed."""
+    source = volume.source
+    if isinstance(source, Stored):
+        return replace(volume, source=replace(source, stored=source.stored.anew()))
+    if not source.inputs:
+        return volume
+    inputs = tuple(map(read_anew, source.inputs))
+    return replace(volume, source=replace(source, inputs=inputs))  # type: ignore[type-var]
 
 
 def check_regional(volume: Voxels, stored: bool = False) -> None:

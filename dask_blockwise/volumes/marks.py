@@ -12,6 +12,7 @@ from ..geometry.boxes import Index
 from ..recipes import digest_of, recipe_of
 from ..storage.arrays import open_array
 from .known import array_id, ledger_of, runs_of
+from .left import differ_in_content
 from .options import StoreOptions
 from .preparation import Preparation
 from .source import Voxels
@@ -41,6 +42,8 @@ def vouching_of(
     if step.left is not None and done is not None and done.done.any() and not trusts:
         left = preparation.left(ledger, partial(step.left, output))
         gone = left.differs
+        if preparation.verify == "content" and step.last:
+            gone = partial(differ_in_content, output.target, volume.frame, step.block)
     return Vouching(
         array,
         known.evidence(step.readings(), shape, preparation.stored_by),

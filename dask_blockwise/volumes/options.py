@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, get_args
 
 from ..engine.task import check_limits
+from ..geometry.blocks import Roi
 
 __all__ = ["OnChange", "StoreOptions"]
 
@@ -40,6 +41,8 @@ class StoreOptions:
     version: str | None = None
     # For whoever reads the record of what is stored.
     notes: Any = None
+    # Where blocks are computed, also where they are done; everywhere that they aren't unless given.
+    roi: Roi | None = None
 
     def __post_init__(self) -> None:
         check_limits(self.num_workers, self.max_retries, self.timeout)

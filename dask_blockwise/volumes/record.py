@@ -114,7 +114,7 @@ class Record:
     def changes_to(self, later: Record) -> list[str]:
         """What another computation does differently, for people."""
         changes = [] if self.digest == later.digest else differences(self.recipe, later.recipe)
-        if self.verify != later.verify:
+        if self.verify != later.verify and later.verify != "none":
             changes.append(f'verify "{self.verify}" -> "{later.verify}"')
         return changes
 

@@ -13,10 +13,11 @@ from distributed import Client
 from ..engine.progress import RunSummary
 from ..engine.run import run
 from ..engine.task import Task
+from ..geometry.blocks import Roi
 from ..storage.location import location_of
 from .kinds import Checkpoint
 from .known import Verify
-from .lineage import AnyVoxels
+from .lineage import AnyVoxels, read_anew
 from .options import OnChange, StoreOptions
 from .plan import Plan
 from .preparation import Preparation
@@ -138,6 +139,7 @@ def to_zarr(
     verify: Verify = "stamps",
     version: str | None = None,
     notes: Any = None,
+    roi: Roi | None = None,
 ) -> RunSummary:
     """Compute the volume block by block and store it as OME-Zarr.
 
@@ -176,6 +178,8 @@ def to_zarr(
         another version don't hold.
     notes : optional
         For the record that is stored with the volume; what JSON can hold.
+    roi : Roi, optional
+        Compute the blocks that meet this region alone, again if they are done, and touch no others.
 
     Returns
     -------
@@ -210,8 +214,11 @@ def to_zarr(
         on_change=on_change,
         version=version,
         notes=notes,
+        roi=roi,
     )
     preparation = Preparation(verify, on_change)
+    if verify == "content":
+        volume = read_anew(volume)
     check_outputs(volume, location_of(path), options, preparation)
     tasks = tasks_to_store(volume, location_of(path), options, preparation)
     return run_all(tasks, client, progress, resume, preparation.at_end)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from math import prod
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..engine.ledger import holds
 from ..engine.standing import settled
@@ -113,7 +116,7 @@ def tasks_into(
     steps = steps_of(volume, block)
     last = next(n for n, step in enumerate(steps) if step.last)
     make = partial(_task, volume, output, options, preparation)
-    if options.resume and last > 0:
+    if options.resume and last > 0 and options.roi is None:
         only = make(steps[last], upstream, None)
         if settled(only):
             tidying = [step for step in steps[last + 1 :] if step.needed and step.needed(output)]
@@ -201,9 +204,26 @@ def _task(
         ledger=marks_of(step, output) if step.array else None,
         fingerprint=fingerprint_of(step, options),
         vouching=vouching_of(volume, output, options, preparation, step, before),
+        only=None if options.roi is None else _meeting(volume, step, options.roi),
         voxels_per_block=prod(step.block),
         title=title,
     )
+
+
+def _meeting(volume: Voxels, step: Step, roi: Roi) -> NDArray[np.bool_]:
+    """Which blocks meet a region."""
+    spans = spans_of(volume.frame, step.block)
+    if not volume.frame.roi.intersects(roi):
+        raise ValueError(
+            f"The region {roi} doesn't meet the volume's {volume.frame.roi}: give one that "
+            "does, in world units."
+        )
+    by_axis = [
+        (np.array(span.begin) < int(end)) & (np.array(span.end) > int(begin))
+        for span, begin, end in zip(spans, roi.begin, roi.end, strict=True)
+    ]
+    meeting: NDArray[np.bool_] = reduce(np.logical_and.outer, by_axis).ravel()
+    return meeting
 
 
 def awaited(volume: Voxels, reach: Reach) -> tuple[Coordinate, Coordinate]:
