@@ -219,11 +219,7 @@ class Dispatcher:
         elif isinstance(outcome, _Dropped):
             raise outcome
         else:
-            raise RuntimeError(
-                f"A batch of task {sent.state.task.task_id!r} could not be run at all: "
-                f"{outcome!r}. See that the workers run and have the same packages as this "
-                "process; blocks in the ledger are kept."
-            ) from outcome
+            raise _not_run(sent, outcome) from outcome
 
     def _look_for_journal(self, sent: _Sent, address: str = "") -> None:
         """A batch ended without a report: its journal knows which of its blocks ran.
@@ -266,6 +262,17 @@ def _search(died_on: str, topic: str, key: list[Any], batch: Batch) -> None:
     """On a worker: send what the journal of a dead one on the same machine says."""
     report = post_mortem(batch.run_id, died_on, batch.name, batch.numbers)
     get_worker().log_event(topic, {"key": key, "report": vars(report)})
+
+
+def _not_run(sent: _Sent, error: BaseException) -> RuntimeError:
+    """A batch failed outside of its blocks."""
+    why = f"A batch of task {sent.state.task.task_id!r} could not be run at all"
+    if isinstance(error, OSError) and error.strerror:
+        return RuntimeError(f"{why}. {error.strerror}: the same call goes on from there.")
+    return RuntimeError(
+        f"{why}: {error!r}. See that the workers run and have the same packages as this process; "
+        "blocks in the ledger are kept."
+    )
 
 
 def _seconds_allowed(sent: _Sent) -> float:

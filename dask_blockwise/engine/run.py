@@ -15,6 +15,7 @@ from ..storage.location import is_remote
 from .clients import client_for_a_run
 from .dispatcher import Dispatcher
 from .frontier import Frontier
+from .full_disk import full_disk_named
 from .ledger import Ledger
 from .pickling import pickled
 from .plugins.known import known_to_workers
@@ -82,13 +83,15 @@ def run(
     ordered = _in_order([tasks] if isinstance(tasks, Task) else tasks)
     run_id = _new_run_id()
     sweep_meanwhile()
+    logs = [_log_path(task, run_id) for task in ordered]
     with ExitStack() as stack:
+        stack.enter_context(full_disk_named(logs))
         ledgers = [_open_ledger(stack, task, resume) for task in ordered]
         dask_client = stack.enter_context(client_for_a_run(client))
         _check_processes(dask_client, ordered)
         contexts = [_context(dask_client, task, run_id) for task in ordered]
         blobs = [_pickle(task, context) for task, context in zip(ordered, contexts)]
-        states = _states(stack, ordered, ledgers, contexts, progress)
+        states = _states(stack, ordered, ledgers, contexts, logs, progress)
         stack.enter_context(known_to_workers(dask_client, run_id, blobs))
         return _go(Dispatcher(dask_client, run_id, states), states)
 
@@ -173,6 +176,7 @@ def _states(
     tasks: Sequence[Task],
     ledgers: Sequence[Ledger | None],
     contexts: Sequence[Context],
+    logs: Sequence[Path],
     progress: bool,
 ) -> list[TaskState]:
     frontier = Frontier(
@@ -184,12 +188,11 @@ def _states(
     bars: list[Bar] = []
     stack.callback(_close_all, bars)
     by_task = dict(zip(tasks, ledgers))
-    for index, (task, context) in enumerate(zip(tasks, contexts)):
+    for index, (task, context, log) in enumerate(zip(tasks, contexts, logs)):
         standing = Standing(task, by_task[task], by_task.__getitem__)
         title = task.title or task.task_id
         bar = open_bar(title, len(task.grid), standing.count, progress)
         bars.append(bar)
-        log = _log_path(task, context["run_id"])
         states.append(TaskState(task, index, frontier, standing, bar, log, context))
     return states
 
@@ -200,7 +203,7 @@ def _close_all(bars: Sequence[Bar]) -> None:
 
 
 def _log_path(task: Task, run_id: str) -> Path:
-    """Beside the ledger, where that is a local directory."""
+    """Beside the ledger's marks, where that is a local directory."""
     if task.ledger is not None and not is_remote(task.ledger):
         return Path(task.ledger) / "blocks.log"
     name = task.task_id.replace("/", "_")

@@ -158,8 +158,8 @@ def store_error(path: str, done: str, error: Exception) -> OSError:
     if any(words in text for words in _FULL):
         return OSError(
             errno.ENOSPC,
-            f"The disk of {path} is full. Blocks that are written stay; free some space, and the "
-            "same call goes on from there",
+            f"The disk of {path} is full. Blocks that are written stay: free some space, and the "
+            "same call goes on from there. Or choose a path on another disk",
         )
     if any(words in text for words in _DENIED):
         return PermissionError(

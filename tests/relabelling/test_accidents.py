@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,34 @@ def test_a_run_broken_off_in_any_step_goes_on(
     np.testing.assert_array_equal(dbw.open_volume(path)[:], undisturbed[rule])
     again = {task.name: task.completed for task in summary.tasks}
     assert not any(again.get(f"ids: {earlier}") for earlier in before)
+
+
+def random_labels(array: np.ndarray) -> np.ndarray:
+    return np.random.default_rng(0).integers(1, 1 << 31, array.shape)
+
+
+def test_scratch_that_fills_the_disk_is_named_and_the_same_call_goes_on(
+    small_disk: tuple[Path, Callable[[], object]], client: Client, tmp_path: Path
+) -> None:
+    disk, _ = small_disk
+    values = dbw.Volume.from_array(NOISE[0, :16, :16], chunks=(8, 8))
+    objects = dbw.relabel(dbw.segment(values, random_labels, halo=2))
+
+    def flood() -> None:
+        with suppress(OSError), (disk / "full").open("wb", buffering=0) as file:
+            while file.write(bytes(1 << 10)):
+                pass
+
+    client.run(spoil, Relabelling, "segment", tmp_path / "full", True, flood)
+    told = r"The disk of .*ids.scratch.* is full.*free some space.*the same call.*another disk"
+    with pytest.raises((OSError, dbw.BlocksFailed), match=told):
+        objects.to_zarr(disk / "a.zarr/ids", client=client, progress=False, max_retries=0)
+    (disk / "full").unlink()
+    assert objects.to_zarr(disk / "a.zarr/ids", client=client, progress=False)
+    objects.to_zarr(tmp_path / "a.zarr/ids", client=client, progress=False)
+    stored, whole = (dbw.open_volume(path / "a.zarr/ids")[:] for path in (disk, tmp_path))
+    np.testing.assert_array_equal(stored, whole)
+    assert not list(disk.rglob("*.scratch"))
 
 
 def test_a_worker_killed_while_objects_are_counted_changes_no_row(

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from dask_blockwise.relabelling.grid import LabelGrid
 from dask_blockwise.relabelling.scratch import Scratch
+from dask_blockwise.storage.documents import list_names, put
 from dask_blockwise.storage.stored_array import StoredArray
 
 GRID = LabelGrid((20, 250), (10, 125), ((2, 2), (3, 3)), (True, True))
@@ -91,6 +93,16 @@ def test_nothing_is_left(tmp_path):
     scratch.remove()
     scratch.remove()
     assert not Path(scratch.path).exists()
+
+
+def test_nothing_is_left_in_a_bucket(bucket):
+    scratch = Scratch(f"{bucket}/{uuid4().hex}.zarr/out.scratch")
+    scratch.create_labels(GRID, {})
+    scratch.create_edges(GRID.blocks, 3000)
+    put(f"{scratch.path}/edges", "c/0/0", b"what is left of an array")
+    scratch.remove()
+    scratch.remove()
+    assert list_names(scratch.path) == ["zarr.json"]
 
 
 def filled(path: Path) -> Scratch:

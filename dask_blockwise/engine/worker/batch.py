@@ -21,7 +21,7 @@ from ...geometry.blocks import Block, BlockGrid, BlockStatus
 from .client import BlockLoops, Context, Handover, block_function
 from .failure import failure_of
 from .gate import Gate
-from .journal import BatchReport, Journal, presence, run_directory
+from .journal import BatchReport, Journal, kept, presence, run_directory
 from .litter import sweep_meanwhile
 from .output import captured, unbuffer
 from .presence import Presence
@@ -85,7 +85,8 @@ class _Run:
 
     def journal(self, name: str) -> Journal:
         """A new journal, beside what says that this worker runs."""
-        return Journal(self._presence.mark().with_name(name))
+        with kept():
+            return Journal(self._presence.mark().with_name(name))
 
     def task(self, number: int) -> tuple[Work, Callable[[Block], object]]:
         """A task and its function of a block, unpickled and set up once a process."""
@@ -114,6 +115,8 @@ def _unpack(blob: bytes) -> tuple[Work, Callable[[Block], object]]:
 
 
 _runs: dict[str, _Run] = {}
+# Those that are over: their last batches may be on their way yet.
+_forgotten: set[str] = set()
 _gate = Gate()
 
 
@@ -131,6 +134,7 @@ def open_run(run_id: str, address: str, blobs: Sequence[bytes], owned: bool) -> 
     owned
         Whether the process is the worker's own, so that what it prints may be collected.
     """
+    _forgotten.discard(run_id)
     if run_id not in _runs:
         here = Presence(partial(presence, run_id, address))
         _runs[run_id] = _Run(here, blobs, owned)
@@ -152,6 +156,7 @@ def close_run(run_id: str) -> None:
 
 def forget_run(run_id: str) -> None:
     """End a run in this worker process and on this machine."""
+    _forgotten.add(run_id)
     if run_id in _runs:
         _runs.pop(run_id).forget()
     with suppress(OSError):
@@ -175,6 +180,8 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
     """
     with ExitStack() as stack:
         stack.enter_context(_gate.passed(batch.alone))
+        if batch.run_id in _forgotten:
+            return BatchReport(left=batch.numbers)
         run = _runs[batch.run_id]
         journal = stack.enter_context(run.journal(batch.name))
         if run.captures:

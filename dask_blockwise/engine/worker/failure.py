@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import platform
 import re
 import sysconfig
+import tempfile
 import traceback
 from collections.abc import Iterable
 from functools import cache
@@ -26,6 +29,7 @@ _OF_CHILDREN = (
     'machine is made; job_script_prologue=["export DASK_DISTRIBUTED__WORKER__DAEMON=False"] for '
     "one of jobs."
 )
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Failure(NamedTuple):
@@ -88,8 +92,21 @@ def _advice(error: BaseException | None) -> str:
     while error is not None:
         if _NO_CHILDREN in str(error):
             return _OF_CHILDREN
+        if isinstance(error, OSError) and error.errno in _FULL and not error.filename:
+            return _of_a_full_disk(error)
         error = error.__cause__ or error.__context__
     return ""
+
+
+def _of_a_full_disk(error: OSError) -> str:
+    """Where that may be, if the error is the system's, which doesn't tell."""
+    if error.strerror != os.strerror(error.errno or 0):
+        return ""
+    return (
+        f"A disk of {platform.node()} is full: that which the function writes to, or that of "
+        f"{tempfile.gettempdir()}, where what blocks print is kept. Free some space, and the same "
+        "call goes on from there."
+    )
 
 
 def place_of(calls: Iterable[tuple[str, int, str]]) -> str:

@@ -6,12 +6,14 @@ block was running, which were done already, which were never begun, and what was
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import platform
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import pairwise, takewhile
 from pathlib import Path
@@ -23,7 +25,7 @@ from .failure import Failure, place_of
 from .own_folder import own_folder
 from .trace import Trace
 
-__all__ = ["BatchReport", "Journal", "post_mortem", "presence", "run_directory"]
+__all__ = ["BatchReport", "Journal", "kept", "post_mortem", "presence", "run_directory"]
 
 # Of what a block prints, so many bytes are kept: its last ones.
 _PRINTED_BYTES = 16_384
@@ -71,11 +73,13 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._notes = path.open("a+b", buffering=0)
         self._given_up = _beside(path, "given-up")
         self._trace: IO[str] | None = None
-        # Where the process's stdout and stderr may go meanwhile.
-        self.output: IO[bytes] = _beside(path, "output").open("a+b", buffering=0)
+        with ExitStack() as on_error:
+            self._notes = on_error.enter_context(path.open("a+b", buffering=0))
+            # Where the process's stdout and stderr may go meanwhile.
+            self.output: IO[bytes] = _beside(path, "output").open("a+b", buffering=0)
+            on_error.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -110,15 +114,18 @@ class Journal:
         if seconds is None:
             return nullcontext()
         if self._trace is None:
-            self._trace = _beside(self._path, "trace").open("w")
-            self._trace.write(f"{threading.get_ident():#018x}\n{_frame_of(caller)}\n\n")
-            self._trace.flush()
+            with kept(self._path):
+                self._trace = _beside(self._path, "trace").open("w")
+                self._trace.write(f"{threading.get_ident():#018x}\n{_frame_of(caller)}\n\n")
+                self._trace.flush()
         return deadline(seconds, self._trace)
 
     def report(self, numbers: Sequence[int]) -> BatchReport:
         """Sort the blocks of the batch by the last note on each."""
         self._notes.seek(0)
-        notes: list[Any] = list(map(json.loads, self._notes.read().splitlines()))
+        # The last may be torn, where the disk was full.
+        lines = self._notes.read().split(b"\n")[:-1]
+        notes: list[Any] = list(map(json.loads, lines))
         fates = {number: (fate, what) for number, fate, what, _ in notes}
         report = BatchReport()
         for number in numbers:
@@ -137,7 +144,10 @@ class Journal:
     def _note(
         self, number: int, fate: str, what: Sequence[str | int] | None = None, at: int = 0
     ) -> None:
-        self._notes.write(json.dumps([number, fate, what, at]).encode() + b"\n")
+        note = json.dumps([number, fate, what, at]).encode() + b"\n"
+        with kept(self._path):
+            if self._notes.write(note) < len(note):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _last_words(self) -> Failure:
         path = _beside(self._path, "trace")
@@ -152,6 +162,23 @@ class Journal:
         cause = "The block took longer than its time limit, so its worker process was killed."
         where = "\n".join([f"{cause} It was in (innermost call first):", *calls])
         return Failure(cause, place_of(_outermost_first(calls)), where)
+
+
+@contextmanager
+def kept(path: Path | None = None) -> Iterator[None]:
+    """Within the body, an error of a file says what that is for, and how to mend it."""
+    try:
+        yield
+    except OSError as error:
+        if path is not None:
+            # A write that fails has no more than a descriptor.
+            error.filename = error.filename or str(path)
+        raise OSError(
+            error.errno,
+            f"What becomes of blocks is noted in the temporary folder of {platform.node()}, which "
+            f"can't be written: {error}. Free some space there, or start workers with TMPDIR set "
+            "to a folder on another disk. Blocks that are done are kept",
+        ) from error
 
 
 def post_mortem(run_id: str, address: str, name: str, numbers: Sequence[int]) -> BatchReport:

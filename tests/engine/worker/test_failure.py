@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,3 +117,20 @@ def test_the_place_is_the_innermost_of_the_users() -> None:
 def test_what_another_thread_told_is_passed_on() -> None:
     told = Failure("why", "where", "how")
     assert failure_of(FailedElsewhere(told)) is told
+
+
+def test_a_full_disk_of_which_the_system_names_no_file() -> None:
+    def write(block: Block) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    told = failure(write)
+    assert told.cause == "OSError: [Errno 28] No space left on device"
+    assert tempfile.gettempdir() in told.advice
+    assert "Free some space" in told.advice
+
+
+def test_a_full_disk_that_is_named_needs_no_advice() -> None:
+    def write(block: Block) -> None:
+        raise OSError(errno.ENOSPC, "The disk of here is full")
+
+    assert failure(write).advice == ""

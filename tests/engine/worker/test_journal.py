@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,26 @@ def test_a_worker_that_lives_on_begins_no_block_of_a_batch_that_was_given_up(run
         assert journal.begin(1)
         assert post_mortem(run_id, "tcp://here:1", "batch", [1, 2]).left == [2]
         assert not journal.begin(2)
+
+
+def test_a_note_that_a_full_disk_has_torn_is_none(run_id: str) -> None:
+    with Journal(path()) as journal:
+        journal.begin(1)
+        journal.end(1, "done")
+        with path().open("ab") as notes:
+            notes.write(b'[2, "failu')
+        assert journal.report([1, 2]) == BatchReport([1], left=[2])
+    assert post_mortem(run_id, "tcp://here:1", "batch", [1, 2]) == BatchReport([1], left=[2])
+
+
+def test_a_journal_on_a_full_disk_says_so(
+    small_disk: tuple[Path, Callable[[], object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(small_disk[0]))
+    run_directory("run").mkdir()
+    with Journal(path()) as journal:
+        with pytest.raises(OSError, match="No space left"):
+            (small_disk[0] / "full").write_bytes(bytes(1 << 20))
+        with pytest.raises(OSError, match=r"temporary folder of .*/run-run/batch.* TMPDIR"):
+            list(map(journal.begin, range(10_000)))
+    assert post_mortem("run", "tcp://here:1", "batch", [10_000]).left == [10_000]
