@@ -86,6 +86,9 @@ class Vouching:
     via: Sequence[Evidence] | None = ()
     # Whether marks are believed whatever they were made from.
     trusts: bool = False
+    # Whether what lasts may have changed where what the run holds of it has not: blocks then stand,
+    # and are marked anew.
+    renews: bool = False
     # Given the marks, which blocks' output is gone or changed; asked once, as the run begins.
     gone: Callable[[NDArray[Any]], NDArray[np.bool_]] | None = None
 

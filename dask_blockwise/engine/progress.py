@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Protocol
+from typing import Any, Protocol
 
 from tqdm.auto import tqdm
 
@@ -114,6 +114,8 @@ class RunSummary:
     tasks: tuple[TaskSummary, ...]
     # Wall time of the run.
     seconds: float = 0.0
+    # Where a region of objects was repaired: a table of the ids that voxels had and have.
+    changed_ids: Any = None
 
     def __bool__(self) -> bool:
         return all(task.succeeded for task in self.tasks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,8 @@ class Standing:
 
     def __init__(self, task: Task, ledger: Ledger | None, ledger_of: LedgerOf) -> None:
         self._vouching = task.vouching or _NOTHING
-        self._ledger, self._ledger_of, self._only = ledger, ledger_of, task.only
+        self._ledger, self._ledger_of = ledger, ledger_of
+        self._only, self._again = task.only, task.again
         blocks = len(task.grid)
         # Whether nothing is to be known of blocks, as nobody keeps it.
         self.idle = ledger is None and task.only is None
@@ -53,8 +55,9 @@ class Standing:
         if self._ledger is not None:
             marks = self._ledger.marks[blocks]
             known = self._known[:, blocks] = self._evidence(blocks, marks)
-            same = (marks["made_from"] == known[0]) & (marks["via"] == known[1])
-            stands = (marks["check"] != 0) & (same | self._vouching.trusts)
+            stands = (marks["check"] != 0) & self._same(marks, known)
+            if self._vouching.renews and stands.any():
+                self._renew(blocks[stands], marks[stands])
         return stands if self._only is None else stands | ~self._only[blocks]
 
     def mark(self, done: Sequence[int], traces: Sequence[Trace], skipped: Sequence[int]) -> None:
@@ -66,6 +69,20 @@ class Standing:
                 made_from, via = self._known[:, numbers]
                 self._ledger.add(numbers, made_from, via, left)
 
+    def _same(self, marks: NDArray[Any], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which blocks were made from what is there now, or may count as if they were."""
+        same: NDArray[np.bool_] = marks["made_from"] == known[0]
+        same = (same | self._vouching.renews) & (marks["via"] == known[1])
+        return same | self._vouching.trusts
+
+    def _renew(self, blocks: NDArray[np.int64], marks: NDArray[Any]) -> None:
+        """Mark blocks anew that stand though what they were made from has changed."""
+        made_from, via = self._known[:, blocks]
+        old = marks["made_from"] != made_from
+        if self._ledger is not None and old.any():
+            traces = np.stack([marks[name][old] for name in Trace._fields], 1)
+            self._ledger.add(blocks[old], made_from[old], via[old], traces)
+
     @property
     def _fixed(self) -> bool:
         return all(part.fixed for part in (*self._vouching.made_from, *(self._vouching.via or ())))
@@ -74,8 +91,9 @@ class Standing:
         """Take back the marks of what is gone, and of what is to be done again."""
         if self._vouching.gone is not None and ledger.done.any():
             ledger.drop(self._vouching.gone(ledger.marks))
-        if self._only is not None:
-            ledger.drop(self._only)
+        for again in (self._only, self._again):
+            if again is not None:
+                ledger.drop(again)
 
     def _evidence(self, blocks: NDArray[np.int64], marks: NDArray[np.void]) -> NDArray[np.uint64]:
         """What blocks would be made from now; what the run doesn't hold is as the marks have it."""

@@ -94,6 +94,8 @@ class Task:
         again where what it read, or what it left, is not what it was.
     only
         Which blocks are to be run, by number, also if they are done; all that aren't unless given.
+    again
+        Which blocks are to be run also if they are done, beside all that aren't.
     voxels_per_block
         Voxels that a whole block writes, for the rate in the summary.
     title
@@ -137,6 +139,7 @@ class Task:
     fingerprint: str = ""
     vouching: Vouching | None = None
     only: NDArray[np.bool_] | None = None
+    again: NDArray[np.bool_] | None = None
     voxels_per_block: int | None = None
     title: str | None = None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import dask.array as da
 import numpy as np
@@ -24,6 +24,7 @@ from ..volumes.frame import Frame
 from ..volumes.source import Source, Voxels
 from ..volumes.step import Step
 from ..volumes.volume import Volume
+from .changed import changed_path, read_changed
 from .fragments import channels_first, grid_of, label_block, values_of
 from .grid import LabelGrid
 from .pieces import Pieces, cut, ids_of
@@ -68,6 +69,8 @@ class Relabelled(Source):
     inputs: tuple[Voxels, ...]
     rule: Rule
     keep_scratch: bool = False
+    # Whether objects keep the ids that they have where they are stored.
+    keeps_ids: bool = False
 
     kind = "RelabelVolume"
     needs_all = True
@@ -107,7 +110,16 @@ class Relabelled(Source):
 
     def steps(self, frame: Frame, block: Index) -> Sequence[Step]:
         """See `Source.steps`."""
-        return Storing(Volume(frame, self), self.rule, self.keep_scratch, block).steps()
+        volume = Volume(frame, self)
+        return Storing(volume, self.rule, self.keep_scratch, block, self.keeps_ids).steps()
+
+    def repairing(self) -> Self:
+        """See `Source.repairing`."""
+        return replace(self, keeps_ids=True)
+
+    def changed(self, path: str) -> Any:
+        """See `Source.changed`."""
+        return read_changed(changed_path(path)) if self.keeps_ids else None
 
 
 def _whole(begin: Index, end: Index) -> Box:

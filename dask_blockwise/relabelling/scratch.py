@@ -22,7 +22,7 @@ from ..storage.location import is_remote, location_of
 from ..storage.stamps import stamps_of
 from ..volumes.known import ledger_of, new_id
 from ..volumes.left import left_in_rows
-from ..volumes.step import Left, write_all
+from ..volumes.step import Left, content_of, write_all
 from .grid import LabelGrid
 
 # Numbers that are stored together, of rows that may have many: so that few files are written, and
@@ -127,11 +127,16 @@ class Scratch:
         self._remove(["edges"])
         self._create_rows("edges", blocks, most)
 
+    def create_recalled(self, blocks: int, most: int) -> None:
+        """Make the array that holds which ids the voxels of each block had before."""
+        self._remove(["recalled"])
+        self._create_rows("recalled", blocks, most)
+
     def remove(self) -> None:
         """Remove all arrays but kept ones, and the folder unless something else is in it."""
         location = location_of(self.path)
         kept = self.kept is not None and location_of(self.kept) == location
-        self._remove((*(() if kept else _LABELS), "edges", *_TABLE))
+        self._remove((*(() if kept else _LABELS), "edges", "recalled", *_TABLE))
         remove_if_empty(location)
         with suppress(OSError):
             Path(location).rmdir()
@@ -178,6 +183,11 @@ class Scratch:
         return RaggedRows(self._open("edges"))
 
     @cached_property
+    def recalled(self) -> RaggedRows:
+        """For each block, which voxels of its pieces had which ids before."""
+        return RaggedRows(self._open("recalled"))
+
+    @cached_property
     def starts(self) -> StoredArray:
         """Where each block's pieces begin in the table, shape ``(blocks + 1,)``."""
         return self._open("starts")
@@ -212,6 +222,15 @@ class Scratch:
         files = sum(np.count_nonzero(values) for values in stamps)
         total = sum(int(values.sum(dtype=np.uint64)) for values in stamps) % 2**64
         return Left(np.array([files], np.uint64), np.array([total], np.uint64))
+
+    def hashes_of_table(self, blocks: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """A hash of each block's part of the table."""
+        first, stop = int(blocks.min()), int(blocks.max()) + 2
+        starts = self.starts.read((slice(first, stop),)).astype(np.int64)
+        begin, end = int(starts[0]), int(starts[-1])
+        table = self.table.read((slice(begin, end),)) if end > begin else np.zeros(0, np.uint64)
+        spans = ((starts[n - first] - begin, starts[n - first + 1] - begin) for n in blocks)
+        return np.fromiter((content_of(table[b:e]) for b, e in spans), np.uint64, len(blocks))
 
     def read_table(self, block: int) -> NDArray[np.uint64]:
         """The ids of a block's pieces, with that of the background before them."""

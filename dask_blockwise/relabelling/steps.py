@@ -12,8 +12,10 @@ from ..engine.worker.trace import Trace
 from ..geometry.blocks import Block
 from ..geometry.boxes import Box, within
 from ..labels.ids import apply_table, final_ids
+from ..labels.kept_ids import keep_ids, shared_voxels
 from ..volumes.source import Voxels
 from ..volumes.step import Target, write_all
+from .changed import write_changed
 from .fragments import label_block
 from .grid import LabelGrid
 from .pieces import Pieces
@@ -41,6 +43,8 @@ class Relabelling:
         What blocks leave for one another.
     target
         The array that gets the final ids.
+    changed
+        Where it is written which ids have changed, where those that were there are kept.
     """
 
     fragments: Voxels
@@ -49,6 +53,7 @@ class Relabelling:
     rule: Rule
     scratch: Scratch
     target: Target
+    changed: str = ""
 
     def segment(self, block: Block) -> Trace:
         """Label what the block sees, and count the voxels of its pieces."""
@@ -70,10 +75,30 @@ class Relabelling:
         edges = self.rule.edges(self.grid, block.number, labels, self.values)
         return write_all([self.scratch.edges.row(block.number, edges)])
 
+    def recall(self, block: Block) -> None:
+        """Find which ids the block's own voxels had before."""
+        core = self.grid.core(block.number)
+        pieces = _PiecesInScratch(self.grid, self.scratch).values(block.number, core)
+        shared = shared_voxels(pieces, self.target.read(core))
+        self.scratch.recalled.write(block.number, shared.ravel())
+
     def solve(self, block: Block) -> Trace:
         """Give every piece of every block its final id."""
-        sizes = list(self.scratch.sizes)
-        return self.scratch.write_table(*solve_blocks(self.rule, sizes, self.scratch.edges))
+        starts, ids = solve_blocks(self.rule, list(self.scratch.sizes), self.scratch.edges)
+        return self.scratch.write_table(starts, self._kept(starts, ids) if self.changed else ids)
+
+    def _kept(self, starts: NDArray[np.int64], ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """The ids that objects had before; which have changed is written beside the output."""
+        shared = [self._shared(n, ids[starts[n] : starts[n + 1]]) for n in range(self.grid.blocks)]
+        final, changed = keep_ids(np.concatenate(shared))
+        write_changed(self.changed, changed)
+        return final[ids.astype(np.intp)]
+
+    def _shared(self, number: int, ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Which ids the voxels of a block's objects had before, given the ids of its pieces."""
+        shared = self.scratch.recalled.read(number).reshape(-1, 3)
+        objects = np.concatenate([np.zeros(1, np.uint64), ids])[shared[:, 0].astype(np.intp)]
+        return np.column_stack([objects, shared[:, 1:]])
 
     def relabel(self, block: Block) -> Trace:
         """Write the final ids of the block's own voxels."""

@@ -9,7 +9,9 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..engine.evidence import LedgerOf
 from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
 from ..volumes.frame import Frame
@@ -21,6 +23,7 @@ from ..volumes.reading import readings
 from ..volumes.source import Voxels
 from ..volumes.spans import Reading, Span, spans_of
 from ..volumes.step import Output, StagePlan, Step
+from .changed import changed_path
 from .fragments import (
     are_as_stored,
     came_with_ids,
@@ -51,13 +54,16 @@ class Storing:
     keep_scratch: bool
     # Voxels of a block.
     block: Index
+    # Whether objects keep the ids that they have where they are stored.
+    keeps_ids: bool = False
 
     def steps(self) -> Sequence[Step]:
         """In their order; labels that were kept are not made again."""
         kept = isinstance(self.inputs[0].source, Kept)
         first = () if kept else (self._segment,)
+        recall = (self._recall,) if self.keeps_ids else ()
         last = () if self.keep_scratch else (self._clean,)
-        return *first, self._stitch, self._solve, self._relabel, *last
+        return *first, self._stitch, *recall, self._solve, self._relabel, *last
 
     @property
     def frame(self) -> Frame:
@@ -85,6 +91,7 @@ class Storing:
             # The same whatever the rule, so that another rule can be tried on them.
             made_from=self.inputs[0].token,
             readings=lambda: readings(self.inputs[0], self._spans),
+            in_region="again",
             left=lambda output: self._scratch(output).left_of_labels(),
             prepare=lambda output: self._scratch(output).create_labels(self.grid, self._origin),
             cost=self._cost_to_segment(),
@@ -110,6 +117,20 @@ class Storing:
         )
 
     @property
+    def _recall(self) -> Step:
+        return Step(
+            "recall",
+            self.block,
+            lambda output: self._at(output).recall,
+            reach=self._alone,
+            array=None,
+            made_from=self.volume.token,
+            prepare=lambda output: self._scratch(output).create_recalled(
+                self.grid.blocks, 3 * prod(self.block)
+            ),
+        )
+
+    @property
     def _solve(self) -> Step:
         return Step(
             "solve",
@@ -120,6 +141,8 @@ class Storing:
             beside="solved",
             made_from=self.volume.token,
             after=(("segment", True), ("stitch", True)),
+            # What is kept depends on what is there.
+            again=self.keeps_ids,
             left=lambda output: self._scratch(output).left_of_table(),
             # What it takes isn't known before.
             cost=StagePlan("", self.frame.extent, 1, 0, 0, 0),
@@ -138,7 +161,8 @@ class Storing:
             made_from=self.volume.token,
             # An id depends on all voxels.
             readings=lambda: readings(self.volume, None),
-            after=(("segment", False), ("solve", True)),
+            after=(("segment", False),),
+            also=lambda output: [_OfTable(self._scratch(output))],
             left=lambda output: left_in(output.target, self.frame, self.block),
             last=True,
             cost=StagePlan(
@@ -201,6 +225,7 @@ class Storing:
             rule=self.rule,
             scratch=self._scratch(output),
             target=output.target,
+            changed=changed_path(output.path) if self.keeps_ids else "",
         )
 
     def _cost_to_segment(self) -> StagePlan:
@@ -218,3 +243,15 @@ class Storing:
         read = self.grid.blocks * frame + sum(plan.read_bytes for plan in beside)
         held = 2 * frame + sum(plan.worker_bytes for plan in beside)
         return StagePlan("", self.block, self.grid.blocks, read, 0, held)
+
+
+@dataclass(frozen=True)
+class _OfTable:
+    """Each block's part of the table of ids, once it is solved for."""
+
+    scratch: Scratch
+    fixed = False
+
+    def of(self, blocks: NDArray[np.int64], ledger_of: LedgerOf) -> NDArray[np.uint64]:
+        """See `Evidence.of`."""
+        return self.scratch.hashes_of_table(blocks) if blocks.size else np.zeros(0, np.uint64)

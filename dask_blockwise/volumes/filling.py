@@ -125,12 +125,23 @@ class Filling:
         Raises
         ------
         OutputChanged
+        ValueError
+            If a region is to be repaired of what isn't there, and can't be made by itself.
         """
+        self._check_region()
         on_change = self.options.on_change or self.preparation.on_change
         if self.options.overwrite or on_change == "redo" or not self.options.resume:
             return
         if self.done is not None and (reasons := self._reasons()):
             raise OutputChanged(self.path, int(self.done.done.sum()), reasons)
+
+    def _check_region(self) -> None:
+        complete = self.done is not None and self.done.done.all()
+        if self.options.roi is not None and self.volume.source.needs_all and not complete:
+            raise ValueError(
+                f"roi={self.options.roi} repairs what is stored, and {self.path} isn't yet, or not "
+                "all of it: an object's id depends on the whole volume. Store it without roi first."
+            )
 
     def array(self) -> StoredArray:
         """The array to fill: the one that is there, or a new one."""
@@ -159,8 +170,8 @@ class Filling:
     def end(self) -> None:
         """Record that all blocks are done, of the inputs as they are now."""
         kept = self.found if self.goes_on and self.found is not None else self.record
-        if self.options.roi is not None:
-            return  # of what lies outside, nothing is known
+        if self.options.roi is not None and not self.volume.source.needs_all:
+            return  # what lies outside may be of other inputs
         same = kept.end and kept.verify == self.record.verify
         if same and not changed_parts(self.ledger, kept, self.inputs):
             return

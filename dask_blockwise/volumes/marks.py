@@ -47,15 +47,18 @@ def vouching_of(
     return Vouching(
         array,
         known.evidence(step.readings(), shape, preparation.stored_by),
-        None if before is None or trusts else _via(volume, step, before, shape),
-        trusts,
-        gone,
+        None if before is None or trusts else _via(volume, output, step, before, shape),
+        trusts=trusts,
+        renews=options.roi is not None and step.in_region == "missing",
+        gone=gone,
     )
 
 
-def _via(volume: Voxels, step: Step, before: Mapping[str, Task], shape: Index) -> list[Evidence]:
+def _via(
+    volume: Voxels, output: Output, step: Step, before: Mapping[str, Task], shape: Index
+) -> list[Evidence]:
     """What a step has from those before it."""
-    found: list[Evidence] = []
+    found: list[Evidence] = [] if step.also is None else [*step.also(output)]
     frame = volume.frame
     for name, of_all in step.after:
         if name not in before:

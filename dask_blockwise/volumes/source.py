@@ -140,6 +140,14 @@ class Source(Protocol):
         """
         return replace(self, inputs=inputs) if self.inputs else self  # type: ignore[type-var]
 
+    def repairing(self) -> Self:
+        """The same as it is stored where a region of what is stored is computed again."""
+        return self
+
+    def changed(self, path: str) -> Any:
+        """What such a repair has changed elsewhere, told to the person; None for nothing."""
+        return None
+
     def steps(self, frame: Frame, block: Index) -> Sequence[Step]:
         """What storing takes, if it is more than to compute each block by itself.
 

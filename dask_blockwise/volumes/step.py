@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.evidence import Evidence
 from ..engine.worker.trace import Trace
 from ..geometry.blocks import Block
 from ..geometry.boxes import Box, Index
@@ -141,6 +142,12 @@ class Step:
     readings: Callable[[], Sequence[Reading]] = tuple
     # Steps before it, by name, that blocks depend on within what they wait for, or on all of them.
     after: tuple[tuple[str, bool], ...] = ()
+    # Given where the volume goes, what else its blocks have from what the run alone holds.
+    also: Callable[[Output], Sequence[Evidence]] | None = None
+    # Where a region is repaired: whether it alone is done, or done again beside what is missing.
+    in_region: Literal["only", "again", "missing"] = "missing"
+    # Whether all blocks are done again in any case.
+    again: bool = False
     # Given where the volume goes, what lies there of each block.
     left: Callable[[Output], Left] | None = None
     # Folder below the array where its marks lie, where another step's lie in the array itself.

@@ -180,6 +180,9 @@ def to_zarr(
         For the record that is stored with the volume; what JSON can hold.
     roi : Roi, optional
         Compute the blocks that meet this region alone, again if they are done, and touch no others.
+        Of what ``relabel`` or ``agglomerate`` makes, the region is segmented and stitched again,
+        and objects keep their ids as far as that can be: ``changed_ids`` of the summary, and
+        ``<path>.changed.csv``, say which don't.
 
     Returns
     -------
@@ -219,9 +222,12 @@ def to_zarr(
     preparation = Preparation(verify, on_change)
     if verify == "content":
         volume = read_anew(volume)
+    if roi is not None:
+        volume = replace(volume, source=volume.source.repairing())
     check_outputs(volume, location_of(path), options, preparation)
     tasks = tasks_to_store(volume, location_of(path), options, preparation)
-    return run_all(tasks, client, progress, resume, preparation.at_end)
+    summary = run_all(tasks, client, progress, resume, preparation.at_end)
+    return replace(summary, changed_ids=volume.source.changed(location_of(path)))
 
 
 def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None) -> Plan:

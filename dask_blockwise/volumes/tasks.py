@@ -160,6 +160,7 @@ def _only_step(volume: Voxels, block: Index) -> Step:
         made_from=volume.token,
         readings=lambda: readings(volume, spans_of(volume.frame, block)),
         left=lambda output: left_in(output.target, volume.frame, block),
+        in_region="only",
         last=True,
         cost=plan_of(volume, block),
     )
@@ -167,10 +168,11 @@ def _only_step(volume: Voxels, block: Index) -> Step:
 
 def _prepare(step: Step, output: Output, options: StoreOptions) -> None:
     """Make a step's array, unless an earlier run has left marks in it that are of the same."""
-    if step.prepare is None or step.array is None:
+    if step.prepare is None:
         return
-    fingerprint = fingerprint_of(step, options)
-    same = holds(marks_of(step, output), fingerprint, marked_array(step, output))
+    same = step.array is not None and holds(
+        marks_of(step, output), fingerprint_of(step, options), marked_array(step, output)
+    )
     if not (same and options.goes_on):
         step.prepare(output)
 
@@ -188,6 +190,7 @@ def _task(
     frame, name = volume.frame, Path(output.path).name
     title = f"{name}: {step.name}" if step.name else name
     write = Roi(frame.offset, Coordinate(step.block) * frame.voxel_size)
+    forced = _forced(volume, step, options)
     context = awaited(volume, step.reach) if upstream else (step.reach.before, step.reach.after)
     return Task(
         f"{title.replace(': ', '-')}-{next(_task_numbers)}",
@@ -204,10 +207,19 @@ def _task(
         ledger=marks_of(step, output) if step.array else None,
         fingerprint=fingerprint_of(step, options),
         vouching=vouching_of(volume, output, options, preparation, step, before),
-        only=None if options.roi is None else _meeting(volume, step, options.roi),
+        only=forced if step.in_region == "only" else None,
+        again=None if step.in_region == "only" else forced,
         voxels_per_block=prod(step.block),
         title=title,
     )
+
+
+def _forced(volume: Voxels, step: Step, options: StoreOptions) -> NDArray[np.bool_] | None:
+    """Which blocks of a step are run also if they are done, where a region is repaired."""
+    if options.roi is None or (step.in_region == "missing" and not step.again):
+        return None
+    meeting = _meeting(volume, step, options.roi)
+    return np.ones_like(meeting) if step.again else meeting
 
 
 def _meeting(volume: Voxels, step: Step, roi: Roi) -> NDArray[np.bool_]:
