@@ -119,7 +119,7 @@ def read_object(location: str, name: str) -> bytes | None:
 
 
 def put_object(
-    location: str, name: str, content: bytes, replaces: Mapping[str, str] | None = None
+    location: str, name: str, content: bytes, instead_of: Mapping[str, str] | None
 ) -> Mapping[str, str] | None:
     """Put an object where there is none, or in place of one very version.
 
@@ -127,22 +127,27 @@ def put_object(
     ----------
     location, name : str
     content : bytes
-    replaces : mapping, optional
-        The version that has to be there still.
+    instead_of : mapping or None
+        The version that has to be there still; none may be there where it is None.
 
     Returns
     -------
     mapping or None
         The new version; None where another was first.
+
+    Raises
+    ------
+    OSError
+        If the store can't be written.
     """
+    mode: Any = "create" if instead_of is None else dict(instead_of)
     with _errors(f"{location}/{name}", "written"):
         try:
-            mode: Any = "create" if replaces is None else dict(replaces)
             put = obstore.put(store_of(location), name, content, mode=mode, use_multipart=False)
-        except (AlreadyExistsError, FileExistsError, PreconditionError, NotFoundError):
+        except (AlreadyExistsError, FileExistsError, PreconditionError):
             return None
-        except FileNotFoundError:
-            if replaces is None:
+        except (FileNotFoundError, NotFoundError):
+            if instead_of is None:
                 raise
             return None
     return _version(put)
