@@ -21,6 +21,7 @@ from .segmentation.segment import segment
 from .storage.arrays import StoredArray, exists
 from .storage.location import location_of
 from .volumes.kinds import Stored
+from .volumes.known import ledger_of
 from .volumes.opening import open_volume
 from .volumes.options import StoreOptions
 from .volumes.preparation import Preparation
@@ -158,11 +159,11 @@ def segment_blockwise(
         chosen.setdefault("match", "touch")
     objects = relabel(labels, **{"keep_scratch": keep_tmpdir, **chosen})
     options = StoreOptions(num_workers=num_workers, max_retries=max_retries, timeout=timeout)
-    preparation = Preparation(on_change="redo")
-    tasks = _tasks(objects, path, options, list(upstream_tasks or ()), preparation)
-    summary = run(tasks)
-    for end in preparation.at_end if summary else ():
-        end()
+    with Preparation(on_change="redo") as preparation:
+        tasks = _tasks(objects, path, options, list(upstream_tasks or ()), preparation)
+        summary = run(tasks)
+        for end in preparation.at_end if summary else ():
+            end()
     if not summary:
         _log.warning("%s", summary.as_error("The same call does only what is missing."))
     if keep_tmpdir:
@@ -220,10 +221,12 @@ def _tasks(
     """The tasks that store objects at a path; what another computation left there is not reused."""
     filling = filling_of(objects, path, options, preparation)
     if filling.goes_on or not exists(path):
+        preparation.claim(filling.ledger)
         preparation.at_end.append(filling.end)
         target = Target.all_of(filling.array())
         return tasks_into(objects, Output(path, target), options, upstream, preparation)
     target = _within(open_volume(path), objects)
+    preparation.claim(ledger_of(target.stored.location))
     tasks = tasks_into(objects, Output(path, target), options, upstream, preparation)
     _forget_others(tasks[0])
     return tasks

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Self
 
 from ..engine.task import Task
+from ..storage.claims import Claim
 from .known import KnownArrays, Verify
 from .options import OnChange
 from .step import Left
@@ -28,6 +31,26 @@ class Preparation:
     def __post_init__(self) -> None:
         self.known = KnownArrays(self.verify)
         self._left: dict[str, Left] = {}
+        self._claims = ExitStack()
+        self._claimed: set[str] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._claims.close()
+
+    def claim(self, ledger: str) -> None:
+        """Have an output to itself until the run is over.
+
+        Raises
+        ------
+        BlockingIOError
+            If another run writes to it.
+        """
+        if ledger not in self._claimed:
+            self._claims.enter_context(Claim(ledger))
+            self._claimed.add(ledger)
 
     def left(self, ledger: str, find: Callable[[], Left]) -> Left:
         """What lies of the blocks that a ledger has, found once."""

@@ -193,6 +193,8 @@ def to_zarr(
     FileExistsError
         If something else is stored there, unless ``overwrite=True``; ``OutputChanged`` if it is of
         this volume, but its blocks no longer hold.
+    BlockingIOError
+        If another run is writing to the same output.
     BlocksFailed
         If blocks failed for good, after all others are done.
 
@@ -219,14 +221,14 @@ def to_zarr(
         notes=notes,
         roi=roi,
     )
-    preparation = Preparation(verify, on_change)
     if verify == "content":
         volume = read_anew(volume)
     if roi is not None:
         volume = replace(volume, source=volume.source.repairing())
-    check_outputs(volume, location_of(path), options, preparation)
-    tasks = tasks_to_store(volume, location_of(path), options, preparation)
-    summary = run_all(tasks, client, progress, resume, preparation.at_end)
+    with Preparation(verify, on_change) as preparation:
+        check_outputs(volume, location_of(path), options, preparation)
+        tasks = tasks_to_store(volume, location_of(path), options, preparation)
+        summary = run_all(tasks, client, progress, resume, preparation.at_end)
     return replace(summary, changed_ids=volume.source.changed(location_of(path)))
 
 

@@ -65,7 +65,9 @@ def check_outputs(
     check_regional(volume, stored=True)
     for below in _checkpoints(volume):
         check_outputs(below.made, below.path, below.options, preparation)
-    filling_of(volume, path, options, preparation).check()
+    filling = filling_of(volume, path, options, preparation)
+    preparation.claim(filling.ledger)
+    filling.check()
 
 
 def tasks_to_store(
