@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import numpy as np
 
 from ..storage.documents import put, read_bytes
 from ..storage.location import is_remote, location_of
+from .kinds import InMemory
 from .options import StoreOptions
 from .source import Voxels
 
@@ -23,13 +25,26 @@ _LARGEST = 64 << 20
 
 def keep_volume(ledger: str, volume: Voxels, options: StoreOptions) -> None:
     """Keep a volume, and how it is stored, beside the marks of its blocks, if it is small."""
-    try:
-        content = bytes(cloudpickle.dumps((volume, options)))
-    except Exception as error:
-        content = pickle.dumps(f"it can't be pickled ({error})")
-    if len(content) > _LARGEST:
-        content = pickle.dumps("it holds an array in memory: store that first")
-    put(location_of(ledger), _NAME, content)
+    put(location_of(ledger), _NAME, _pickled(volume, options))
+
+
+def _pickled(volume: Voxels, options: StoreOptions) -> bytes:
+    """The volume, or why it isn't kept."""
+    if _bytes_in_memory(volume) <= _LARGEST:
+        try:
+            content = bytes(cloudpickle.dumps((volume, options)))
+        except Exception as error:
+            return pickle.dumps(f"it can't be pickled ({error})")
+        if len(content) <= _LARGEST:
+            return content
+    return pickle.dumps("it holds an array, or a network, in memory: store that first")
+
+
+def _bytes_in_memory(volume: Voxels) -> int:
+    source = volume.source
+    if isinstance(source, InMemory):
+        return int(source.array.nbytes) if isinstance(source.array, np.ndarray) else 0
+    return sum(map(_bytes_in_memory, source.inputs))
 
 
 def kept_volume(path: str, ledger: str, trust: bool) -> tuple[Any, StoreOptions]:

@@ -41,8 +41,8 @@ class BlocksFailed(RuntimeError):
         super().__init__(
             summary.as_error(
                 "All other blocks that had their input are done and kept. The same call does only "
-                "what is missing; with a changed function it is another computation, which begins "
-                "anew (overwrite=True where it stores a volume)."
+                "what is missing; with a changed function it is another computation, and asks what "
+                "becomes of the finished blocks (on_change, overwrite)."
             )
         )
         self.summary = summary
