@@ -58,6 +58,13 @@ class Preparation:
             self._left[ledger] = find()
         return self._left[ledger]
 
+    def look_again(self) -> None:
+        """Forget tasks, and what was seen of inputs and outputs, since blocks were run."""
+        self.made.clear()
+        self.at_end.clear()
+        self._left.clear()
+        self.known = KnownArrays(self.verify)
+
     @property
     def stored_by(self) -> dict[str, Task]:
         """The task that writes each checkpoint, by path."""

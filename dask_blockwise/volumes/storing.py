@@ -23,7 +23,7 @@ from .plan import Plan
 from .preparation import Preparation
 from .source import Voxels
 from .step import StagePlan
-from .tasks import check_outputs, steps_of, tasks_to_store
+from .tasks import check_outputs, steps_of, tasks_to_mend, tasks_to_store
 
 __all__ = ["BlocksFailed", "checkpoint", "plan", "run_all", "to_zarr"]
 
@@ -226,10 +226,24 @@ def to_zarr(
     if roi is not None:
         volume = replace(volume, source=volume.source.repairing())
     with Preparation(verify, on_change) as preparation:
-        check_outputs(volume, location_of(path), options, preparation)
-        tasks = tasks_to_store(volume, location_of(path), options, preparation)
-        summary = run_all(tasks, client, progress, resume, preparation.at_end)
+        what = volume, location_of(path), options
+        check_outputs(*what, preparation)
+        how = client, progress, resume
+        first = run_all(tasks, *how) if (tasks := tasks_to_mend(*what, preparation)) else None
+        if first is not None:
+            preparation.look_again()
+        tasks = tasks_to_store(*what, preparation)
+        summary = run_all(tasks, *how, preparation.at_end)
+    if first is not None:
+        summary = _after(first, summary)
     return replace(summary, changed_ids=volume.source.changed(location_of(path)))
+
+
+def _after(first: RunSummary, second: RunSummary) -> RunSummary:
+    """What became of two runs, of which the second found done what the first did."""
+    done = {task.name: task for task in first.tasks}
+    tasks = tuple(done.get(task.name, task) for task in second.tasks)
+    return replace(second, tasks=tasks, seconds=first.seconds + second.seconds)
 
 
 def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None) -> Plan:

@@ -38,6 +38,7 @@ __all__ = [
     "filling_of",
     "steps_of",
     "tasks_into",
+    "tasks_to_mend",
     "tasks_to_store",
     "upstream_tasks",
 ]
@@ -89,6 +90,23 @@ def tasks_to_store(
     output = Output(path, Target.all_of(filling.array()))
     preparation.at_end.append(filling.end)
     return tasks_into(volume, output, options, upstream, preparation)
+
+
+def tasks_to_mend(
+    volume: Voxels, path: str, options: StoreOptions, preparation: Preparation
+) -> list[Task]:
+    """Tasks of checkpoints to be run before it is known whether a finished output still holds.
+
+    Where an output takes several steps, these leave nothing behind that would tell which of its
+    blocks are touched: all steps would be done again for a checkpoint that lacks one chunk.
+    """
+    filling = filling_of(volume, path, options, preparation)
+    several = len(steps_of(volume, filling.block)) > 1
+    complete = filling.goes_on and filling.done is not None and filling.done.done.all()
+    if not (several and complete and options.goes_on and options.roi is None):
+        return []
+    upstream = upstream_tasks(volume, preparation)
+    return [] if all(map(settled, upstream)) else upstream
 
 
 def filling_of(
