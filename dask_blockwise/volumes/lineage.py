@@ -7,11 +7,13 @@ from typing import TypeVar
 
 from dask.base import tokenize
 
+from ..geometry.blocks import Roi
 from .kinds import Checkpoint, Stored, Turned
 from .reach import Reach
 from .source import Voxels
 
 __all__ = [
+    "all_under",
     "check_not_in_place",
     "check_regional",
     "is_stored",
@@ -66,6 +68,17 @@ def is_turned(volume: Voxels) -> bool:
     if is_stored(volume):
         return False
     return isinstance(volume.source, Turned) or any(map(is_turned, volume.source.inputs))
+
+
+def all_under(volume: Voxels) -> Roi:
+    """The box of the volume and of all that it is computed from, down to what is stored.
+
+    Of axes that are turned on the way, in either order.
+    """
+    roi: Roi = volume.frame.roi
+    for inner in () if is_stored(volume) else volume.source.inputs:
+        roi = roi.union(all_under(inner))
+    return roi
 
 
 def prepared(volume: AnyVoxels) -> AnyVoxels:

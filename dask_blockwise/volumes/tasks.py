@@ -17,7 +17,14 @@ from ..geometry.boxes import Index, bounded, full_box
 from ..storage.arrays import StoredArray, create_image, exists, open_array
 from ..storage.chunking import chunks_and_shards
 from .kinds import Checkpoint
-from .lineage import check_not_in_place, check_regional, is_turned, prepared, reach_of
+from .lineage import (
+    all_under,
+    check_not_in_place,
+    check_regional,
+    is_turned,
+    prepared,
+    reach_of,
+)
 from .meaning import attributes_of
 from .options import StoreOptions
 from .plan import plan_of
@@ -190,9 +197,11 @@ def awaited(volume: Voxels, reach: Reach) -> tuple[Coordinate, Coordinate]:
 
     Where axes are turned on the way, it isn't said which blocks those are: it waits for all.
     """
+    # A part of what is larger may read at the far end of that.
+    everything = all_under(volume)
     if is_turned(volume):
-        return _around_all(volume, reach)
-    axes = list(zip(reach_of(volume).wraps, volume.frame.roi.shape))
+        return _around_all(everything, reach)
+    axes = list(zip(reach_of(volume).wraps, everything.shape))
     before, after = (
         Coordinate(whole if wraps else side for side, (wraps, whole) in zip(sides, axes))
         for sides in (reach.before, reach.after)
@@ -200,9 +209,8 @@ def awaited(volume: Voxels, reach: Reach) -> tuple[Coordinate, Coordinate]:
     return before, after
 
 
-def _around_all(volume: Voxels, reach: Reach) -> tuple[Coordinate, Coordinate]:
-    """As much around a block as holds the volume, in whichever order its axes are."""
-    roi = volume.frame.roi
+def _around_all(roi: Roi, reach: Reach) -> tuple[Coordinate, Coordinate]:
+    """As much around a block as holds a region, in whichever order its axes are."""
     length = max(roi.end) - min(roi.begin) + max((*reach.before, *reach.after))
     everywhere = Coordinate((length,) * roi.dims)
     return everywhere, everywhere
