@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dask.base import tokenize
 
@@ -16,6 +16,7 @@ __all__ = [
     "all_under",
     "check_not_in_place",
     "check_regional",
+    "is_made_by",
     "is_stored",
     "is_turned",
     "own_reach",
@@ -38,6 +39,19 @@ def token_of(volume: Voxels) -> str:
 def is_stored(volume: Voxels) -> bool:
     """Whether what is made from it reads it from a store."""
     return not volume.source.inputs or isinstance(volume.source, Checkpoint)
+
+
+def is_made_by(volume: Voxels, kinds: Any) -> bool:
+    """Whether a source of some types is among what makes the blocks of a volume anew.
+
+    Not below what is stored, nor where all of a volume is needed for a block.
+    """
+    source = volume.source
+    if isinstance(source, kinds):
+        return True
+    if is_stored(volume) or source.needs_all:
+        return False
+    return any(is_made_by(inner, kinds) for inner in source.inputs)
 
 
 def place_of(volume: Voxels) -> str | None:
