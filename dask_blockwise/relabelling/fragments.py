@@ -76,23 +76,7 @@ def labelled_by(source: Segmented) -> Voxels:
     if not any(source.origin):
         return values
     frame = values.frame.box(source.origin, source.frame.extent)
-    return Volume(frame, _From((values,), source.origin))
-
-
-@dataclass(frozen=True, eq=False)
-class _From(Source):
-    """A volume from one of its voxels on."""
-
-    inputs: tuple[Voxels]
-    first: Index
-
-    def read(self, begin: Index, end: Index) -> NDArray[Any]:
-        low, high = (
-            tuple(i + first for i, first in zip(corner, self.first, strict=True))
-            for corner in (begin, end)
-        )
-        values: NDArray[Any] = self.inputs[0].source.read(low, high)
-        return values
+    return Volume(frame, Cropped((values,), source.origin))
 
 
 def _made_by(fragments: Voxels) -> Source:
