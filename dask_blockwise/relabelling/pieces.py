@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
 from ..labels.ids import Labels, apply_table, compact, numbered_on
+from ..labels.parts import connected_parts
 
 __all__ = ["Pieces", "cut", "ids_of", "labels_seen"]
 
@@ -115,10 +114,7 @@ def _parts(labels: NDArray[np.uint32], points: bool) -> NDArray[np.uint32]:
     """Connected components of each label, numbered from 1 in one array."""
     if points:
         return numbered_on([_parts(point, False) for point in labels])
-    flat = np.ascontiguousarray(np.atleast_2d(labels))
-    every: Literal[8, 26] = 8 if flat.ndim == 2 else 26
-    parts = cc3d.connected_components(flat, connectivity=every, out_dtype=np.uint32)
-    return np.asarray(parts, np.uint32).reshape(labels.shape)
+    return connected_parts(labels)
 
 
 def _owners(parts: NDArray[np.uint32], numbers: NDArray[np.uint32]) -> NDArray[np.uint32]:
