@@ -6,7 +6,9 @@ components of all edges are the objects, numbered consecutively in raster order 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import Any, TypeVar
 
 import fastremap
 import numpy as np
@@ -14,6 +16,7 @@ from bioimage_cpp.utils import UnionFind
 from numpy.typing import NDArray
 
 Labels = NDArray[np.integer]
+AnyInteger = TypeVar("AnyInteger", bound=np.integer[Any])
 
 # Instead of a component, for what is no object.
 BACKGROUND = -1
@@ -92,6 +95,22 @@ def check_labels(labels: Labels, whose: str = "Labels") -> None:
             "makes background of them, in a volume map_overlap(np.clip, labels, a_min=0, "
             "a_max=None)."
         )
+
+
+def numbered_on(parts: Sequence[NDArray[AnyInteger]]) -> NDArray[AnyInteger]:
+    """Labels of several arrays, each of which began at 1, made different, as one array.
+
+    Examples
+    --------
+    >>> numbered_on(np.array([[0, 2, 1], [0, 0, 0], [1, 0, 1]]))
+    array([[0, 2, 1],
+           [0, 0, 0],
+           [3, 0, 3]])
+    """
+    counts = [int(part.max(initial=0)) for part in parts]
+    firsts = accumulate(counts[:-1], initial=0)
+    pairs = zip(parts, firsts, strict=True)
+    return np.stack([np.where(part > 0, part + part.dtype.type(n), 0) for part, n in pairs])
 
 
 def apply_table(labels: Labels, table: NDArray[np.unsignedinteger]) -> NDArray[np.unsignedinteger]:

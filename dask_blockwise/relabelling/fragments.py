@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index, within
 from ..segmentation.segmented import Segmented
+from ..volumes.arithmetic import Pointwise
 from ..volumes.frame import Frame
-from ..volumes.kinds import Checkpoint, InMemory, Stored
+from ..volumes.kinds import Checkpoint, InMemory, Stored, Turned
 from ..volumes.reach import Halo
 from ..volumes.source import LabelSource, Source, Voxels
+from ..volumes.views import Cropped
 from ..volumes.volume import Volume
 from .grid import LabelGrid
 from .kept import Kept
@@ -44,10 +46,12 @@ def came_with_ids(fragments: Voxels) -> bool:
 
 
 def are_as_stored(fragments: Voxels) -> bool:
-    """Whether labels are taken as they lie somewhere, with the ids that they have there."""
+    """Whether labels are taken voxel by voxel from where they lie, with the ids they have there."""
     source = fragments.source
     if isinstance(source, Kept):
         return source.as_stored
+    if isinstance(source, Cropped | Turned | Pointwise):
+        return all(map(are_as_stored, source.inputs))
     return isinstance(source, Stored | InMemory | Checkpoint)
 
 
@@ -72,23 +76,7 @@ def labelled_by(source: Segmented) -> Voxels:
     if not any(source.origin):
         return values
     frame = values.frame.box(source.origin, source.frame.extent)
-    return Volume(frame, _From((values,), source.origin))
-
-
-@dataclass(frozen=True, eq=False)
-class _From(Source):
-    """A volume from one of its voxels on."""
-
-    inputs: tuple[Voxels]
-    first: Index
-
-    def read(self, begin: Index, end: Index) -> NDArray[Any]:
-        low, high = (
-            tuple(i + first for i, first in zip(corner, self.first, strict=True))
-            for corner in (begin, end)
-        )
-        values: NDArray[Any] = self.inputs[0].source.read(low, high)
-        return values
+    return Volume(frame, Cropped((values,), source.origin))
 
 
 def _made_by(fragments: Voxels) -> Source:

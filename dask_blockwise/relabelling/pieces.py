@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
-from ..labels.ids import Labels, apply_table, compact
+from ..labels.ids import Labels, apply_table, compact, numbered_on
+from ..labels.parts import connected_parts
 
 __all__ = ["Pieces", "cut", "ids_of", "labels_seen"]
 
@@ -63,7 +62,7 @@ def cut(labels: Labels, core: tuple[slice, ...], points: bool = False) -> Pieces
            sizes=array([1, 2, 2]), ids=None)
     """
     if points:
-        labels = _numbered_on([compact(point, core[1:])[0] for point in labels])
+        labels = numbered_on([compact(point, core[1:])[0] for point in labels])
     numbers, sizes = compact(labels, core)
     if numbers[core].size == numbers.size:
         # There is no halo that could have fused anything.
@@ -114,18 +113,8 @@ def labels_seen(values: Labels, owners: NDArray[np.integer]) -> NDArray[np.uint3
 def _parts(labels: NDArray[np.uint32], points: bool) -> NDArray[np.uint32]:
     """Connected components of each label, numbered from 1 in one array."""
     if points:
-        return _numbered_on([_parts(point, False) for point in labels])
-    flat = np.ascontiguousarray(np.atleast_2d(labels))
-    every: Literal[8, 26] = 8 if flat.ndim == 2 else 26
-    parts = cc3d.connected_components(flat, connectivity=every, out_dtype=np.uint32)
-    return np.asarray(parts, np.uint32).reshape(labels.shape)
-
-
-def _numbered_on(points: list[NDArray[np.uint32]]) -> NDArray[np.uint32]:
-    firsts = np.cumsum([0, *(point.max(initial=0) for point in points[:-1])])
-    return np.stack(
-        [np.where(p > 0, p + first, 0) for p, first in zip(points, firsts, strict=True)]
-    ).astype(np.uint32)
+        return numbered_on([_parts(point, False) for point in labels])
+    return connected_parts(labels)
 
 
 def _owners(parts: NDArray[np.uint32], numbers: NDArray[np.uint32]) -> NDArray[np.uint32]:

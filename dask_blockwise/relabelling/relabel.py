@@ -7,6 +7,8 @@ from os import PathLike
 from typing import Literal
 
 from ..segmentation.mutex_fragments import MutexFragments
+from ..volumes.kinds import Checkpoint
+from ..volumes.source import Voxels
 from ..volumes.volume import Volume
 from .fragments import are_as_stored, connectivity_of, halo_of, kept_apart_by, labelled_by
 from .kept import Kept, open_kept
@@ -214,7 +216,8 @@ def _check_connectivity(own: int | None, given: int) -> None:
 
 
 def _check_fit(fragments: Volume, match: str, matcher: Matcher) -> None:
-    if matcher.needs_halo and not any(map(any, halo_of(fragments))):
+    if matcher.needs_halo and not _has_halo(fragments):
+        _check_not_stored_on_the_way(fragments, match)
         raise ValueError(
             f'match="{match}" compares labels on voxels that two blocks saw, but these '
             "fragments have no halo. Labels made block by block: segment with halo=(16, 16, 16) or "
@@ -225,4 +228,21 @@ def _check_fit(fragments: Volume, match: str, matcher: Matcher) -> None:
         raise ValueError(
             f'match="{match}" needs the values that kept these components apart, which a scratch '
             "does not hold: relabel(connected_components(volume, each_value=True)) anew."
+        )
+
+
+def _has_halo(fragments: Voxels) -> bool:
+    return any(map(any, halo_of(fragments)))
+
+
+def _check_not_stored_on_the_way(fragments: Volume, match: str) -> None:
+    source = fragments.source
+    if not isinstance(source, Checkpoint):
+        return
+    if _has_halo(source.made) or MutexFragments.of(source.made) is not None:
+        raise ValueError(
+            f'match="{match}" compares labels on voxels that two blocks saw, and a checkpoint has '
+            "each block's own voxels alone: relabel what this checkpoint stores, the "
+            "watershed(...) or segment(...) itself, and store what that makes (keep_scratch=True "
+            "keeps the labels of blocks beside it)."
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..volumes.lineage import is_stored
-from ..volumes.source import LabelSource, Voxels
+from ..volumes.lineage import is_made_by
+from ..volumes.source import LabelSource
 from ..volumes.volume import Volume
 from .kept import Kept
 from .relabelled import relabelled
@@ -54,7 +54,8 @@ def renumber(labels: Volume, *, min_size: int = 0) -> Volume:
         raise ValueError(
             f"renumber needs labels: integers without channels, got {labels!r}. Segment it first."
         )
-    if _made_by_blocks(labels):
+    # Ids are then those of a block that is labelled on the way.
+    if is_made_by(labels, LabelSource | Kept):
         raise ValueError(
             f"renumber takes labels of the whole volume, and of {labels!r} each block makes its "
             "own, under ids that say nothing of those of other blocks: relabel(labels, ...) finds "
@@ -63,13 +64,3 @@ def renumber(labels: Volume, *, min_size: int = 0) -> Volume:
     if min_size < 0:
         raise ValueError(f"min_size must be at least 0, got {min_size}.")
     return relabelled(labels, None, SameIdRule(min_size))
-
-
-def _made_by_blocks(labels: Voxels) -> bool:
-    """Whether ids are those of a block that is labelled on the way."""
-    source = labels.source
-    if isinstance(source, LabelSource | Kept):
-        return True
-    if is_stored(labels) or source.needs_all:
-        return False
-    return any(map(_made_by_blocks, source.inputs))

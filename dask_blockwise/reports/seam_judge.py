@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -10,20 +10,21 @@ from typing import Any
 
 import fastremap
 import numpy as np
-from dask.base import compute
-from dask.delayed import delayed
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Index
+from ..volumes.reach import Halo
 from ..volumes.volume import Volume
 from .seam_claims import Claims, Ranked, agrees, box_around
 from .seam_estimate import Estimate, Links, estimated, fused_bits
+from .seam_measures import counted
 from .seam_meets import Kind, Meet, Section, meet
 from .seam_mends import Mend, mends
-from .seam_remake import Remake, halo_of
+from .seam_remake import Remake, halo_of, seen_by
 from .seam_tiles import Tile, affordable, drawn_order, spent, tiles
+from .seam_work import all_of
 
-__all__ = ["Found", "Judge", "WrongPlace", "all_of"]
+__all__ = ["Found", "Judge", "WrongPlace"]
 
 # What tiles take of the budget where second looks and mends follow, and these before mends.
 _TILES, _LOOKS = 0.8, 0.55
@@ -121,14 +122,15 @@ class Judge:
     @property
     def halo(self) -> Index:
         """Of blocks, along all axes."""
-        halo = tuple(max(pair) for pair in halo_of(self.pipeline))
-        return (0,) * (self.labels.ndim - len(halo)) + halo
+        return tuple(max(pair) for pair in self._of_all_axes(halo_of(self.pipeline)))
+
+    def _of_all_axes(self, halo: Halo) -> Halo:
+        return ((0, 0),) * (self.labels.ndim - len(halo)) + halo
 
     @cached_property
     def run(self) -> int:
         """Voxels that all blocks saw."""
-        pairs = tuple((n, n) for n in self.halo)
-        return spent(self.labels.shape, self.block, pairs)
+        return spent(self.labels.shape, self.block, self._of_all_axes(seen_by(self.pipeline)))
 
     @cached_property
     def remake(self) -> Remake:
@@ -173,8 +175,11 @@ class Judge:
         """Pairs of labels that meet at a tile's faces, or are the same on both sides."""
         layers = ((axis, self.labels[box]) for axis, box in tile.layers())
         pairs = [np.moveaxis(layer, axis, 0).reshape(2, -1) for axis, layer in layers]
-        met, contact = np.unique(np.concatenate(pairs, 1), axis=1, return_counts=True)
-        return met[:, (met > 0).all(0) & (contact >= _CONTACT)]
+        labels, (one, other), _ = counted(np.concatenate(pairs, 1))
+        keys, _, contact = counted(one * len(labels) + other)
+        met = np.stack([labels[n] for n in np.divmod(keys, len(labels))])
+        some: NDArray[np.integer] = met[:, (met > 0).all(0) & (contact >= _CONTACT)]
+        return some
 
     def _bits(self, links: Sequence[NDArray[np.integer]]) -> list[NDArray[np.float64]]:
         """By how much it would change the whole if they were wrong."""
@@ -243,8 +248,3 @@ class Judge:
         return WrongPlace(
             claim.place, claim.face[0], claim.kind, one.labels, one.bits, said, claim.section
         )
-
-
-def all_of(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-    """Results for all items, from the present cluster or else from threads."""
-    return list(compute(*(delayed(function)(item) for item in items)))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import fastremap
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
-from skimage.measure import label
 
 from ..labels.ids import check_labels
+from ..labels.parts import connected_parts
 
 Labels = NDArray[np.integer]
 
-__all__ = ["Labels", "Planes", "named_alike", "parts", "planes"]
+__all__ = ["Labels", "Planes", "counted", "named_alike", "parts", "planes"]
 
 # A flat end has at least so many voxels along each axis of its plane, and at least such a share of
 # the object's voxels so many layers before.
@@ -61,10 +62,8 @@ class Planes:
         return int(self.flat[near].sum()), int(self.objects[near].max())
 
 
-def parts(labels: Labels, connectivity: int | None = None) -> NDArray[np.int64]:
+def parts(labels: Labels, corners: bool = True) -> NDArray[np.int64]:
     """The connected parts of each label, numbered 1..n; what joins them outside isn't seen.
-
-    Voxels are neighbours across corners too, or as far as the connectivity goes.
 
     Examples
     --------
@@ -72,11 +71,20 @@ def parts(labels: Labels, connectivity: int | None = None) -> NDArray[np.int64]:
     array([[1, 0, 2, 3]])
     """
     check_labels(labels)
-    dense = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
-    found: NDArray[np.int64] = label(
-        dense + (labels.min() > 0), background=0, connectivity=connectivity
-    )
-    return found
+    return connected_parts(labels, corners).astype(np.int64)
+
+
+def counted(labels: Labels) -> tuple[Labels, NDArray[np.int64], NDArray[np.int64]]:
+    """The labels that there are, which of them each voxel has, and how many voxels each has.
+
+    Examples
+    --------
+    >>> counted(np.array([7, 0, 7]))
+    (array([0, 7]), array([1, 0, 1]), array([1, 2]))
+    """
+    names, which, voxels = fastremap.unique(labels, return_inverse=True, return_counts=True)
+    # Counts without a sign would turn round where they are sorted downwards.
+    return names, which.reshape(labels.shape).astype(np.int64), voxels.astype(np.int64)
 
 
 def named_alike(labels: Labels, one_piece: Labels) -> NDArray[np.int64]:

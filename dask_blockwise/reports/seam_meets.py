@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ..geometry.boxes import Index, within
-from .seam_measures import Labels, parts
+from .seam_measures import Labels, counted, parts
 from .seam_tiles import Tile
 
 Kind = Literal["split", "merge"]
@@ -145,10 +145,10 @@ def meet(stored: Labels, seen: Labels | None, tile: Tile) -> Meet:
     if seen is not None:
         pieces[within(tile.window, tile.box)] = seen[within(tile.window, tile.seen)]
     # Where objects touch at an edge alone, only what lies elsewhere may hold them together.
-    part, inside = parts(stored, connectivity=1), stored > 0
+    part, inside = parts(stored, corners=False), stored > 0
     pieces_count = int(pieces.max(initial=0)) + 1
     keys = part[inside] * pieces_count + pieces[inside]
-    key, node, sizes = np.unique(keys, return_inverse=True, return_counts=True)
+    key, node, sizes = counted(keys)
     of_part, of_piece = np.divmod(key, pieces_count)
     nodes = np.zeros(stored.shape, np.int64)
     nodes[inside] = node + 1

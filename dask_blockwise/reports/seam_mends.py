@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ..geometry.boxes import Box, Index
 from .seam_claims import Ranked, agrees, box_around
 from .seam_meets import Claim
 from .seam_remake import Remake
+from .seam_work import all_of
 
 __all__ = ["Mend", "mends"]
 
@@ -56,22 +58,40 @@ def mends(
         Of the voxels.
     """
     rules, own = list(remake.rules), max(halo)
-    counts: dict[tuple[int, str], list[bool]] = {}
     to_try = sorted({own, *(halos if halos is not None else (2 * own or max(block) // 4,))})
-    for one in worst[:_PLACES] if rules else ():
-        box, axis = _crop(one.claim, block, remake.segments.shape), one.claim.face[0]
-        for size in to_try if _holds(box, one.claim) else ():
+    tries: list[_Try] = []
+    for claim in [one.claim for one in worst[:_PLACES]] if rules else ():
+        box, axis = _crop(claim, block, remake.segments.shape), claim.face[0]
+        for size in to_try if _holds(box, claim) else ():
             cost = remake.cost_of_two(box, axis, size)
-            if cost > left:
-                continue
-            left -= cost
-            for rule, labels in remake.two_blocks(box, axis, size).items():
-                counts.setdefault((size, rule), []).append(agrees(one.claim, labels, box))
+            if cost <= left:
+                left -= cost
+                tries.append(_Try(claim, box, axis, size))
+    counts: dict[tuple[int, str], list[bool]] = {}
+    for one, said in zip(tries, all_of(partial(_tried, remake), tries)):
+        for rule, mended in said.items():
+            counts.setdefault((one.halo, rule), []).append(mended)
     made = [
         Mend(rule, size, sum(said), len(said), (size, rule) == (own, rules[0]))
         for (size, rule), said in counts.items()
     ]
     return tuple(made), left
+
+
+@dataclass(frozen=True)
+class _Try:
+    """A place that two blocks are put together at, with a halo."""
+
+    claim: Claim
+    box: Box
+    axis: int
+    halo: int
+
+
+def _tried(remake: Remake, one: _Try) -> dict[str, bool]:
+    """Whether the place is as in one piece, by each rule."""
+    made = remake.two_blocks(one.box, one.axis, one.halo)
+    return {rule: agrees(one.claim, labels, one.box) for rule, labels in made.items()}
 
 
 def _crop(claim: Claim, block: Index, shape: Index) -> Box:

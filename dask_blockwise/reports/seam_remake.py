@@ -20,15 +20,15 @@ from ..segmentation.mutex_fragments import MutexFragments
 from ..segmentation.segmented import Segmented
 from ..volumes.frame import Frame
 from ..volumes.kinds import Checkpoint
-from ..volumes.lineage import prepared
+from ..volumes.lineage import own_reach, prepared
 from ..volumes.map_overlap import Mapped
 from ..volumes.reach import Halo
 from ..volumes.source import LabelSource, Voxels
 from ..volumes.views import Cropped
 from ..volumes.volume import Volume
-from .seam_measures import Labels
+from .seam_measures import Labels, counted
 
-__all__ = ["Remake", "halo_of", "name_of", "named_by_most", "pipeline_of"]
+__all__ = ["Remake", "halo_of", "name_of", "named_by_most", "pipeline_of", "seen_by"]
 
 
 @dataclass(frozen=True)
@@ -118,14 +118,15 @@ def named_by_most(parts: Labels, names: Labels) -> Labels:
     >>> named_by_most(np.array([0, 4, 4, 4, 6]), np.array([7, 1, 2, 2, 2]))
     array([0, 2, 2, 2, 2])
     """
-    values, name = np.unique(names, return_inverse=True)
-    _, part = np.unique(parts, return_inverse=True)
-    pairs, voxels = np.unique(np.stack([part.ravel(), name.ravel()]), axis=1, return_counts=True)
-    most = np.zeros(part.max(initial=0) + 1, np.intp)
+    values, name, _ = counted(names)
+    pieces, part, _ = counted(parts)
+    keys, _, voxels = counted(part * len(values) + name)
+    pairs = np.divmod(keys, len(values))
+    most = np.zeros(len(pieces), np.intp)
     # The last of those that are written stays: that of the most voxels.
     order = np.argsort(voxels, kind="stable")
-    most[pairs[0, order]] = pairs[1, order]
-    named: Labels = np.where(parts == 0, 0, values[most][part.reshape(parts.shape)])
+    most[pairs[0][order]] = pairs[1][order]
+    named: Labels = np.where(parts == 0, 0, values[most][part])
     return named
 
 
@@ -147,6 +148,21 @@ def halo_of(volume: Volume) -> Halo:
     return fragments.halo if fragments is not None else ()
 
 
+def seen_by(volume: Volume) -> Halo:
+    """What each block was computed from around it, along each axis of space.
+
+    More than the halo of a mutex watershed that is solved over the whole volume, of which a block
+    labels its own voxels by all edges that reach out of them.
+    """
+    relabelled = pipeline_of(volume)
+    if relabelled is None:
+        return ()
+    labelled = _labelled(relabelled)
+    reach = own_reach(labelled).voxels(labelled.frame)
+    axes = zip(reach, halo_of(volume), strict=True)
+    return tuple((max(r[0], h[0]), max(r[1], h[1])) for r, h in axes)
+
+
 def name_of(rule: Rule) -> str:
     """As it was given to ``relabel``, or what it is.
 
@@ -161,10 +177,16 @@ def name_of(rule: Rule) -> str:
 
 
 def _fragments(relabelled: Voxels) -> LabelSource | None:
-    fragments = relabelled.source.inputs[0]
+    source = _labelled(relabelled).source
+    return source if isinstance(source, LabelSource) else None
+
+
+def _labelled(relabelled: Voxels) -> Voxels:
+    """The labels of single blocks that were put together."""
+    fragments: Voxels = relabelled.source.inputs[0]
     while isinstance(fragments.source, Checkpoint):
         fragments = fragments.source.made
-    return fragments.source if isinstance(fragments.source, LabelSource) else None
+    return fragments
 
 
 def _by_rule(rule: Rule, held: PiecesInMemory, values: Any) -> Labels:

@@ -15,12 +15,13 @@ from ..volumes.kinds import Checkpoint
 from ..volumes.opening import open_volume
 from ..volumes.volume import Volume
 from .seam_contrast import Comparison, contrast
-from .seam_judge import Judge, all_of
+from .seam_judge import Judge
 from .seam_measures import Planes, parts, planes
 from .seam_meets import Section, section
 from .seam_remake import halo_of, pipeline_of
 from .seam_report import SeamReport
 from .seam_windows import Window, window_shape, windows_astride
+from .seam_work import all_of
 
 __all__ = ["seams"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..geometry.blocks import Block, Coordinate, Roi
 from ..geometry.boxes import Box, Index, within
-from ..labels.ids import compact
+from ..labels.ids import compact, numbered_on
 from ..volumes.frame import Frame
 from ..volumes.map_overlap import apply
 from ..volumes.padding import Margin
@@ -58,7 +58,7 @@ class Segmented(Source):
         """See `Source.read`."""
         low, high = _sum(begin, self.origin), _sum(end, self.origin)
         labels = each_time_point(self.frame, self.inputs, low, high, self._point)
-        return _numbered_on(labels) if "t" in self.frame.axes else labels
+        return numbered_on(list(labels)) if "t" in self.frame.axes else labels
 
     def block(self, number: int, begin: Index, end: Index) -> NDArray[Any]:
         """Labels numbered on from the voxels of all blocks before, so that none is used twice."""
@@ -126,12 +126,3 @@ def _sum(one: Index, other: Index) -> Index:
 
 def _corners(box: Box) -> tuple[Index, Index]:
     return tuple(s.start for s in box), tuple(s.stop for s in box)
-
-
-def _numbered_on(labels: NDArray[Any]) -> NDArray[Any]:
-    """Labels of several time points, each of which began at 1, made different."""
-    points, first = [], np.uint64(0)
-    for point in labels:
-        points.append(np.where(point > 0, point + first, np.uint64(0)))
-        first = max(first, points[-1].max(initial=0))
-    return np.stack(points)

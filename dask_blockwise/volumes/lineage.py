@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from ..geometry.blocks import Coordinate, Roi
 from ..recipes import digest_of, recipe_of
 from .kinds import Checkpoint, Stored, Turned
 from .reach import Reach
 from .source import Voxels
 
 __all__ = [
+    "all_under",
+    "awaited",
     "check_not_in_place",
     "check_regional",
+    "is_made_by",
     "is_stored",
     "is_turned",
     "own_reach",
@@ -34,6 +38,19 @@ def token_of(volume: Voxels) -> str:
 def is_stored(volume: Voxels) -> bool:
     """Whether what is made from it reads it from a store."""
     return not volume.source.inputs or isinstance(volume.source, Checkpoint)
+
+
+def is_made_by(volume: Voxels, kinds: Any) -> bool:
+    """Whether a source of some types is among what makes the blocks of a volume anew.
+
+    Not below what is stored, nor where all of a volume is needed for a block.
+    """
+    source = volume.source
+    if isinstance(source, kinds):
+        return True
+    if is_stored(volume) or source.needs_all:
+        return False
+    return any(is_made_by(inner, kinds) for inner in source.inputs)
 
 
 def place_of(volume: Voxels) -> str | None:
@@ -64,6 +81,41 @@ def is_turned(volume: Voxels) -> bool:
     if is_stored(volume):
         return False
     return isinstance(volume.source, Turned) or any(map(is_turned, volume.source.inputs))
+
+
+def all_under(volume: Voxels) -> Roi:
+    """The box of the volume and of all that it is computed from, down to what is stored.
+
+    Of axes that are turned on the way, in either order.
+    """
+    roi: Roi = volume.frame.roi
+    for inner in () if is_stored(volume) else volume.source.inputs:
+        roi = roi.union(all_under(inner))
+    return roi
+
+
+def awaited(volume: Voxels, reach: Reach) -> tuple[Coordinate, Coordinate]:
+    """What a block waits for: its reach, and all of an axis along which it reads at the far end.
+
+    Where axes are turned on the way, it isn't said which blocks those are: it waits for all.
+    """
+    # A part of what is larger may read at the far end of that.
+    everything = all_under(volume)
+    if is_turned(volume):
+        return _around_all(everything, reach)
+    axes = list(zip(reach_of(volume).wraps, everything.shape))
+    before, after = (
+        Coordinate(whole if wraps else side for side, (wraps, whole) in zip(sides, axes))
+        for sides in (reach.before, reach.after)
+    )
+    return before, after
+
+
+def _around_all(roi: Roi, reach: Reach) -> tuple[Coordinate, Coordinate]:
+    """As much around a block as holds a region, in whichever order its axes are."""
+    length = max(roi.end) - min(roi.begin) + max((*reach.before, *reach.after))
+    everywhere = Coordinate((length,) * roi.dims)
+    return everywhere, everywhere
 
 
 def prepared(volume: AnyVoxels) -> AnyVoxels:

@@ -20,7 +20,7 @@ from ..geometry.blocks import Block, Coordinate, Roi
 from ..labels.table import count_objects, finish, join
 from ..recipes import digest_of, recipe_of
 from ..storage.location import location_of
-from .lineage import place_of, prepared, reach_of
+from .lineage import awaited, place_of, prepared, reach_of
 from .options import StoreOptions
 from .preparation import Preparation
 from .reading import readings
@@ -28,7 +28,7 @@ from .region import read_region
 from .source import Voxels
 from .spans import spans_of
 from .storing import run_all
-from .tasks import awaited, upstream_tasks
+from .tasks import upstream_tasks
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -21,19 +21,17 @@ from ..geometry.boxes import Index, bounded, full_box
 from .filling import Filling
 from .kinds import Checkpoint
 from .left import left_in
-from .lineage import check_not_in_place, check_regional, is_turned, prepared, reach_of
+from .lineage import awaited, check_not_in_place, check_regional, prepared, reach_of
 from .marks import fingerprint_of, marked_array, marks_of, vouching_of
 from .options import StoreOptions
 from .plan import plan_of
 from .preparation import Preparation
-from .reach import Reach
 from .reading import readings
 from .source import Voxels
 from .spans import spans_of
 from .step import Output, Step, Target
 
 __all__ = [
-    "awaited",
     "check_outputs",
     "filling_of",
     "steps_of",
@@ -256,29 +254,6 @@ def _meeting(volume: Voxels, step: Step, roi: Roi) -> NDArray[np.bool_]:
     ]
     meeting: NDArray[np.bool_] = reduce(np.logical_and.outer, by_axis).ravel()
     return meeting
-
-
-def awaited(volume: Voxels, reach: Reach) -> tuple[Coordinate, Coordinate]:
-    """What a block waits for: its reach, and all of an axis along which it reads at the far end.
-
-    Where axes are turned on the way, it isn't said which blocks those are: it waits for all.
-    """
-    if is_turned(volume):
-        return _around_all(volume, reach)
-    axes = list(zip(reach_of(volume).wraps, volume.frame.roi.shape))
-    before, after = (
-        Coordinate(whole if wraps else side for side, (wraps, whole) in zip(sides, axes))
-        for sides in (reach.before, reach.after)
-    )
-    return before, after
-
-
-def _around_all(volume: Voxels, reach: Reach) -> tuple[Coordinate, Coordinate]:
-    """As much around a block as holds the volume, in whichever order its axes are."""
-    roi = volume.frame.roi
-    length = max(roi.end) - min(roi.begin) + max((*reach.before, *reach.after))
-    everywhere = Coordinate((length,) * roi.dims)
-    return everywhere, everywhere
 
 
 def _checkpoints(volume: Voxels) -> list[Checkpoint]:

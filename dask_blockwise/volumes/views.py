@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.blocks import Roi
 from ..geometry.boxes import Index
 from .frame import Frame, check_axes
 from .kinds import Turned
-from .lineage import AnyVoxels
+from .lineage import AnyVoxels, is_made_by
 from .source import LabelSource, Source, Voxels
 
 __all__ = ["Cropped", "crop", "isel", "rechunk", "transpose"]
@@ -26,8 +25,8 @@ class Cropped(Source):
     inputs: tuple[Voxels]
     # Of the box, in voxels along all axes but "c".
     begin: Index
-    # Which channels; all unless given.
-    channels: slice | None = None
+    # Which channels, or one that then is no axis any more; all unless given.
+    channels: slice | int | None = None
 
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
@@ -41,20 +40,6 @@ class Cropped(Source):
             return values
         at = volume.frame.axes.index("c")
         return values[(slice(None),) * at + (self.channels,)]
-
-
-@dataclass(frozen=True, eq=False)
-class _OneChannel(Source):
-    """One channel of a volume, which then has no channel axis."""
-
-    inputs: tuple[Voxels]
-    channel: int
-
-    def read(self, begin: Index, end: Index) -> NDArray[Any]:
-        (volume,) = self.inputs
-        values: NDArray[Any] = volume.source.read(begin, end)
-        one: NDArray[Any] = np.take(values, self.channel, volume.frame.axes.index("c"))
-        return one
 
 
 def crop(volume: AnyVoxels, /, roi: Roi) -> AnyVoxels:
@@ -73,7 +58,7 @@ def crop(volume: AnyVoxels, /, roi: Roi) -> AnyVoxels:
     Raises
     ------
     ValueError
-        If the region leaves the volume or cuts voxels.
+        If the region leaves the volume or cuts voxels, or the values depend on the blocks.
 
     Examples
     --------
@@ -83,9 +68,7 @@ def crop(volume: AnyVoxels, /, roi: Roi) -> AnyVoxels:
     >>> part.roi, part[:].tolist()
     ([10:30, 20:40] (20, 20), [[6, 7], [10, 11]])
     """
-    begin, end = volume.frame.voxels(roi)
-    frame = _boxed(volume.frame, begin, end)
-    return replace(volume, frame=frame, source=Cropped((volume,), begin))
+    return _part(volume, *volume.frame.voxels(roi))
 
 
 def isel(volume: AnyVoxels, /, **where: int | slice) -> AnyVoxels:
@@ -104,7 +87,7 @@ def isel(volume: AnyVoxels, /, **where: int | slice) -> AnyVoxels:
     Raises
     ------
     ValueError
-        If there is no such axis, or it can't be lazily indexed so.
+        If there is no such axis, it can't be lazily indexed so, or the values depend on the blocks.
 
     Examples
     --------
@@ -119,17 +102,10 @@ def isel(volume: AnyVoxels, /, **where: int | slice) -> AnyVoxels:
         spans[axis] = _span(axis, key, frame)
     block_axes = frame.placement.block_axes
     begin, end = (tuple(spans[axis][side] for axis in block_axes) for side in (0, 1))
-    boxed = _boxed(frame, begin, end)
     if "c" not in where:
-        return replace(volume, frame=boxed, source=Cropped((volume,), begin))
-    first, last = spans["c"]
-    chosen = boxed.with_values(frame.dtype, last - first)
-    some = Cropped((volume,), begin, slice(first, last))
-    part = replace(volume, frame=replace(chosen, stands_for=frame.stands_for), source=some)
-    if isinstance(where["c"], slice):
-        return part
-    plain = replace(part.frame.with_values(frame.dtype, None), stands_for=frame.stands_for)
-    return replace(volume, frame=plain, source=_OneChannel((part,), 0))
+        return _part(volume, begin, end)
+    channels = slice(*spans["c"])
+    return _part(volume, begin, end, channels if isinstance(where["c"], slice) else channels.start)
 
 
 def rechunk(volume: AnyVoxels, /, block_shape: Sequence[int]) -> AnyVoxels:
@@ -151,8 +127,8 @@ def rechunk(volume: AnyVoxels, /, block_shape: Sequence[int]) -> AnyVoxels:
     >>> Volume.from_array(np.zeros((8, 8))).rechunk((4, 8)).data.numblocks
     (2, 1)
     """
-    if volume.source.needs_all or isinstance(volume.source, LabelSource):
-        _refuse_labels(volume, "give block_shape= to the stage that makes it, or to to_zarr")
+    if volume.source.needs_all or is_made_by(volume, LabelSource):
+        _refuse(volume, "give block_shape= to the stage that makes it, or to to_zarr")
     frame = volume.frame.with_block(volume.frame.checked_block(block_shape))
     source = Cropped((volume,), (0,) * len(frame.extent))
     return replace(volume, frame=frame, source=source)
@@ -186,20 +162,35 @@ def transpose(volume: AnyVoxels, /, *axes: str) -> AnyVoxels:
     if sorted(wanted) != sorted(frame.axes):
         raise ValueError(f"transpose needs each of the axes {frame.axes} once, got {wanted}.")
     check_axes(tuple(wanted), frame.ndim)
-    if isinstance(volume.source, LabelSource):
-        _refuse_labels(volume, "transpose what is labelled, or what relabel(...) makes of it")
+    if is_made_by(volume, LabelSource):
+        _refuse(volume, "transpose what is labelled, or what relabel(...) makes of it")
     order = tuple(frame.placement.block_axes.index(axis) for axis in wanted if axis != "c")
     return replace(volume, frame=frame.transposed(order), source=Turned((volume,), order))
 
 
-def _refuse_labels(volume: Voxels, mend: str) -> None:
+def _refuse(volume: Voxels, mend: str) -> None:
     raise ValueError(f"{volume!r} depends on its blocks: {mend}.")
 
 
-def _boxed(frame: Frame, begin: Index, end: Index) -> Frame:
+def _part(
+    volume: AnyVoxels, begin: Index, end: Index, channels: slice | int | None = None
+) -> AnyVoxels:
+    """A box of a volume, and some of its channels."""
+    if is_made_by(volume, LabelSource):
+        # Blocks of a part aren't those by whose numbers labels are unique.
+        _refuse(
+            volume,
+            "take the part of what is labelled, or of what relabel(...) makes of it; volume[...] "
+            "looks at a region",
+        )
     shape = tuple(e - b for b, e in zip(begin, end, strict=True))
-    block = tuple(min(b, n) for b, n in zip(frame.block_shape, shape, strict=True))
-    return frame.box(begin, shape).with_block(block)
+    block = tuple(min(b, n) for b, n in zip(volume.frame.block_shape, shape, strict=True))
+    frame = volume.frame.box(begin, shape).with_block(block)
+    if channels is not None:
+        count = channels.stop - channels.start if isinstance(channels, slice) else None
+        chosen = frame.with_values(frame.dtype, count)
+        frame = replace(chosen, stands_for=frame.stands_for)
+    return replace(volume, frame=frame, source=Cropped((volume,), begin, channels))
 
 
 def _span(axis: str, key: int | slice, frame: Frame) -> tuple[int, int]:

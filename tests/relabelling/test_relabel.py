@@ -21,6 +21,7 @@ from dask_blockwise import (
     relabel,
     segment,
     threshold,
+    watershed,
 )
 from dask_blockwise.relabel_worker import spawn_worker
 
@@ -320,6 +321,18 @@ PARTS = connected_components(Volume.from_array(MASK))
         ),
         (PARTS, {"match": "mutex"}, r"is for what watershed\(affinities, .* got <SegmentVolume"),
         (Volume.from_array(CELLS), {"match": "iou"}, "no halo"),
+        (
+            segment(Volume.from_array(MASK), np.copy, halo=2).checkpoint("never.zarr"),
+            {"match": "fraction"},
+            r"relabel what this checkpoint stores, .* and store what that makes",
+        ),
+        (
+            watershed(
+                Volume.from_array(NOISE[None], axes="czyx"), offsets=[(0, 0, -1)], halo=0
+            ).checkpoint("never.zarr"),
+            {},
+            r"relabel what this checkpoint stores, the watershed\(\.\.\.\)",
+        ),
         (PARTS, {"match": "any"}, "must be one of .* got 'any'"),
         (PARTS, {"match": "touch", "connectivity": 4}, r"connectivity must be in 1..3 .* 4"),
         (PARTS, {"match": "touch", "min_iou": 0}, r"min_iou and min_fraction must be in \(0, 1\]"),

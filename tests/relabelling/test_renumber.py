@@ -192,6 +192,27 @@ def test_touch_refuses_labels_of_the_whole_volume(kept, threads, tmp_path):
             objects.to_zarr(f"{tmp_path}/a.zarr/ids", progress=False, max_retries=0)
 
 
+VIEWS = {
+    "part": lambda v: v.isel(x=slice(1, 4)),
+    "turned": lambda v: v.transpose(),
+    "cast": lambda v: v.astype("uint64"),
+    "masked": lambda v: v * (v > 0),
+    "other blocks": lambda v: v.rechunk((1, 4)),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+def test_touch_refuses_views_of_labels_of_the_whole_volume(view):
+    with pytest.raises(ValueError, match="is on both sides"):
+        computed(relabel(view(Volume.from_array(WHOLE, chunks=(2, 2))), match="touch"))
+
+
+def test_a_channel_of_labels_of_the_whole_volume_is_refused():
+    volume = Volume.from_array(WHOLE[None], axes="cyx", chunks=(1, 2, 2)).isel(c=0)
+    with pytest.raises(ValueError, match="is on both sides"):
+        computed(relabel(volume, match="touch"))
+
+
 def test_the_mends_of_touch(threads, tmp_path):
     mask = (RNG.random((12, 14)) < 0.6).astype(np.uint8)
     volume = Volume.from_array(mask, chunks=(4, 5))

@@ -17,6 +17,7 @@ from dask_blockwise import (
     watershed,
 )
 from dask_blockwise.labels.scores import score_segmentation
+from dask_blockwise.reports.seam_judge import Judge
 from dask_blockwise.reports.seam_measures import parts
 
 BLOCK = (48, 48)
@@ -250,6 +251,17 @@ def test_stored_checkpoints_and_time(threads, tmp_path):
     assert (report.comparisons, report.estimate) == (again.comparisons, again.estimate)
 
 
+def test_volumes_with_time_are_looked_at():
+    film = np.stack([blobs((24, 24, 24), seed) for seed in range(2)])
+    volume = Volume.from_array(film, axes="tzyx", chunks=(1, 12, 12, 12))
+    lazy = relabel(connected_components(threshold(volume, 0.8)), match="touch")
+    ids = lazy.data.compute(scheduler="synchronous")
+    stored = Volume.from_array(ids, axes="tzyx", chunks=(1, 12, 12, 12))
+    report = seams(lazy, stored, budget=2)
+    assert report.estimate.bits == pytest.approx(0, abs=1e-9)
+    assert report.window_shape == (1, 6, 6, 6)
+
+
 def test_report_is_drawn_and_shown(tmp_path):
     lazy = relabel(fragments(2))
     report = seams(lazy, computed(lazy), budget=1)
@@ -307,3 +319,11 @@ def test_a_mutex_watershed_of_the_whole_is_clean_until_it_is_cut_at_a_face():
     report = seams(lazy, Volume.from_array(stored, chunks=(24, 24)), budget=2)
     assert report.worst[0].kind == "split"
     assert set(report.worst[0].labels) == {largest, stored.max()}
+
+
+def test_the_budget_of_a_mutex_watershed_counts_all_that_its_blocks_read():
+    lazy, reach = mutexes(), 5
+    read = [
+        sum(min(n, b + 24 + reach) - max(0, b - reach) for b in range(0, n, 24)) for n in lazy.shape
+    ]
+    assert Judge(lazy, lazy, (24, 24), 1).run == np.prod(read)

@@ -42,9 +42,9 @@ def counted(array, folder):
     return array
 
 
-def slept(array):
+def slept(array, seconds=0.01):
     """Take a while, so that blocks that don't wait find nothing."""
-    time.sleep(0.01)
+    time.sleep(seconds)
     return array
 
 
@@ -197,6 +197,20 @@ def test_blocks_wait_for_all_that_they_read_of_a_checkpoint(boundary, tmp_path, 
     expected = copied[:]
     copied.to_zarr(tmp_path / "a.zarr/copied", client=client, progress=False)
     np.testing.assert_allclose(dbw.open_volume(tmp_path / "a.zarr/copied")[:], expected)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("part", [slice(0, 4), slice(20, 24), slice(4, 12)])
+def test_parts_wait_for_the_far_end_of_what_they_are_parts_of(part, turned, tmp_path, client):
+    array = np.random.default_rng(0).random((24, 4))
+    late = dbw.map_overlap(slept, Volume.from_array(array, chunks=(4, 4)), seconds=0.2)
+    late = late.checkpoint(tmp_path / "a.zarr/late")
+    around = dbw.map_overlap(smooth, late, **MEAN | {"boundary": "periodic"})
+    taken = around.isel(y=part).transpose() if turned else around.isel(y=part)
+    taken.to_zarr(tmp_path / "a.zarr/part", client=client, progress=False)
+    expected = uniform_filter(array, 3, mode="wrap")[part]
+    stored = dbw.open_volume(tmp_path / "a.zarr/part")[:]
+    np.testing.assert_allclose(stored, expected.T if turned else expected)
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,8 @@ def test_downsampled_on_the_way_is_stored_right(tmp_path, client):
         (lambda v: v.to_zarr("never.zarr/a", block_shape=8), "must be 3 positive numbers of"),
         (lambda v: v.transpose("x", "y"), "each of the axes"),
         (lambda v: dbw.connected_components(v > 9).transpose(), "transpose what is labelled"),
+        (lambda v: dbw.connected_components(v > 9).isel(z=slice(2, 6)), "of what is labelled"),
+        (lambda v: (dbw.connected_components(v > 9) + 1).crop(v.roi), "blocks: take the part"),
         (lambda v: dbw.map_overlap(np.add, cube(v), cube(v).transpose()), "voxels and axes"),
         (lambda v: v.transpose("z", "y", "y"), r"once, got \('z', 'y', 'y'\)"),
         (lambda v: v.downsample(0), "positive whole number"),
