@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
-from ..storage.documents import list_names, put, read_bytes, remove_all
+from ..storage.documents import list_names, put, read_bytes, remove_documents
 from ..storage.location import is_remote, location_of
 
 try:
@@ -66,7 +66,7 @@ def read_marks(path: str, size: int) -> bytes:
     """All whole marks of a ledger, of so many bytes each."""
     root = location_of(path)
     if is_remote(path):
-        names = [name for name in list_names(root) if name.startswith("done-")]
+        names = list(filter(_is_part, list_names(root)))
         parts = [read_bytes(root, name) for name in names]
     else:
         file = Path(root) / _MARKS
@@ -123,7 +123,8 @@ class _Parts:
 
     def clear(self) -> None:
         self._pending.clear()
-        remove_all(self._root)
+        remove_documents(self._root, list(filter(_is_part, list_names(self._root))))
+        remove_documents(self._root, [_HEADER])
 
     def close(self) -> None:
         # Without a header, the array that they vouch for has been removed meanwhile.
@@ -136,6 +137,10 @@ class _Parts:
             put(self._root, name, bytes(self._pending))
             self._pending.clear()
         self._due = time.monotonic() + _PART_SECONDS
+
+
+def _is_part(name: str) -> bool:
+    return name.startswith("done-")
 
 
 def _lock(file: int, path: str) -> None:

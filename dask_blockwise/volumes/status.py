@@ -20,7 +20,7 @@ from .frame import Frame
 from .kept_volume import kept_volume
 from .known import Known, Verify, array_id, known_now, ledger_of
 from .left import left_in
-from .options import OnChange
+from .options import OnChange, StoreOptions
 from .preparation import Preparation
 from .record import Record, changed_parts
 from .source import Voxels
@@ -237,11 +237,12 @@ def _changes(
     try:
         made, options = kept_volume(given, ledger, trust)
     except (OSError, ValueError) as error:
-        made = None
+        made, options = None, StoreOptions()
         unknown += [] if volume is not None else [f"whether code has changed. {error}"]
     verify: Any = record.verify
-    if volume is not None or made is not None:
-        filling = filling_of(volume or made, location_of(given), options, Preparation(verify))
+    wanted = made if volume is None else volume
+    if wanted is not None:
+        filling = filling_of(wanted, location_of(given), options, Preparation(verify))
         return _of_filling(filling, record)
     return changed_parts(ledger, record, list(_known(record, verify, unknown)))
 
