@@ -19,19 +19,21 @@ def contracted(
 
     Edges are taken from the strongest to the weakest. One that attracts merges its two clusters
     unless an earlier one keeps them apart; else it keeps them apart. A cluster is *open* once an
-    edge that attracts has left it, or tied it to an open cluster in vain: then it may be larger
-    than is known, and hang together with any other open cluster. So two open clusters are not
-    merged, and an open and a closed one only if nothing that keeps the closed one apart leaves it
-    or ends in an open cluster; the closed one is open from then on. All that is merged is merged
-    in every larger graph of which this is a part, and without edges that leave this is the mutex
-    watershed itself.
+    edge that attracts has tied it to an open one in vain, and what lies outside is open from the
+    start: then it may be larger than is known, and be one with any other open cluster that isn't
+    surely kept apart from it. So two open clusters are not merged, nor does an edge keep them apart
+    for sure. An open and a closed one are merged if all open ones that the closed one is kept apart
+    from are kept apart from the open one too; else the closed one is open from then on. All that
+    is merged is merged in every larger graph of which this is a part, and without edges that leave
+    this is the mutex watershed itself.
 
     Parameters
     ----------
     nodes : int
         At most 2 ** 32 - 2.
     one, other : ndarray of int, shape (k,)
-        Ends of the edges, the strongest first; an edge leaves where one of them is ``nodes``.
+        Ends of the edges, the strongest first. From ``nodes`` on they lie outside, where not all
+        edges are known.
     attracts : ndarray of bool, shape (k,)
         Whether an edge holds its ends together; else it keeps them apart.
 
@@ -55,17 +57,18 @@ def contracted(
     >>> contracted(3, np.array([0, 2, 1, 1]), np.array([3, 3, 0, 2]), np.ones(4, bool))
     array([1, 1, 2], dtype=int32)
     """
-    number = np.int32 if max(nodes, 4 * one.size) < 2**31 else np.int64
+    every = max(nodes, *(1 + int(end.max(initial=0)) for end in (one, other)))
+    number = np.int32 if max(every, 4 * one.size) < 2**31 else np.int64
     ends = one.astype(number, copy=False), other.astype(number, copy=False)
-    parent: NDArray[np.integer] = np.arange(nodes, dtype=number)
-    most = 2 * int(np.count_nonzero(np.invert(attracts)))
-    clusters, rivals = _records(nodes, most, number)
-    _contract(parent, clusters, rivals, *ends, attracts)
-    return parent
+    parent: NDArray[np.integer] = np.arange(every, dtype=number)
+    clusters, rivals = _records(every, attracts.size - int(np.count_nonzero(attracts)), number)
+    clusters["opened"][nodes:] = True
+    _contract(parent, clusters, rivals, *ends, attracts, nodes)
+    return parent[:nodes]
 
 
-def _records(nodes: int, most: int, number: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """What is known of each cluster, at its root, and room for so many of their rivals."""
+def _records(nodes: int, apart: int, number: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """What is known of each cluster, at its root, and room for so many pairs of rivals."""
     known = [
         # Where the list of its rivals begins and ends, from which it is kept apart; its length.
         ("first", number),
@@ -73,13 +76,11 @@ def _records(nodes: int, most: int, number: Any) -> tuple[NDArray[Any], NDArray[
         ("length", number),
         # Whether it may be larger than is known.
         ("opened", bool),
-        # Whether something that keeps it apart leaves it, or ends in an open cluster.
-        ("threatened", bool),
     ]
     clusters = np.zeros(nodes, known)
     clusters["first"] = -1
     # A node of the rival, and where the list goes on.
-    return clusters, np.zeros(most, [("node", number), ("following", number)])
+    return clusters, np.zeros(2 * apart, [("node", number), ("following", number)])
 
 
 @inlined
@@ -88,21 +89,6 @@ def _root(parent: Any, node: Any) -> Any:
         parent[node] = parent[parent[node]]
         node = parent[node]
     return node
-
-
-@inlined
-def _threaten_rivals(parent: Any, clusters: Any, rivals: Any, cluster: Any) -> None:
-    at = clusters[cluster].first
-    while at >= 0:
-        clusters[_root(parent, rivals[at].node)].threatened = True
-        at = rivals[at].following
-
-
-@inlined
-def _open(parent: Any, clusters: Any, rivals: Any, cluster: Any) -> None:
-    """Note that a cluster may be larger, and threaten all that it is kept apart from."""
-    clusters[cluster].opened = True
-    _threaten_rivals(parent, clusters, rivals, cluster)
 
 
 @inlined
@@ -120,29 +106,20 @@ def _append(clusters: Any, rivals: Any, cluster: Any, first: Any, last: Any, len
 def _add_rival(clusters: Any, rivals: Any, cluster: Any, rival: Any, at: Any) -> None:
     rivals[at].node, rivals[at].following = rival, -1
     _append(clusters, rivals, cluster, at, at, 1)
-    if clusters[rival].opened:
-        clusters[cluster].threatened = True
 
 
 @inlined
-def _leave(parent: Any, clusters: Any, rivals: Any, cluster: Any, attracts: Any) -> None:
-    """Take an edge from a cluster to what isn't known."""
-    if not attracts:
-        clusters[cluster].threatened = True
-    elif not clusters[cluster].opened:
-        _open(parent, clusters, rivals, cluster)
-
-
-@inlined
-def _surely_merge(parent: Any, clusters: Any, rivals: Any, one: Any, other: Any) -> Any:
-    """Whether two, not both open, are merged whatever lies outside; else both are open now."""
+def _surely_merge(parent: Any, clusters: Any, rivals: Any, keys: Any, one: Any, other: Any) -> Any:
+    """Whether two, not both open, of which it isn't known, are merged whatever lies outside."""
     if clusters[one].opened == clusters[other].opened:
         return True
-    closed = other if clusters[one].opened else one
-    if clusters[closed].threatened:
-        _open(parent, clusters, rivals, closed)
-        return False
-    _threaten_rivals(parent, clusters, rivals, closed)
+    closed, opened = (other, one) if clusters[one].opened else (one, other)
+    at = clusters[closed].first
+    while at >= 0:
+        rival = _root(parent, rivals[at].node)
+        if clusters[rival].opened and keys[slot(keys, key_of(opened, rival))] == NO_KEY:
+            return False
+        at = rivals[at].following
     return True
 
 
@@ -167,7 +144,6 @@ def _add_keys(parent: Any, clusters: Any, rivals: Any, keys: Any, held: Any, end
 def _join(parent: Any, clusters: Any, rivals: Any, into: Any, other: Any) -> None:
     parent[other] = into
     clusters[into].opened |= clusters[other].opened
-    clusters[into].threatened |= clusters[other].threatened
     if clusters[other].first >= 0:
         first, last = clusters[other].first, clusters[other].last
         _append(clusters, rivals, into, first, last, clusters[other].length)
@@ -175,17 +151,11 @@ def _join(parent: Any, clusters: Any, rivals: Any, into: Any, other: Any) -> Non
 
 @compiled
 def _contract(
-    parent: Any, clusters: Any, rivals: Any, ones: Any, others: Any, attracts: Any
+    parent: Any, clusters: Any, rivals: Any, ones: Any, others: Any, attracts: Any, nodes: Any
 ) -> None:
     keys, held, used = table(ones.size // 4), 0, 0
     for edge in range(ones.size):
-        one, other = min(ones[edge], others[edge]), max(ones[edge], others[edge])
-        one = _root(parent, one)
-        if other == parent.size:
-            _leave(parent, clusters, rivals, one, attracts[edge])
-            continue
-        other = _root(parent, other)
-        # Two that are open are never merged here, so that nothing need keep them apart.
+        one, other = _root(parent, ones[edge]), _root(parent, others[edge])
         if one == other or (clusters[one].opened and clusters[other].opened):
             continue
         key = key_of(one, other)
@@ -200,10 +170,12 @@ def _contract(
             _add_rival(clusters, rivals, one, other, used)
             _add_rival(clusters, rivals, other, one, used + 1)
             used += 2
-        elif _surely_merge(parent, clusters, rivals, one, other):
+        elif max(one, other) < nodes and _surely_merge(parent, clusters, rivals, keys, one, other):
             if clusters[one].length < clusters[other].length:
                 one, other = other, one
             keys, held = _add_keys(parent, clusters, rivals, keys, held, (one, other))
             _join(parent, clusters, rivals, one, other)
+        else:
+            clusters[one].opened = clusters[other].opened = True
     for node in range(parent.size):
         parent[node] = _root(parent, node)

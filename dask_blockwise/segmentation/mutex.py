@@ -198,9 +198,10 @@ class MutexEdges:
         size = tuple(s.stop - s.start for s in core)
         own = np.arange(prod(size), dtype=np.int32).reshape(size)
         # Beyond the box it isn't known what is held, so that any edge may count there.
-        nodes = np.full(shape, own.size, np.int32)
-        if mask is not None:
-            nodes[~mask] = -1
+        around = np.ones(shape, bool) if mask is None else mask.copy()
+        around[core] = False
+        nodes = np.full(shape, -1, np.int32)
+        nodes[around] = np.arange(np.count_nonzero(around)) + own.size
         nodes[core] = np.where(held[core], own, -1)
         found = in_order(every, nodes)
         cluster = contracted(own.size, found.one, found.other, found.attracts).reshape(size)
