@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.boxes import Index, bounded_growth, within
+from ..geometry.boxes import Box, Index, bounded_growth, within
 from ..labels.ids import BACKGROUND, by_first_appearance
 from ..segmentation.contraction import contracted
 from ..segmentation.edge_order import in_order
@@ -58,7 +58,7 @@ class MutexRule:
             for size, block, n in zip(grid.shape, grid.block_shape, self.reach(grid), strict=True)
         ]
         # As `_Found.row` has them: a box meets no more blocks than it has voxels.
-        return 2 + 2 * prod(box) + (3 * len(self.between.offsets) + 2) * prod(grid.block_shape)
+        return 3 + 2 * prod(box) + (4 * len(self.between.offsets) + 2) * prod(grid.block_shape)
 
     def edges(
         self, grid: LabelGrid, one: int, labels: BlockLabels, values: Values | None
@@ -73,14 +73,12 @@ class MutexRule:
         every = rule.edges(weights, within(core, box), numbers.shape, begin)
         # Background is of no node.
         found = in_order(every, numbers.view(np.int32) - np.int32(1)).firsts()
-        at = np.unravel_index(found.voxels.astype(np.intp), numbers.shape)
-        places = np.ravel_multi_index(tuple(map(np.add, at, begin)), grid.shape)
         own = numbers[within(core, box)] if self.drop_weak else np.zeros(0, np.uint32)
         return _Found(
             keys[1:],
-            pack(found.one, found.other),
-            found.order,
-            places.astype(np.uint64) << _ATTRACTS | found.attracts,
+            pack(*found.ends()),
+            _places(box, grid.shape)[found.voxels] << _ATTRACTS | found.attracts,
+            *_runs(found.order),
             *_sums(own, weights),
         ).row()
 
@@ -102,7 +100,7 @@ class MutexRule:
             over_bias[table[found.own]] = found.sums
             pairs.append(pack(*(table[end] for end in ends(found.pairs))))
             places.append(found.places)
-            runs.append(_runs(found.order))
+            runs.append((found.order, found.counts))
         second = np.concatenate(places)
         places.clear()
         at = _in_order(runs, second)
@@ -127,37 +125,48 @@ class _Found(NamedTuple):
     keys: NDArray[np.uint64]
     # Numbers of two fragments with an edge between them, of which the strongest come first.
     pairs: NDArray[np.uint64]
-    # Its strength, and the rank of its offset.
-    order: NDArray[np.uint64]
     # Where it begins in the volume, and in the last bit whether it attracts.
     places: NDArray[np.uint64]
+    # Its strength and the rank of its offset, once for all that have the same; how many these are.
+    order: NDArray[np.uint64]
+    counts: NDArray[np.intp]
     # Numbers of the block's own fragments, and the sums of their affinities over the bias.
-    own: NDArray[np.integer]
+    own: NDArray[np.intp]
     sums: NDArray[np.int64]
 
     def row(self) -> NDArray[np.uint64]:
         """All in one, of which `of` makes the same again."""
-        blocks = self.keys >> LABEL_BITS
-        begins = np.flatnonzero(firsts(blocks))
-        counts = np.diff(begins, append=blocks.size)
-        head = [begins.size, self.pairs.size]
-        parts = [head, blocks[begins], counts, *self[1:4], self.own, self.sums.view(np.uint64)]
-        return np.concatenate([np.asarray(part).astype(np.uint64) for part in parts])
+        blocks, counts = _runs(self.keys >> LABEL_BITS)
+        head = np.array([blocks.size, self.pairs.size, self.order.size])
+        parts = head, blocks, counts, *self[1:]
+        return np.concatenate([part.view(np.uint64) for part in parts])
 
     @classmethod
     def of(cls, row: NDArray[np.uint64]) -> Self:
         """What such a row says."""
-        (blocks, edges), rest = row[:2].astype(int).tolist(), row[2:]
-        own = (rest.size - 2 * blocks - 3 * edges) // 2
-        sizes = [blocks, blocks, edges, edges, edges, own]
-        number, count, *parts, sums = np.split(rest, np.cumsum(sizes))
+        blocks, edges, runs = row[:3].tolist()
+        own = (row.size - 3 - 2 * (blocks + edges + runs)) // 2
+        sizes = [3, blocks, blocks, edges, edges, runs, runs, own]
+        _, numbers, seen, pairs, places, *rest = np.split(row, np.cumsum(sizes))
         keys = [
-            block << LABEL_BITS | np.arange(1, n + np.uint64(1), dtype=np.uint64)
-            for block, n in zip(number, count)
+            np.arange(1, count + 1, dtype=np.uint64) | number << LABEL_BITS
+            for number, count in zip(numbers, seen.tolist())
         ]
-        every = np.concatenate([np.empty(0, np.uint64), *keys])
-        pairs, order, places, numbers = parts
-        return cls(every, pairs, order, places, numbers.astype(np.intp), sums.view(np.int64))
+        order, counts, fragments, sums = rest
+        return cls(
+            np.concatenate([np.empty(0, np.uint64), *keys]),
+            *(pairs, places, order, counts.view(np.intp)),
+            *(fragments.view(np.intp), sums.view(np.int64)),
+        )
+
+
+def _places(box: Box, volume: Index) -> NDArray[np.uint64]:
+    """Where the voxels of a box are in the volume, in raster order."""
+    places = np.zeros(1, np.uint64)
+    for side, size in zip(box, volume, strict=True):
+        along = np.arange(side.start, side.stop, dtype=np.uint64)
+        places = np.add.outer(places * np.uint64(size), along).ravel()
+    return places
 
 
 def _runs(values: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.intp]]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from math import prod
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +15,7 @@ from .pair_table import NO_KEY, compiled, doubled, inlined, key_of, slot, table
 __all__ = ["Edges", "EdgesInOrder", "in_order"]
 
 _MOST_EDGES = 1 << 31
-_HIGH, _ATTRACTS = np.uint64(32), np.uint64(1)
+_HIGH, _UPPER, _ATTRACTS = np.uint64(32), np.uint64(0xFFFFFFFF << 32), np.uint32(1)
 _SIGN, _VALUE = np.uint32(1 << 31), np.uint32((1 << 31) - 1)
 
 
@@ -44,41 +43,43 @@ class EdgesInOrder:
     keys
         Of each edge, uint64: its strength, so that the strongest is least, in the upper half; in
         the lower ``rank * voxels + voxel`` of where it begins, and in the last bit if it attracts.
-    shape
-        Of the array that they are in.
-    one, other
-        Nodes where they begin and end.
+    nodes
+        Which node each voxel is of.
+    steps
+        How far edges of each rank go, in voxels of the raster.
     """
 
     keys: NDArray[np.uint64]
-    shape: Index
-    one: NDArray[np.int32]
-    other: NDArray[np.int32]
+    nodes: NDArray[np.int32]
+    steps: NDArray[np.int64]
 
     @property
     def attracts(self) -> NDArray[np.bool_]:
         """Which hold their ends together."""
-        return (self.keys & _ATTRACTS).astype(bool)
+        return (self.keys.astype(np.uint32) & _ATTRACTS).astype(bool)
 
     @property
     def order(self) -> NDArray[np.uint64]:
         """``strength << 32 | rank`` of each, the least of what comes first."""
-        strength, begins = self.keys >> _HIGH, self._begins
-        return strength << _HIGH | begins // np.uint64(prod(self.shape))
+        return self.keys & _UPPER | self._begins // np.uint32(self.nodes.size)
 
     @property
-    def voxels(self) -> NDArray[np.uint64]:
+    def voxels(self) -> NDArray[np.uint32]:
         """Where each begins in the array, in raster order."""
-        return self._begins % np.uint64(prod(self.shape))
+        return self._begins % np.uint32(self.nodes.size)
 
     @property
-    def _begins(self) -> NDArray[np.uint64]:
-        return self.keys.astype(np.uint32).astype(np.uint64) >> _ATTRACTS
+    def _begins(self) -> NDArray[np.uint32]:
+        return self.keys.astype(np.uint32) >> _ATTRACTS
+
+    def ends(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Nodes where they begin and end."""
+        one, other = _ends(self.keys, self.nodes.ravel(), self.steps)
+        return one, other
 
     def firsts(self) -> EdgesInOrder:
         """The first edge of each pair of nodes alone."""
-        first = _firsts(self.one, self.other)
-        return EdgesInOrder(self.keys[first], self.shape, self.one[first], self.other[first])
+        return replace(self, keys=_firsts(self.keys, self.nodes.ravel(), self.steps))
 
 
 def in_order(every: Iterable[Edges], nodes: NDArray[np.int32]) -> EdgesInOrder:
@@ -101,8 +102,8 @@ def in_order(every: Iterable[Edges], nodes: NDArray[np.int32]) -> EdgesInOrder:
     >>> strength = np.array([0.2, 0.5, 0.5], np.float32)
     >>> edges = Edges(0, (slice(0, 3),), (slice(1, 4),), strength, every, every)
     >>> found = in_order([edges], np.array([7, 7, 2, 0], np.int32))
-    >>> found.one, found.other, found.voxels
-    (array([7, 2], dtype=int32), array([2, 0], dtype=int32), array([1, 2], dtype=uint64))
+    >>> found.ends(), found.voxels
+    ((array([7, 2], dtype=int32), array([2, 0], dtype=int32)), array([1, 2], dtype=uint32))
     """
     found = list(every)
     ranks, size = 1 + max((edges.rank for edges in found), default=0), nodes.size
@@ -115,16 +116,16 @@ def in_order(every: Iterable[Edges], nodes: NDArray[np.int32]) -> EdgesInOrder:
     steps, used = np.zeros(ranks, np.int64), 0
     # Memory that isn't written to is not taken.
     keys = np.empty(sum(edges.strength.size for edges in found), np.uint64)
-    flat = np.ascontiguousarray(nodes).ravel()
+    nodes = np.ascontiguousarray(nodes)
     for edges in found:
         rows, steps[edges.rank] = _rows(edges, nodes.shape)
         bits = edges.strength.ravel().view(np.uint32)
         apart = edges.attracts.ravel(), edges.taken.ravel()
         first = edges.rank * size
-        used = _note(keys, used, flat, rows, steps[edges.rank], first, bits, *apart)
+        used = _note(keys, used, nodes.ravel(), rows, steps[edges.rank], first, bits, *apart)
     keys = keys[:used]
     keys.sort()
-    return EdgesInOrder(keys, nodes.shape, *_ends(keys, flat, steps))
+    return EdgesInOrder(keys, nodes, steps)
 
 
 def _rows(edges: Edges, shape: Index) -> tuple[NDArray[np.int64], int]:
@@ -171,24 +172,29 @@ def _note(
     return used
 
 
+@inlined
+def _pair(key: Any, nodes: Any, steps: Any) -> Any:
+    place = np.uint32(key) >> _ATTRACTS
+    rank = place // np.uint32(nodes.size)
+    here = np.int64(place - rank * np.uint32(nodes.size))
+    return nodes[here], nodes[here + steps[rank]]
+
+
 @compiled
 def _ends(keys: Any, nodes: Any, steps: Any) -> Any:
     one, other = np.empty(keys.size, np.int32), np.empty(keys.size, np.int32)
     for edge in range(keys.size):
-        place = np.uint32(keys[edge]) >> 1
-        rank = place // nodes.size
-        here = place - rank * nodes.size
-        one[edge], other[edge] = nodes[here], nodes[here + steps[rank]]
+        one[edge], other[edge] = _pair(keys[edge], nodes, steps)
     return one, other
 
 
 @compiled
-def _firsts(one: Any, other: Any) -> Any:
-    """Positions of the first edge of each pair."""
-    keys, found = table(one.size // 4), np.empty(one.size, np.uint32)
-    held = 0
-    for edge in range(one.size):
-        key = key_of(one[edge], other[edge])
+def _firsts(every: Any, nodes: Any, steps: Any) -> Any:
+    """Keys of the first edge of each pair."""
+    keys, found, held = table(every.size), np.empty_like(every), 0
+    for edge in every:
+        one, other = _pair(edge, nodes, steps)
+        key = key_of(one, other)
         place = slot(keys, key)
         if keys[place] == NO_KEY:
             keys[place], found[held] = key, edge

@@ -204,7 +204,7 @@ class MutexEdges:
         nodes[around] = np.arange(np.count_nonzero(around)) + own.size
         nodes[core] = np.where(held[core], own, -1)
         found = in_order(every, nodes)
-        cluster = contracted(own.size, found.one, found.other, found.attracts).reshape(size)
+        cluster = contracted(own.size, *found.ends(), found.attracts).reshape(size)
         return np.where(held[core], cluster.astype(np.int64) + 1, 0)
 
     def _held(

@@ -52,7 +52,7 @@ def test_as_one_by_one(given):
     nodes, every = given
     found, expected = in_order(every, nodes), one_by_one(nodes, every)
     ranks, voxels = (found.order & np.uint64(0xFFFFFFFF)).tolist(), found.voxels.tolist()
-    ends = found.one.tolist(), found.other.tolist()
+    ends = [end.tolist() for end in found.ends()]
     assert list(zip(ranks, voxels, *ends, found.attracts.tolist())) == [e[1:] for e in expected]
     # Equally strong ones have the same number.
     strengths = (found.order >> np.uint64(32)).tolist()
@@ -65,10 +65,10 @@ def test_the_first_of_each_pair(given):
     nodes, every = given
     found = in_order(every, nodes)
     first = {}
-    for key, one, other in zip(found.keys.tolist(), found.one.tolist(), found.other.tolist()):
+    for key, one, other in zip(found.keys.tolist(), *(end.tolist() for end in found.ends())):
         first.setdefault(frozenset((one, other)), (key, one, other))
     kept = found.firsts()
-    columns = (column.tolist() for column in (kept.keys, kept.one, kept.other))
+    columns = (column.tolist() for column in (kept.keys, *kept.ends()))
     assert list(zip(*columns)) == list(first.values())
 
 
