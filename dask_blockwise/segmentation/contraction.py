@@ -58,8 +58,10 @@ def contracted(
     array([1, 1, 2], dtype=int32)
     """
     every = max(nodes, *(1 + int(end.max(initial=0)) for end in (one, other)))
-    number = np.int32 if max(every, 4 * one.size) < 2**31 else np.int64
-    ends = one.astype(number, copy=False), other.astype(number, copy=False)
+    number = np.dtype(np.int32 if max(every, 4 * one.size) < 2**31 else np.int64)
+    ends = [
+        e.view(number) if e.itemsize == number.itemsize else e.astype(number) for e in (one, other)
+    ]
     parent: NDArray[np.integer] = np.arange(every, dtype=number)
     clusters, rivals = _records(every, attracts.size - int(np.count_nonzero(attracts)), number)
     clusters["opened"][nodes:] = True
@@ -134,7 +136,7 @@ def _add_keys(parent: Any, clusters: Any, rivals: Any, keys: Any, held: Any, end
         if keys[place] == NO_KEY:
             keys[place] = key
             held += 1
-            if 2 * held > keys.size:
+            if 4 * held > 3 * keys.size:
                 keys = doubled(keys)
         at = rivals[at].following
     return keys, held
@@ -165,7 +167,7 @@ def _contract(
         if not attracts[edge]:
             keys[place] = key
             held += 1
-            if 2 * held > keys.size:
+            if 4 * held > 3 * keys.size:
                 keys = doubled(keys)
             _add_rival(clusters, rivals, one, other, used)
             _add_rival(clusters, rivals, other, one, used + 1)

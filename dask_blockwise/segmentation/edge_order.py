@@ -199,6 +199,6 @@ def _firsts(every: Any, nodes: Any, steps: Any) -> Any:
         if keys[place] == NO_KEY:
             keys[place], found[held] = key, edge
             held += 1
-            if 2 * held > keys.size:
+            if 4 * held > 3 * keys.size:
                 keys = doubled(keys)
     return found[:held]
