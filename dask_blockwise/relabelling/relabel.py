@@ -19,7 +19,7 @@ __all__ = ["relabel"]
 
 Match = Literal["mutex", "iou", "fraction", "touch"]
 
-# Of a volume whose graph one worker can hold, at some 70 bytes a voxel, if it has most of a terabyte.
+# Of a volume whose graph one worker can hold, at some 70 bytes a voxel, if it has 600 GB.
 _MOST_VOXELS = 1 << 33
 
 

@@ -191,7 +191,7 @@ def _ends(keys: Any, nodes: Any, steps: Any) -> Any:
 @compiled
 def _firsts(every: Any, nodes: Any, steps: Any) -> Any:
     """Keys of the first edge of each pair."""
-    keys, found, held = table(every.size), np.empty_like(every), 0
+    keys, found, held = table(every.size // 4), np.empty_like(every), 0
     for edge in every:
         one, other = _pair(edge, nodes, steps)
         key = key_of(one, other)

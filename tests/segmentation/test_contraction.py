@@ -51,14 +51,14 @@ def test_without_edges_that_leave_it_is_the_mutex_watershed(data, nodes):
 
 @given(st.data(), NODES)
 def test_what_a_part_merges_the_whole_merges_and_solves_to_the_same(data, nodes):
-    """Two parts of a graph, each of which knows nothing of the other, and then both together."""
+    """Two parts of a graph, each with what is next to it alone, and then both together."""
     edges = graph(data, nodes)
     inside = data.draw(st.integers(0, nodes))
     names = np.arange(nodes)
     for part in (range(inside), range(inside, nodes)):
         known = []
         for one, other, attracts in edges:
-            ends = [part.index(n) if n in part else len(part) for n in (one, other)]
+            ends = [part.index(n) if n in part else len(part) + n for n in (one, other)]
             if min(ends) < len(part):
                 known.append((*ends, attracts))
         names[part.start : part.stop] = part.start + contracted(len(part), *arrays(known))
@@ -75,6 +75,14 @@ def test_the_first_edge_of_each_pair_is_enough(data, nodes):
     kept = list({frozenset(edge[:2]): edge for edge in reversed(edges)}.values())[::-1]
     kept.sort(key=edges.index)
     assert same(contracted(nodes, *arrays(kept)).tolist(), watershed(nodes, edges))
+
+
+def test_rivals_that_are_known_apart_threaten_nothing():
+    """Two of which one leaves are both kept apart from what else is outside, and so may merge."""
+    outside = [(1, 4, True), (0, 3, False), (1, 3, False)]
+    assert contracted(3, *arrays([*outside[1:], outside[0], (0, 1, True)])).tolist() == [0, 0, 2]
+    # Where the first alone is kept apart from that, the second may be one with it.
+    assert contracted(3, *arrays([*outside[:2], (0, 1, True)])).tolist() == [0, 1, 2]
 
 
 def test_tables_grow():
