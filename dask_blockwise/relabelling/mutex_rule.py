@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import NamedTuple, Self
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index, bounded_growth, within
 from ..labels.ids import BACKGROUND, by_first_appearance
-from ..segmentation.contraction import contracted, strongest
-from ..segmentation.mutex import Edges, MutexEdges, descending
+from ..segmentation.contraction import contracted
+from ..segmentation.edge_order import in_order
+from ..segmentation.mutex import MutexEdges
 from .grid import LabelGrid
-from .pairs import distinct
-from .rule import BlockLabels, Values, labels_around, positions
+from .pairs import distinct, ends, firsts, pack
+from .rule import LABEL_BITS, BlockLabels, Values, labels_around, positions
 
 __all__ = ["MutexRule"]
 
 _MOST_FRAGMENTS = (1 << 32) - 2
 _BITS = 64
-_HIGH, _ATTRACTS = np.uint64(32), np.uint64(1)
+_ATTRACTS = np.uint64(1)
 
 
 @dataclass(frozen=True)
@@ -52,27 +53,34 @@ class MutexRule:
 
     def most(self, grid: LabelGrid) -> int:
         """See `Rule.most`."""
-        return 4 * (len(self.between.offsets) + 1) * prod(grid.block_shape)
+        box = [
+            min(size, block + 2 * n)
+            for size, block, n in zip(grid.shape, grid.block_shape, self.reach(grid), strict=True)
+        ]
+        # As `_Found.row` has them: a box meets no more blocks than it has voxels.
+        return 3 + 2 * prod(box) + (4 * len(self.between.offsets) + 2) * prod(grid.block_shape)
 
     def edges(
         self, grid: LabelGrid, one: int, labels: BlockLabels, values: Values | None
     ) -> NDArray[np.uint64]:
-        """Columns of two fragments and of what orders their strongest edge, one after the other.
-
-        Twice the same fragment comes with the sum of its affinities over the bias instead.
-        """
+        """The strongest edge of each pair of fragments, in their order; see `_Found.row`."""
         if values is None:
             raise TypeError("A mutex watershed needs affinities.")
         core, rule = grid.core(one), self._along(grid)
         box = bounded_growth(core, rule.reach, grid.shape)
         numbers, keys = labels_around(grid, box, labels)
-        weights = rule.weights(values(core))
-        columns = _strongest_between(rule, weights, numbers, core, box, grid.shape)
-        if self.drop_weak:
-            columns = np.concatenate([columns, _sums(numbers[within(core, box)], weights)], 1)
-        columns[:2] = keys[columns[:2]]
-        # Column by column they take least on disk.
-        return columns.ravel()
+        weights, begin = rule.weights(values(core)), tuple(s.start for s in box)
+        every = rule.edges(weights, within(core, box), numbers.shape, begin)
+        # Background is of no node.
+        found = in_order(every, numbers.view(np.int32) - np.int32(1)).firsts()
+        own = numbers[within(core, box)] if self.drop_weak else np.zeros(0, np.uint32)
+        return _Found(
+            keys[1:],
+            pack(*found.ends()),
+            _places(box, grid.shape)[found.voxels] << _ATTRACTS | found.attracts,
+            *_runs(found.order),
+            *_sums(own, weights),
+        ).row()
 
     def components(
         self, starts: NDArray[np.int64], rows: Iterable[NDArray[np.uint64]]
@@ -85,20 +93,21 @@ class MutexRule:
                 'match="fraction", which takes any number.'
             )
         over_bias = np.zeros(fragments, np.int64)
-        pairs, orders = [np.empty((2, 0), np.uint32)], [np.empty((2, 0), np.uint64)]
+        pairs, places, runs = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)], []
         for row in rows:
-            columns = row.reshape(4, -1)
-            pair = positions(columns[:2], starts)
-            alone = pair[0] == pair[1]
-            over_bias[pair[0, alone]] = columns[2, alone].view(np.int64)
-            pairs.append(pair[:, ~alone].astype(np.uint32))
-            orders.append(columns[2:, ~alone])
-        order = np.concatenate(orders, 1)
-        orders.clear()
-        at = _in_order(*order)
-        attracts = (order[1, at] & _ATTRACTS).astype(bool)
-        del order
-        one, other = np.concatenate(pairs, 1)[:, at]
+            found = _Found.of(row)
+            table = positions(found.keys, starts).astype(np.uint32)
+            over_bias[table[found.own]] = found.sums
+            pairs.append(pack(*(table[end] for end in ends(found.pairs))))
+            places.append(found.places)
+            runs.append((found.order, found.counts))
+        second = np.concatenate(places)
+        places.clear()
+        at = _in_order(runs, second)
+        attracts = (second[at] & _ATTRACTS).astype(bool)
+        del second
+        one, other = ends(np.concatenate(pairs)[at])
+        pairs.clear()
         objects = by_first_appearance(contracted(fragments, one, other, attracts))
         strong = np.bincount(objects, weights=over_bias, minlength=1) >= 0
         return np.where(strong[objects], objects, BACKGROUND)
@@ -109,70 +118,95 @@ class MutexRule:
         return self.between.at_each_time() if timed else self.between
 
 
-def _strongest_between(
-    rule: MutexEdges,
-    weights: NDArray[np.float32],
-    numbers: NDArray[np.uint32],
-    core: Box,
-    box: Box,
-    volume: Index,
-) -> NDArray[np.uint64]:
-    """Columns of two numbers and of the order of their strongest edge that begins in the core."""
-    first = tuple(s.start for s in box)
-    every = list(rule.edges(weights, within(core, box), numbers.shape, first))
-    met = [_where_they_meet(numbers, edges) for edges in every]
-    ones, others = (
-        _concatenated([numbers[ends][m] for ends, m in zip(sides, met)], np.uint32)
-        for sides in ([e.here for e in every], [e.there for e in every])
-    )
-    strengths = _concatenated([e.strength[m] for e, m in zip(every, met)], np.float32)
-    best = strongest(ones, others, strengths)
-    starts = np.cumsum([0, *map(np.count_nonzero, met)])
-    which = np.searchsorted(starts, best, "right") - 1
-    places = np.empty(best.size, np.uint64)
-    for number, (edges, meet) in enumerate(zip(every, met)):
-        chosen = np.flatnonzero(which == number)
-        local = np.flatnonzero(meet)[best[chosen] - starts[number]]
-        begin = [s.start + low for s, low in zip(edges.here, first, strict=True)]
-        at = [n + b for n, b in zip(np.unravel_index(local, meet.shape), begin, strict=True)]
-        attracts = edges.attracts.ravel()[local].astype(np.uint64)
-        places[chosen] = np.ravel_multi_index(at, volume).astype(np.uint64) << _ATTRACTS | attracts
-    ranks = np.array([edges.rank for edges in every], np.uint64)[which]
-    order = descending(strengths[best]).astype(np.uint64) << _HIGH | ranks
-    return np.stack([ones[best].astype(np.uint64), others[best], order, places])
+class _Found(NamedTuple):
+    """What a block finds, in its row; the fragments that it sees have numbers from 0 on."""
+
+    # ``block << 32 | piece`` of each number.
+    keys: NDArray[np.uint64]
+    # Numbers of two fragments with an edge between them, of which the strongest come first.
+    pairs: NDArray[np.uint64]
+    # Where it begins in the volume, and in the last bit whether it attracts.
+    places: NDArray[np.uint64]
+    # Its strength and the rank of its offset, once for all that have the same; how many these are.
+    order: NDArray[np.uint64]
+    counts: NDArray[np.intp]
+    # Numbers of the block's own fragments, and the sums of their affinities over the bias.
+    own: NDArray[np.intp]
+    sums: NDArray[np.int64]
+
+    def row(self) -> NDArray[np.uint64]:
+        """All in one, of which `of` makes the same again."""
+        blocks, counts = _runs(self.keys >> LABEL_BITS)
+        head = np.array([blocks.size, self.pairs.size, self.order.size])
+        parts = head, blocks, counts, *self[1:]
+        return np.concatenate([part.view(np.uint64) for part in parts])
+
+    @classmethod
+    def of(cls, row: NDArray[np.uint64]) -> Self:
+        """What such a row says."""
+        blocks, edges, runs = row[:3].tolist()
+        own = (row.size - 3 - 2 * (blocks + edges + runs)) // 2
+        sizes = [3, blocks, blocks, edges, edges, runs, runs, own]
+        _, numbers, seen, pairs, places, *rest = np.split(row, np.cumsum(sizes))
+        keys = [
+            np.arange(1, count + 1, dtype=np.uint64) | number << LABEL_BITS
+            for number, count in zip(numbers, seen.tolist())
+        ]
+        order, counts, fragments, sums = rest
+        return cls(
+            np.concatenate([np.empty(0, np.uint64), *keys]),
+            *(pairs, places, order, counts.view(np.intp)),
+            *(fragments.view(np.intp), sums.view(np.int64)),
+        )
 
 
-def _where_they_meet(numbers: NDArray[np.uint32], edges: Edges) -> NDArray[np.bool_]:
-    one, other = numbers[edges.here], numbers[edges.there]
-    meet: NDArray[np.bool_] = (one != other) & (one > 0) & (other > 0) & edges.taken
-    return meet
+def _places(box: Box, volume: Index) -> NDArray[np.uint64]:
+    """Where the voxels of a box are in the volume, in raster order."""
+    places = np.zeros(1, np.uint64)
+    for side, size in zip(box, volume, strict=True):
+        along = np.arange(side.start, side.stop, dtype=np.uint64)
+        places = np.add.outer(places * np.uint64(size), along).ravel()
+    return places
 
 
-def _concatenated(parts: list[NDArray[Any]], dtype: DTypeLike) -> NDArray[Any]:
-    return np.concatenate([np.empty(0, dtype), *parts])
+def _runs(values: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.intp]]:
+    """Each of sorted values once, and how often it comes."""
+    begins = np.flatnonzero(firsts(values))
+    return values[begins], np.diff(begins, append=values.size)
 
 
-def _in_order(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.intp]:
-    """How to sort by two numbers; by one, which is faster, where they fit in it.
+def _in_order(
+    runs: Sequence[tuple[NDArray[np.uint64], NDArray[np.intp]]], second: NDArray[np.uint64]
+) -> NDArray[np.intp]:
+    """How to sort by two numbers, the first of which is given as what `_runs` makes of parts.
 
     Examples
     --------
-    >>> _in_order(np.array([1 << 63, 7, 7], np.uint64), np.array([0, 1, 0], np.uint64))
-    array([2, 1, 0])
+    >>> some = _runs(np.array([7, 7, 1 << 63], np.uint64)), _runs(np.array([7], np.uint64))
+    >>> _in_order(some, np.array([2, 4, 0, 3], np.uint64))
+    array([0, 3, 1, 2])
     """
-    levels = distinct(first.copy())
+    levels = distinct(np.concatenate([np.empty(0, np.uint64), *(values for values, _ in runs)]))
+    level = np.empty(second.size, np.uint64)
+    begin = 0
+    for values, counts in runs:
+        end = begin + int(counts.sum())
+        level[begin:end] = np.repeat(np.searchsorted(levels, values), counts)
+        begin = end
     bits = int(second.max(initial=0)).bit_length()
-    if bits + len(levels).bit_length() > _BITS:
-        return np.lexsort([second, first])
-    level = np.searchsorted(levels, first).astype(np.uint64)
-    return np.argsort(level << np.uint64(bits) | second)
+    if bits + levels.size.bit_length() > _BITS:
+        return np.lexsort([second, level])
+    level <<= np.uint64(bits)
+    level |= second
+    return np.argsort(level)
 
 
-def _sums(numbers: NDArray[np.uint32], weights: NDArray[np.float32]) -> NDArray[np.uint64]:
-    """Columns of twice a number and the sum of its weights over all offsets."""
-    over_bias = MutexEdges.over_bias(weights)
-    sums = np.bincount(numbers.ravel(), over_bias.ravel()).astype(np.int64)
-    there = np.bincount(numbers.ravel()) > 0
-    there[:1] = False
-    own = np.flatnonzero(there)
-    return np.stack([own, own, sums[own], np.zeros_like(own)]).view(np.uint64)
+def _sums(
+    numbers: NDArray[np.uint32], weights: NDArray[np.float32]
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Fragments, from 0, and the sums of their weights over all offsets."""
+    if not numbers.size:
+        return np.empty(0, np.intp), np.empty(0, np.int64)
+    sums = np.bincount(numbers.ravel(), MutexEdges.over_bias(weights).ravel())
+    own = np.flatnonzero(np.bincount(numbers.ravel())[1:])
+    return own, sums[1:][own].astype(np.int64)

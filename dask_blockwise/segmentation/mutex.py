@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.boxes import Box, Index, within
+from ..geometry.boxes import Box, Index, common, within
 from .affinities import as_unit, check_unit
 from .contraction import contracted
+from .edge_order import Edges, in_order
 
 Offsets = Sequence[Sequence[int]]
 Attract = Literal["all", "nearest"]
 
-__all__ = ["Attract", "Edges", "MutexEdges", "Offsets", "are_nearest", "descending"]
+__all__ = ["Attract", "MutexEdges", "Offsets", "are_nearest"]
 
-_SIGN, _HIGH = np.uint32(1 << 31), np.uint64(32)
-_MOST_EDGES = 1 << 31
 _STEPS = 1 << 24
 
 
@@ -33,34 +32,6 @@ def are_nearest(offsets: Offsets) -> list[bool]:
     [True, True, False]
     """
     return [max(map(abs, offset)) == 1 for offset in offsets]
-
-
-def descending(values: NDArray[np.float32]) -> NDArray[np.uint32]:
-    """Numbers that sort as floats do, from the largest to the smallest.
-
-    Examples
-    --------
-    >>> np.argsort(descending(np.array([-0.5, 0.25, 1.0, -1.0], np.float32)))
-    array([2, 1, 0, 3])
-    """
-    # From 0, so that there is no -0.
-    bits = (np.float32(0) - values).view(np.uint32)
-    return np.where(bits & _SIGN, ~bits, bits | _SIGN)
-
-
-class Edges(NamedTuple):
-    """The edges of one offset, at the voxels where they begin."""
-
-    # Of the offset in their order.
-    rank: int
-    # Where they begin and end in the array.
-    here: Box
-    there: Box
-    # Of those that begin here, float32 and bool: the strongest come first, and ties or keeps apart.
-    strength: NDArray[np.float32]
-    attracts: NDArray[np.bool_]
-    # Which are taken; all unless strides leave some out.
-    taken: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -135,7 +106,12 @@ class MutexEdges:
         return steps
 
     def edges(
-        self, weights: NDArray[np.float32], core: Box, shape: Index, at: Index
+        self,
+        weights: NDArray[np.float32],
+        core: Box,
+        shape: Index,
+        at: Index,
+        near: Box | None = None,
     ) -> Iterator[Edges]:
         """The edges that begin in a box and end in an array around it, offset by offset.
 
@@ -149,24 +125,26 @@ class MutexEdges:
             Of the array.
         at : tuple of int
             Where the array begins in the volume, in voxels, by which strides count.
+        near : tuple of slice, optional
+            All that end or begin in this part of the array, and few others; all unless given.
         """
-        near, both = are_nearest(self.offsets), self.attract == "all"
+        nearest, both = are_nearest(self.offsets), self.attract == "all"
         # Those that attract come first, where only they do.
-        order = sorted(range(len(near)), key=lambda channel: not (both or near[channel]))
+        order = sorted(range(len(nearest)), key=lambda channel: not (both or nearest[channel]))
         for rank, channel in enumerate(order):
             offset = self.offsets[channel]
-            axes = zip(core, offset, shape, strict=True)
+            axes = zip(_begins(core, near, offset), offset, shape, strict=True)
             here = tuple(slice(max(c.start, -o), min(c.stop, n - o)) for c, o, n in axes)
             if any(h.stop <= h.start for h in here):
                 continue
             there = tuple(slice(h.start + o, h.stop + o) for h, o in zip(here, offset, strict=True))
             weight = weights[channel][within(here, core)]
             begins = tuple(first + s.start for first, s in zip(at, here, strict=True))
-            taken = self._taken(offset, weight.shape, begins, near[channel])
+            taken = self._taken(offset, weight.shape, begins, nearest[channel])
             if both:
                 yield Edges(rank, here, there, abs(weight), weight > 0, taken)
             else:
-                strength, ties = (weight, True) if near[channel] else (-weight, False)
+                strength, ties = (weight, True) if nearest[channel] else (-weight, False)
                 yield Edges(rank, here, there, strength, np.full(weight.shape, ties), taken)
 
     def labels(
@@ -215,21 +193,18 @@ class MutexEdges:
         array([[1]])
         """
         shape = weights.shape[1:]
-        if weights.size > _MOST_EDGES:
-            raise ValueError(
-                f"A mutex watershed of one array takes {_MOST_EDGES} edges at most, got "
-                f"{weights.size}, {len(weights)} a voxel: label it by smaller blocks, of which "
-                "relabel(watershed(volume, ...)) makes the very objects of one array."
-            )
-        every = list(self.edges(weights, tuple(slice(0, n) for n in shape), shape, at))
+        every = list(self.edges(weights, tuple(slice(0, n) for n in shape), shape, at, near=core))
         held = self._held(every, shape, mask)
-        # Beyond the box it isn't known what is held, so that any edge may count there.
-        ends = np.ones(shape, bool) if mask is None else mask.copy()
-        ends[core] = held[core]
         size = tuple(s.stop - s.start for s in core)
+        own = np.arange(prod(size), dtype=np.int32).reshape(size)
+        # Beyond the box it isn't known what is held, so that any edge may count there.
+        around = np.ones(shape, bool) if mask is None else mask.copy()
+        around[core] = False
         nodes = np.full(shape, -1, np.int32)
-        nodes[core] = np.arange(prod(size), dtype=np.int32).reshape(size)
-        cluster = contracted(prod(size), *_sorted(every, nodes, ends)).reshape(size)
+        nodes[around] = np.arange(np.count_nonzero(around)) + own.size
+        nodes[core] = np.where(held[core], own, -1)
+        found = in_order(every, nodes)
+        cluster = contracted(own.size, *found.ends(), found.attracts).reshape(size)
         return np.where(held[core], cluster.astype(np.int64) + 1, 0)
 
     def _held(
@@ -259,22 +234,9 @@ class MutexEdges:
         return taken
 
 
-def _sorted(
-    every: Sequence[Edges], nodes: NDArray[np.int32], held: NDArray[np.bool_]
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.bool_]]:
-    """Both ends of all edges of nodes, the strongest first, and whether they attract."""
-    none = np.empty(0, np.int32)
-    parts = [(none, none, none.astype(np.float32), none.astype(bool))]
-    for edges in every:
-        one, other = nodes[edges.here], nodes[edges.there]
-        used = edges.taken & held[edges.here] & held[edges.there] & ((one >= 0) | (other >= 0))
-        one, other = one[used], other[used]
-        inside, beyond = np.maximum(one, other), np.minimum(one, other)
-        parts.append((inside, beyond, edges.strength[used], edges.attracts[used]))
-    ones, others, strengths, attracts = map(np.concatenate, zip(*parts))
-    # With their place behind them, numbers are sorted several times as fast as places by floats.
-    keys = descending(strengths).astype(np.uint64) << _HIGH
-    keys |= np.arange(keys.size, dtype=np.uint64)
-    keys.sort()
-    order = keys.astype(np.uint32)
-    return ones[order], others[order], attracts[order]
+def _begins(core: Box, near: Box | None, offset: Index) -> Box:
+    """Where in a box edges may begin, of which one end is near another box."""
+    if near is None:
+        return core
+    axes = zip(near, offset, strict=True)
+    return common(core, tuple(slice(n.start - max(0, o), n.stop - min(0, o)) for n, o in axes))

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_blockwise.segmentation.contraction import contracted, strongest
+from dask_blockwise.segmentation.contraction import contracted
 
 NODES = st.integers(2, 14)
 
@@ -51,16 +51,16 @@ def test_without_edges_that_leave_it_is_the_mutex_watershed(data, nodes):
 
 @given(st.data(), NODES)
 def test_what_a_part_merges_the_whole_merges_and_solves_to_the_same(data, nodes):
-    """Two parts of a graph, each of which knows nothing of the other, and then both together."""
+    """Two parts of a graph, each with what is next to it alone, and then both together."""
     edges = graph(data, nodes)
     inside = data.draw(st.integers(0, nodes))
     names = np.arange(nodes)
     for part in (range(inside), range(inside, nodes)):
         known = []
         for one, other, attracts in edges:
-            ends = [part.index(n) if n in part else -1 for n in (one, other)]
-            if max(ends) >= 0:
-                known.append((max(ends), min(ends), attracts))
+            ends = [part.index(n) if n in part else len(part) + n for n in (one, other)]
+            if min(ends) < len(part):
+                known.append((*ends, attracts))
         names[part.start : part.stop] = part.start + contracted(len(part), *arrays(known))
     whole = watershed(nodes, edges)
     assert all(whole[node] == whole[name] for node, name in enumerate(names.tolist()))
@@ -70,30 +70,24 @@ def test_what_a_part_merges_the_whole_merges_and_solves_to_the_same(data, nodes)
 
 
 @given(st.data(), NODES)
-def test_the_strongest_edge_of_each_pair_is_enough(data, nodes):
+def test_the_first_edge_of_each_pair_is_enough(data, nodes):
     edges = graph(data, nodes)
-    one, other, attracts = arrays(edges)
-    best = strongest(
-        one.astype(np.uint32), other.astype(np.uint32), -np.arange(len(edges), dtype=np.float32)
-    )
-    assert len({frozenset(edges[n][:2]) for n in best}) == len(best)
-    assert len(best) == len({frozenset(edge[:2]) for edge in edges})
-    kept = np.sort(best)
-    found = contracted(nodes, one[kept], other[kept], attracts[kept])
-    assert same(found.tolist(), watershed(nodes, edges))
+    kept = list({frozenset(edge[:2]): edge for edge in reversed(edges)}.values())[::-1]
+    kept.sort(key=edges.index)
+    assert same(contracted(nodes, *arrays(kept)).tolist(), watershed(nodes, edges))
+
+
+def test_rivals_that_are_known_apart_threaten_nothing():
+    """Two of which one leaves are both kept apart from what else is outside, and so may merge."""
+    outside = [(1, 4, True), (0, 3, False), (1, 3, False)]
+    assert contracted(3, *arrays([*outside[1:], outside[0], (0, 1, True)])).tolist() == [0, 0, 2]
+    # Where the first alone is kept apart from that, the second may be one with it.
+    assert contracted(3, *arrays([*outside[:2], (0, 1, True)])).tolist() == [0, 1, 2]
 
 
 def test_tables_grow():
-    rng = np.random.default_rng(0)
-    one, other = rng.integers(0, 3000, (2, 40_000))
+    one, other = np.random.default_rng(0).integers(0, 3000, (2, 40_000))
     differ = one != other
     one, other = one[differ], other[differ]
-    strength = rng.random(one.size).astype(np.float32)
-    best = strongest(one.astype(np.uint32), other.astype(np.uint32), strength)
-    pairs = {}
-    for n, pair in enumerate(zip(np.minimum(one, other).tolist(), np.maximum(one, other).tolist())):
-        if pair not in pairs or strength[n] > strength[pairs[pair]]:
-            pairs[pair] = n
-    assert best.tolist() == list(pairs.values())
     cluster = contracted(3000, one, other, np.zeros(one.size, bool))
     assert cluster.tolist() == list(range(3000))

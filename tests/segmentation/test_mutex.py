@@ -109,7 +109,7 @@ def test_what_a_box_merges_the_whole_merges(shape, seed, strides, attract, data)
 
 
 def test_more_edges_than_are_counted_are_refused(monkeypatch):
-    monkeypatch.setattr("dask_blockwise.segmentation.mutex._MOST_EDGES", 23)
+    monkeypatch.setattr("dask_blockwise.segmentation.edge_order._MOST_EDGES", 23)
     rule = MutexEdges(((-1, 0), (0, -1)), (0.5, 0.5))
     with pytest.raises(ValueError, match="takes 23 edges at most, got 24, 2 a voxel: label it by"):
         rule.labels(np.ones((2, 3, 4), np.float32), whole((3, 4)), (0, 0))
