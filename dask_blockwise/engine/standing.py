@@ -80,7 +80,7 @@ class Standing:
         made_from, via = self._known[:, blocks]
         old = marks["made_from"] != made_from
         if self._ledger is not None and old.any():
-            traces = np.stack([marks[name][old] for name in Trace._fields], 1)
+            traces = np.stack([marks[name][old] for name in ("files", "stamp", "content")], 1)
             self._ledger.add(blocks[old], made_from[old], via[old], traces)
 
     @property

@@ -17,7 +17,7 @@ from ..geometry.blocks import Roi
 from ..storage.location import location_of
 from .kinds import Checkpoint
 from .known import Verify
-from .lineage import AnyVoxels, read_anew
+from .lineage import AnyVoxels, as_it_is_now
 from .options import OnChange, StoreOptions
 from .plan import Plan
 from .preparation import Preparation
@@ -220,8 +220,7 @@ def to_zarr(
         roi=roi,
     )
     preparation = Preparation(verify, on_change)
-    if verify == "content":
-        volume = read_anew(volume)
+    volume = as_it_is_now(volume, anew=verify == "content")
     if roi is not None:
         volume = replace(volume, source=volume.source.repairing())
     check_outputs(volume, location_of(path), options, preparation)
