@@ -202,7 +202,9 @@ def identities_of(marks: Marks) -> npt.NDArray[np.uint64]:
     The latter tells apart two runs of a computation that doesn't give the same each time. It is 0
     for blocks that aren't done.
     """
-    identities = mixed(marks["made_from"], 0) + mixed(marks["content"], 1)
+    values = mixed(marks["made_from"], 0) + mixed(marks["content"], 1)
+    # With its number, as sums over blocks would not tell which of them has what.
+    identities = mixed(values ^ mixed(marks["number"], 2), 3)
     return np.where(_is_set(marks), identities, np.uint64(0))
 
 

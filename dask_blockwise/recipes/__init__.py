@@ -5,9 +5,17 @@ a value from within Python belongs here. What knows of arrays on disk, of volume
 not: those say what they are by a method `__recipe__`.
 """
 
-from dask_blockwise.recipes.describe import recipe_of
+from dask_blockwise.recipes.describe import parts_of, recipe_of
 from dask_blockwise.recipes.differences import differences
 from dask_blockwise.recipes.digest import Recipe, content_digest, digest_of
 from dask_blockwise.recipes.tree import Verbatim
 
-__all__ = ["Recipe", "Verbatim", "content_digest", "differences", "digest_of", "recipe_of"]
+__all__ = [
+    "Recipe",
+    "Verbatim",
+    "content_digest",
+    "differences",
+    "digest_of",
+    "parts_of",
+    "recipe_of",
+]

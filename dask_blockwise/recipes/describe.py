@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from dask_blockwise.recipes.digest import Recipe
@@ -11,7 +12,7 @@ from dask_blockwise.recipes.objects import object_tree, opaque_tree
 from dask_blockwise.recipes.tree import PLAIN, Part, Verbatim, mapping_tree, plain
 from dask_blockwise.recipes.values import value_tree
 
-__all__ = ["recipe_of"]
+__all__ = ["parts_of", "recipe_of"]
 
 
 def recipe_of(value: Any) -> Recipe:
@@ -55,6 +56,31 @@ def recipe_of(value: Any) -> Recipe:
     root = graph.place(value)
     graph.finish()
     return written(root, graph.nodes)
+
+
+def parts_of(value: Any, apart_from: Iterable[Any] = ()) -> list[Any]:
+    """All that a value's recipe describes: itself, and what it holds and uses, however deep.
+
+    Parameters
+    ----------
+    value : object
+    apart_from : iterable of object
+        What isn't looked into.
+
+    Examples
+    --------
+    >>> from dask_blockwise.recipes import parts_of
+    >>> limits = (2, 3)
+    >>> limits in parts_of(lambda x: x.clip(*limits))
+    True
+    """
+    graph = _Graph()
+    for other in apart_from:
+        graph.place(other)
+    graph.nodes = [None] * len(graph.values)
+    graph.place(value)
+    graph.finish()
+    return graph.values
 
 
 class _Graph:

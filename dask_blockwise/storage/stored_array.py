@@ -92,6 +92,33 @@ class StoredArray:
         """What must be written whole: a shard, or else a chunk."""
         return self.shards or self.chunks
 
+    def again(self) -> StoredArray:
+        """The same array, opened anew.
+
+        Raises
+        ------
+        FileNotFoundError
+            If it isn't there any more.
+        ValueError
+            If another one lies there.
+        """
+        attributes = self.format.find(self.location)
+        if attributes is None:
+            raise FileNotFoundError(
+                f"{self.path} isn't there any more: it was opened earlier, and has been removed or "
+                "renamed since, or its disk is no longer mounted."
+            )
+        opened = replace(self, opening=uuid4().hex, attributes=attributes)
+        layout = opened._open().layout
+        now = layout.shape, layout.dtype, layout.chunks, layout.shards
+        if now != (self.shape, self.dtype, self.chunks, self.shards):
+            raise ValueError(
+                f"{self.path} isn't the array any more that was opened: {now[0]} {now[1]} in "
+                f"chunks of {now[2]}, and it was {self.shape} {self.dtype} in chunks of "
+                f"{self.chunks}. Open it anew."
+            )
+        return opened
+
     def anew(self) -> StoredArray:
         """The same array, read as if nothing had been read of it before in any process."""
         return replace(self, own_cache=True, opening=uuid4().hex)

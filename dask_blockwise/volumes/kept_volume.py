@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ _LARGEST = 64 << 20
 
 def keep_volume(ledger: str, volume: Voxels, options: StoreOptions) -> None:
     """Keep a volume, and how it is stored, beside the marks of its blocks, if it is small."""
-    put(location_of(ledger), _NAME, _pickled(volume, options))
+    with suppress(OSError):  # A run goes on without; a full disk is told of where blocks meet it.
+        put(location_of(ledger), _NAME, _pickled(volume, options))
 
 
 def _pickled(volume: Voxels, options: StoreOptions) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..geometry.boxes import Index, bounded, full_box
 from ..storage.arrays import StoredArray, open_array
+from ..storage.foreign import as_stored
 from .options import StoreOptions
 from .source import Source, Voxels
 
@@ -41,6 +43,14 @@ class InMemory(Source):
         if not isinstance(self.array, da.Array):
             return {"array": self.array, "axes": self.axes}
         return {"dask": self.array.name, "axes": self.axes, "functions": _functions(self.array)}
+
+    @property
+    def arrays(self) -> tuple[StoredArray, ...]:
+        """Those that dask is to read from stores, as far as they are known."""
+        if not isinstance(self.array, da.Array):
+            return ()
+        found = (as_stored(value) for value in _held(self.array))
+        return tuple({array.location: array for array in found if array is not None}.values())
 
     def dask_array(self) -> da.Array | None:
         """The array itself, where it is one of dask's."""
@@ -125,6 +135,14 @@ class Checkpoint(Source):
     def stored(self) -> Stored:
         """What is made from it reads it so, once it is stored."""
         return Stored(open_array(self.path), self.made.frame.axes)
+
+
+def _held(array: da.Array) -> Iterator[Any]:
+    """What dask is to give to functions."""
+    for task in dict(array.__dask_graph__()).values():
+        yield task
+        for given in (*getattr(task, "args", ()), task):
+            yield getattr(given, "value", given)
 
 
 def _functions(array: da.Array) -> list[Any]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from typing import Any, TypeVar
 
 from ..geometry.blocks import Coordinate, Roi
-from ..recipes import digest_of, recipe_of
 from .kinds import Checkpoint, Stored, Turned
 from .reach import Reach
 from .source import Voxels
 
 __all__ = [
     "all_under",
+    "as_it_is_now",
     "awaited",
     "check_not_in_place",
     "check_regional",
@@ -23,16 +23,9 @@ __all__ = [
     "place_of",
     "prepared",
     "reach_of",
-    "read_anew",
-    "token_of",
 ]
 
 AnyVoxels = TypeVar("AnyVoxels", bound=Voxels)
-
-
-def token_of(volume: Voxels) -> str:
-    """A hash of all that the values depend on, but for the content of what is stored."""
-    return digest_of(recipe_of(volume))
 
 
 def is_stored(volume: Voxels) -> bool:
@@ -134,15 +127,35 @@ def prepared(volume: AnyVoxels) -> AnyVoxels:
     return replace(volume, source=source.prepared(tuple(map(prepared, source.inputs))))
 
 
-def read_anew(volume: AnyVoxels) -> AnyVoxels:
-    """The volume with inputs of which nothing that was read before is believed."""
-    source = volume.source
-    if isinstance(source, Stored):
-        return replace(volume, source=replace(source, stored=source.stored.anew()))
-    if not source.inputs:
-        return volume
-    inputs = tuple(map(read_anew, source.inputs))
-    return replace(volume, source=replace(source, inputs=inputs))  # type: ignore[type-var]
+def as_it_is_now(volume: AnyVoxels, anew: bool = False) -> AnyVoxels:
+    """The volume with nothing remembered of it: what it is made of may have changed in place.
+
+    Parameters
+    ----------
+    volume : Volume
+    anew : bool
+        Whether nothing either is believed that was read before of what is stored.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If something that it is computed from isn't there any more, or is another array.
+    """
+    return _as_it_is_now(volume, anew, {})
+
+
+def _as_it_is_now(volume: AnyVoxels, anew: bool, seen: dict[int, Any]) -> AnyVoxels:
+    if id(volume) not in seen:
+        source: Any = volume.source
+        if isinstance(source, Stored) and not source.written:
+            stored = source.stored.again()
+            source = replace(source, stored=stored.anew() if anew else stored)
+        elif volume.source.inputs and is_dataclass(source):
+            inputs = tuple(_as_it_is_now(inner, anew, seen) for inner in volume.source.inputs)
+            source = replace(source, inputs=inputs)  # type: ignore[type-var]
+        seen[id(volume)] = replace(volume, source=source)
+    found: AnyVoxels = seen[id(volume)]
+    return found
 
 
 def check_regional(volume: Voxels, stored: bool = False) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..recipes import parts_of
+from ..storage.foreign import as_stored
+from ..storage.stored_array import StoredArray
 from .frame import Frame
-from .kinds import Checkpoint, Stored, Turned
+from .kinds import Checkpoint, InMemory, Stored, Turned
 from .lineage import own_reach
-from .source import Voxels
+from .source import Source, Voxels
 from .spans import Reading, Span
 
 __all__ = ["readings"]
@@ -41,11 +44,20 @@ def _find(
     if isinstance(source, Stored):
         found[key] = [Reading(volume.frame, spans, source.stored, written=source.written)]
         return
-    found[key] = [Reading(None, None, array) for array in source.arrays]
+    arrays = (*source.arrays, *_used_by(source))
+    found[key] = [Reading(None, None, array) for array in arrays]
     for inner in source.also_reads:
         _find(inner, None, found)
     for inner in source.inputs:
         _find(inner, spans and _needed(volume, inner, spans), found)
+
+
+def _used_by(source: Source) -> list[StoredArray]:
+    """Arrays in a store that functions or their parameters bring, beside what they are given."""
+    if isinstance(source, InMemory):
+        return []
+    parts = parts_of(source, (*source.inputs, *source.also_reads))
+    return [array for part in parts if (array := as_stored(part)) is not None]
 
 
 def _needed(volume: Voxels, inner: Voxels, spans: tuple[Span, ...]) -> tuple[Span, ...] | None:

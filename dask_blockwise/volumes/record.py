@@ -25,11 +25,13 @@ from ..storage.location import location_of
 from .known import Known, new_id
 from .lineage import place_of
 from .source import Voxels
+from .wiring import wiring_of
 
 __all__ = ["Record", "changed_parts", "keep_parts", "now"]
 
 _KEY = "dask_blockwise"
 _PARTS = "inputs.npz"
+_WIRING, _WIRED = "wiring of inputs", "an input is read in another's place"
 _NO_PARAMETERS = {"inputs", "frame", "array", "stored", "axes", "of"}
 _PACKAGES = (
     *("dask_blockwise", "numpy", "dask", "distributed", "zarr", "tensorstore", "scipy"),
@@ -72,7 +74,8 @@ class Record:
         notes: Any,
     ) -> Self:
         """That of a volume which is about to be stored."""
-        recipe = recipe_of({"block_shape": block, "version": version, "volume": volume})
+        parts = {"block_shape": block, "version": version, "volume": volume}
+        recipe = recipe_of(parts | {_WIRING: wiring_of(volume)})
         return cls(
             id=new_id()["dask_blockwise"]["id"],
             digest=digest_of(recipe),
@@ -114,6 +117,8 @@ class Record:
     def changes_to(self, later: Record) -> list[str]:
         """What another computation does differently, for people."""
         changes = [] if self.digest == later.digest else differences(self.recipe, later.recipe)
+        # Digests say nothing to people.
+        changes = [_WIRED if _WIRING in change else change for change in changes]
         if self.verify != later.verify and later.verify != "none":
             changes.append(f'verify "{self.verify}" -> "{later.verify}"')
         return changes

@@ -7,7 +7,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask.base import compute
+from dask.base import compute, tokenize
 from numpy.typing import NDArray
 
 from ..engine.clients import in_task
@@ -66,7 +66,7 @@ def dask_array(volume: Voxels) -> da.Array:
         chunks=tuple(chunks),
         dtype=frame.dtype,
         meta=np.empty((0,) * len(chunks), frame.dtype),
-        name=f"volume-{volume.token}",
+        name=f"volume-{tokenize(volume)}",
     )
     return blocks
 

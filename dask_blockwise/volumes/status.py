@@ -20,6 +20,7 @@ from .frame import Frame
 from .kept_volume import kept_volume
 from .known import Known, Verify, array_id, known_now, ledger_of
 from .left import left_in
+from .lineage import as_it_is_now
 from .options import OnChange, StoreOptions
 from .preparation import Preparation
 from .record import Record, changed_parts
@@ -48,8 +49,9 @@ class Status:
 
     @property
     def is_current(self) -> bool:
-        """Whether all blocks are there, and were made from what is there now."""
-        return self.done == self.blocks and not (self.missing or self.altered or self.changes)
+        """Whether all blocks are there, and are known to be made from what is there now."""
+        changed = self.missing or self.altered or self.changes
+        return self.done == self.blocks and not (changed or self.unknown)
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -234,17 +236,24 @@ def _changes(
 ) -> list[str]:
     """What is no longer what it was: of the computation as far as it can be made, and of inputs."""
     ledger = ledger_of(array.location)
-    try:
-        made, options = kept_volume(given, ledger, trust)
-    except (OSError, ValueError) as error:
-        made, options = None, StoreOptions()
-        unknown += [] if volume is not None else [f"whether code has changed. {error}"]
     verify: Any = record.verify
-    wanted = made if volume is None else volume
-    if wanted is not None:
-        filling = filling_of(wanted, location_of(given), options, Preparation(verify))
+    made, options = _kept(given, ledger, trust, unknown if volume is None else [])
+    volume = made if volume is None else as_it_is_now(volume)
+    if volume is not None:
+        filling = filling_of(volume, location_of(given), options, Preparation(verify))
         return _of_filling(filling, record)
     return changed_parts(ledger, record, list(_known(record, verify, unknown)))
+
+
+def _kept(
+    given: str, ledger: str, trust: bool, unknown: list[str]
+) -> tuple[Voxels | None, StoreOptions]:
+    try:
+        made, options = kept_volume(given, ledger, trust)
+        return as_it_is_now(made), options
+    except (OSError, ValueError) as error:
+        unknown.append(f"whether code has changed. {error}")
+        return None, StoreOptions()
 
 
 def _of_filling(filling: Filling, record: Record) -> list[str]:

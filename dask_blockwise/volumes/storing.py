@@ -17,7 +17,7 @@ from ..geometry.blocks import Roi
 from ..storage.location import location_of
 from .kinds import Checkpoint
 from .known import Verify
-from .lineage import AnyVoxels, read_anew
+from .lineage import AnyVoxels, as_it_is_now
 from .options import OnChange, StoreOptions
 from .plan import Plan
 from .preparation import Preparation
@@ -221,8 +221,7 @@ def to_zarr(
         notes=notes,
         roi=roi,
     )
-    if verify == "content":
-        volume = read_anew(volume)
+    volume = as_it_is_now(volume, anew=verify == "content")
     if roi is not None:
         volume = replace(volume, source=volume.source.repairing())
     with Preparation(verify, on_change) as preparation:

@@ -24,13 +24,14 @@ from .arithmetic import Reduction, apply_ufunc, astype
 from .downsampling import downsample
 from .frame import Frame, check_axes
 from .kinds import InMemory, Stored
-from .lineage import own_reach, place_of, token_of
+from .lineage import own_reach, place_of
 from .objects import objects
 from .reach import Halo
 from .region import computed, dask_array, read_region
 from .source import Source
 from .storing import checkpoint, plan, to_zarr
 from .views import crop, isel, rechunk, transpose
+from .wiring import places_of, token_of
 
 __all__ = ["Volume"]
 
@@ -220,8 +221,8 @@ class Volume(NDArrayOperatorsMixin):
         """A hash of all that the values depend on."""
         return token_of(self)
 
-    def __dask_tokenize__(self) -> str:
-        return self.token
+    def __dask_tokenize__(self) -> tuple[str, ...]:
+        return self.token, *places_of(self)
 
     def __repr__(self) -> str:
         return self.frame.describe(self.source.kind)
