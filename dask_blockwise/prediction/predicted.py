@@ -86,6 +86,13 @@ class Predicted(Source):
         normalization = self.normalization
         return (normalization.volume,) if isinstance(normalization, WholeVolume) else ()
 
+    def over(self, inputs: tuple[Any, ...]) -> Self:
+        """See `Source.over`; numbers of the whole volume are taken of the new one."""
+        normalization = self.normalization
+        if isinstance(normalization, WholeVolume) and normalization.volume is self.inputs[0]:
+            normalization = replace(normalization, volume=inputs[0])
+        return replace(self, inputs=inputs, normalization=normalization)
+
     def prepared(self, inputs: tuple[Any, ...]) -> Self:
         """With the numbers of the whole volume that workers would each take.
 

@@ -59,7 +59,7 @@ def shown(tree: Any) -> str:
             return f"{len(tree)} values"
         inner = ", ".join(map(shown, tree))
         return _cut(f"({inner},)" if len(tree) == 1 else f"({inner})")
-    return _cut(str(tree) if isinstance(tree, str) else repr(tree))
+    return _cut(tree if isinstance(tree, str) and tree else repr(tree))
 
 
 def _cut(text: str) -> str:

@@ -73,9 +73,9 @@ class MutexFragments(Source):
         begin, end = tuple(s.start for s in core), tuple(s.stop for s in core)
         return each_time_point(self.frame, self.inputs, begin, end, self._point)
 
-    def prepared(self, inputs: tuple[Any, ...]) -> Self:
-        """See `Source.prepared`."""
-        return replace(self, inputs=inputs, watershed=self.watershed.prepared(inputs))
+    def over(self, inputs: tuple[Any, ...]) -> Self:
+        """See `Source.over`."""
+        return replace(self, inputs=inputs, watershed=self.watershed.over(inputs))
 
     def _point(self, sources: Sequence[Voxels], begin: Index, end: Index) -> NDArray[Any]:
         origin = self.watershed.origin[-len(begin) :]

@@ -42,10 +42,10 @@ class OutputChanged(FileExistsError):
 
     def __init__(self, path: str, finished: int, reasons: Sequence[str]) -> None:
         super().__init__(
-            f"{path} has {finished} finished blocks, which were not written by this very "
-            f"computation of what is there now: {'; '.join(reasons)}. To compute again only what "
-            'that touches, pass on_change="redo"; to replace all of it, overwrite=True; or store '
-            "at another path."
+            f"{path} has {finished} finished {'block' if finished == 1 else 'blocks'}, which this "
+            f"very computation of what is there now did not write: {'; '.join(reasons)}. To "
+            'compute again only what that touches, pass on_change="redo"; to replace all of it, '
+            "overwrite=True; or store at another path."
         )
         self.path, self.finished, self.reasons = path, finished, tuple(reasons)
 

@@ -152,7 +152,7 @@ def _as_it_is_now(volume: AnyVoxels, anew: bool, seen: dict[int, Any]) -> AnyVox
             source = replace(source, stored=stored.anew() if anew else stored)
         elif volume.source.inputs and is_dataclass(source):
             inputs = tuple(_as_it_is_now(inner, anew, seen) for inner in volume.source.inputs)
-            source = replace(source, inputs=inputs)  # type: ignore[type-var]
+            source = volume.source.over(inputs)
         seen[id(volume)] = replace(volume, source=source)
     found: AnyVoxels = seen[id(volume)]
     return found

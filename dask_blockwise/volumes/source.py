@@ -133,12 +133,16 @@ class Source(Protocol):
         """Whether a region of what is stored can't be computed without all of the inputs."""
         return False
 
+    def over(self, inputs: tuple[Any, ...]) -> Self:
+        """The same over other inputs, of which nothing is known yet."""
+        return replace(self, inputs=inputs) if self.inputs else self  # type: ignore[type-var]
+
     def prepared(self, inputs: tuple[Any, ...]) -> Self:
         """The same as workers compute it, over inputs that are prepared for them.
 
         What is taken from the whole volume once is taken here, before work begins.
         """
-        return replace(self, inputs=inputs) if self.inputs else self  # type: ignore[type-var]
+        return self.over(inputs)
 
     def repairing(self) -> Self:
         """The same as it is stored where a region of what is stored is computed again."""

@@ -62,6 +62,7 @@ def crop(volume: AnyVoxels, /, roi: Roi) -> AnyVoxels:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from dask_blockwise import Volume
     >>> volume = Volume.from_array(np.arange(12).reshape(3, 4), voxel_size=(10, 10))
     >>> part = volume.crop(Roi((10, 20), (20, 20)))
@@ -91,6 +92,7 @@ def isel(volume: AnyVoxels, /, **where: int | slice) -> AnyVoxels:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from dask_blockwise import Volume
     >>> volume = Volume.from_array(np.arange(12).reshape(2, 2, 3), axes="cyx")
     >>> volume.isel(c=1, x=slice(1, 3))[:].tolist()
@@ -123,6 +125,7 @@ def rechunk(volume: AnyVoxels, /, block_shape: Sequence[int]) -> AnyVoxels:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from dask_blockwise import Volume
     >>> Volume.from_array(np.zeros((8, 8))).rechunk((4, 8)).data.numblocks
     (2, 1)
@@ -150,6 +153,7 @@ def transpose(volume: AnyVoxels, /, *axes: str) -> AnyVoxels:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from dask_blockwise import Volume
     >>> volume = Volume.from_array(np.arange(6).reshape(2, 3), voxel_size=(10, 4))
     >>> turned = volume.transpose("x", "y")
