@@ -30,10 +30,9 @@ def test_its_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clien
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.jit.script(nn.Conv3d(1, len(OFFSETS), 3, padding=1)).save("unet.pt")
-    use, seams = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names = {"OFFSETS": OFFSETS}
-    exec(use, names)
-    exec(seams, names)
+    for example in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+        exec(example, names)
     stored = dbw.open_volume("fib25.zarr/segments")
     assert stored.shape == raw.shape
     assert sorted(names["table"].id) == np.unique(stored[:][stored[:] > 0]).tolist()

@@ -160,7 +160,7 @@ class Filling:
             shards=shards,
             zarr_format=self.options.zarr_format,
             overwrite=self.options.overwrite or self.found is not None,
-            attributes=attributes_of(frame.stands_for) | self.record.of_array,
+            attributes=attributes_of(frame.stands_for, id=self.record.id),
             group_attributes=self.record.attributes,
         )
         keep_parts(self.ledger, self.inputs)

@@ -14,7 +14,7 @@ __all__ = ["attributes_of", "check_not_flags", "stands_for_in"]
 _OURS, _SPAN = "dask_blockwise", "stands_for"
 
 
-def attributes_of(stands_for: tuple[float, float] | None) -> dict[str, Any]:
+def attributes_of(stands_for: tuple[float, float] | None, **others: Any) -> dict[str, Any]:
     """Attributes that say what 0 and 255 stand for; none where values are what they are.
 
     Examples
@@ -22,7 +22,8 @@ def attributes_of(stands_for: tuple[float, float] | None) -> dict[str, Any]:
     >>> stands_for_in(attributes_of((-1, 1)))
     (-1.0, 1.0)
     """
-    return {} if stands_for is None else {_OURS: {_SPAN: [float(end) for end in stands_for]}}
+    span = {} if stands_for is None else {_SPAN: [float(end) for end in stands_for]}
+    return {_OURS: span | others} if span or others else {}
 
 
 def stands_for_in(attributes: Mapping[str, Any]) -> tuple[float, float] | None:

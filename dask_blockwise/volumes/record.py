@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
+from uuid import uuid4
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from ..recipes import Recipe, differences, digest_of, recipe_of
 from ..storage.arrays import read_attributes, write_attributes
 from ..storage.documents import put, read_bytes
 from ..storage.location import location_of
-from .known import Known, new_id
+from .known import Known
 from .lineage import place_of
 from .source import Voxels
 from .wiring import wiring_of
@@ -77,7 +78,7 @@ class Record:
         parts = {"block_shape": block, "version": version, "volume": volume}
         recipe = recipe_of(parts | {_WIRING: wiring_of(volume)})
         return cls(
-            id=new_id()["dask_blockwise"]["id"],
+            id=uuid4().hex,
             digest=digest_of(recipe),
             recipe=recipe,
             verify=verify,
@@ -104,11 +105,6 @@ class Record:
     def attributes(self) -> dict[str, Any]:
         """Of the group."""
         return {_KEY: asdict(self)}
-
-    @property
-    def of_array(self) -> dict[str, Any]:
-        """Attributes of the array itself."""
-        return {_KEY: {"id": self.id}}
 
     def write(self, path: str) -> None:
         """Write it to the output's group, in place of what is there."""
