@@ -15,6 +15,7 @@ from ..storage.location import is_remote
 from .clients import client_for_a_run
 from .dispatcher import Dispatcher
 from .frontier import Frontier
+from .involved import Involved
 from .ledger import Ledger
 from .pickling import pickled
 from .plugins.known import known_to_workers
@@ -25,6 +26,7 @@ from .task_state import TaskState
 from .worker.batch import Work
 from .worker.client import Context
 from .worker.litter import sweep_meanwhile
+from .worker.own_code import OwnCode
 from .worker.own_folder import own_folder
 
 __all__ = ["run"]
@@ -65,6 +67,8 @@ def run(
         asynchronous, closed or without a scheduler.
     TypeError
         If a task's functions cannot be sent to other processes, or the client is none.
+    OtherCodeError
+        If workers have other code in a person's own modules than this process, and so do the files.
     KeyboardInterrupt, SystemExit
         When interrupted, with how far each task is; ledgers keep what is done. The latter where a
         signal is made to end the process.
@@ -87,9 +91,11 @@ def run(
         dask_client = stack.enter_context(client_for_a_run(client))
         _check_processes(dask_client, ordered)
         contexts = [_context(dask_client, task, run_id) for task in ordered]
-        blobs = [_pickle(task, context) for task, context in zip(ordered, contexts)]
+        involved = Involved()
+        blobs = [_pickle(task, context, involved) for task, context in zip(ordered, contexts)]
+        code = OwnCode.of(involved.names)
         states = _states(stack, ordered, ledgers, contexts, progress)
-        stack.enter_context(known_to_workers(dask_client, run_id, blobs))
+        stack.enter_context(known_to_workers(dask_client, run_id, blobs, code))
         return _go(Dispatcher(dask_client, run_id, states), states)
 
 
@@ -149,7 +155,7 @@ def _context(client: DaskClient, task: Task, run_id: str) -> Context:
     return Context(scheduler=address, run_id=run_id, task_id=task.task_id)
 
 
-def _pickle(task: Task, context: Context) -> bytes:
+def _pickle(task: Task, context: Context, involved: Involved) -> bytes:
     work = Work(
         task.task_id,
         task.grid,
@@ -159,7 +165,7 @@ def _pickle(task: Task, context: Context) -> bytes:
         context=context,
     )
     try:
-        return pickled(work)
+        return pickled(work, involved)
     except Exception as error:
         raise TypeError(
             f"The functions of task {task.task_id!r} cannot be sent to worker processes: {error}. "

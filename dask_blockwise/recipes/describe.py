@@ -11,7 +11,7 @@ from dask_blockwise.recipes.objects import object_tree, opaque_tree
 from dask_blockwise.recipes.tree import PLAIN, Part, Verbatim, mapping_tree, plain
 from dask_blockwise.recipes.values import value_tree
 
-__all__ = ["recipe_of"]
+__all__ = ["Graph", "recipe_of"]
 
 
 def recipe_of(value: Any) -> Recipe:
@@ -51,13 +51,13 @@ def recipe_of(value: Any) -> Recipe:
     >>> digest_of(recipe_of(double)) == digest_of(recipe_of(lambda x: 2 * x))
     True
     """
-    graph = _Graph()
+    graph = Graph()
     root = graph.place(value)
     graph.finish()
     return written(root, graph.nodes)
 
 
-class _Graph:
+class Graph:
     """Nodes of values, each described once, however many refer to it."""
 
     def __init__(self) -> None:
