@@ -31,7 +31,7 @@ __all__ = ["best_device", "check_device", "footprint_of", "infer", "load"]
 _PRECISIONS = ("float32", "bfloat16", "float16")
 logger = logging.getLogger(__name__)
 _loaded: dict[tuple[ModelSource, str, str, tuple[Any, ...]], Any] = {}
-# Of what code a network is that was loaded to be probed.
+# Of networks that were probed.
 _codes: dict[ModelSource, str] = {}
 _lock = threading.Lock()
 _threads = SharedThreads(torch.get_num_threads, torch.set_num_threads)
@@ -47,9 +47,8 @@ def infer(
 
     Parameters
     ----------
-    source : ModelSource
+    source, device
     arrays : ndarray of float32, shape (n, c, z, y, x) or (n, c, y, x)
-    device : str
     precision : "float32", "bfloat16" or "float16"
 
     Returns
@@ -161,9 +160,7 @@ def load(source: ModelSource, device: str = "cpu", precision: str = "float32") -
 
     Parameters
     ----------
-    source, device
-    precision
-        For which OpenVINO compiles it.
+    source, device, precision
 
     Returns
     -------

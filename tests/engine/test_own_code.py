@@ -7,6 +7,8 @@ import logging
 import os
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -216,6 +218,35 @@ def test_an_edit_that_was_not_reloaded_is_refused(
         pytest.raises(OtherCodeError, match=told),
     ):
         stored(old.smooth, tmp_path, fresh)
+
+
+def test_a_worker_that_joins_after_an_edit_runs_no_block(edit: Edit, tmp_path: Path) -> None:
+    from recording import line
+
+    from dask_blockwise.engine.run import run
+
+    edit(late="def name(block): return str(block.number)")
+    late = importlib.import_module("late")
+
+    def first(block: Any) -> None:
+        (tmp_path / late.name(block)).touch()
+        while not (tmp_path / "over").exists():
+            time.sleep(0.05)
+
+    def join() -> None:
+        while not (tmp_path / "0").exists():
+            time.sleep(0.05)
+        edit(reload=False, late="def name(block): return 'late'")
+        cluster.scale(2)
+
+    with clusters() as cluster, Client(cluster) as client:
+        joining = threading.Thread(target=join)
+        joining.start()
+        with pytest.raises(OtherCodeError, match=r"late\.name"):
+            run(line(8, first), client, progress=False)
+        (tmp_path / "over").touch()
+        joining.join()
+    assert not (tmp_path / "late").exists()
 
 
 def test_what_is_asked_of_the_machine_may_be_another(

@@ -13,16 +13,12 @@ from types import ModuleType
 from ...recipes.installed import distribution_of
 from ...recipes.said import imports_of
 
-__all__ = ["forget_modules", "source_of"]
+__all__ = ["forget_modules", "source_of", "with_neighbours"]
 
 
 def forget_modules(names: Iterable[str]) -> None:
-    """Have modules imported anew when next asked, with what they import and what imports them.
-
-    Only a person's own. Functions that somebody holds go on as they are. Modules in machine code
-    stay: they can't be loaded twice.
-    """
-    for name in _with_neighbours(set(names)):
+    """Have modules imported anew when next asked; functions that somebody holds go on as before."""
+    for name in names:
         module = sys.modules[name]
         cached = getattr(getattr(module, "__spec__", None), "cached", None)
         if cached:
@@ -43,8 +39,12 @@ def source_of(module: ModuleType | None) -> str:
     return ""
 
 
-def _with_neighbours(names: set[str]) -> set[str]:
-    """Modules, what they import, as a number may come from there, and what imports any of these."""
+def with_neighbours(names: set[str]) -> set[str]:
+    """Modules of a person's own with those that they import and those that import any of these.
+
+    A number that one imports doesn't tell where it came from. Modules in machine code can't be
+    loaded twice, and are left out.
+    """
     own = {name: _imported(module) for name, module in _own_modules().items()}
     below = _closed(names & own.keys(), lambda name: own[name] & own.keys())
     return _closed(below, lambda found: {name for name in own if _needs(name, own[name], found)})

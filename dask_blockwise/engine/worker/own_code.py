@@ -23,7 +23,7 @@ from ...recipes import content_digest
 from ...recipes.by_name import MISSING, Name, Standing, standing_of, value_of
 from ...recipes.installed import is_shared
 from ...recipes.said import is_said
-from .import_anew import forget_modules, source_of
+from .import_anew import forget_modules, source_of, with_neighbours
 
 __all__ = ["OtherCodeError", "OwnCode"]
 
@@ -75,12 +75,7 @@ class OwnCode:
             return
         with _lock:
             self._import_all()
-            differing = self._differing()
-            if not differing:
-                return
-            forget_modules(module for module, _ in differing)
-            self._import_all()
-            now = self._differing()
+            now = self._renewed()
             for name in sorted(now):
                 if self._counts(name, now[name]):
                     raise OtherCodeError(self._told(name))
@@ -104,6 +99,19 @@ class OwnCode:
                     "Put the file where the worker imports from (its working folder, PYTHONPATH, "
                     "client.upload_file), or mend it."
                 ) from error
+
+    def _renewed(self) -> dict[Name, Standing | None]:
+        """What still differs when all that could be another has been imported anew."""
+        renewed: set[str] = set()
+        while differing := self._differing():
+            stale = with_neighbours({module for module, _ in differing})
+            if stale <= renewed:
+                break
+            forget_modules(stale)
+            renewed |= stale
+            # May lead to further modules that were here before.
+            self._import_all()
+        return differing
 
     def _differing(self) -> dict[Name, Standing | None]:
         names = {name for name in self.standing if is_shared(name[0])}
