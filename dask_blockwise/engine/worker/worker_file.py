@@ -149,7 +149,7 @@ class SpawnedWorker:
         return {"spawn_worker": spawn, "args": self.args, "kwargs": self.kwargs}
 
     def __by_name__(self) -> list[Any]:
-        return [self.file.required("spawn_worker"), *filter(callable, self.args)]
+        return [self.file.required("spawn_worker")]
 
     @cached_property
     def function(self) -> Callable[..., Any]:
