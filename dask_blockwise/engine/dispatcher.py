@@ -26,6 +26,7 @@ from .plugins.scheduler import SentBefore
 from .task_state import TaskState
 from .worker.batch import Batch, run_batch
 from .worker.journal import BatchReport, post_mortem
+from .worker.own_code import OtherCodeError
 
 __all__ = ["Dispatcher"]
 
@@ -216,7 +217,7 @@ class Dispatcher:
             self._look_for_journal(sent, outcome.last_worker.address)
         elif isinstance(outcome, (SentBefore, _Unreported)):
             self._look_for_journal(sent, *outcome.args)
-        elif isinstance(outcome, _Dropped):
+        elif isinstance(outcome, (_Dropped, OtherCodeError)):
             raise outcome
         else:
             raise _not_run(sent, outcome) from outcome

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 from collections import ChainMap
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any, ClassVar
 
 import cloudpickle
 
+from .involved import Involved
+
 __all__ = ["pickled"]
 
 
-def pickled(thing: object) -> bytes:
+def pickled(thing: object, involved: Involved | None = None) -> bytes:
     """Something with functions of a script or notebook, for ``pickle.loads`` in a worker.
 
     Parameters
@@ -21,6 +23,8 @@ def pickled(thing: object) -> bytes:
     thing
         Functions that workers cannot import travel as code, with the names of their files: so
         tracebacks say where a block failed, and show the line where the worker sees the file.
+    involved
+        Takes note of what travels by name.
 
     Raises
     ------
@@ -36,7 +40,7 @@ def pickled(thing: object) -> bytes:
     (8, True)
     """
     file = io.BytesIO()
-    _Pickler(file).dump(thing)
+    _Pickler(file, Involved() if involved is None else involved).dump(thing)
     return file.getvalue()
 
 
@@ -52,3 +56,13 @@ def _make_code(file: str, make: Callable[..., CodeType], arguments: tuple[Any, .
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     # cloudpickle from 3.1.3 on says "<dynamic-code>" instead of the file's name.
     dispatch_table: ClassVar = ChainMap({CodeType: _reduce}, cloudpickle.Pickler.dispatch_table)
+
+    def __init__(self, file: io.BytesIO, involved: Involved) -> None:
+        super().__init__(file)
+        self._involved = involved
+
+    def reducer_override(self, thing: Any) -> Any:
+        reduced = super().reducer_override(thing)
+        is_named = isinstance(thing, FunctionType | type)
+        self._involved.note(thing, by_name=is_named and reduced is NotImplemented)
+        return reduced

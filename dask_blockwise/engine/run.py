@@ -15,7 +15,11 @@ from ..storage.location import is_remote
 from .clients import client_for_a_run
 from .dispatcher import Dispatcher
 from .frontier import Frontier
+<<<<<<< HEAD
 from .full_disk import full_disk_named
+=======
+from .involved import Involved
+>>>>>>> 40b5be8b4ad115deff8a57f44c0770a7d03d5e00
 from .ledger import Ledger
 from .pickling import pickled
 from .plugins.known import known_to_workers
@@ -26,6 +30,7 @@ from .task_state import TaskState
 from .worker.batch import Work
 from .worker.client import Context
 from .worker.litter import sweep_meanwhile
+from .worker.own_code import OwnCode
 from .worker.own_folder import own_folder
 
 __all__ = ["run"]
@@ -66,6 +71,8 @@ def run(
         asynchronous, closed or without a scheduler.
     TypeError
         If a task's functions cannot be sent to other processes, or the client is none.
+    OtherCodeError
+        If workers have other code in a person's own modules than this process, and so do the files.
     KeyboardInterrupt, SystemExit
         When interrupted, with how far each task is; ledgers keep what is done. The latter where a
         signal is made to end the process.
@@ -90,9 +97,17 @@ def run(
         dask_client = stack.enter_context(client_for_a_run(client))
         _check_processes(dask_client, ordered)
         contexts = [_context(dask_client, task, run_id) for task in ordered]
+<<<<<<< HEAD
         blobs = [_pickle(task, context) for task, context in zip(ordered, contexts)]
         states = _states(stack, ordered, ledgers, contexts, logs, progress)
         stack.enter_context(known_to_workers(dask_client, run_id, blobs))
+=======
+        involved = Involved()
+        blobs = [_pickle(task, context, involved) for task, context in zip(ordered, contexts)]
+        code = OwnCode.of(involved.names)
+        states = _states(stack, ordered, ledgers, contexts, progress)
+        stack.enter_context(known_to_workers(dask_client, run_id, blobs, code))
+>>>>>>> 40b5be8b4ad115deff8a57f44c0770a7d03d5e00
         return _go(Dispatcher(dask_client, run_id, states), states)
 
 
@@ -152,7 +167,7 @@ def _context(client: DaskClient, task: Task, run_id: str) -> Context:
     return Context(scheduler=address, run_id=run_id, task_id=task.task_id)
 
 
-def _pickle(task: Task, context: Context) -> bytes:
+def _pickle(task: Task, context: Context, involved: Involved) -> bytes:
     work = Work(
         task.task_id,
         task.grid,
@@ -162,7 +177,7 @@ def _pickle(task: Task, context: Context) -> bytes:
         context=context,
     )
     try:
-        return pickled(work)
+        return pickled(work, involved)
     except Exception as error:
         raise TypeError(
             f"The functions of task {task.task_id!r} cannot be sent to worker processes: {error}. "

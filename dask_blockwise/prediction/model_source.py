@@ -7,15 +7,18 @@ import os
 import pickle
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
-import cloudpickle
-
-from ..recipes import Verbatim, content_digest
+from ..engine.involved import Involved
+from ..engine.pickling import pickled
+from ..recipes import Verbatim, content_digest, digest_of, recipe_of
+from ..recipes.by_name import Name, value_of
 from .archives import danger_of
 from .bioimageio import Description
 
@@ -53,6 +56,8 @@ class ModelSource:
     output: tuple[int | str, ...] = ()
     # A hash of what the file holds, so that other weights at the same path are another model.
     held: str = ""
+    # What the pickled module finds by name in a person's own modules.
+    names: frozenset[Name] = frozenset()
 
     def __recipe__(self) -> Any:
         """What the network does: code, arguments and weights, wherever they lie."""
@@ -63,10 +68,30 @@ class ModelSource:
         if self.kind == "module":
             return told | {"module": pickle.loads(self.content)}
         if self.kind == "import":
-            package, _, name = self.where.partition(":")
-            made_by = getattr(importlib.import_module(package), name)
+            (made_by,) = self.__by_name__()
             return told | {"class": made_by, "arguments": self.arguments}
         return told
+
+    def __by_name__(self) -> list[Any]:
+        """What it is made of and finds by name: its class, or names of all that it uses."""
+        if self.kind == "import":
+            package, _, name = self.where.partition(":")
+            return [getattr(importlib.import_module(package), name)]
+        return sorted(self.names)
+
+    @property
+    def made_of(self) -> tuple[Any, ...]:
+        """Its classes and functions as this process has them now: after a reload others."""
+        if self.kind == "import":
+            with suppress(ImportError, AttributeError):
+                return tuple(self.__by_name__())
+        values = map(value_of, sorted(self.names))
+        return tuple(value for value in values if isinstance(value, FunctionType | type))
+
+    @property
+    def code(self) -> str:
+        """What its classes and functions do now."""
+        return digest_of(recipe_of(self.made_of))
 
     @classmethod
     def of(
@@ -128,8 +153,10 @@ class ModelSource:
                 f"model must be a torch.nn.Module, a path or 'package.module:Class', got "
                 f"{module!r}: make an object of the class, or wrap a function in a module."
             )
+        involved = Involved()
         try:
-            return cls("module", kind, content=bytes(cloudpickle.dumps(deepcopy(module).cpu())))
+            content = pickled(deepcopy(module).cpu(), involved)
+            return cls("module", kind, content=content, names=involved.names)
         except Exception as error:
             raise TypeError(
                 f"The network {kind} can't be sent to other processes ({error}): keep open files, "

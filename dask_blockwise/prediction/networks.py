@@ -30,7 +30,9 @@ __all__ = ["best_device", "check_device", "footprint_of", "infer", "load"]
 
 _PRECISIONS = ("float32", "bfloat16", "float16")
 logger = logging.getLogger(__name__)
-_loaded: dict[tuple[ModelSource, str, str], Any] = {}
+_loaded: dict[tuple[ModelSource, str, str, tuple[Any, ...]], Any] = {}
+# Of networks that were probed.
+_codes: dict[ModelSource, str] = {}
 _lock = threading.Lock()
 _threads = SharedThreads(torch.get_num_threads, torch.set_num_threads)
 
@@ -45,9 +47,8 @@ def infer(
 
     Parameters
     ----------
-    source : ModelSource
+    source, device
     arrays : ndarray of float32, shape (n, c, z, y, x) or (n, c, y, x)
-    device : str
     precision : "float32", "bfloat16" or "float16"
 
     Returns
@@ -118,7 +119,6 @@ def check_device(device: str, precision: str) -> None:
     return None
 
 
-@cache
 def footprint_of(
     source: ModelSource,
     channels: int,
@@ -126,7 +126,7 @@ def footprint_of(
     bounded: bool = True,
     spread: Spread = UNKNOWN,
 ) -> Footprint:
-    """Probe a network, once a process, with `probing.probe`.
+    """Probe a network, once a process and version of its code, with `probing.probe`.
 
     Examples
     --------
@@ -134,6 +134,16 @@ def footprint_of(
     >>> [axis.halo for axis in footprint_of(source, 1, 3).axes]
     [(0, 0), (1, 1), (1, 1)]
     """
+    return _footprint(source, source.code, channels, dimensions, bounded, spread)
+
+
+@cache
+def _footprint(
+    source: ModelSource, code: str, channels: int, dimensions: int, bounded: bool, spread: Spread
+) -> Footprint:
+    if _codes.setdefault(source, code) != code:
+        _codes[source] = code
+        _forget(source)
     load(source)
     threads = torch.get_num_threads()
     # Its inputs are too small to share, and threads on a busy machine wait for one another.
@@ -150,10 +160,7 @@ def load(source: ModelSource, device: str = "cpu", precision: str = "float32") -
 
     Parameters
     ----------
-    source : ModelSource
-    device : str
-    precision : str
-        For which OpenVINO compiles it.
+    source, device, precision
 
     Returns
     -------
@@ -167,11 +174,18 @@ def load(source: ModelSource, device: str = "cpu", precision: str = "float32") -
     """
     compiled = device == "openvino" or source.kind == "onnx"
     source = replace(source, output=())
-    key = (source, device, precision if compiled else "")
+    key = (source, device, precision if compiled else "", source.made_of)
     with _lock:
         if key not in _loaded:
+            _forget(*key[:3])
             _loaded[key] = _compiled(source, precision) if compiled else _built(source).to(device)
         return _loaded[key]
+
+
+def _forget(*key: Any) -> None:
+    """Drop networks that were loaded with other code."""
+    for old in [each for each in _loaded if each[: len(key)] == key]:
+        _loaded.pop(old, None)
 
 
 def _compiled(source: ModelSource, precision: str) -> OpenVinoNetwork:

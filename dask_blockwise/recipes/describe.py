@@ -12,7 +12,11 @@ from dask_blockwise.recipes.objects import object_tree, opaque_tree
 from dask_blockwise.recipes.tree import PLAIN, Part, Verbatim, mapping_tree, plain
 from dask_blockwise.recipes.values import value_tree
 
+<<<<<<< HEAD
 __all__ = ["parts_of", "recipe_of"]
+=======
+__all__ = ["Graph", "recipe_of"]
+>>>>>>> 40b5be8b4ad115deff8a57f44c0770a7d03d5e00
 
 
 def recipe_of(value: Any) -> Recipe:
@@ -52,12 +56,13 @@ def recipe_of(value: Any) -> Recipe:
     >>> digest_of(recipe_of(double)) == digest_of(recipe_of(lambda x: 2 * x))
     True
     """
-    graph = _Graph()
+    graph = Graph()
     root = graph.place(value)
     graph.finish()
     return written(root, graph.nodes)
 
 
+<<<<<<< HEAD
 def parts_of(value: Any, apart_from: Iterable[Any] = ()) -> list[Any]:
     """All that a value's recipe describes: itself, and what it holds and uses, however deep.
 
@@ -84,6 +89,9 @@ def parts_of(value: Any, apart_from: Iterable[Any] = ()) -> list[Any]:
 
 
 class _Graph:
+=======
+class Graph:
+>>>>>>> 40b5be8b4ad115deff8a57f44c0770a7d03d5e00
     """Nodes of values, each described once, however many refer to it."""
 
     def __init__(self) -> None:

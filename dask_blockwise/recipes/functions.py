@@ -19,6 +19,7 @@ from dask_blockwise.recipes.installed import (
     distribution_of,
     file_of,
     installed_tree,
+    is_shared,
     named,
 )
 from dask_blockwise.recipes.names import closure_trees, global_trees
@@ -44,6 +45,7 @@ def function_tree(function: FunctionType) -> dict[str, Any]:
         return _installed_function(function, str(module), distribution)
     code = read_code(function.__code__)
     tree = _heading("function", function.__name__, function.__code__.co_filename)
+    tree |= {"~module": str(module)} if is_shared(module) else {}
     tree |= {"python": PYTHON.version, "body": code.body}
     tree |= _given("defaults", _defaults(function))
     tree |= _given("closure", closure_trees(function, code))

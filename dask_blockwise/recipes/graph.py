@@ -8,7 +8,7 @@ from typing import Any
 
 from dask_blockwise.recipes.digest import Recipe, merkle
 
-__all__ = ["Ref", "written"]
+__all__ = ["Ref", "digested", "written"]
 
 _ROUNDS = 8
 # Beyond these, a recipe holds digests alone: JSON cannot nest without end, nor metadata grow so.
@@ -27,16 +27,22 @@ class Ref:
 def written(root: Any, nodes: list[Any]) -> Recipe:
     """The tree of all that root refers to."""
     nodes = list(nodes)
-    digests: dict[int, bytes] = {}
     notes: dict[int, bytes] = {}
+    digests = digested(nodes, notes)
+    merkle(root, lambda ref: digests[ref.index], notes)
+    recipe: Recipe = _Writing(nodes, digests, notes).write(root, 0)
+    return recipe
+
+
+def digested(nodes: list[Any], notes: dict[int, bytes] | None = None) -> dict[int, bytes]:
+    """The digests of nodes by their indices; nodes of circles are put in other words in place."""
+    digests: dict[int, bytes] = {}
     for circle in _circles(nodes):
         if _in_circle(circle, nodes):
             _open_circle(circle, nodes, digests, notes)
         for index in circle:
             digests[index] = merkle(nodes[index], lambda ref: digests[ref.index], notes)
-    merkle(root, lambda ref: digests[ref.index], notes)
-    recipe: Recipe = _Writing(nodes, digests, notes).write(root, 0)
-    return recipe
+    return digests
 
 
 def _refs(tree: Any) -> Iterator[int]:
@@ -101,7 +107,10 @@ def _taken(node: int, stack: list[int], waiting: set[int]) -> list[int]:
 
 
 def _open_circle(
-    circle: list[int], nodes: list[Any], digests: dict[int, bytes], notes: dict[int, bytes]
+    circle: list[int],
+    nodes: list[Any],
+    digests: dict[int, bytes],
+    notes: dict[int, bytes] | None,
 ) -> None:
     """Within a circle nodes refer to each other by labels, which no way in has a part in.
 

@@ -17,6 +17,7 @@ __all__ = [
     "distribution_of",
     "file_of",
     "installed_tree",
+    "is_shared",
     "may_be_imported",
     "named",
 ]
@@ -54,6 +55,14 @@ def distribution_of(module: str | None, file: str | None = None) -> Distribution
     if not module or module in ("__main__", "__mp_main__"):
         return None
     return _distribution(module.partition(".")[0], file_of(module) or file)
+
+
+def is_shared(module: str | None) -> bool:
+    """Whether a module is a person's own, and one that other processes import by its name too."""
+    if not module or module in ("__main__", "__mp_main__"):
+        return False
+    spec = getattr(sys.modules.get(module), "__spec__", None)
+    return spec is not None and distribution_of(module) is None
 
 
 def file_of(module: str) -> str | None:

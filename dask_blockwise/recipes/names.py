@@ -5,18 +5,51 @@ from __future__ import annotations
 import builtins
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from importlib import import_module
 from importlib.util import resolve_name
 from types import FunctionType, ModuleType
 from typing import Any
 
-from dask_blockwise.recipes.code import Code, Import, Load
+from dask_blockwise.recipes.code import Code, Import, Load, read_code
 from dask_blockwise.recipes.installed import distribution_of, installed_tree, may_be_imported
 from dask_blockwise.recipes.tree import Part, keyed
 
-__all__ = ["closure_trees", "global_trees"]
+__all__ = ["closure_trees", "global_trees", "references", "without_imports"]
 
 _MISSING = object()
+_may_import = ContextVar("_may_import", default=True)
+
+
+@contextmanager
+def without_imports() -> Iterator[None]:
+    """Within the body, what code would import and nobody has imported yet stays so."""
+    token = _may_import.set(False)
+    try:
+        yield
+    finally:
+        _may_import.reset(token)
+
+
+def references(function: FunctionType) -> Iterator[tuple[str, str]]:
+    """A person's own modules that a function's code looks at, and what it asks of each."""
+    code, names = read_code(function.__code__), dict(function.__globals__)
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+        with suppress(ValueError):
+            names[name] = cell.cell_contents
+    for load in (*code.globals, *code.free):
+        if not isinstance(load.root, Import):
+            value, asked = names.get(load.root), load.attributes
+        else:
+            module = _absolute(load.root, function.__globals__)
+            value = None if may_be_imported(module) else _module(module)
+            given = () if load.root.name in ("", ".") else (load.root.name,)
+            asked = (*given, *load.attributes)
+            if load.root.name == ".":
+                value = sys.modules.get(module.partition(".")[0])
+        if isinstance(value, ModuleType) and _is_own_module(value):
+            yield value.__name__, ".".join(asked)
 
 
 def global_trees(function: FunctionType, code: Code) -> dict[str, Any]:
@@ -126,6 +159,8 @@ def _value_of(root: Import, module: str) -> Any:
 def _module(name: str) -> Any:
     if name in sys.modules:
         return sys.modules[name]
+    if not _may_import.get():
+        return _MISSING
     try:
         return import_module(name)
     except Exception:  # A module may raise anything as it is imported.

@@ -258,7 +258,7 @@ class Watching(nn.Module):
 @pytest.fixture
 def watching(monkeypatch):
     source, network = ModelSource.of(nn.Hardswish()), Watching()
-    monkeypatch.setitem(networks._loaded, (source, "cpu", ""), network)
+    monkeypatch.setitem(networks._loaded, (source, "cpu", "", ()), network)
     yield source, network
     torch.set_num_threads(1)
 

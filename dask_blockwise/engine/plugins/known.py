@@ -9,7 +9,8 @@ from typing import Any
 
 from distributed import Client
 
-from ..worker.batch import forget_run
+from ..worker.batch import check_code, forget_run
+from ..worker.own_code import OtherCodeError, OwnCode
 from .scheduler import BlockTaskPlugin, withdraw
 from .worker import RunPlugin, set_up
 
@@ -20,7 +21,9 @@ _STOP_SECONDS = 5.0
 
 
 @contextmanager
-def known_to_workers(client: Client, run_id: str, blobs: Sequence[bytes]) -> Iterator[None]:
+def known_to_workers(
+    client: Client, run_id: str, blobs: Sequence[bytes], code: OwnCode
+) -> Iterator[None]:
     """Within the body, a run is known to the scheduler and to every worker; after it, to none.
 
     Parameters
@@ -31,8 +34,15 @@ def known_to_workers(client: Client, run_id: str, blobs: Sequence[bytes]) -> Ite
         Name of the run.
     blobs
         The ``Work`` of each task, pickled.
+    code
+        What they find by name.
+
+    Raises
+    ------
+    OtherCodeError
+        If a worker has, and imports, other code.
     """
-    worker_plugin, scheduler_plugin = RunPlugin(run_id, blobs), BlockTaskPlugin(run_id)
+    worker_plugin, scheduler_plugin = RunPlugin(run_id, blobs, code), BlockTaskPlugin(run_id)
 
     def forget() -> None:
         client.run(forget_run, run_id, on_error="ignore")
@@ -42,6 +52,8 @@ def known_to_workers(client: Client, run_id: str, blobs: Sequence[bytes]) -> Ite
     try:
         client.register_plugin(scheduler_plugin)
         _register(client, worker_plugin)
+        if code.standing:
+            _check_code(client, run_id)
         yield
     finally:
         _try_for(_STOP_SECONDS, forget)
@@ -55,6 +67,13 @@ def _register(client: Client, plugin: RunPlugin) -> None:
     except OSError:
         # A worker died meanwhile. Those to come will know of the run; these may not have heard yet.
         client.run(set_up, plugin, on_error="ignore")
+
+
+def _check_code(client: Client, run_id: str) -> None:
+    """Before any block; a worker that joins later checks as it begins."""
+    for outcome in client.run(check_code, run_id, on_error="return").values():
+        if isinstance(outcome, OtherCodeError):
+            raise outcome
 
 
 def _try_for(seconds: float, action: Callable[[], Any]) -> None:

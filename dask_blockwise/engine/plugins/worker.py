@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from distributed import Worker, WorkerPlugin
 
 from ..worker.batch import close_run, open_run
+from ..worker.own_code import OwnCode
 from .names import stop_profiler
 
 __all__ = ["RunPlugin", "set_up"]
@@ -27,19 +28,22 @@ class RunPlugin(WorkerPlugin):
         Name of the run.
     blobs
         The ``Work`` of each task, pickled.
+    code
+        What they find by name.
     """
 
-    def __init__(self, run_id: str, blobs: Sequence[bytes]) -> None:
+    def __init__(self, run_id: str, blobs: Sequence[bytes], code: OwnCode) -> None:
         self.name = f"dask-blockwise-{run_id}"
         self._run_id = run_id
         self._blobs = blobs
+        self._code = code
 
     def setup(self, worker: Worker) -> None:
         # A worker without a nanny may live in somebody's own process.
         owned = worker.nanny is not None
         if _PROFILER_MAY_HANG:
             stop_profiler(worker)
-        open_run(self._run_id, worker.address, self._blobs, owned)
+        open_run(self._run_id, worker.address, self._blobs, self._code, owned)
 
     def teardown(self, worker: Worker) -> None:
         close_run(self._run_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
 import shutil
@@ -24,6 +25,7 @@ from .gate import Gate
 from .journal import BatchReport, Journal, kept, presence, run_directory
 from .litter import sweep_meanwhile
 from .output import captured, unbuffer
+from .own_code import OwnCode
 from .presence import Presence
 from .trace import Trace
 from .worker_file import SpawnedWorker
@@ -33,6 +35,7 @@ __all__ = [
     "CheckFunction",
     "Work",
     "beside_batches",
+    "check_code",
     "close_run",
     "forget_run",
     "open_run",
@@ -72,9 +75,12 @@ class Batch:
 class _Run:
     """A run as a worker process knows it: its tasks, and the directory of its journals."""
 
-    def __init__(self, presence: Presence, blobs: Sequence[bytes], captures: bool) -> None:
+    def __init__(
+        self, presence: Presence, blobs: Sequence[bytes], code: OwnCode, captures: bool
+    ) -> None:
         self._presence = presence
         self._blobs = blobs
+        self.code = code
         self._functions: dict[int, tuple[Work, Callable[[Block], object]]] = {}
         self._lock = threading.Lock()
         self.stopped = False
@@ -92,7 +98,7 @@ class _Run:
         """A task and its function of a block, unpickled and set up once a process."""
         with self._lock:
             if number not in self._functions:
-                self._functions[number] = _unpack(self._blobs[number])
+                self._functions[number] = _unpack(self._blobs[number], self.code)
         return self._functions[number]
 
     def close(self) -> None:
@@ -106,8 +112,9 @@ class _Run:
         self._presence.end()
 
 
-def _unpack(blob: bytes) -> tuple[Work, Callable[[Block], object]]:
-    work: Work = pickle.loads(blob)
+def _unpack(blob: bytes, code: OwnCode) -> tuple[Work, Callable[[Block], object]]:
+    with code.checked():
+        work: Work = pickle.loads(blob)
     function = work.process_function
     if isinstance(function, SpawnedWorker):
         function = function.function
@@ -120,7 +127,7 @@ _forgotten: set[str] = set()
 _gate = Gate()
 
 
-def open_run(run_id: str, address: str, blobs: Sequence[bytes], owned: bool) -> None:
+def open_run(run_id: str, address: str, blobs: Sequence[bytes], code: OwnCode, owned: bool) -> None:
     """Make a run's tasks known to this worker process.
 
     Parameters
@@ -131,18 +138,26 @@ def open_run(run_id: str, address: str, blobs: Sequence[bytes], owned: bool) -> 
         Address of the worker.
     blobs
         The ``Work`` of each task, pickled.
+    code
+        What they find by name.
     owned
         Whether the process is the worker's own, so that what it prints may be collected.
     """
     _forgotten.discard(run_id)
     if run_id not in _runs:
         here = Presence(partial(presence, run_id, address))
-        _runs[run_id] = _Run(here, blobs, owned)
+        _runs[run_id] = _Run(here, blobs, code, owned)
         sweep_meanwhile()
     if owned:
         unbuffer()
         # Ctrl-C reaches every process of a terminal, and it is the driver that stops the workers.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+async def check_code(run_id: str) -> None:
+    """See that this worker process has a run's code, beside its event loop: imports take long."""
+    if run_id in _runs:
+        await asyncio.to_thread(_runs[run_id].code.check)
 
 
 def close_run(run_id: str) -> None:

@@ -123,6 +123,9 @@ class FileFunction:
         """What the function does, wherever its file lies."""
         return self._function
 
+    def __by_name__(self) -> list[Any]:
+        return [self._function]
+
     @property
     def _function(self) -> Any:
         function = self.file.required(self.name)
@@ -144,6 +147,9 @@ class SpawnedWorker:
         """What makes the process function, and of what, wherever the file lies."""
         spawn = self.file.required("spawn_worker")
         return {"spawn_worker": spawn, "args": self.args, "kwargs": self.kwargs}
+
+    def __by_name__(self) -> list[Any]:
+        return [self.file.required("spawn_worker")]
 
     @cached_property
     def function(self) -> Callable[..., Any]:
