@@ -15,11 +15,8 @@ from ..storage.location import is_remote
 from .clients import client_for_a_run
 from .dispatcher import Dispatcher
 from .frontier import Frontier
-<<<<<<< HEAD
 from .full_disk import full_disk_named
-=======
 from .involved import Involved
->>>>>>> 40b5be8b4ad115deff8a57f44c0770a7d03d5e00
 from .ledger import Ledger
 from .pickling import pickled
 from .plugins.known import known_to_workers
@@ -97,17 +94,11 @@ def run(
         dask_client = stack.enter_context(client_for_a_run(client))
         _check_processes(dask_client, ordered)
         contexts = [_context(dask_client, task, run_id) for task in ordered]
-<<<<<<< HEAD
-        blobs = [_pickle(task, context) for task, context in zip(ordered, contexts)]
-        states = _states(stack, ordered, ledgers, contexts, logs, progress)
-        stack.enter_context(known_to_workers(dask_client, run_id, blobs))
-=======
         involved = Involved()
         blobs = [_pickle(task, context, involved) for task, context in zip(ordered, contexts)]
         code = OwnCode.of(involved.names)
-        states = _states(stack, ordered, ledgers, contexts, progress)
+        states = _states(stack, ordered, ledgers, contexts, logs, progress)
         stack.enter_context(known_to_workers(dask_client, run_id, blobs, code))
->>>>>>> 40b5be8b4ad115deff8a57f44c0770a7d03d5e00
         return _go(Dispatcher(dask_client, run_id, states), states)
 
 

@@ -12,11 +12,7 @@ from dask_blockwise.recipes.objects import object_tree, opaque_tree
 from dask_blockwise.recipes.tree import PLAIN, Part, Verbatim, mapping_tree, plain
 from dask_blockwise.recipes.values import value_tree
 
-<<<<<<< HEAD
-__all__ = ["parts_of", "recipe_of"]
-=======
-__all__ = ["Graph", "recipe_of"]
->>>>>>> 40b5be8b4ad115deff8a57f44c0770a7d03d5e00
+__all__ = ["Graph", "parts_of", "recipe_of"]
 
 
 def recipe_of(value: Any) -> Recipe:
@@ -62,7 +58,6 @@ def recipe_of(value: Any) -> Recipe:
     return written(root, graph.nodes)
 
 
-<<<<<<< HEAD
 def parts_of(value: Any, apart_from: Iterable[Any] = ()) -> list[Any]:
     """All that a value's recipe describes: itself, and what it holds and uses, however deep.
 
@@ -79,7 +74,7 @@ def parts_of(value: Any, apart_from: Iterable[Any] = ()) -> list[Any]:
     >>> limits in parts_of(lambda x: x.clip(*limits))
     True
     """
-    graph = _Graph()
+    graph = Graph()
     for other in apart_from:
         graph.place(other)
     graph.nodes = [None] * len(graph.values)
@@ -88,10 +83,7 @@ def parts_of(value: Any, apart_from: Iterable[Any] = ()) -> list[Any]:
     return graph.values
 
 
-class _Graph:
-=======
 class Graph:
->>>>>>> 40b5be8b4ad115deff8a57f44c0770a7d03d5e00
     """Nodes of values, each described once, however many refer to it."""
 
     def __init__(self) -> None:
