@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections import Counter, deque
@@ -19,6 +20,8 @@ from .worker.failure import Failure
 from .worker.journal import BatchReport
 
 __all__ = ["TaskState"]
+
+_logger = logging.getLogger(__name__)
 
 # A batch of blocks takes about this long, in seconds, and is never more than so many blocks.
 _BATCH_SECONDS = 1.0
@@ -84,6 +87,7 @@ class TaskState:
         self._peak_memory = 0
         self._completed = self._skipped = self._retries = 0
         self._begin = self._end = 0.0
+        self._log_failed = False
 
     @property
     def begun(self) -> bool:
@@ -215,10 +219,16 @@ class TaskState:
             self._again.append([number])
 
     def _write_log(self, number: int, event: str, text: str) -> None:
-        self._log.parent.mkdir(parents=True, exist_ok=True)
         head = f"{time.asctime()} block {number}, attempt {self._attempts[number] + 1}, {event}:"
-        with self._log.open("a") as log:
-            log.write(f"{head}\n{text.rstrip()}\n\n")
+        try:
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+            with self._log.open("a") as log:
+                log.write(f"{head}\n{text.rstrip()}\n\n")
+        except OSError as error:
+            # What became of the block is told at the end all the same.
+            if not self._log_failed:
+                _logger.warning("%s can't be written: %s.", self._log, error.strerror)
+            self._log_failed = True
 
     def _voxels_written(self) -> int | None:
         """Voxels of the completed blocks; cut blocks count in the proportion of all blocks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import threading
@@ -17,10 +18,12 @@ from .file_locks import FileLock, NoLocks
 from .holders import Holder
 from .leases import FileLease, Lease, ObjectLease, Seen
 from .location import is_remote, location_of
+from .object_stores import NoConditions
 from .removal import CLAIM_FILES, MARKS
 
 __all__ = ["Claim"]
 
+_logger = logging.getLogger(__name__)
 _TOLD_IN, _LOCK = CLAIM_FILES
 _RENEWED_EVERY = 20.0
 # A run that hasn't been heard of for so long is dead, where nobody can look for its process.
@@ -64,7 +67,7 @@ class Claim:
         self._location = location_of(path)
         self._folder = None if is_remote(self._location) else Path(self._location)
         self._made: list[Path] = []
-        self._held: _Locked | _Leased | None = None
+        self._held: _Locked | _Leased | _Unnoticed | None = None
 
     def __enter__(self) -> Claim:
         holder = Holder.here(self.run)
@@ -90,9 +93,9 @@ class Claim:
         """
         return self._held is not None and self._held.is_sure
 
-    def _take(self, holder: Holder) -> _Locked | _Leased:
+    def _take(self, holder: Holder) -> _Locked | _Leased | _Unnoticed:
         if self._folder is None:
-            return self._lease(ObjectLease(self._location, _TOLD_IN, holder.claim.encode()), holder)
+            return self._lease_in_bucket(holder)
         for attempts_left in reversed(range(_ATTEMPTS)):
             self._make_folder()
             try:
@@ -102,6 +105,13 @@ class Claim:
                 if not attempts_left:
                     raise
         raise self._refusal(None)
+
+    def _lease_in_bucket(self, holder: Holder) -> _Leased | _Unnoticed:
+        try:
+            return self._lease(ObjectLease(self._location, _TOLD_IN, holder.claim.encode()), holder)
+        except NoConditions as error:
+            _logger.warning("%s, so that two runs wouldn't notice one another.", error)
+            return _Unnoticed()
 
     def _lock(self, folder: Path, holder: Holder) -> _Locked | _Leased:
         """Take a lock, or a lease where there are none."""
@@ -181,6 +191,16 @@ class _Locked:
         if self.is_sure:
             self.told.unlink(missing_ok=True)
         self.lock.release()
+
+
+@dataclass(frozen=True)
+class _Unnoticed:
+    """No claim, where a store has no way to tell of one."""
+
+    is_sure = True
+
+    def release(self) -> None:
+        """Nothing was taken."""
 
 
 class _Leased:

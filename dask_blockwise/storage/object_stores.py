@@ -21,7 +21,9 @@ import obstore
 from obstore.exceptions import (
     AlreadyExistsError,
     BaseError,
+    GenericError,
     NotFoundError,
+    NotSupportedError,
     PermissionDeniedError,
     PreconditionError,
     UnauthenticatedError,
@@ -31,6 +33,7 @@ from obstore.store import GCSStore, ObjectStore, S3Store
 from .documents import store_error
 
 __all__ = [
+    "NoConditions",
     "StoredObject",
     "delete_object",
     "find_object",
@@ -39,6 +42,9 @@ __all__ = [
     "read_object",
     "store_of",
 ]
+
+# What a server says that doesn't know the request, or its conditions.
+_UNKNOWN_REQUEST = ("400 Bad Request", "405 Method Not Allowed", "501 Not Implemented")
 
 _LISTED_AT_ONCE = 1000
 # Any of these leads to credentials that the library finds by itself.
@@ -109,6 +115,10 @@ def find_object(location: str, name: str) -> StoredObject | None:
             return None
 
 
+class NoConditions(OSError):
+    """A store doesn't know how to put an object only if nobody else did."""
+
+
 def read_object(location: str, name: str) -> bytes | None:
     """Its content; None where there is none."""
     with _errors(f"{location}/{name}", "read"):
@@ -137,6 +147,8 @@ def put_object(
 
     Raises
     ------
+    NoConditions
+        If the store doesn't know of conditions.
     OSError
         If the store can't be written.
     """
@@ -146,6 +158,10 @@ def put_object(
             put = obstore.put(store_of(location), name, content, mode=mode, use_multipart=False)
         except (AlreadyExistsError, FileExistsError, PreconditionError):
             return None
+        except (NotSupportedError, GenericError) as error:
+            if any(answer in str(error) for answer in _UNKNOWN_REQUEST):
+                raise NoConditions(f"{location} can't be written under conditions") from error
+            raise
         except (FileNotFoundError, NotFoundError):
             if instead_of is None:
                 raise
@@ -179,6 +195,8 @@ def _errors(path: str, done: str) -> Iterator[None]:
         yield
     except (PermissionDeniedError, UnauthenticatedError) as error:
         raise store_error(path, done, OSError("Permission denied")) from error
+    except NoConditions:
+        raise
     except (BaseError, OSError) as error:
         said = str(error).partition("\n")[0].partition("<?xml")[0]
         raise store_error(path, done, ValueError(said)) from error
