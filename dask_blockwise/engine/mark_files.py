@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
-from ..storage.documents import list_names, put, read_bytes, remove_all
+from ..storage.documents import list_names, put, read_bytes, remove_documents
 from ..storage.location import is_remote, location_of
 
 try:
@@ -66,12 +66,16 @@ def read_marks(path: str, size: int) -> bytes:
     """All whole marks of a ledger, of so many bytes each."""
     root = location_of(path)
     if is_remote(path):
-        names = [name for name in list_names(root) if name.startswith("done-")]
-        parts = [read_bytes(root, name) for name in names]
+        parts = [read_bytes(root, name) for name in _parts_in(root)]
     else:
         file = Path(root) / _MARKS
         parts = [file.read_bytes()] if file.exists() else []
     return b"".join(part[: len(part) // size * size] for part in parts)
+
+
+def _parts_in(root: str) -> list[str]:
+    """Names of the files with marks, in the order in which they were written."""
+    return [name for name in list_names(root) if name.startswith("done-")]
 
 
 class _Folder:
@@ -123,7 +127,8 @@ class _Parts:
 
     def clear(self) -> None:
         self._pending.clear()
-        remove_all(self._root)
+        remove_documents(self._root, _parts_in(self._root))
+        remove_documents(self._root, [_HEADER])
 
     def close(self) -> None:
         # Without a header, the array that they vouch for has been removed meanwhile.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,7 @@ def keep_volume(ledger: str, volume: Voxels, options: StoreOptions) -> None:
         content = pickle.dumps(f"it can't be pickled ({error})")
     if len(content) > _LARGEST:
         content = pickle.dumps("it holds an array in memory: store that first")
-    with suppress(OSError):  # A run goes on without; a full disk is told of where blocks meet it.
-        put(location_of(ledger), _NAME, content)
+    put(location_of(ledger), _NAME, content)
 
 
 def kept_volume(path: str, ledger: str, trust: bool) -> tuple[Any, StoreOptions]:
