@@ -66,12 +66,16 @@ def read_marks(path: str, size: int) -> bytes:
     """All whole marks of a ledger, of so many bytes each."""
     root = location_of(path)
     if is_remote(path):
-        names = list(filter(_is_part, list_names(root)))
-        parts = [read_bytes(root, name) for name in names]
+        parts = [read_bytes(root, name) for name in _parts_in(root)]
     else:
         file = Path(root) / _MARKS
         parts = [file.read_bytes()] if file.exists() else []
     return b"".join(part[: len(part) // size * size] for part in parts)
+
+
+def _parts_in(root: str) -> list[str]:
+    """Names of the files with marks, in the order in which they were written."""
+    return [name for name in list_names(root) if name.startswith("done-")]
 
 
 class _Folder:
@@ -123,7 +127,7 @@ class _Parts:
 
     def clear(self) -> None:
         self._pending.clear()
-        remove_documents(self._root, list(filter(_is_part, list_names(self._root))))
+        remove_documents(self._root, _parts_in(self._root))
         remove_documents(self._root, [_HEADER])
 
     def close(self) -> None:
@@ -137,10 +141,6 @@ class _Parts:
             put(self._root, name, bytes(self._pending))
             self._pending.clear()
         self._due = time.monotonic() + _PART_SECONDS
-
-
-def _is_part(name: str) -> bool:
-    return name.startswith("done-")
 
 
 def _lock(file: int, path: str) -> None:

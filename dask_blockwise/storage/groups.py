@@ -14,7 +14,7 @@ from .documents import list_names, put, read_json
 from .formats import arrays_within, find_array, find_file, is_noticed, titles
 from .location import groups_above, is_remote, location_of, nearest_names
 from .multiscales import image_levels
-from .removal import holds_only_claims, remove_in_order
+from .removal import CLAIM_FILES, holds_only_claims, remove_in_order
 
 __all__ = [
     "array_paths",
@@ -108,7 +108,7 @@ def make_room(given: str, location: str, overwrite: bool) -> None:
                 "path, or remove it yourself."
             )
         return
-    if not overwrite:
+    if not overwrite and not _is_bare(location):
         raise FileExistsError(
             f"{given} exists already, and was not written by this very computation. Choose another "
             "path, or pass overwrite=True to replace it."
@@ -121,6 +121,14 @@ def make_room(given: str, location: str, overwrite: bool) -> None:
             "overwritten: choose a path within it, or remove it yourself."
         )
     remove_in_order(location, arrays, keep_claims=True)
+
+
+def _is_bare(location: str) -> bool:
+    """Whether it is a group of nothing, as a run leaves it that is killed before its next file."""
+    if find_array(location) is not None or read_attributes(location):
+        return False
+    names = [name for name in list_names(location) if Path(name).name not in CLAIM_FILES]
+    return set(names) <= _OF_GROUPS
 
 
 def _is_occupied(path: Path) -> bool:
@@ -173,8 +181,12 @@ def _arrays_of(file: str) -> list[str]:
 
 
 def remove_if_empty(location: str) -> None:
-    """Remove a local group without attributes that holds nothing."""
-    if is_remote(location) or not Path(location).is_dir() or read_attributes(location):
+    """Remove a group without attributes that holds nothing."""
+    if is_remote(location):
+        if exists(location) and _is_bare(location):
+            remove_in_order(location)
+        return
+    if not Path(location).is_dir() or read_attributes(location):
         return
     names = {entry.name for entry in Path(location).iterdir()}
     # One without documents is a group that was half removed, where it lies in a container.

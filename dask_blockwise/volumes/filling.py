@@ -177,6 +177,8 @@ class Filling:
             return
         replace(self.record, id=kept.id, begin=kept.begin, end=now()).write(self.path)
         keep_parts(self.ledger, self.inputs)
+        # By now it may read something else; and a killed run may not have come to keep it.
+        keep_volume(self.ledger, self.volume, self.options)
 
     def _reasons(self) -> list[str]:
         """Why finished blocks no longer hold, for people."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 

@@ -95,8 +95,8 @@ class Laboratory:
         content, grid = marks.read_bytes(), self.grid(self.pipeline.stages[stage])
         length = int(self.rng.integers(len(content) + 1))
         marks.write_bytes(content[:length])
-        kept = length // MARK_BYTES * MARK_BYTES
-        for number in np.frombuffer(content[kept:], np.uint64).reshape(-1, MARK_BYTES // 8)[:, 0]:
+        whole = np.frombuffer(content[: len(content) // MARK_BYTES * MARK_BYTES], np.uint64)
+        for number in whole.reshape(-1, MARK_BYTES // 8)[length // MARK_BYTES :, 0]:
             self.made_from.get(stage, {}).pop(grid[int(number)], None)
 
     def spoil(self, stage: str, how: str) -> None:
