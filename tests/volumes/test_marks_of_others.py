@@ -122,7 +122,7 @@ def test_a_record_that_was_edited_vouches_for_nothing(record, store, copy):
     old = attributes.pop("dask_blockwise")
     edited = old | record if isinstance(record, dict) else record
     edit(copy / "zarr.json", attributes=attributes | {"dask_blockwise": edited})
-    zarr.open_array(str(copy / "s0"))[0:4, 0:4] = 0
+    zarr.open_array(str(copy / "s0"))[0:4, 0:4] = 7
     with pytest.raises(FileExistsError):
         store()
     assert store(overwrite=True) == 4
