@@ -252,8 +252,8 @@ def _as_dict(header: str) -> dict[str, Any]:
 def _check_parameters(path: str, header: str, parameters: dict[str, Any]) -> None:
     """Refuse marks of other parameters; a torn header is no matter, since marks carry the key."""
     found = _as_dict(header)
-    if found and found != parameters:
-        changed = [name for name in parameters if found.get(name) != parameters[name]]
+    changed = [name for name in parameters if found.get(name) != parameters[name]]
+    if found and changed:
         raise ValueError(
             f"The ledger {path!r} belongs to blocks made with other parameters "
             f"({' and '.join(changed)} differ: {[found.get(name) for name in changed]} there, "

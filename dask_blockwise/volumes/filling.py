@@ -14,6 +14,7 @@ from ..engine.ledger import Finished, finished
 from ..geometry.boxes import Index
 from ..storage.arrays import StoredArray, create_image, open_array
 from ..storage.chunking import chunks_and_shards
+from ..storage.stamps import stamps_of
 from .kept_volume import keep_volume
 from .known import Known, array_id, ledger_of
 from .left import differ_in_content, left_in
@@ -87,13 +88,37 @@ class Filling:
     @cached_property
     def stored(self) -> StoredArray | None:
         """The array that lies there, if it is the one that its record is of."""
-        if self.found is None:
+        array = self._there
+        if self.found is None or array is None or array_id(array) != self.found.id:
             return None
+        if self.found.digest == self.record.digest and not self._is_as_made(array):
+            return None  # its metadata were edited, so that it reads as something else
+        return array
+
+    @cached_property
+    def _there(self) -> StoredArray | None:
         try:
-            array = open_array(f"{self.path}/s0", writable=True)
+            return open_array(f"{self.path}/s0", writable=True)
         except FileNotFoundError:
             return None  # killed before it was made, or while it was removed
-        return array if array_id(array) == self.found.id else None
+
+    def _is_as_made(self, array: StoredArray) -> bool:
+        frame = self.volume.frame
+        layout = array.shape, array.dtype, array.chunks, array.shards
+        formats = () if array.zarr_format is None else (array.zarr_format,)
+        made = (chunks_and_shards(self._written_at_once, frame.axes, of) for of in formats)
+        return any(layout == (frame.shape, frame.dtype, *cut) for cut in made)
+
+    @property
+    def _written_at_once(self) -> Index:
+        return self.volume.frame.with_channels(self.block)
+
+    @property
+    def _is_another(self) -> bool:
+        """Whether what lies there is an array with values that isn't the one that was stored."""
+        if self.found is None or self._there is None or self.stored is not None:
+            return False
+        return bool(stamps_of(self._there).values.any())
 
     @cached_property
     def done(self) -> Finished | None:
@@ -132,6 +157,8 @@ class Filling:
         on_change = self.options.on_change or self.preparation.on_change
         if self.options.overwrite or on_change == "redo" or not self.options.resume:
             return
+        if self._is_another:
+            raise OutputChanged(self.path, 0, ["the array there isn't the one that was stored"])
         if self.done is not None and (reasons := self._reasons()):
             raise OutputChanged(self.path, int(self.done.done.sum()), reasons)
 
@@ -149,7 +176,7 @@ class Filling:
             return self.stored
         frame = self.volume.frame
         chunks, shards = chunks_and_shards(
-            frame.with_channels(self.block), frame.axes, self.options.zarr_format
+            self._written_at_once, frame.axes, self.options.zarr_format
         )
         made = create_image(
             self.path,

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 from uuid import uuid4
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -99,7 +100,14 @@ class Record:
         known = cls.__dataclass_fields__
         if not isinstance(found, Mapping) or not {"id", "digest", "recipe", "verify"} <= {*found}:
             return None
-        return cls(**{name: value for name, value in found.items() if name in known})
+        read = {name: value for name, value in found.items() if name in known}
+        if not all(isinstance(read[name], str) for name in ("id", "digest", "verify")):
+            return None
+        for name in "stages", "inputs":
+            rows = read.get(name)
+            is_list = isinstance(rows, list)
+            read[name] = [row for row in rows or () if isinstance(row, dict)] if is_list else []
+        return cls(**read)
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -132,10 +140,16 @@ def changed_parts(ledger: str, recorded: Record, inputs: Sequence[Known]) -> lis
     content = read_bytes(location_of(ledger), _PARTS)
     if not content or len(recorded.inputs) != len(inputs):
         return []
-    with np.load(io.BytesIO(content)) as arrays:
-        kept = [arrays[name] for name in arrays.files]
+    try:
+        with np.load(io.BytesIO(content)) as arrays:
+            kept = [arrays[name] for name in arrays.files]
+    except (BadZipFile, OSError, ValueError):
+        return []  # damaged, and only for people
+    if len(kept) != len(inputs):
+        return []
     each = zip(kept, inputs, recorded.inputs, strict=True)
-    return [text for old, new, was in each if (text := _changed(old, new, was["path"]))]
+    paths = ((old, new, str(was.get("path", "?"))) for old, new, was in each)
+    return [text for old, new, path in paths if (text := _changed(old, new, path))]
 
 
 def _changed(old: np.ndarray[Any, Any], new: Known, path: str) -> str:
