@@ -9,7 +9,6 @@ from inspect import signature
 from os import PathLike
 from typing import Any, Protocol, runtime_checkable
 
-from .engine.ledger import Ledger, holds
 from .engine.run import run
 from .engine.task import Task
 from .geometry.blocks import Roi
@@ -227,16 +226,7 @@ def _tasks(
         return tasks_into(objects, Output(path, target), options, upstream, preparation)
     target = _within(open_volume(path), objects)
     preparation.claim(ledger_of(target.stored.location))
-    tasks = tasks_into(objects, Output(path, target), options, upstream, preparation)
-    _forget_others(tasks[0])
-    return tasks
-
-
-def _forget_others(task: Task) -> None:
-    """Throw away marks of another computation."""
-    array = task.vouching.array if task.vouching else ""
-    if task.ledger and not holds(task.ledger, task.fingerprint, array):
-        Ledger(task.ledger, task.grid, task.fingerprint, resume=False, vouches_for=array).close()
+    return tasks_into(objects, Output(path, target), options, upstream, preparation)
 
 
 def _within(output: Volume, objects: Volume) -> Target:

@@ -23,7 +23,7 @@ from .evidence import mixed
 from .mark_files import mark_files, read_header, read_marks
 from .worker.trace import Trace
 
-__all__ = ["Finished", "Ledger", "finished", "holds"]
+__all__ = ["Finished", "Ledger", "finished", "forget_others", "holds"]
 
 Marks = npt.NDArray[Any]
 
@@ -194,6 +194,22 @@ def holds(path: str, fingerprint: str, vouches_for: str = "") -> bool:
     """
     wanted = {"fingerprint": fingerprint, "vouches_for": vouches_for}
     return wanted.items() <= _as_dict(read_header(path)).items()
+
+
+def forget_others(path: str, fingerprint: str, vouches_for: str = "") -> None:
+    """Throw away marks that were made with another fingerprint, or for another array.
+
+    Parameters
+    ----------
+    path : str
+    fingerprint : str
+    vouches_for : str
+        The array's id.
+    """
+    if read_header(path) and not holds(path, fingerprint, vouches_for):
+        files = mark_files(path, _MARK.itemsize)
+        files.clear()
+        files.close()
 
 
 def identities_of(marks: Marks) -> npt.NDArray[np.uint64]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.ledger import holds
+from ..engine.ledger import forget_others, holds
 from ..engine.standing import settled
 from ..engine.task import Task
 from ..engine.worker.trace import Trace
@@ -142,7 +142,10 @@ def tasks_into(
     before: dict[str, Task] = {}
     for step in steps:
         _prepare(step, output, options)
-        before[step.name] = make(step, list(before.values())[-1:] or upstream, before)
+        before[step.name] = task = make(step, list(before.values())[-1:] or upstream, before)
+        if task.ledger and task.vouching:
+            # Whether these may be touched was asked before.
+            forget_others(task.ledger, task.fingerprint, task.vouching.array)
     return list(before.values())[last:]
 
 
