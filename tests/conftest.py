@@ -51,6 +51,17 @@ def meshnet(data: Path) -> Any:
     return nn.Sequential(*layers)
 
 
+@pytest.fixture(scope="module")
+def near() -> Iterator[Client]:
+    """A cluster in this process, which starts at once."""
+    options: dict[str, Any] = {"processes": False, "dashboard_address": ":0"}
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, **options) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
     """Two worker processes of one thread each."""

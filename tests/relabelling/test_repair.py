@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from distributed import Client, LocalCluster
+from distributed import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.measure import label
@@ -18,18 +18,6 @@ from dask_blockwise import Roi
 from dask_blockwise.labels.kept_ids import keep_ids
 
 SHAPE, BLOCK = (24, 24), (8, 8)
-
-
-@pytest.fixture(scope="module")
-def near():
-    """A cluster in this process, which starts at once."""
-    with (
-        LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
-        ) as c,
-        Client(c) as client,
-    ):
-        yield client
 
 
 def mask_at(folder: Path, values: np.ndarray) -> Any:

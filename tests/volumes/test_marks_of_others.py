@@ -5,27 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import zarr
-from distributed import Client, LocalCluster
+from distributed import Client
 
 import dask_blockwise as dbw
 from dask_blockwise import OutputChanged, Volume
 
 VALUES = np.random.default_rng(0).integers(1, 200, (8, 8)).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def near() -> Iterator[Client]:
-    """A cluster in this process, which starts at once."""
-    options: dict[str, Any] = {"processes": False, "dashboard_address": ":0"}
-    with LocalCluster(n_workers=1, threads_per_worker=2, **options) as c, Client(c) as client:
-        yield client
 
 
 @pytest.fixture

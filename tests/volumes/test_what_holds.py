@@ -6,14 +6,14 @@ import importlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import zarr
-from distributed import Client, LocalCluster
+from distributed import Client
 from scipy.ndimage import uniform_filter
 
 import dask_blockwise as dbw
@@ -21,18 +21,6 @@ from dask_blockwise import OutputChanged, Roi, Volume
 
 SHAPE, CHUNKS = (16, 24, 24), (8, 8, 8)
 BLOCKS = 18
-
-
-@pytest.fixture(scope="module")
-def near() -> Iterator[Client]:
-    """A cluster in this process, which starts at once."""
-    with (
-        LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
-        ) as c,
-        Client(c) as client,
-    ):
-        yield client
 
 
 @pytest.fixture

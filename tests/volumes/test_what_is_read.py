@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +11,13 @@ import dask.array as da
 import numpy as np
 import pytest
 import zarr
-from distributed import Client, LocalCluster
+from distributed import Client
 
 import dask_blockwise as dbw
 from dask_blockwise import OutputChanged, Volume
 
 CHUNKS = (4, 4)
 ONE, OTHER = np.random.default_rng(0).integers(0, 99, (2, 8, 8)).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def near() -> Iterator[Client]:
-    """A cluster in this process, which starts at once."""
-    with (
-        LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
-        ) as c,
-        Client(c) as client,
-    ):
-        yield client
 
 
 @pytest.fixture
