@@ -69,16 +69,22 @@ def test_a_ledger_that_cannot_begin(client: Client, tmp_path: Path, disk: Path) 
     assert run(task, client, progress=False)["task"].completed == 4
 
 
-def test_a_log_that_cannot_be_written(
-    client: Client, tmp_path: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_log_that_cannot_be_written_costs_what_it_would_say_alone(
+    client: Client,
+    tmp_path: Path,
+    disk: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail(number: int, attempt: int) -> None:
         fill(disk)
         raise ValueError
 
     monkeypatch.setattr("tempfile.tempdir", str(disk))
-    with pytest.raises(OSError, match=r"The disk of .*logs.* is full"):
-        run(line(4, recorder(tmp_path, fail), max_retries=0), client, progress=False)
+    summary = run(line(4, recorder(tmp_path, fail), max_retries=0), client, progress=False)
+    assert summary["task"].failed == 4
+    (warned,) = (r.getMessage() for r in caplog.records if r.name.endswith("task_state"))
+    assert "can't be written: No space left on device" in warned
 
 
 def test_a_journal_that_cannot_be_kept(client: Client, tmp_path: Path, temporary: Path) -> None:
