@@ -81,6 +81,7 @@ def test_a_log_that_cannot_be_written_costs_what_it_would_say_alone(
         raise ValueError
 
     monkeypatch.setattr("tempfile.tempdir", str(disk))
+    caplog.set_level("WARNING")
     summary = run(line(4, recorder(tmp_path, fail), max_retries=0), client, progress=False)
     assert summary["task"].failed == 4
     (warned,) = (r.getMessage() for r in caplog.records if r.name.endswith("task_state"))
