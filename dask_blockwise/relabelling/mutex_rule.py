@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index, bounded_growth, within
 from ..labels.ids import BACKGROUND, by_first_appearance
-from ..segmentation.contraction import contracted
-from ..segmentation.edge_order import in_order
 from ..segmentation.mutex import MutexEdges
 from .grid import LabelGrid
 from .pairs import distinct, ends, firsts, pack
@@ -71,6 +69,9 @@ class MutexRule:
         numbers, keys = labels_around(grid, box, labels)
         weights, begin = rule.weights(values(core)), tuple(s.start for s in box)
         every = rule.edges(weights, within(core, box), numbers.shape, begin)
+        # Here, as numba takes long to import.
+        from ..segmentation.edge_order import in_order
+
         # Background is of no node.
         found = in_order(every, numbers.view(np.int32) - np.int32(1)).firsts()
         own = numbers[within(core, box)] if self.drop_weak else np.zeros(0, np.uint32)
@@ -92,6 +93,8 @@ class MutexRule:
                 f"At most 2^32 fragments are solved at once, got {fragments}: relabel with "
                 'match="fraction", which takes any number.'
             )
+        from ..segmentation.contraction import contracted
+
         over_bias = np.zeros(fragments, np.int64)
         pairs, places, runs = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)], []
         for row in rows:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import fastremap
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import coo_array
 
 from ..labels.ids import check_labels
 from ..labels.parts import connected_parts
@@ -98,6 +96,8 @@ def named_alike(labels: Labels, one_piece: Labels) -> NDArray[np.int64]:
     array([[5, 5, 5, 7]])
     """
     shared = _shared(labels, one_piece)
+    from scipy.optimize import linear_sum_assignment
+
     own, partner = linear_sum_assignment(shared[1:, 1:], maximize=True)
     met = shared[1:, 1:][own, partner] > 0
     names = np.arange(len(shared)) + shared.shape[1] - 1
@@ -124,6 +124,8 @@ def planes(labels: Labels, axis: int) -> Planes:
 def _shared(labels: Labels, others: Labels) -> NDArray[np.int64]:
     """Voxels that each part has in common with each of the others."""
     pairs = (labels.reshape(-1), others.reshape(-1))
+    from scipy.sparse import coo_array
+
     shared: NDArray[np.int64] = coo_array((np.ones(labels.size, np.int64), pairs)).toarray()
     return shared
 

@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from ..geometry.boxes import Index, within
 from .seam_measures import Labels, counted, parts
@@ -268,6 +267,8 @@ def _nearest(nodes: NDArray[np.int64], one: int, other: int) -> Ends:
     here, there = (np.argwhere(nodes == n + 1) for n in (one, other))
     some = (voxels[:: 1 + len(voxels) // _SOME] for voxels in (here, there))
     first, second = some
+    from scipy.spatial import cKDTree
+
     distance, nearest = cKDTree(second).query(first)
     at = int(distance.argmin())
     return first[at], second[nearest[at]]

@@ -4,34 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.boxes import Box, Index
+from ..geometry.boxes import Index
+from .edges import Edges
 from .pair_table import NO_KEY, compiled, doubled, inlined, key_of, slot, table
 
-__all__ = ["Edges", "EdgesInOrder", "in_order"]
+__all__ = ["EdgesInOrder", "in_order"]
 
 _MOST_EDGES = 1 << 31
 _HIGH, _UPPER, _ATTRACTS = np.uint64(32), np.uint64(0xFFFFFFFF << 32), np.uint32(1)
 _SIGN, _VALUE = np.uint32(1 << 31), np.uint32((1 << 31) - 1)
-
-
-class Edges(NamedTuple):
-    """The edges of one offset, at the voxels where they begin."""
-
-    # Of the offset in their order.
-    rank: int
-    # Where they begin and end in the array.
-    here: Box
-    there: Box
-    # Of those that begin here, float32 and bool: the strongest come first, and ties or keeps apart.
-    strength: NDArray[np.float32]
-    attracts: NDArray[np.bool_]
-    # Which are taken; all unless strides leave some out.
-    taken: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index, common, within
 from .affinities import as_unit, check_unit
-from .contraction import contracted
-from .edge_order import Edges, in_order
+from .edges import Edges
 
 Offsets = Sequence[Sequence[int]]
 Attract = Literal["all", "nearest"]
@@ -203,6 +202,10 @@ class MutexEdges:
         nodes = np.full(shape, -1, np.int32)
         nodes[around] = np.arange(np.count_nonzero(around)) + own.size
         nodes[core] = np.where(held[core], own, -1)
+        # Here, as numba takes long to import.
+        from .contraction import contracted
+        from .edge_order import in_order
+
         found = in_order(every, nodes)
         cluster = contracted(own.size, *found.ends(), found.attracts).reshape(size)
         return np.where(held[core], cluster.astype(np.int64) + 1, 0)

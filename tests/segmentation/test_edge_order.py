@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from dask_blockwise.segmentation.edge_order import Edges, in_order
+from dask_blockwise.segmentation.edge_order import in_order
+from dask_blockwise.segmentation.edges import Edges
 
 SHAPES = st.lists(st.integers(1, 6), min_size=1, max_size=4).map(tuple)
 
