@@ -9,7 +9,6 @@ import bz2
 import gzip
 import json
 import lzma
-import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,11 +25,11 @@ from numpy.typing import NDArray
 from ...geometry.boxes import Box
 from ..documents import read_bytes
 from .by_tensorstore import TensorStoreArray
+from .precomputed_names import chunk_name, ending_of
 from .protocol import Layout
 
 __all__ = ["PackedChunks", "packed_names", "turned_to_c"]
 
-_CHUNK = "_".join(["-?[0-9]+--?[0-9]+"] * 3)
 _KEY = "chunks"
 _DAMAGED = (EOFError, OSError, RuntimeError, ValueError, lzma.LZMAError, zlib.error)
 
@@ -49,7 +48,7 @@ _UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
 }
 
 
-def packed_names(names: Sequence[str], root: str) -> list[str]:
+def packed_names(names: Sequence[str]) -> list[str]:
     """Those names that are of chunks compressed as files.
 
     Raises
@@ -59,12 +58,11 @@ def packed_names(names: Sequence[str], root: str) -> list[str]:
 
     Examples
     --------
-    >>> packed_names(["0-64_0-64_0-64.gz", "64-128_0-64_0-64"], "em")
+    >>> packed_names(["0-64_0-64_0-64.gz", "64-128_0-64_0-64"])
     ['0-64_0-64_0-64.gz']
     """
-    matches = [re.fullmatch(rf"{_CHUNK}(\.[A-Za-z][A-Za-z0-9]*)", name) for name in names]
-    found = {match[1]: match[0] for match in matches if match}
-    for ending, name in found.items():
+    found = [name for name in names if ending_of(name)]
+    for ending, name in {ending_of(name): name for name in found}.items():
         if ending not in _UNPACK:
             expected = name.removesuffix(ending)
             raise ValueError(
@@ -77,7 +75,7 @@ def packed_names(names: Sequence[str], root: str) -> list[str]:
                 f"its chunks, such as {name!r}, are compressed by brotli: python -m pip install "
                 "brotli, where workers run, too"
             )
-    return [match[0] for match in matches if match]
+    return found
 
 
 def turned_to_c(array: Any) -> Any:
@@ -114,21 +112,9 @@ class PackedChunks:
     def _names(self, region: Box) -> Iterator[str]:
         """Names of the chunks that a region touches, before anything is added to them."""
         scale = self.info["scales"][0]
-        axes = zip(
-            region[-1:-4:-1],
-            scale.get("voxel_offset", (0, 0, 0)),
-            scale["chunk_sizes"][0],
-            scale["size"],
-            strict=True,
-        )
-        spans = [
-            [
-                f"{offset + begin}-{offset + min(begin + chunk, size)}"
-                for begin in range(part.start // chunk * chunk, part.stop, chunk)
-            ]
-            for part, offset, chunk, size in axes
-        ]
-        return map("_".join, product(*spans))
+        axes = zip(region[-1:-4:-1], scale["chunk_sizes"][0], strict=True)
+        touched = [range(part.start // chunk, -(-part.stop // chunk)) for part, chunk in axes]
+        return (chunk_name(scale, index) for index in product(*touched))
 
     def _unpacked(self, name: str) -> bytes:
         """What a chunk holds; nothing where it isn't there."""

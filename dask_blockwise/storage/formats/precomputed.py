@@ -13,6 +13,7 @@ from ..documents import read_json
 from .by_tensorstore import TensorStoreArray, open_tensorstore
 from .found_names import some_names
 from .packed_chunks import PackedChunks, packed_names, turned_to_c
+from .precomputed_names import check_chunk_names
 from .protocol import OpenArray
 from .registry import register
 
@@ -60,10 +61,11 @@ class Precomputed:
         root, key = _scale(location)
         info = read_json(root, "info")
         scale = info["scales"][0 if key is None else _keys(info).index(key)]
-        names = some_names(f"{root}/{scale['key']}")
-        if scale.get("sharding") or not packed_names(names, root):
-            return self
-        return replace(self, packed=True)
+        folder = f"{root}/{scale['key']}"
+        names = some_names(folder)
+        check_chunk_names(names, scale, folder)
+        packed = not scale.get("sharding") and packed_names(names)
+        return replace(self, packed=True) if packed else self
 
     def strict(self) -> Precomputed:
         """Raise of chunks that aren't there."""
