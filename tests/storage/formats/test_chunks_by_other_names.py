@@ -187,11 +187,19 @@ def test_unknown_compression_of_files(tmp_path):
         open_array(folder)
 
 
-@pytest.mark.parametrize("part", [b"", b"\x1f\x8b\x08\x00", gzip.compress(b"short")[:-1], b"none"])
+CUT = {
+    "head": b"\x1f\x8b\x08\x00",
+    "end": gzip.compress(b"nine byte")[:-1],
+    "other": b"none",
+    "few voxels": gzip.compress(b"short"),
+}
+
+
+@pytest.mark.parametrize("part", CUT)
 def test_damaged_files_are_named(tmp_path, part):
     folder = packed(precomputed_scale(tmp_path / "a"), ".gz", gzip.compress)
     file = folder / "s/13-16_0-3_2-3.gz"
-    file.write_bytes(part or gzip.compress(b"short"))
+    file.write_bytes(CUT[part])
     array = open_array(folder)
     with pytest.raises(OSError, match=r"s/13-16_0-3_2-3.*is damaged or only in part there"):
         array.read(whole(array))
