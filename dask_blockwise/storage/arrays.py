@@ -11,7 +11,7 @@ from typing import Any
 from ..geometry.placement import Placement
 from .checked import understood
 from .documents import put
-from .formats import find_array, new_array_documents
+from .formats import Matched, find_array, new_array_documents
 from .groups import (
     array_paths,
     exists,
@@ -70,7 +70,8 @@ def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredAr
     FileNotFoundError
         If there is no array, with those that lie below the path.
     ValueError
-        If its metadata isn't understood, or leads to what lies elsewhere.
+        If its metadata isn't understood, leads to what lies elsewhere, or gives other names to
+        chunks than their files have.
     PermissionError
         If it will be written to, but what is there locally can't be.
     io.UnsupportedOperation
@@ -89,8 +90,10 @@ def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredAr
         raise FileNotFoundError(what_is_there(given))
     if writable and not is_remote(location) and not os.access(location, os.W_OK):
         raise PermissionError(errno.EACCES, f"{given} can't be written. Choose another path")
+    format, attributes = found
     with understood(given):
-        array = StoredArray.of(given, location, *found)
+        matched = format.matched(location) if isinstance(format, Matched) else format
+        array = StoredArray.of(given, location, matched, attributes)
     if writable:
         array.writable()
     return array

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
-__all__ = ["listing", "mapping", "numbers", "path_inside", "understood"]
+__all__ = ["in_plain_words", "listing", "mapping", "numbers", "path_inside", "understood"]
 
 # What values of another kind raise where they are used.
 _WRONG_KINDS = (
@@ -92,10 +93,22 @@ def understood(path: str) -> Iterator[None]:
         raise
     except _WRONG_KINDS as error:
         said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}, {error}"
-        said, by_tensorstore, _ = said.partition(" [tensorstore_spec=")
-        if path in said and not by_tensorstore:
+        plain = in_plain_words(said)
+        if path in said and plain == said:
             raise ValueError(said) from error
-        raise ValueError(f"The metadata of {path} can't be understood: {said}") from error
+        raise ValueError(f"The metadata of {path} can't be understood: {plain}") from error
+
+
+def in_plain_words(said: str) -> str:
+    """What TensorStore says, without the names of its own parts.
+
+    Examples
+    --------
+    >>> in_plain_words('DATA_LOSS: Error opening "n5" driver: It is cut [tensorstore_spec=...]')
+    'It is cut'
+    """
+    said = re.sub(r" \[\w[\w ]*=.*", "", said, flags=re.DOTALL)
+    return re.sub(r'^[A-Z_]{4,}: (?:Error opening "\w+" driver: )?', "", said)
 
 
 def _short(value: Any) -> str:

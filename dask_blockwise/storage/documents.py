@@ -10,14 +10,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import tensorstore as ts
 
+from .checked import in_plain_words
 from .location import is_remote, kvstore_spec
 
 __all__ = [
     "cache_context",
+    "has_document",
     "list_names",
     "own_cache",
     "put",
@@ -36,6 +39,10 @@ _FULL = ("No space left", "ENOSPC", "quota exceeded")
 
 
 _REMOVED_AT_ONCE = 1000
+
+
+# Attributes alone: no array is known by them.
+_MAY_BE_NULL = (".zattrs",)
 
 
 # Metadata of many thousand arrays; what is larger is none.
@@ -65,7 +72,8 @@ def read_json(location: str, name: str) -> dict[str, Any]:
     if len(value) > _LARGEST_JSON or not small:
         raise ValueError(f"{path} is damaged: metadata has at most {_LARGEST_JSON >> 20} MiB.")
     try:
-        return dict(json.loads(value)) if value else {}
+        found = json.loads(value) if value else {}
+        return {} if found is None and name in _MAY_BE_NULL else dict(found)
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: it should be a JSON object.") from error
 
@@ -86,6 +94,13 @@ def read_bytes(location: str, name: str) -> bytes:
         if is_remote(location) and "PERMISSION_DENIED" in str(error):
             return b""
         raise store_error(f"{location}/{name}", "read", error) from error
+
+
+def has_document(location: str, name: str) -> bool:
+    """Whether a store has a document now."""
+    if not is_remote(location):
+        return Path(location, name).is_file()
+    return bool(_kvstore(location).read(name).result().state == "value")
 
 
 def list_names(location: str) -> list[str]:
@@ -167,4 +182,4 @@ def store_error(path: str, done: str, error: Exception) -> OSError:
         )
     if isinstance(error, OSError) and error.errno:
         return OSError(error.errno, f"{path} can't be {done}: {error.strerror}")
-    return OSError(errno.EIO, f"{path} can't be {done}: {text.partition('[')[0].strip()}")
+    return OSError(errno.EIO, f"{path} can't be {done}: {in_plain_words(text)}")

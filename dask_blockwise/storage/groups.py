@@ -53,7 +53,7 @@ def read_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
     document = read_json(location, "zarr.json")
     if document.get("node_type") == "group":
         with understood(location):
-            return dict(mapping(document.get("attributes", {}), "attributes"))
+            return dict(mapping(document.get("attributes") or {}, "attributes"))
     return {} if document else read_json(location, ".zattrs")
 
 

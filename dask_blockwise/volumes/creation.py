@@ -12,7 +12,7 @@ from ..geometry.axes import known_axes
 from ..geometry.placement import Placement, default_axes, placement_of
 from ..storage.arrays import create_image
 from ..storage.chunking import chunks_and_shards, default_block
-from .frame import Frame, check_axes
+from .frame import Frame, check_axes, check_holds_voxels
 from .meaning import attributes_of
 from .opening import open_volume
 from .volume import Volume
@@ -63,7 +63,7 @@ def create_volume(
     Raises
     ------
     ValueError
-        If neither ``like`` nor ``shape`` and ``dtype`` are given.
+        If neither ``like`` nor ``shape`` and ``dtype`` are given, or it would have no voxels.
     FileExistsError
         If something is there.
 
@@ -79,6 +79,7 @@ def create_volume(
     kind = np.dtype(dtype) if dtype is not None else like.dtype  # type: ignore[union-attr]
     placement = _placement(like, len(full), axes, voxel_size, offset, unit)
     check_axes(placement.axes, len(full))
+    check_holds_voxels(full, placement.axes)
     whole = default_block(placement.axes, full)
     if block_shape is None and like is not None:
         block_shape = like.block_shape

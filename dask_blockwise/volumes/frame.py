@@ -13,7 +13,7 @@ from ..geometry.blocks import Coordinate, Roi
 from ..geometry.boxes import Index
 from ..geometry.placement import Placement
 
-__all__ = ["Frame", "check_axes", "check_real"]
+__all__ = ["Frame", "check_axes", "check_holds_voxels", "check_real"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,6 +52,7 @@ class Frame:
     stands_for: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
+        check_holds_voxels(self.shape, self.axes)
         if self.stands_for is not None:
             check_stands_for(self.stands_for, self.dtype)
 
@@ -214,6 +215,15 @@ def check_axes(axes: tuple[str, ...], dimensions: int) -> None:
             f"axes must be an optional 't', an optional 'c' and then space out of 'z', 'y' and "
             f"'x', one for each of the array's {dimensions} dimensions, got {axes}. Transpose the "
             "array, or name its axes."
+        )
+
+
+def check_holds_voxels(shape: Sequence[int], axes: tuple[str, ...]) -> None:
+    """Refuse a volume in which there is nothing."""
+    if 0 in shape:
+        raise ValueError(
+            f"A volume of shape {tuple(shape)} along {axes} has no voxels: give an array, or a "
+            "region, that holds some along each axis."
         )
 
 

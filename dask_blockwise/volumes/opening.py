@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from typing import Literal
 
-from ..storage.arrays import open_array, read_placement
+from ..storage.arrays import StoredArray, open_array, read_placement
 from ..storage.checked import understood
+from ..storage.formats import Strict
 from .frame import Frame, check_axes
 from .kinds import Stored
 from .meaning import stands_for_in
@@ -13,9 +16,14 @@ from .volume import Volume
 
 __all__ = ["open_volume"]
 
+OnMissing = Literal["fill", "raise"]
+
 
 def open_volume(
-    path: str | os.PathLike[str], *, stands_for: tuple[float, float] | None = None
+    path: str | os.PathLike[str],
+    *,
+    stands_for: tuple[float, float] | None = None,
+    on_missing: OnMissing = "fill",
 ) -> Volume:
     """Open a stored volume: zarr 2 or 3, OME-Zarr, N5 or precomputed, local, s3:// or gs://.
 
@@ -29,6 +37,11 @@ def open_volume(
     stands_for : (float, float), optional
         What 0 and 255 of uint8 stand for, where values are a quantised float that another tool
         stored, such as ``(0, 1)`` for probabilities. Arrays stored here say so themselves.
+    on_missing : "fill" or "raise"
+        What is read of a chunk that isn't there: fill value, mostly 0, as formats have it, since
+        writers leave out chunks that hold nothing else; or an error that names the chunk's file,
+        for volumes that are known to have all, of which one may have been lost. Of zarr, N5 and
+        precomputed.
 
     Returns
     -------
@@ -41,7 +54,9 @@ def open_volume(
     ImportError
         If the library that reads the file isn't installed.
     ValueError
-        If its metadata isn't understood, or its voxels are no numbers.
+        If its metadata isn't understood, its voxels are no numbers, or its chunks have other names
+        than its metadata give. A zarr 2 array is read by the names that are there, and so are
+        chunks of precomputed data that cloud-volume compressed as files.
 
     Examples
     --------
@@ -51,7 +66,11 @@ def open_volume(
     >>> open_volume("in.zarr/raw").roi
     [0:32, 0:32] (32, 32)
     """
+    if on_missing not in ("fill", "raise"):
+        raise ValueError(f"on_missing is 'fill' or 'raise', got {on_missing!r}.")
     stored = open_array(path)
+    if on_missing == "raise":
+        stored = _strict(stored)
     placement = read_placement(stored)
     with understood(stored.path):
         if stored.dtype.kind not in "buifc":
@@ -66,3 +85,13 @@ def open_volume(
         stands_for=stands_for or stands_for_in(stored.attributes),
     )
     return Volume(frame, Stored(stored, placement.axes))
+
+
+def _strict(stored: StoredArray) -> StoredArray:
+    """The same array, whose reads raise of a chunk that isn't there."""
+    if not isinstance(stored.format, Strict):
+        raise ValueError(
+            f"{stored.path} is {stored.format.title}, of which it isn't known whether chunks are "
+            "missing: leave on_missing out."
+        )
+    return replace(stored, format=stored.format.strict()).again()

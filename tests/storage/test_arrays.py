@@ -299,7 +299,7 @@ def test_images_in_a_bucket(bucket, zarr_format, shards):
 
 
 def test_a_missing_bucket_is_named(bucket):
-    reason = {"s3": "NoSuchBucket", "gs": "NOT_FOUND"}[bucket[:2]]
+    reason = {"s3": "NoSuchBucket", "gs": "Not Found"}[bucket[:2]]
     with pytest.raises(OSError, match=rf"nowhere/a\.zarr.*can't be written: .*{reason}"):
         image(f"{bucket[:2]}://nowhere/a.zarr")
 

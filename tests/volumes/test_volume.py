@@ -9,7 +9,7 @@ from ome_zarr_models import open_ome_zarr
 
 import dask_blockwise as dbw
 from dask_blockwise import Roi, Volume
-from dask_blockwise.storage.formats.zarr import ZarrPythonArray
+from dask_blockwise.storage.formats.zarr_python import ZarrPythonArray
 
 
 @pytest.fixture

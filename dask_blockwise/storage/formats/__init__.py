@@ -6,7 +6,17 @@ not. A new format is one file with a class that satisfies ``Format``, and a line
 outside the package, it is the class and a call of ``register``.
 """
 
-from .protocol import Container, Documented, Format, Layout, OpenArray, UnitFiles, Writable
+from .protocol import (
+    Container,
+    Documented,
+    Format,
+    Layout,
+    Matched,
+    OpenArray,
+    Strict,
+    UnitFiles,
+    Writable,
+)
 from .registry import (
     arrays_within,
     find_array,
@@ -45,9 +55,11 @@ __all__ = [
     "Format",
     "Hdf5",
     "Layout",
+    "Matched",
     "Npy",
     "OpenArray",
     "Precomputed",
+    "Strict",
     "Tiff",
     "UnitFiles",
     "UnitNames",

@@ -6,8 +6,10 @@ decode a chunk once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,15 @@ import tensorstore as ts
 from numpy.typing import NDArray
 
 from ...geometry.boxes import Box, Index
+from ..checked import in_plain_words
 from ..documents import cache_context
 from ..location import kvstore_spec
 from .protocol import Layout
 
-__all__ = ["TensorStoreArray", "layout_of_pieces", "open_tensorstore"]
+__all__ = ["TensorStoreArray", "layout_of_pieces", "open_tensorstore", "read_error"]
+
+# How TensorStore begins what it says of chunks that it can't decode.
+_DAMAGED = ("FAILED_PRECONDITION", "DATA_LOSS", "INVALID_ARGUMENT")
 
 
 @dataclass(frozen=True)
@@ -41,14 +47,32 @@ class TensorStoreArray:
         try:
             return np.ascontiguousarray(part.read().result())
         except ValueError as error:
-            raise OSError(str(error)) from error
+            raise read_error(error) from error
 
     def write(self, region: Box, values: NDArray[Any]) -> None:
         """Write a region of whole shards or chunks."""
         self.array[region].write(values).result()
 
 
-def open_tensorstore(driver: str, location: str, rechecks: bool, **options: Any) -> Any:
+def read_error(error: Exception) -> OSError:
+    """What TensorStore says of what it reads, and how to go on."""
+    said = in_plain_words(str(error))
+    if said.endswith("is missing"):
+        return OSError(f"{said}. Store it, or open with on_missing='fill' to read it as fill value")
+    if any(code in str(error) for code in _DAMAGED):
+        return OSError(f"{said}. That file is damaged or only in part there: store it anew")
+    return OSError(said)
+
+
+def open_tensorstore(
+    driver: str,
+    location: str,
+    rechecks: bool,
+    *,
+    fills: bool = True,
+    instead: tuple[str, Mapping[str, Any]] | None = None,
+    **options: Any,
+) -> Any:
     """An array as TensorStore has it, its axes as they are stored.
 
     Parameters
@@ -58,17 +82,47 @@ def open_tensorstore(driver: str, location: str, rechecks: bool, **options: Any)
     location : str
     rechecks : bool
         Whether every read asks the store if what is cached still holds.
+    fills : bool
+        Whether chunks that aren't there are read as fill value.
+    instead : (str, mapping), optional
+        A document of the store, and what is read in its place.
     **options
         Of the driver.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no array.
+    ValueError
+        If it can't be opened.
     """
+    context = cache_context()
+    store = kvstore_spec(location)
     spec = {
         "driver": driver,
-        "kvstore": kvstore_spec(location),
+        "kvstore": _layered(store, *instead, context) if instead else store,
+        "fill_missing_data_reads": fills,
         "recheck_cached_metadata": "open",
         "recheck_cached_data": True if rechecks else "open",
         **options,
     }
-    return ts.open(spec, open=True, context=cache_context()).result()
+    try:
+        return ts.open(spec, open=True, context=context).result()
+    except ValueError as error:
+        if str(error).startswith("NOT_FOUND"):
+            raise FileNotFoundError(f"There is no array at {location}.") from error
+        raise
+
+
+def _layered(
+    store: Mapping[str, Any], name: str, document: Mapping[str, Any], context: Any
+) -> dict[str, Any]:
+    """A store with one document in place of its own, which is kept in memory."""
+    text = json.dumps(document).encode()
+    digest = blake2b(text + json.dumps(store).encode(), digest_size=16).hexdigest()
+    kept = {"driver": "memory", "path": f"{digest}/{name}"}
+    ts.KvStore.open(kept, context=context).result().write("", text).result()
+    return {"driver": "kvstack", "layers": [{"base": store}, {"base": kept, "exact": name}]}
 
 
 def layout_of_pieces(

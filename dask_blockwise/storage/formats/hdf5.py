@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from os.path import realpath
 from typing import Any
 
@@ -45,6 +47,7 @@ class Hdf5:
         file, name = _split(location)
         dataset = _opened(file)[name]
         _check_in(dataset, file)
+        _check_filters(dataset, file)
         return FileArray.of(dataset, _axes(dataset), dataset.chunks)
 
     def arrays_within(self, location: str) -> list[str] | None:
@@ -92,6 +95,22 @@ def _check_in(dataset: Any, file: str) -> None:
         )
     if dataset.shape is None:
         raise ValueError("it has no voxels")
+
+
+def _check_filters(dataset: Any, file: str) -> None:
+    """Refuse chunks that nothing here decodes; hdf5plugin, where it is installed, may do so."""
+    available = library("h5py", file).h5z.filter_avail
+    created = dataset.id.get_create_plist()
+    for code, _, _, name in map(created.get_filter, range(created.get_nfilters())):
+        if not available(code):
+            with suppress(ImportError):
+                import_module("hdf5plugin")
+        if not available(code):
+            raise ValueError(
+                f"its chunks are compressed by {name.decode() or 'a filter'} (HDF5's number "
+                f"{code}), which isn't installed: python -m pip install hdf5plugin, where workers "
+                "run, too"
+            )
 
 
 def _attributes(dataset: Any) -> dict[str, Any]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..checked import listing
+from ..checked import listing, mapping
 from ..documents import read_json
 from .by_tensorstore import TensorStoreArray, open_tensorstore
+from .found_names import check_names, some_names
+from .mended import n5_as_taken
 from .registry import register
 from .unit_names import UnitNames
 
 __all__ = ["N5", "n5_attributes"]
 
+_DOCUMENT = "attributes.json"
+_COMPRESSIONS = ("raw", "gzip", "bzip2", "xz", "blosc", "zstd")
 _OF_VOXELS = ("dimensions", "blockSize", "dataType", "compression")
 
 
@@ -24,15 +28,35 @@ class N5:
     name = "n5"
     title = "N5"
     noticed_by = ("attributes.json",)
+    # Whether blocks that aren't there are read as zeros.
+    fills: bool = True
 
     def find(self, location: str) -> Mapping[str, Any] | None:
         """Attributes of an array, turned to C order."""
-        attributes = read_json(location, "attributes.json")
+        attributes = read_json(location, _DOCUMENT)
         return n5_attributes(attributes) if "dimensions" in attributes else None
 
     def open(self, location: str, rechecks: bool) -> TensorStoreArray:
         """Turn x, y, z into z, y, x."""
-        return TensorStoreArray(open_tensorstore("n5", location, rechecks).T)
+        attributes = read_json(location, _DOCUMENT)
+        _check_compression(attributes)
+        taken = n5_as_taken(attributes)
+        instead = (_DOCUMENT, taken) if taken != attributes else None
+        return TensorStoreArray(
+            open_tensorstore("n5", location, rechecks, fills=self.fills, instead=instead).T
+        )
+
+    def matched(self, location: str) -> N5:
+        """Itself, where blocks lie in folders, as they do but in what is no N5."""
+        dimensions = len(read_json(location, _DOCUMENT)["dimensions"])
+        mend = "convert it anew with a tool that follows N5"
+        names = some_names(location)
+        check_names(location, names, self.unit_names(location), dimensions, mend)
+        return self
+
+    def strict(self) -> N5:
+        """Raise of blocks that aren't there."""
+        return replace(self, fills=False)
 
     def unit_names(self, location: str) -> UnitNames:
         """Numbers alone, that of x first."""
@@ -40,7 +64,7 @@ class N5:
 
     def document(self, location: str) -> Mapping[str, Any]:
         """What the format itself has among the attributes."""
-        attributes = read_json(location, "attributes.json")
+        attributes = read_json(location, _DOCUMENT)
         return {key: attributes[key] for key in _OF_VOXELS if key in attributes}
 
 
@@ -67,6 +91,16 @@ def n5_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
         key: value[::-1] if key in of_axes and isinstance(value, list) else value
         for key, value in turned.items()
     }
+
+
+def _check_compression(attributes: Mapping[str, Any]) -> None:
+    kind = mapping(n5_as_taken(attributes).get("compression"), "compression").get("type")
+    if kind not in _COMPRESSIONS:
+        raise ValueError(
+            f"its blocks are compressed by {kind!r}, and {', '.join(_COMPRESSIONS)} are read. Copy "
+            "it into one of these with the tool that wrote it, or read it with a library that has "
+            f"{kind}, such as z5py, and make a volume, Volume.from_array(array, voxel_size=...)"
+        )
 
 
 def _check_x_first(names: Sequence[Any]) -> None:

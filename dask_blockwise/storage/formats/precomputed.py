@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
-
-import tensorstore as ts
 
 from ...geometry.placement import exact
 from ..checked import listing, mapping, numbers, path_inside
 from ..documents import read_json
 from .by_tensorstore import TensorStoreArray, open_tensorstore
+from .found_names import some_names
+from .packed_chunks import PackedChunks, packed_names, turned_to_c
+from .precomputed_names import check_chunk_names
+from .protocol import OpenArray
 from .registry import register
 
 __all__ = ["Precomputed", "precomputed_attributes"]
 
 
+_ENCODINGS = ("raw", "png", "jpeg", "compressed_segmentation")
 _DRIVER = "neuroglancer_precomputed"
 
 
@@ -28,6 +31,10 @@ class Precomputed:
     name = _DRIVER
     title = "precomputed"
     noticed_by = ("info",)
+    # Whether chunks that aren't there are read as zeros.
+    fills: bool = True
+    # Whether chunks are compressed once more as files, and are named so.
+    packed: bool = False
 
     def find(self, location: str) -> Mapping[str, Any] | None:
         """Attributes of a scale, turned to C order."""
@@ -37,13 +44,32 @@ class Precomputed:
             return precomputed_attributes(info, key) if _keys(info) else None
         return None
 
-    def open(self, location: str, rechecks: bool) -> TensorStoreArray:
+    def open(self, location: str, rechecks: bool) -> OpenArray:
         """Turn x, y, z into z, y, x; the channel comes last and goes first."""
         root, key = _scale(location)
-        options = {"scale_metadata": {"key": key}} if key else {}
-        array = open_tensorstore(_DRIVER, root, rechecks, **options)
-        array = array.T[ts.d[:].translate_to[0]]
-        return TensorStoreArray(array[0] if array.shape[0] == 1 else array)
+        info = read_json(root, "info")
+        scale = info["scales"][0 if key is None else _keys(info).index(key)]
+        _check_encoding(scale)
+        if self.packed:
+            return PackedChunks(f"{root}/{scale['key']}", {**info, "scales": [scale]}, self.fills)
+        options: dict[str, Any] = {"scale_metadata": {"key": key}} if key else {}
+        array = open_tensorstore(_DRIVER, root, rechecks, fills=self.fills, **options)
+        return TensorStoreArray(turned_to_c(array))
+
+    def matched(self, location: str) -> Precomputed:
+        """For compressed files, where there are such; cloud-volume makes them on disks."""
+        root, key = _scale(location)
+        info = read_json(root, "info")
+        scale = info["scales"][0 if key is None else _keys(info).index(key)]
+        folder = f"{root}/{scale['key']}"
+        names = some_names(folder)
+        check_chunk_names(names, scale, folder)
+        packed = not scale.get("sharding") and packed_names(names)
+        return replace(self, packed=True) if packed else self
+
+    def strict(self) -> Precomputed:
+        """Raise of chunks that aren't there."""
+        return replace(self, fills=False)
 
     def document(self, location: str) -> Mapping[str, Any]:
         """What is said of the scale, and of all scales."""
@@ -83,6 +109,16 @@ def _scale(location: str) -> tuple[str, str | None]:
         return location, None
     root, _, key = location.rpartition("/")
     return root, key
+
+
+def _check_encoding(scale: Mapping[str, Any]) -> None:
+    encoding = scale.get("encoding")
+    if encoding not in _ENCODINGS:
+        raise ValueError(
+            f"its encoding is {encoding!r}, and {', '.join(_ENCODINGS)} are read. Read it with "
+            "cloud-volume and make a volume, Volume.from_array(array, voxel_size=...), or copy it "
+            "into one of these"
+        )
 
 
 def _plain(number: Fraction) -> int | float:

@@ -12,7 +12,17 @@ from numpy.typing import NDArray
 from ...geometry.boxes import Box, Index
 from .unit_names import UnitNames
 
-__all__ = ["Container", "Documented", "Format", "Layout", "OpenArray", "UnitFiles", "Writable"]
+__all__ = [
+    "Container",
+    "Documented",
+    "Format",
+    "Layout",
+    "Matched",
+    "OpenArray",
+    "Strict",
+    "UnitFiles",
+    "Writable",
+]
 
 
 @dataclass(frozen=True)
@@ -190,6 +200,30 @@ class UnitFiles(Protocol):
 
     def unit_names(self, location: str) -> UnitNames | None:
         """The names of these files, as the array's metadata have it; None where it is unknown."""
+        ...
+
+
+@runtime_checkable
+class Matched(Protocol):
+    """What a format has besides where files may be named otherwise than metadata say."""
+
+    def matched(self, location: str) -> Format:
+        """The format as it reads the files that are there; itself, where they are named so.
+
+        Raises
+        ------
+        ValueError
+            If files of chunks are there, but by names that it can't read.
+        """
+        ...
+
+
+@runtime_checkable
+class Strict(Protocol):
+    """What a format has besides where it can tell that a chunk is missing, and else leaves out."""
+
+    def strict(self) -> Format:
+        """The format whose reads raise an ``OSError`` of a chunk that isn't there."""
         ...
 
 

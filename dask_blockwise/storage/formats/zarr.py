@@ -5,31 +5,30 @@ zarr-python also words the metadata of new arrays.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import numpy as np
 import zarr
 from numcodecs import Zstd
-from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 from zarr.storage import MemoryStore
 
-from ...geometry.boxes import Box
 from ..checked import mapping
 from ..documents import read_json
-from ..location import is_remote
-from .by_tensorstore import TensorStoreArray, layout_of_pieces, open_tensorstore
-from .protocol import Layout, OpenArray
+from .by_tensorstore import TensorStoreArray, open_tensorstore
+from .found_names import check_names, has_units, some_names
+from .mended import without_threads, zarr3_as_taken
+from .protocol import OpenArray
 from .registry import register
 from .unit_names import UnitNames, zarr2_names, zarr3_names
+from .zarr_python import open_zarr_python
 
-__all__ = ["Zarr", "Zarr2", "Zarr3", "ZarrPythonArray", "new_array_documents"]
+__all__ = ["Zarr", "Zarr2", "Zarr3", "new_array_documents"]
 
 
 _DRIVERS = {2: "zarr", 3: "zarr3"}
+_OTHER = {".": "/", "/": "."}
 
 
 class Zarr:
@@ -37,23 +36,34 @@ class Zarr:
 
     name: ClassVar[str]
     version: ClassVar[int]
+    # Of the document that tells of the array.
+    told_by: ClassVar[str]
+    # Whether chunks that aren't there are read as fill value.
+    fills: bool
     title = "zarr, OME-Zarr"
 
     def find(self, location: str) -> Mapping[str, Any] | None:
         """Attributes of an array of this version."""
         raise NotImplementedError
 
+    def taken(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The document that tells of an array, as libraries take it."""
+        raise NotImplementedError
+
     def open(self, location: str, rechecks: bool) -> OpenArray:
         """Open by TensorStore, or else by zarr-python, which caches nothing."""
+        document = read_json(location, self.told_by)
+        taken = self.taken(document)
+        instead = (self.told_by, taken) if taken != document else None
+        driver = _DRIVERS[self.version]
         try:
-            return TensorStoreArray(open_tensorstore(_DRIVERS[self.version], location, rechecks))
+            return TensorStoreArray(
+                open_tensorstore(driver, location, rechecks, fills=self.fills, instead=instead)
+            )
         except (ValueError, NotImplementedError):
             # A codec, filter or data type that TensorStore doesn't have, or a setting that it
-            # refuses, such as zlib's own level of gzip, -1, in what n5-zarr has written; unless the
-            # array is gone.
-            if self.find(location) is None:
-                raise
-            return ZarrPythonArray(_open_zarr(location))
+            # refuses, such as zlib's own level of gzip, -1, in what n5-zarr has written.
+            return open_zarr_python(location, taken, self.fills)
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,9 @@ class Zarr3(Zarr):
 
     name = "zarr3"
     version = 3
-    noticed_by = ("zarr.json",)
+    told_by = "zarr.json"
+    noticed_by = (told_by,)
+    fills: bool = True
 
     def find(self, location: str) -> Mapping[str, Any] | None:
         """Attributes of an array; the names of its dimensions are among them."""
@@ -71,7 +83,25 @@ class Zarr3(Zarr):
             return None
         names = document.get("dimension_names")
         named = {"axis_names": names} if names else {}
-        return named | dict(mapping(document.get("attributes", {}), "attributes"))
+        return named | dict(mapping(document.get("attributes") or {}, "attributes"))
+
+    def taken(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Without nulls and threads."""
+        return zarr3_as_taken(document)
+
+    def matched(self, location: str) -> Zarr3:
+        """Itself, where chunks are named as the encoding of keys has it."""
+        document = self.document(location)
+        names = zarr3_names(document)
+        if names is not None:
+            mend = "write in zarr.json how they are named (chunk_key_encoding)"
+            there = some_names(location)
+            check_names(location, there, names, len(document["shape"]), mend)
+        return self
+
+    def strict(self) -> Zarr3:
+        """Raise of chunks that aren't there."""
+        return replace(self, fills=False)
 
     def unit_names(self, location: str) -> UnitNames | None:
         """By the encoding of keys."""
@@ -89,42 +119,49 @@ class Zarr2(Zarr):
 
     name = "zarr"
     version = 2
-    noticed_by = (".zarray",)
+    told_by = ".zarray"
+    noticed_by = (told_by,)
+    fills: bool = True
+    # What is between numbers in names of chunks, where metadata say otherwise or nothing.
+    separator: str | None = None
 
     def find(self, location: str) -> Mapping[str, Any] | None:
         """Attributes of an array, from the document beside that which tells of it."""
         return read_json(location, ".zattrs") if read_json(location, ".zarray") else None
 
+    def taken(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With the separator of the files, and without threads."""
+        separator = {"dimension_separator": self.separator} if self.separator else {}
+        return {**without_threads(document), **separator}
+
+    def matched(self, location: str) -> Zarr2:
+        """With the separator that the files have."""
+        document = self.document(location)
+        told, dimensions = zarr2_names(document), len(document["shape"])
+        there = some_names(location)
+        other = replace(told, separator=_OTHER.get(told.separator, "."))
+        if dimensions < 2 or not has_units(there, other, dimensions):
+            mend = "write in .zarray how they are named (dimension_separator)"
+            check_names(location, there, told, dimensions, mend)
+            return self
+        if has_units(there, told, dimensions):
+            raise ValueError(
+                f"{location} has chunks by two kinds of names, with {told.separator!r} as its "
+                f"metadata say and with {other.separator!r}: remove those that are left over"
+            )
+        return replace(self, separator=other.separator)
+
+    def strict(self) -> Zarr2:
+        """Raise of chunks that aren't there."""
+        return replace(self, fills=False)
+
     def unit_names(self, location: str) -> UnitNames:
         """By the separator of numbers."""
-        return zarr2_names(self.document(location))
+        return zarr2_names(self.taken(self.document(location)))
 
     def document(self, location: str) -> Mapping[str, Any]:
         """The document that tells of the array."""
         return read_json(location, ".zarray")
-
-
-@dataclass(frozen=True)
-class ZarrPythonArray:
-    """An array of zarr-python."""
-
-    array: Any
-
-    @property
-    def layout(self) -> Layout:
-        """Shape, dtype, chunks and shards."""
-        array = self.array
-        return layout_of_pieces(
-            array.shape, array.dtype, array.chunks, array.shards or array.chunks
-        )
-
-    def read(self, region: Box) -> NDArray[Any]:
-        """Read a region."""
-        return np.asarray(self.array[region])
-
-    def write(self, region: Box, values: NDArray[Any]) -> None:
-        """Write a region of whole shards or chunks."""
-        self.array[region] = values
 
 
 def new_array_documents(
@@ -145,16 +182,6 @@ def new_array_documents(
         **settings,
     )
     return {name: document.to_bytes() for name, document in documents.items()}
-
-
-def _open_zarr(location: str) -> Any:
-    with warnings.catch_warnings():
-        # Of metadata that others wrote.
-        warnings.simplefilter("ignore")
-        array = zarr.open_array(location, storage_options={} if is_remote(location) else None)
-    if not all(array.chunks):
-        raise ValueError(f"its chunks are {array.chunks}")
-    return array
 
 
 register(Zarr3())

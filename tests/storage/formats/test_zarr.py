@@ -59,5 +59,5 @@ def test_zarr_2_in_all_its_ways(tmp_path, settings):
 def test_an_array_that_is_gone_is_not_asked_of_zarr_python(tmp_path):
     array = create_array(tmp_path / "a.zarr/x", (4,), "u1", chunks=(4,))
     remove(array.path)
-    with pytest.raises(ValueError, match="NOT_FOUND"):
+    with pytest.raises(FileNotFoundError, match="There is no array"):
         array.read(box((0, 4)))

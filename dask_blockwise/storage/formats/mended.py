@@ -1,0 +1,54 @@
+"""Metadata that others wrote a little differently, as TensorStore and zarr-python take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["n5_as_taken", "without_threads", "zarr3_as_taken"]
+
+_FILL = {"bool": False, "complex64": [0, 0], "complex128": [0, 0]}
+
+
+def without_threads(value: Any) -> Any:
+    """Without the number of threads, which some writers of blosc record.
+
+    Examples
+    --------
+    >>> without_threads({"compression": {"type": "blosc", "clevel": 5, "nthreads": 4}})
+    {'compression': {'type': 'blosc', 'clevel': 5}}
+    """
+    if isinstance(value, Mapping):
+        return {key: without_threads(each) for key, each in value.items() if key != "nthreads"}
+    return [without_threads(each) for each in value] if isinstance(value, list) else value
+
+
+def n5_as_taken(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes of N5 with the compression as an object, as it is since 2.0, and no threads.
+
+    Examples
+    --------
+    >>> n5_as_taken({"dimensions": [4], "compressionType": "gzip"})
+    {'dimensions': [4], 'compression': {'type': 'gzip'}}
+    """
+    taken: dict[str, Any] = without_threads(attributes)
+    kind = taken.pop("compressionType", "raw")
+    return {**taken, "compression": taken.get("compression", {"type": kind})}
+
+
+def zarr3_as_taken(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata of zarr 3 with zeros for fill_value null, no attributes for null, and no threads.
+
+    Examples
+    --------
+    >>> zarr3_as_taken({"data_type": "uint8", "fill_value": None, "attributes": None})
+    {'data_type': 'uint8', 'fill_value': 0, 'attributes': {}}
+    """
+    taken = dict(document)
+    if "codecs" in taken:
+        taken["codecs"] = without_threads(taken["codecs"])
+    if taken.get("fill_value", 0) is None:
+        taken["fill_value"] = _FILL.get(str(taken.get("data_type")), 0)
+    if taken.get("attributes", 0) is None:
+        taken["attributes"] = {}
+    return taken

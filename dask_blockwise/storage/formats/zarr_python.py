@@ -1,0 +1,150 @@
+"""Arrays of zarr as zarr-python opens them, where TensorStore lacks a codec."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+import zarr
+from numcodecs.registry import get_codec
+from numpy.typing import NDArray
+from zarr.storage import FsspecStore, LocalStore, StorePath
+
+from ...geometry.boxes import Box, Index
+from ..documents import has_document
+from ..location import is_remote
+from .by_tensorstore import layout_of_pieces
+from .protocol import Layout
+
+__all__ = ["ZarrPythonArray", "open_zarr_python"]
+
+# Codecs of numcodecs that need more, and what its installation calls that.
+_EXTRAS = {"crc32c": "crc32c", "msgpack2": "msgpack", "pcodec": "pcodec", "zfpy": "zfpy"}
+_UNKNOWN = re.compile(r"(?:codec not available|[Uu]nknown codec): ['\"]*([\w.\-/]+)")
+_WHERE = "Install it where workers run, too"
+
+
+@dataclass(frozen=True)
+class ZarrPythonArray:
+    """An array of zarr-python."""
+
+    array: Any
+    location: str
+    # Whether chunks that aren't there are read as fill value.
+    fills: bool = True
+
+    @property
+    def layout(self) -> Layout:
+        """Shape, dtype, chunks and shards."""
+        array = self.array
+        return layout_of_pieces(
+            array.shape, array.dtype, array.chunks, array.shards or array.chunks
+        )
+
+    def read(self, region: Box) -> NDArray[Any]:
+        """Read a region."""
+        if not self.fills:
+            self._check_there(region)
+        try:
+            return np.asarray(self.array[region])
+        except OSError:
+            raise
+        except Exception as error:
+            # Each codec has errors of its own.
+            raise self._damaged(region, error) from error
+
+    def write(self, region: Box, values: NDArray[Any]) -> None:
+        """Write a region of whole shards or chunks."""
+        self.array[region] = values
+
+    def _check_there(self, region: Box) -> None:
+        for name, _ in self._files(region):
+            if not has_document(self.location, name):
+                raise OSError(
+                    f"the chunk {self.location}/{name} is missing. Store it, or open with "
+                    "on_missing='fill' to read it as fill value"
+                )
+
+    def _damaged(self, region: Box, error: Exception) -> OSError:
+        """What is wrong, and with which file."""
+        for name, box in self._files(region):
+            try:
+                self.array[box]
+            except Exception as own:
+                return OSError(
+                    f"{self.location}/{name} can't be decoded, {type(own).__name__}: {own}. That "
+                    "file is damaged or only in part there: store it anew"
+                )
+        return OSError(f"{type(error).__name__}: {error}")
+
+    def _files(self, region: Box) -> Iterator[tuple[str, Box]]:
+        """Names of the files that a region touches, and what of it is in each."""
+        layout = self.layout
+        sizes = layout.shards or layout.chunks
+        touched = [range(s.start // n, -(-s.stop // n)) for s, n in zip(region, sizes)]
+        for index in product(*touched):
+            yield self.array.metadata.encode_chunk_key(index), _within(region, index, sizes)
+
+
+def _within(region: Box, index: Index, sizes: Index) -> Box:
+    return tuple(
+        slice(max(s.start, i * n), min(s.stop, (i + 1) * n))
+        for s, i, n in zip(region, index, sizes, strict=True)
+    )
+
+
+def open_zarr_python(location: str, document: Mapping[str, Any], fills: bool) -> ZarrPythonArray:
+    """Open an array by the document that tells of it.
+
+    Raises
+    ------
+    ValueError
+        If it isn't understood, or a codec isn't installed, with the package that has it.
+    """
+    store = FsspecStore.from_url(location) if is_remote(location) else LocalStore(location)
+    try:
+        with warnings.catch_warnings():
+            # Of metadata that others wrote.
+            warnings.simplefilter("ignore")
+            _check_numcodecs(document)
+            metadata: Any = dict(document)
+            array = zarr.Array(zarr.AsyncArray(metadata, StorePath(store)))
+    except Exception as error:
+        codec = _UNKNOWN.search(str(error))
+        if codec is None:
+            raise
+        raise ValueError(f"it needs the codec {codec[1]!r}, {_where(codec[1])}") from error
+    if not all(array.chunks):
+        raise ValueError(f"its chunks are {array.chunks}")
+    return ZarrPythonArray(array, location, fills)
+
+
+def _check_numcodecs(document: Mapping[str, Any]) -> None:
+    """Ask for codecs of numcodecs, which zarr-python else does only at the first chunk."""
+    for codec in document.get("codecs", ()):
+        name = codec.get("name", "") if isinstance(codec, Mapping) else ""
+        if name.startswith("numcodecs."):
+            get_codec({"id": name.removeprefix("numcodecs.")} | codec.get("configuration", {}))
+
+
+def _where(codec: str) -> str:
+    """Which package has a codec."""
+    name = codec.removeprefix("numcodecs.").removeprefix("imagecodecs_")
+    if "imagecodecs" in codec:
+        return (
+            "which imagecodecs has: python -m pip install imagecodecs imagecodecs-numcodecs. "
+            f"{_WHERE}"
+        )
+    if name in _EXTRAS:
+        needed = f"python -m pip install 'numcodecs[{_EXTRAS[name]}]'"
+        return f"for which numcodecs needs another library: {needed}. {_WHERE}"
+    return (
+        "which isn't known here. Install the package that has it, as the tool does that wrote the "
+        "array, such as numcodecs or imagecodecs, where workers run, too; or copy the array with "
+        "that tool into a codec that all know, such as zstd or gzip"
+    )
