@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from math import lcm
@@ -83,26 +84,50 @@ def whole_units(
     kind: str, units: Sequence[str], numbers: Sequence[tuple[Fraction, Fraction]]
 ) -> tuple[str, list[Fraction]]:
     """A unit in which all sizes and offsets are whole, and what it multiplies each axis by."""
-    denominator = lcm(*(n.denominator for pair in numbers for n in pair))
-    if len(set(units)) <= 1 and (denominator == 1 or units[0] in _NO_UNITS):
-        return next(iter(units), ""), [Fraction(denominator)] * len(units)
-    known = UNITS[kind]
-    if set(units) <= set(known):
-        smallest = min(known[unit] for unit in units)
-        for finer, size in _LADDERS[kind].items():
-            factors = [known[unit] / size for unit in units]
-            if size <= smallest and _are_whole(numbers, factors):
-                return finer, factors
+    parts = _denominator(numbers, [Fraction(1)] * len(units))
+    if len(set(units)) <= 1 and (parts == 1 or units[0] in _NO_UNITS):
+        return next(iter(units), ""), [Fraction(parts)] * len(units)
+    lengths = [_length(kind, unit) for unit in units]
+    known = [length for length in lengths if length is not None]
+    if len(known) == len(units):
+        return _finer(kind, known, numbers)
+    if len(set(units)) == 1:
+        return f"1/{parts} {units[0]}", [Fraction(parts)] * len(units)
     raise ValueError(
-        f"World units are whole numbers, but the voxel size or offset in {' and '.join(units)} "
-        f"is a fraction of 1/{denominator} that no finer unit makes whole: round it, or give it "
-        "in meters or a thousandth, millionth, ... of one."
+        f"Lengths in {' and '.join(map(repr, units))} can't be compared: give units of which all "
+        f"are known, such as {', '.join(list(UNITS[kind])[2:5])}."
     )
 
 
-def _are_whole(numbers: Sequence[tuple[Fraction, Fraction]], factors: Sequence[Fraction]) -> bool:
+def _finer(
+    kind: str, lengths: Sequence[Fraction], numbers: Sequence[tuple[Fraction, Fraction]]
+) -> tuple[str, list[Fraction]]:
+    """The largest unit, no larger than any, that has to be divided least."""
+    found: list[tuple[int, str, list[Fraction]]] = []
+    for name, length in _LADDERS[kind].items():
+        factors = [each / length for each in lengths]
+        if length <= min(lengths):
+            found.append((_denominator(numbers, factors), name, factors))
+    if not found:
+        name, length = list(_LADDERS[kind].items())[-1]
+        factors = [each / length for each in lengths]
+        found = [(_denominator(numbers, factors), name, factors)]
+    parts, name, factors = min(found, key=lambda each: each[0])
+    return name if parts == 1 else f"1/{parts} {name}", [factor * parts for factor in factors]
+
+
+def _length(kind: str, unit: str) -> Fraction | None:
+    """Of a unit or a part of one, such as "1/3 nanometer"; None if it isn't known."""
+    part, _, name = unit.rpartition(" ")
+    length = UNITS[kind].get(name)
+    if length is None or not re.fullmatch(r"(1/[1-9]\d*)?", part):
+        return None
+    return length * Fraction(part or 1)
+
+
+def _denominator(numbers: Sequence[tuple[Fraction, Fraction]], factors: Sequence[Fraction]) -> int:
     pairs = zip(numbers, factors, strict=True)
-    return all((n * factor).denominator == 1 for pair, factor in pairs for n in pair)
+    return lcm(*((n * factor).denominator for pair, factor in pairs for n in pair))
 
 
 def recorded_units(units: Any, block_axes: Sequence[str]) -> str | list[str]:

@@ -99,11 +99,11 @@ def join(parts: Iterable[DataFrame], rows: int = 1 << 22) -> DataFrame:
 def finish(
     counted: DataFrame,
     axes: Sequence[str],
-    voxel_size: Sequence[int],
-    offset: Sequence[int],
+    voxel_size: Sequence[float],
+    offset: Sequence[float],
     unit: str,
 ) -> DataFrame:
-    """Positions and sizes in world units, and means, from voxels and sums.
+    """Positions and sizes in the given unit, and means, from voxels and sums.
 
     Examples
     --------

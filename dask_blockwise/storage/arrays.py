@@ -29,6 +29,7 @@ from .metadata import ome_attributes, placement_from
 from .multiscales import image_levels
 from .removal import remove_in_order
 from .stored_array import StoredArray
+from .worlds import with_world
 
 __all__ = [
     "StoredArray",
@@ -230,7 +231,7 @@ def create_image(
         shards=shards,
         zarr_format=zarr_format,
         axes=placement.axes,
-        attributes=attributes,
+        attributes=with_world(attributes or {}, placement),
     )
 
 

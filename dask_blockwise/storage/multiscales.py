@@ -7,8 +7,10 @@ from fractions import Fraction
 from typing import Any
 
 from ..geometry.axes import AXES, default_axes, known_axes
-from ..geometry.placement import Placement, exact, placement_of
+from ..geometry.meant import exact
+from ..geometry.placement import Placement, placement_of
 from ..geometry.units import axis_kind, recorded_units
+from ..geometry.written import plain
 from .checked import listing, mapping, numbers, path_inside
 
 __all__ = ["image_levels", "ome_placement"]
@@ -79,7 +81,8 @@ def _placement(image: Mapping[str, Any], level: Mapping[str, Any], n: int) -> Pl
     blocks = [i for i, axis in enumerate(known_axes(axes)) if axis != "c"]
     units = [listed[i].get("unit") if listed else "" for i in blocks]
     known = recorded_units(units, [axes[i] for i in blocks])
-    return placement_of(axes, [scale[i] for i in blocks], [shift[i] for i in blocks], known)
+    sizes, begins = ([plain(numbers[i]) for i in blocks] for numbers in (scale, shift))
+    return placement_of(axes, sizes, begins, known)
 
 
 def _listed_axes(image: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -17,6 +17,7 @@ from ..engine.evidence import Vouching
 from ..engine.ledger import holds
 from ..engine.task import Task
 from ..geometry.blocks import Block, Coordinate, Roi
+from ..geometry.placement import Placement
 from ..labels.table import count_objects, finish, join
 from ..recipes import digest_of, recipe_of
 from ..storage.location import location_of
@@ -72,10 +73,11 @@ def objects(
     Returns
     -------
     DataFrame
-        A row an object, by id: ``id``; ``voxels``; ``volume`` (area in 2-D) in world units;
-        ``begin_z`` to ``end_x``, the bounding box, and ``centroid_z`` to ``centroid_x``, in
-        world units as regions are: a voxel spans from its position to the next one's; the
-        means; and ``unit``. With a time axis, a row for each object at each time point ``t``.
+        A row an object, by id: ``id``; ``voxels``; ``volume`` (area in 2-D);
+        ``begin_z`` to ``end_x``, the bounding box, and ``centroid_z`` to ``centroid_x``, where a
+        voxel spans from its position to the next one's; the means; and ``unit``, of all of these,
+        in which the volume's metadata is written. With a time axis, a row for each object at each
+        time point ``t``.
 
     Raises
     ------
@@ -168,9 +170,8 @@ class Gathering:
     def join(self) -> DataFrame:
         """Join what all blocks counted, and write it as Parquet and CSV."""
         frame = self.segments.frame
-        axes = frame.placement.block_axes
         counted = join(self._counted())
-        table = finish(counted, axes, frame.voxel_size, frame.roi.begin, frame.unit)
+        table = finish(counted, frame.placement.block_axes, *_measures(frame.placement))
         table.to_parquet(f"{self.path}.parquet", index=False)
         table.to_csv(f"{self.path}.csv", index=False)
         self.clean()
@@ -233,6 +234,15 @@ def _table_path(labels: Voxels, given: str | None) -> str:
             'one, objects(path="cells"), which writes cells.parquet and cells.csv.'
         )
     return f"{location_of(stored).removesuffix('/s0')}.objects"
+
+
+def _measures(place: Placement) -> tuple[Sequence[float], Sequence[float], str]:
+    """Voxel size, offset and unit as containers write them; the world's where units differ."""
+    axes = zip(place.block_axes, place.as_written, strict=True)
+    units = {written.unit for axis, written in axes if axis != "t"}
+    if len(units) > 1:
+        return place.voxel_size, place.offset, place.unit
+    return place.written_size, place.written_offset, units.pop()
 
 
 def _part(parts: str, number: int) -> str:
