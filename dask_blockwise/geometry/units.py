@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 from math import lcm
@@ -32,11 +33,14 @@ _ODD_UNITS = {
 }
 UNITS = {kind: _LADDERS[kind] | _ODD_UNITS[kind] for kind in _LADDERS}
 _NO_UNITS = ("", "pixel", "voxel")
+_SYMBOLS = dict(zip(("k", "", "m", "u", "n", "p", "f", "a", "z", "y"), _PREFIXES, strict=True))
+_SYMBOLS |= {"\N{GREEK SMALL LETTER MU}": "micro", "c": "centi", "d": "deci", "h": "hecto"}
 _SHORT = {
-    **{"m": "meter", "cm": "centimeter", "mm": "millimeter", "nm": "nanometer", "pm": "picometer"},
-    **dict.fromkeys(("um", "µm", "μm", "micron", "microns"), "micrometer"),
-    **{"s": "second", "sec": "second", "ms": "millisecond", "us": "microsecond"},
-    **{"min": "minute", "h": "hour", "a": "angstrom", "å": "angstrom"},
+    **{f"{short}m": f"{prefix}meter" for short, prefix in _SYMBOLS.items()},
+    **{f"{short}s": f"{prefix}second" for short, prefix in _SYMBOLS.items()},
+    **{"micron": "micrometer", "a": "angstrom", "ang": "angstrom", "angstroem": "angstrom"},
+    **{"in": "inch", "inches": "inch", "ft": "foot", "feet": "foot"},
+    **{"sec": "second", "min": "minute", "h": "hour", "hr": "hour", "d": "day"},
 }
 _KINDS = {"t": "time", "c": "channel"}
 
@@ -131,12 +135,12 @@ def _denominator(numbers: Sequence[tuple[Fraction, Fraction]], factors: Sequence
 
 
 def recorded_units(units: Any, block_axes: Sequence[str]) -> str | list[str]:
-    """Units of the last axes; one that isn't known, or is of another kind, counts as none.
+    """Units of the last axes; one that is of another kind counts as none.
 
     Examples
     --------
-    >>> recorded_units(["nm", "nm"], ("y", "x")), recorded_units("furlong", ("y", "x"))
-    (['nanometer', 'nanometer'], '')
+    >>> recorded_units(["nm", "Micrometres"], ("y", "x")), recorded_units("furlong", ("y", "x"))
+    (['nanometer', 'micrometer'], 'furlong')
     """
     if not isinstance(units, list | tuple):
         return _known(units)
@@ -148,9 +152,17 @@ def recorded_units(units: Any, block_axes: Sequence[str]) -> str | list[str]:
 
 
 def _known(unit: Any) -> str:
-    name = _long(unit) if isinstance(unit, str) else ""
-    return name if name in {*UNITS["space"], *UNITS["time"]} | {*_NO_UNITS} else ""
+    return _long(unit) if isinstance(unit, str) else ""
 
 
 def _long(unit: str) -> str:
-    return _SHORT.get(unit.strip().lower(), unit.strip())
+    """A unit's own name, by any usual spelling; one that isn't known is what it is."""
+    # Two signs are each a micro, and each an angstrom.
+    letters = unicodedata.normalize("NFKD", unit.strip()).lower()
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    small = plain.replace("metre", "meter")
+    for name in (small, small.removesuffix("s")):
+        known = _SHORT.get(name, name)
+        if any(known in units for units in UNITS.values()) or known in _NO_UNITS:
+            return known
+    return unit.strip()

@@ -109,6 +109,15 @@ def test_fractions_are_held_exactly_in_a_finer_unit(sizes, begins, unit):
         (0.10833333333333334, "micrometer", 325, "1/3 nanometer"),
         (0.5, "parsec", 1, "1/2 parsec"),
         (0.5, "1/3 nanometer", 500, "1/3 picometer"),
+        *((2, name, 2, "nanometer") for name in ("nanometers", "Nanometre", "NM", " nm ")),
+        *(
+            (2, name, 2, "micrometer")
+            for name in ("\u00b5m", "\u03bcm", "UM", "MICROMETER", "microns")
+        ),
+        *(
+            (2, name, 2, "angstrom")
+            for name in ("\u00c5", "\u212b", "\u00e5ngstr\u00f6m", "angstroms", "A")
+        ),
         (1e-30, "nanometer", 1, "1/1000000000000000 yoctometer"),
     ],
 )
@@ -139,7 +148,7 @@ def test_units(size, unit, held, held_unit):
             *("tyx", (500, 4, 4), (0, 0, 0), ("nanometer", "millisecond")),
         ),
         (ome("tyx", scale(1, 0.5, 0.5)), "tyx", (1, 1, 1), (0, 0, 0), ("", "")),
-        (ome("yx", units=["furlong", "furlong"]), "yx", (1, 1), (0, 0), ("", "")),
+        (ome("yx", units=["furlong", "furlong"]), "yx", (1, 1), (0, 0), ("furlong", "")),
         ({"ome": ome("yx", scale(3, 3))}, "yx", (3, 3), (0, 0), ("", "")),
         ({"multiscales": [{"datasets": [{"path": "s0"}]}]}, "yx", (1, 1), (0, 0), ("", "")),
         (

@@ -24,6 +24,7 @@ from ..location import is_remote
 from .by_tensorstore import TensorStoreArray, layout_of_pieces, open_tensorstore
 from .protocol import Layout, OpenArray
 from .registry import register
+from .transform import of_transform
 from .unit_names import UnitNames, zarr2_names, zarr3_names
 
 __all__ = ["Zarr", "Zarr2", "Zarr3", "ZarrPythonArray", "new_array_documents"]
@@ -71,7 +72,7 @@ class Zarr3(Zarr):
             return None
         names = document.get("dimension_names")
         named = {"axis_names": names} if names else {}
-        return named | dict(mapping(document.get("attributes", {}), "attributes"))
+        return named | _own(dict(mapping(document.get("attributes", {}), "attributes")))
 
     def unit_names(self, location: str) -> UnitNames | None:
         """By the encoding of keys."""
@@ -93,7 +94,7 @@ class Zarr2(Zarr):
 
     def find(self, location: str) -> Mapping[str, Any] | None:
         """Attributes of an array, from the document beside that which tells of it."""
-        return read_json(location, ".zattrs") if read_json(location, ".zarray") else None
+        return _own(read_json(location, ".zattrs")) if read_json(location, ".zarray") else None
 
     def unit_names(self, location: str) -> UnitNames:
         """By the separator of numbers."""
@@ -145,6 +146,13 @@ def new_array_documents(
         **settings,
     )
     return {name: document.to_bytes() for name, document in documents.items()}
+
+
+def _own(attributes: dict[str, Any]) -> dict[str, Any]:
+    """With the place that a transform has; one of another kind is left to whoever wrote it."""
+    transform = attributes.get("transform")
+    known = isinstance(transform, Mapping) and "scale" in transform
+    return of_transform(attributes, x_first=False) if known else attributes
 
 
 def _open_zarr(location: str) -> Any:
