@@ -17,20 +17,26 @@ __all__ = ["ome_attributes", "placement_from"]
 
 
 def placement_from(
-    group: Mapping[str, Any], dataset: str, array: Mapping[str, Any], dimensions: int
+    group: Mapping[str, Any],
+    dataset: str,
+    array: Mapping[str, Any],
+    dimensions: int,
+    names: Sequence[str] | None = None,
 ) -> Placement:
     """Read a placement from what a container records.
 
     Parameters
     ----------
     group : mapping
-        Attributes of the group that holds the array; OME-Zarr images up to 0.5 are understood.
+        Attributes of the group that holds the array; OME-Zarr images up to 0.6 are understood.
     dataset : str
         The array's path within the group.
     array : mapping
         The array's own attributes: ``resolution`` or ``voxel_size``, ``offset`` in world units,
         ``axis_names``, ``units``, as funlib.persistence and DaCapo write them.
     dimensions : int
+    names : sequence of str, optional
+        Of the axes, instead of those that are recorded.
 
     Returns
     -------
@@ -47,8 +53,10 @@ def placement_from(
     >>> placement.axes, placement.voxel_size, placement.offset
     (('y', 'x'), (4, 4), (8, 0))
     """
-    if (placement := ome_placement(group, dataset, dimensions)) is not None:
+    if (placement := ome_placement(group, dataset, dimensions, names)) is not None:
         return in_the_world_of(array, placement)
+    if names is not None:
+        array = {**array, "axis_names": list(names)}
     size = numbers(array.get("resolution", array.get("voxel_size")), "resolution")
     begin = numbers(array.get("offset"), "offset")
     axes = _named_axes(array, dimensions, len(size))

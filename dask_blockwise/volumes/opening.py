@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from typing import Any
 
-from ..storage.arrays import open_array, read_placement
+from ..storage.arrays import open_array
 from ..storage.checked import understood
+from ..storage.placing import placed_as
 from .frame import Frame, check_axes
 from .kinds import Stored
 from .meaning import stands_for_in
@@ -15,7 +18,12 @@ __all__ = ["open_volume"]
 
 
 def open_volume(
-    path: str | os.PathLike[str], *, stands_for: tuple[float, float] | None = None
+    path: str | os.PathLike[str],
+    *,
+    stands_for: tuple[float, float] | None = None,
+    axes: Sequence[str] | None = None,
+    voxel_size: Sequence[Any] | None = None,
+    unit: str | Sequence[str] | None = None,
 ) -> Volume:
     """Open a stored volume: zarr 2 or 3, OME-Zarr, N5 or precomputed, local, s3:// or gs://.
 
@@ -29,6 +37,12 @@ def open_volume(
     stands_for : (float, float), optional
         What 0 and 255 of uint8 stand for, where values are a quantised float that another tool
         stored, such as ``(0, 1)`` for probabilities. Arrays stored here say so themselves.
+    axes : sequence of str, optional
+        Such as ``"czyx"``, where the metadata names none, or others.
+    voxel_size : sequence of number, optional
+        For all axes but "c", instead of the metadata's, in its unit or the one given.
+    unit : str or sequence of str, optional
+        Instead of the metadata's, whose numbers stay: of space, or one for each axis but "c".
 
     Returns
     -------
@@ -52,7 +66,7 @@ def open_volume(
     [0:32, 0:32] (32, 32)
     """
     stored = open_array(path)
-    placement = read_placement(stored)
+    placement = placed_as(stored, axes, voxel_size, unit)
     with understood(stored.path):
         if stored.dtype.kind not in "buifc":
             raise ValueError(f"voxels must be numbers, and these are {stored.dtype}")

@@ -65,7 +65,7 @@ def _of_level(group: Mapping[str, Any], name: str) -> Any:
     number = re.fullmatch(r"s?(\d{1,4})", name)
     for key in _FACTORS:
         levels = group.get(key)
-        if number and _is_listing(levels) and int(number[1]) < len(levels):
+        if number and isinstance(levels, list) and int(number[1]) < len(levels):
             return levels[int(number[1])]
     return None
 
