@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import lcm
 from typing import TYPE_CHECKING, Any
 
 import fsspec
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 __all__ = ["Gathering", "objects"]
+
+# Times the number of a voxel, it is counted in int64.
+_LARGEST_IN_TABLES = 2**32
 
 
 def objects(
@@ -236,13 +240,25 @@ def _table_path(labels: Voxels, given: str | None) -> str:
     return f"{location_of(stored).removesuffix('/s0')}.objects"
 
 
-def _measures(place: Placement) -> tuple[Sequence[float], Sequence[float], str]:
-    """Voxel size, offset and unit as containers write them; the world's where units differ."""
-    axes = zip(place.block_axes, place.as_written, strict=True)
-    units = {written.unit for axis, written in axes if axis != "t"}
+def _measures(place: Placement) -> tuple[Sequence[float], Sequence[float], str, int]:
+    """Voxel size and offset, unit and its parts, as containers write it.
+
+    They are the world's where the units of axes differ, and floats where whole numbers would not
+    fit a table.
+    """
+    ways = dict(zip(place.block_axes, place.as_written, strict=True))
+    units = {way.unit for axis, way in ways.items() if axis != "t"}
     if len(units) > 1:
-        return place.voxel_size, place.offset, place.unit
-    return place.written_size, place.written_offset, units.pop()
+        return place.voxel_size, place.offset, place.unit, 1
+    sizes = [way.size(n) for way, n in zip(ways.values(), place.voxel_size, strict=True)]
+    begins = [way.position(n) for way, n in zip(ways.values(), place.offset, strict=True)]
+    parts = lcm(*(number.denominator for number in (*sizes, *begins)))
+    if parts * max(map(abs, (*sizes, *begins))) > _LARGEST_IN_TABLES:
+        return place.written_size, place.written_offset, units.pop(), 1
+    whole_sizes, whole_begins = (
+        [int(number * parts) for number in listed] for listed in (sizes, begins)
+    )
+    return whole_sizes, whole_begins, units.pop(), parts
 
 
 def _part(parts: str, number: int) -> str:
