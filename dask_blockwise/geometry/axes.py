@@ -52,8 +52,9 @@ def known_axes(names: Sequence[Any]) -> tuple[str, ...]:
     if None in known or len(set(known)) < len(known):
         raise ValueError(
             f"The axes {tuple(names)} aren't understood: each needs a name of its own out of t "
-            "(time), c (channel), z, y and x. Name them so, or take out those that are others, "
-            "such as by array[0]."
+            "(time), c (channel), z, y and x. Name them so, as in "
+            'open_volume(path, axes="tczyx"), or take out those that are others, such as by '
+            "array[0]."
         )
     return tuple(name for name in known if name)
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from .axes import default_axes, known_axes
+from .meant import exact, meant
 from .units import UNITS, axis_kind, units_of_axes, whole_units
+from .written import Written, plain
 
-__all__ = ["Placement", "default_axes", "exact", "placement_of"]
+__all__ = ["Placement", "default_axes", "placement_of", "written_as"]
 
 
 @dataclass(frozen=True)
 class Placement:
     """Axes of an array, and where its voxels lie in the world.
+
+    Numbers of the world are whole, so that regions are exact; those that containers have may be
+    others, in another unit.
 
     Examples
     --------
@@ -35,11 +38,49 @@ class Placement:
     unit: str
     # The same along "t", such as "millisecond".
     time_unit: str = ""
+    # How containers write it, for all axes but "c"; none where they write the world's own numbers.
+    written: tuple[Written, ...] = ()
 
     @property
     def block_axes(self) -> tuple[str, ...]:
         """All axes but the channels'."""
         return tuple(axis for axis in self.axes if axis != "c")
+
+    @property
+    def as_written(self) -> tuple[Written, ...]:
+        """How containers write it, for all axes but "c"."""
+        units = {"space": self.unit, "time": self.time_unit}
+        own = tuple(Written(units[axis_kind(axis)], Fraction(1)) for axis in self.block_axes)
+        return self.written or own
+
+    @property
+    def written_size(self) -> tuple[int | float, ...]:
+        """The voxel size as containers write it."""
+        pairs = zip(self.as_written, self.voxel_size, strict=True)
+        return tuple(plain(axis.size(n)) for axis, n in pairs)
+
+    @property
+    def written_offset(self) -> tuple[int | float, ...]:
+        """The offset as containers write it."""
+        pairs = zip(self.as_written, self.offset, strict=True)
+        return tuple(plain(axis.position(n)) for axis, n in pairs)
+
+    def along(self, axes: Sequence[str]) -> Placement:
+        """The same along some of the axes, in another order; channels may be new.
+
+        Examples
+        --------
+        >>> Placement(("z", "y", "x"), (40, 4, 4), (0, 8, 0), "nanometer").along("cyz").offset
+        (8, 0)
+        """
+        order = [self.block_axes.index(axis) for axis in axes if axis != "c"]
+        return replace(
+            self,
+            axes=tuple(axes),
+            voxel_size=tuple(self.voxel_size[n] for n in order),
+            offset=tuple(self.offset[n] for n in order),
+            written=self.written and tuple(self.written[n] for n in order),
+        )
 
 
 def placement_of(
@@ -50,7 +91,9 @@ def placement_of(
 ) -> Placement:
     """Hold sizes that may be fractions exactly, by choosing a finer unit where they have one.
 
-    Without a unit, fractions become whole by scaling the world.
+    A float stands for the simplest fraction within its precision. Where no unit makes all numbers
+    whole, the world's is a part of one, such as "1/3 nanometer"; without a unit, the world is
+    scaled. Containers get the numbers and units as they were given.
 
     Parameters
     ----------
@@ -69,55 +112,72 @@ def placement_of(
     ------
     ValueError
         If an axis isn't known, the lengths disagree, a size isn't positive, a number isn't finite,
-        or no unit is fine enough.
+        or axes have units of which one isn't known.
 
     Examples
     --------
     >>> placement = placement_of(("z", "y", "x"), (40, 5.24, 5.24), unit="nm")
     >>> placement.voxel_size, placement.unit
     ((40000, 5240, 5240), 'picometer')
+    >>> [float(axis.size(5240)) for axis in placement.written[1:]], placement.written[0].unit
+    ([5.24, 5.24], 'nanometer')
     """
     axes = known_axes(axes)
     block_axes = [axis for axis in axes if axis != "c"]
-    sizes = _numbers(voxel_size, 1, block_axes)
-    begins = _numbers(offset, 0, block_axes)
+    given = [_listed(voxel_size, 1, block_axes), _listed(offset, 0, block_axes)]
+    sizes, begins = ([meant(number) for number in numbers] for numbers in given)
     if min(sizes, default=Fraction(1)) <= 0:
         raise ValueError(f"voxel_size must be positive, got {tuple(voxel_size or ())}.")
     units = units_of_axes(unit, block_axes)
-    factors, chosen = [Fraction(1)] * len(block_axes), {}
-    for kind in UNITS:
-        of_kind = [i for i, axis in enumerate(block_axes) if axis_kind(axis) == kind]
-        numbers = [(sizes[i], begins[i]) for i in of_kind]
-        chosen[kind], scales = whole_units(kind, [units[i] for i in of_kind], numbers)
-        for i, scale in zip(of_kind, scales, strict=True):
-            factors[i] = scale
-    voxel_size, offset = (
+    factors, chosen = _world(block_axes, units, list(zip(sizes, begins, strict=True)))
+    whole_sizes, whole_begins = (
         tuple(int(n * f) for n, f in zip(numbers, factors, strict=True))
         for numbers in (sizes, begins)
     )
-    return Placement(axes, voxel_size, offset, chosen["space"], chosen["time"])
+    place = Placement(axes, whole_sizes, whole_begins, chosen["space"], chosen["time"])
+    return written_as(place, units, *given)
 
 
-def _numbers(
-    values: Sequence[Any] | None, default: int, block_axes: Sequence[str]
-) -> list[Fraction]:
+def written_as(
+    place: Placement, units: Sequence[str], sizes: Sequence[Any], begins: Sequence[Any]
+) -> Placement:
+    """The same place, which containers write in these units and numbers.
+
+    Examples
+    --------
+    >>> place = Placement(("x",), (500,), (1000,), "nanometer")
+    >>> written_as(place, ["micrometer"], [0.5], [1.0]).written[0].scale
+    Fraction(1, 1000)
+    """
+    written = []
+    each = zip(units, sizes, begins, place.voxel_size, place.offset, strict=True)
+    for unit, size, begin, whole_size, whole_begin in each:
+        scale = exact(size) / whole_size
+        written.append(Written(unit, scale, exact(begin) - whole_begin * scale))
+    own = replace(place, written=()).as_written
+    return replace(place, written=() if tuple(written) == own else tuple(written))
+
+
+def _world(
+    block_axes: Sequence[str], units: Sequence[str], numbers: Sequence[tuple[Fraction, Fraction]]
+) -> tuple[list[Fraction], dict[str, str]]:
+    """What makes the numbers of each axis whole, and the units of space and time then."""
+    factors, chosen = [Fraction(1)] * len(block_axes), {}
+    for kind in UNITS:
+        of_kind = [i for i, axis in enumerate(block_axes) if axis_kind(axis) == kind]
+        chosen[kind], scales = whole_units(
+            kind, [units[i] for i in of_kind], [numbers[i] for i in of_kind]
+        )
+        for i, scale in zip(of_kind, scales, strict=True):
+            factors[i] = scale
+    return factors, chosen
+
+
+def _listed(values: Sequence[Any] | None, default: int, block_axes: Sequence[str]) -> list[Any]:
     numbers = [default] * len(block_axes) if values is None else list(values)
     if len(numbers) != len(block_axes):
         raise ValueError(
             f"voxel_size and offset need one number for each of the axes {tuple(block_axes)} "
             f"(channels have none), got {tuple(numbers)}."
         )
-    return [exact(number) for number in numbers]
-
-
-def exact(value: Any) -> Fraction:
-    """The number that was meant: 5.24 rather than the nearest float."""
-    if isinstance(value, Fraction):
-        return value
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        return Fraction(int(value))
-    try:
-        # A text such as "1e999999999" would be a number that fills the memory.
-        return Fraction("" if isinstance(value, str) else str(value))
-    except ValueError:
-        raise ValueError(f"Voxel sizes and offsets are finite numbers, got {value!r}.") from None
+    return numbers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 from math import lcm
@@ -31,11 +33,14 @@ _ODD_UNITS = {
 }
 UNITS = {kind: _LADDERS[kind] | _ODD_UNITS[kind] for kind in _LADDERS}
 _NO_UNITS = ("", "pixel", "voxel")
+_SYMBOLS = dict(zip(("k", "", "m", "u", "n", "p", "f", "a", "z", "y"), _PREFIXES, strict=True))
+_SYMBOLS |= {"\N{GREEK SMALL LETTER MU}": "micro", "c": "centi", "d": "deci", "h": "hecto"}
 _SHORT = {
-    **{"m": "meter", "cm": "centimeter", "mm": "millimeter", "nm": "nanometer", "pm": "picometer"},
-    **dict.fromkeys(("um", "µm", "μm", "micron", "microns"), "micrometer"),
-    **{"s": "second", "sec": "second", "ms": "millisecond", "us": "microsecond"},
-    **{"min": "minute", "h": "hour", "a": "angstrom", "å": "angstrom"},
+    **{f"{short}m": f"{prefix}meter" for short, prefix in _SYMBOLS.items()},
+    **{f"{short}s": f"{prefix}second" for short, prefix in _SYMBOLS.items()},
+    **{"micron": "micrometer", "a": "angstrom", "ang": "angstrom", "angstroem": "angstrom"},
+    **{"in": "inch", "inches": "inch", "ft": "foot", "feet": "foot"},
+    **{"sec": "second", "min": "minute", "h": "hour", "hr": "hour", "d": "day"},
 }
 _KINDS = {"t": "time", "c": "channel"}
 
@@ -83,35 +88,59 @@ def whole_units(
     kind: str, units: Sequence[str], numbers: Sequence[tuple[Fraction, Fraction]]
 ) -> tuple[str, list[Fraction]]:
     """A unit in which all sizes and offsets are whole, and what it multiplies each axis by."""
-    denominator = lcm(*(n.denominator for pair in numbers for n in pair))
-    if len(set(units)) <= 1 and (denominator == 1 or units[0] in _NO_UNITS):
-        return next(iter(units), ""), [Fraction(denominator)] * len(units)
-    known = UNITS[kind]
-    if set(units) <= set(known):
-        smallest = min(known[unit] for unit in units)
-        for finer, size in _LADDERS[kind].items():
-            factors = [known[unit] / size for unit in units]
-            if size <= smallest and _are_whole(numbers, factors):
-                return finer, factors
+    parts = _denominator(numbers, [Fraction(1)] * len(units))
+    if len(set(units)) <= 1 and (parts == 1 or units[0] in _NO_UNITS):
+        return next(iter(units), ""), [Fraction(parts)] * len(units)
+    lengths = [_length(kind, unit) for unit in units]
+    known = [length for length in lengths if length is not None]
+    if len(known) == len(units):
+        return _finer(kind, known, numbers)
+    if len(set(units)) == 1:
+        return f"1/{parts} {units[0]}", [Fraction(parts)] * len(units)
     raise ValueError(
-        f"World units are whole numbers, but the voxel size or offset in {' and '.join(units)} "
-        f"is a fraction of 1/{denominator} that no finer unit makes whole: round it, or give it "
-        "in meters or a thousandth, millionth, ... of one."
+        f"Lengths in {' and '.join(map(repr, units))} can't be compared: give units of which all "
+        f"are known, such as {', '.join(list(UNITS[kind])[2:5])}."
     )
 
 
-def _are_whole(numbers: Sequence[tuple[Fraction, Fraction]], factors: Sequence[Fraction]) -> bool:
+def _finer(
+    kind: str, lengths: Sequence[Fraction], numbers: Sequence[tuple[Fraction, Fraction]]
+) -> tuple[str, list[Fraction]]:
+    """The largest unit, no larger than any, that has to be divided least."""
+    found: list[tuple[int, str, list[Fraction]]] = []
+    for name, length in _LADDERS[kind].items():
+        factors = [each / length for each in lengths]
+        if length <= min(lengths):
+            found.append((_denominator(numbers, factors), name, factors))
+    if not found:
+        name, length = list(_LADDERS[kind].items())[-1]
+        factors = [each / length for each in lengths]
+        found = [(_denominator(numbers, factors), name, factors)]
+    parts, name, factors = min(found, key=lambda each: each[0])
+    return name if parts == 1 else f"1/{parts} {name}", [factor * parts for factor in factors]
+
+
+def _length(kind: str, unit: str) -> Fraction | None:
+    """Of a unit or a part of one, such as "1/3 nanometer"; None if it isn't known."""
+    part, _, name = unit.rpartition(" ")
+    length = UNITS[kind].get(name)
+    if length is None or not re.fullmatch(r"(1/[1-9]\d*)?", part):
+        return None
+    return length * Fraction(part or 1)
+
+
+def _denominator(numbers: Sequence[tuple[Fraction, Fraction]], factors: Sequence[Fraction]) -> int:
     pairs = zip(numbers, factors, strict=True)
-    return all((n * factor).denominator == 1 for pair, factor in pairs for n in pair)
+    return lcm(*((n * factor).denominator for pair, factor in pairs for n in pair))
 
 
 def recorded_units(units: Any, block_axes: Sequence[str]) -> str | list[str]:
-    """Units of the last axes; one that isn't known, or is of another kind, counts as none.
+    """Units of the last axes; one that is of another kind counts as none.
 
     Examples
     --------
-    >>> recorded_units(["nm", "nm"], ("y", "x")), recorded_units("furlong", ("y", "x"))
-    (['nanometer', 'nanometer'], '')
+    >>> recorded_units(["nm", "Micrometres"], ("y", "x")), recorded_units("furlong", ("y", "x"))
+    (['nanometer', 'micrometer'], 'furlong')
     """
     if not isinstance(units, list | tuple):
         return _known(units)
@@ -123,9 +152,17 @@ def recorded_units(units: Any, block_axes: Sequence[str]) -> str | list[str]:
 
 
 def _known(unit: Any) -> str:
-    name = _long(unit) if isinstance(unit, str) else ""
-    return name if name in {*UNITS["space"], *UNITS["time"]} | {*_NO_UNITS} else ""
+    return _long(unit) if isinstance(unit, str) else ""
 
 
 def _long(unit: str) -> str:
-    return _SHORT.get(unit.strip().lower(), unit.strip())
+    """A unit's own name, by any usual spelling; one that isn't known is what it is."""
+    # Two signs are each a micro, and each an angstrom.
+    letters = unicodedata.normalize("NFKD", unit.strip()).lower()
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    small = plain.replace("metre", "meter")
+    for name in (small, small.removesuffix("s")):
+        known = _SHORT.get(name, name)
+        if any(known in units for units in UNITS.values()) or known in _NO_UNITS:
+            return known
+    return unit.strip()

@@ -99,11 +99,14 @@ def join(parts: Iterable[DataFrame], rows: int = 1 << 22) -> DataFrame:
 def finish(
     counted: DataFrame,
     axes: Sequence[str],
-    voxel_size: Sequence[int],
-    offset: Sequence[int],
+    voxel_size: Sequence[float],
+    offset: Sequence[float],
     unit: str,
+    parts: int = 1,
 ) -> DataFrame:
-    """Positions and sizes in world units, and means, from voxels and sums.
+    """Positions and sizes in the given unit, and means, from voxels and sums.
+
+    Voxel size and offset are so many parts of the unit, so that positions are as exact as floats.
 
     Examples
     --------
@@ -127,16 +130,22 @@ def finish(
     voxels = counted["voxels"]
     columns: dict[str, Any] = {"id": counted["id"]}
     if "t" in axes:
-        columns["t"] = counted["begin_t"] * voxel_size[0] + offset[0]
-    columns |= {"voxels": voxels, "volume": voxels * prod(float(size) for _, size, _ in space)}
+        columns["t"] = _in_units(counted["begin_t"] * voxel_size[0] + offset[0], parts)
+    volume = voxels * prod(float(size) for _, size, _ in space)
+    columns |= {"voxels": voxels, "volume": volume / float(parts) ** len(space)}
     for side in "begin", "end":
-        columns |= {f"{side}_{a}": counted[f"{side}_{a}"] * size + at for a, size, at in space}
+        ends = {f"{side}_{a}": counted[f"{side}_{a}"] * size + at for a, size, at in space}
+        columns |= {name: _in_units(values, parts) for name, values in ends.items()}
     for axis, size, at in space:
         # A voxel's middle is half a voxel after where it begins.
-        columns[f"centroid_{axis}"] = (counted[f"sum_{axis}"] / voxels + 0.5) * size + at
+        columns[f"centroid_{axis}"] = ((counted[f"sum_{axis}"] / voxels + 0.5) * size + at) / parts
     for name in counted.filter(regex="^total_"):
         columns[name.replace("total_", "mean_", 1)] = counted[name] / voxels
     return DataFrame(columns | {"unit": unit})
+
+
+def _in_units(values: Any, parts: int) -> Any:
+    return values if parts == 1 else values / parts
 
 
 def _by_object(rows: DataFrame) -> DataFrame:

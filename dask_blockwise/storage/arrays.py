@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 from ..geometry.placement import Placement
@@ -25,10 +24,11 @@ from .groups import (
     write_attributes,
 )
 from .location import folders_above, is_remote, location_of
-from .metadata import ome_attributes, placement_from
-from .multiscales import image_levels
+from .metadata import ome_attributes
+from .placing import read_placement
 from .removal import remove_in_order
 from .stored_array import StoredArray
+from .worlds import with_world
 
 __all__ = [
     "StoredArray",
@@ -44,7 +44,6 @@ __all__ = [
 ]
 
 _LEVEL = "s0"
-_GROUPS_SEARCHED = 3
 
 
 def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredArray:
@@ -233,7 +232,7 @@ def create_image(
         shards=shards,
         zarr_format=zarr_format,
         axes=placement.axes,
-        attributes=attributes,
+        attributes=with_world(attributes or {}, placement),
     )
 
 
@@ -244,18 +243,6 @@ def remove(path: str | os.PathLike[str]) -> None:
         remove_in_order(location)
     if not is_remote(location) and not os.path.exists(location):
         remove_if_empty(next(folders_above(location))[0])
-
-
-def read_placement(array: StoredArray) -> Placement:
-    """Axes, voxel size, offset and unit of an array, from its own and its group's attributes."""
-    groups = folders_above(array.location) if array.zarr_format else ()
-    for group, dataset in islice(groups, _GROUPS_SEARCHED):
-        with understood(group):
-            attributes = read_attributes(group)
-            if dataset in image_levels(attributes):
-                return placement_from(attributes, dataset, array.attributes, len(array.shape))
-    with understood(array.path):
-        return placement_from({}, "", array.attributes, len(array.shape))
 
 
 def _is_left_empty(location: str) -> bool:

@@ -54,7 +54,7 @@ def numbers(value: Any, name: str) -> list[Any]:
 
 
 def path_inside(value: Any, name: str) -> str:
-    """The value, if it is a path from a folder to what lies in it.
+    """The value as short as it can be, if it is a path from a folder to what lies in it.
 
     Links of the file system are followed: whoever made the folder's files may not have them led
     elsewhere by what a file says, but whoever owns the disk may.
@@ -66,7 +66,7 @@ def path_inside(value: Any, name: str) -> str:
 
     Examples
     --------
-    >>> path_inside("a/s0", "path")
+    >>> path_inside("./a/s0/", "path")
     'a/s0'
     """
     parts = value.replace("\\", "/").split("/") if isinstance(value, str) else [".."]
@@ -75,7 +75,7 @@ def path_inside(value: Any, name: str) -> str:
             f"{name} should be a path within the same folder, and is {_short(value)}: what lies "
             "elsewhere isn't opened by what a file says. Open it by its own path"
         )
-    return str(value)
+    return "/".join(part for part in value.split("/") if part not in ("", ".")) or str(value)
 
 
 @contextmanager

@@ -11,25 +11,32 @@ from ..geometry.placement import Placement, placement_of
 from ..geometry.units import axis_kind, recorded_units
 from .checked import listing, numbers
 from .multiscales import ome_placement
+from .worlds import in_the_world_of
 
 __all__ = ["ome_attributes", "placement_from"]
 
 
 def placement_from(
-    group: Mapping[str, Any], dataset: str, array: Mapping[str, Any], dimensions: int
+    group: Mapping[str, Any],
+    dataset: str,
+    array: Mapping[str, Any],
+    dimensions: int,
+    names: Sequence[str] | None = None,
 ) -> Placement:
     """Read a placement from what a container records.
 
     Parameters
     ----------
     group : mapping
-        Attributes of the group that holds the array; OME-Zarr images up to 0.5 are understood.
+        Attributes of the group that holds the array; OME-Zarr images up to 0.6 are understood.
     dataset : str
         The array's path within the group.
     array : mapping
         The array's own attributes: ``resolution`` or ``voxel_size``, ``offset`` in world units,
         ``axis_names``, ``units``, as funlib.persistence and DaCapo write them.
     dimensions : int
+    names : sequence of str, optional
+        Of the axes, instead of those that are recorded.
 
     Returns
     -------
@@ -46,8 +53,10 @@ def placement_from(
     >>> placement.axes, placement.voxel_size, placement.offset
     (('y', 'x'), (4, 4), (8, 0))
     """
-    if (placement := ome_placement(group, dataset, dimensions)) is not None:
-        return placement
+    if (placement := ome_placement(group, dataset, dimensions, names)) is not None:
+        return in_the_world_of(array, placement)
+    if names is not None:
+        array = {**array, "axis_names": list(names)}
     size = numbers(array.get("resolution", array.get("voxel_size")), "resolution")
     begin = numbers(array.get("offset"), "offset")
     axes = _named_axes(array, dimensions, len(size))
@@ -88,12 +97,15 @@ def ome_attributes(
     {'name': 'y', 'type': 'space', 'unit': 'nanometer'}
     """
     transforms = [
-        {"type": "scale", "scale": _with_channel(placement, placement.voxel_size, 1)},
-        {"type": "translation", "translation": _with_channel(placement, placement.offset, 0)},
+        {"type": "scale", "scale": _with_channel(placement, placement.written_size, 1)},
+        {
+            "type": "translation",
+            "translation": _with_channel(placement, placement.written_offset, 0),
+        },
     ]
     image = {
         "name": name,
-        "axes": [_ome_axis(axis, placement) for axis in placement.axes],
+        "axes": _ome_axes(placement),
         "datasets": [{"path": dataset, "coordinateTransformations": transforms}],
     }
     if zarr_format == 3:
@@ -101,13 +113,18 @@ def ome_attributes(
     return {"multiscales": [{"version": "0.4", **image}]}
 
 
-def _ome_axis(axis: str, placement: Placement) -> dict[str, str]:
-    kind = axis_kind(axis)
-    unit = {"space": placement.unit, "time": placement.time_unit}.get(kind, "")
-    return {"name": axis, "type": kind} | ({"unit": unit} if unit else {})
+def _ome_axes(placement: Placement) -> list[dict[str, str]]:
+    units = dict(zip(placement.block_axes, placement.as_written, strict=True))
+    return [
+        {"name": axis, "type": axis_kind(axis)}
+        | ({"unit": units[axis].unit} if axis in units and units[axis].unit else {})
+        for axis in placement.axes
+    ]
 
 
-def _with_channel(placement: Placement, values: Sequence[int], channel: int) -> list[float]:
+def _with_channel(
+    placement: Placement, values: Sequence[int | float], channel: int
+) -> list[int | float]:
     rest = iter(values)
     numbers = [channel if axis == "c" else next(rest) for axis in placement.axes]
     # A float has no digits for a larger whole number.

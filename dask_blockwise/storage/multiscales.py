@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from fractions import Fraction
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..geometry.axes import AXES, default_axes, known_axes
-from ..geometry.placement import Placement, exact, placement_of
+from ..geometry.placement import Placement, placement_of
 from ..geometry.units import axis_kind, recorded_units
-from .checked import listing, mapping, numbers, path_inside
+from ..geometry.written import plain
+from .checked import listing, mapping, path_inside
+from .transformations import placing_of
 
 __all__ = ["image_levels", "ome_placement"]
 
 _BY_KIND = {"time": "t", "channel": "c"}
 _KINDS = ("time", "channel", "space")
-_STEPS = ("scale", "translation")
 
 
 def image_levels(attributes: Mapping[str, Any]) -> list[str]:
@@ -34,16 +34,23 @@ def image_levels(attributes: Mapping[str, Any]) -> list[str]:
     return [level["path"] for _, level in _levels(attributes)]
 
 
-def ome_placement(attributes: Mapping[str, Any], path: str, dimensions: int) -> Placement | None:
+def ome_placement(
+    attributes: Mapping[str, Any],
+    path: str,
+    dimensions: int,
+    names: Sequence[str] | None = None,
+) -> Placement | None:
     """Where the voxels of a level lie; None where the attributes don't tell of it.
 
     Parameters
     ----------
     attributes : mapping
-        Of the image's group, of OME-Zarr up to 0.5.
+        Of the image's group, of OME-Zarr up to 0.6.
     path : str
         The level's, within the group.
     dimensions : int
+    names : sequence of str, optional
+        Of the axes, instead of those that are recorded.
 
     Raises
     ------
@@ -53,7 +60,10 @@ def ome_placement(attributes: Mapping[str, Any], path: str, dimensions: int) -> 
     """
     for image, level in _levels(attributes):
         if level["path"] == path:
-            return _placement(image, level, dimensions)
+            listed = _listed_axes(image, level)
+            if names is not None:
+                listed = _renamed(listed, names)
+            return _placement(image, level, dimensions, listed)
     return None
 
 
@@ -63,31 +73,54 @@ def _levels(attributes: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], 
     holder = ome if isinstance(ome, Mapping) else attributes
     for image in listing(holder.get("multiscales"), "multiscales"):
         for level in listing(mapping(image, "multiscales").get("datasets"), "datasets"):
-            path_inside(mapping(level, "datasets").get("path"), "The path of a dataset")
-            yield image, level
+            path = path_inside(mapping(level, "datasets").get("path"), "The path of a dataset")
+            yield image, {**level, "path": path}
 
 
-def _placement(image: Mapping[str, Any], level: Mapping[str, Any], n: int) -> Placement:
-    listed = _listed_axes(image)
+def _placement(
+    image: Mapping[str, Any], level: Mapping[str, Any], n: int, listed: list[Mapping[str, Any]]
+) -> Placement:
     axes = tuple(map(_axis, listed)) or default_axes(n)
     if len(axes) != n:
         raise ValueError(
             f"The OME-Zarr metadata of {level['path']!r} names the axes {axes}, but the "
             f"array has {n} dimensions: mend the metadata, or open the array from elsewhere."
         )
-    scale, shift = _transformed(image, level, n)
+    scale, shift = placing_of(_steps(image, level), n)
     blocks = [i for i, axis in enumerate(known_axes(axes)) if axis != "c"]
     units = [listed[i].get("unit") if listed else "" for i in blocks]
     known = recorded_units(units, [axes[i] for i in blocks])
-    return placement_of(axes, [scale[i] for i in blocks], [shift[i] for i in blocks], known)
+    sizes, begins = ([plain(numbers[i]) for i in blocks] for numbers in (scale, shift))
+    return placement_of(axes, sizes, begins, known)
 
 
-def _listed_axes(image: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    if "coordinateSystems" in image and "axes" not in image:
-        raise ValueError("it has coordinateSystems; OME-Zarr is read up to version 0.5")
-    listed = listing(image.get("axes"), "axes")
+def _listed_axes(image: Mapping[str, Any], level: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    holder = image if "axes" in image or "coordinateSystems" not in image else _system(image, level)
+    listed = listing(holder.get("axes"), "axes")
     named = [{"name": axis} if isinstance(axis, str) else axis for axis in listed]
     return [mapping(axis, "An axis") for axis in named]
+
+
+def _system(image: Mapping[str, Any], level: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The coordinate system to which the level is brought, of OME-Zarr 0.6."""
+    listed = listing(image["coordinateSystems"], "coordinateSystems")
+    systems = [mapping(system, "A coordinate system") for system in listed]
+    output = next(
+        (mapping(s, "A transformation").get("output") for s in _steps(image, level)), None
+    )
+    name = output.get("name") if isinstance(output, Mapping) else output
+    for system in systems:
+        if name in (None, system.get("name")):
+            return system
+    raise ValueError(f"it has no coordinate system {name!r}, into which a level is transformed")
+
+
+def _renamed(listed: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Other axes of the same units."""
+    units = [axis.get("unit") for axis in listed] or [None] * len(names)
+    if len(units) != len(names):
+        raise ValueError(f"it has {len(units)} axes, and the names {tuple(names)} were given")
+    return [{"name": name, "unit": unit} for name, unit in zip(names, units, strict=True)]
 
 
 def _axis(axis: Mapping[str, Any]) -> str:
@@ -107,27 +140,13 @@ def _axis(axis: Mapping[str, Any]) -> str:
     return known
 
 
-def _transformed(
-    image: Mapping[str, Any], level: Mapping[str, Any], n: int
-) -> tuple[list[Fraction], list[Fraction]]:
-    """Scale and translation of a level: its own, and then those of the whole image."""
-    scale, shift = [Fraction(1)] * n, [Fraction(0)] * n
-    for holder in (level, image):
-        for step in listing(holder.get("coordinateTransformations"), "coordinateTransformations"):
-            by, to = _step(mapping(step, "A transformation"), n)
-            scale = [s * b for s, b in zip(scale, by, strict=True)]
-            shift = [s * b + t for s, b, t in zip(shift, by, to, strict=True)]
-    return scale, shift
+def _steps(image: Mapping[str, Any], level: Mapping[str, Any]) -> list[Any]:
+    """Transformations of a level: its own, and then those of the whole image.
 
-
-def _step(step: Mapping[str, Any], n: int) -> tuple[list[Fraction], list[Fraction]]:
-    known = [name for name in _STEPS if name in step]
-    if not known and step.get("type") != "identity":
-        raise ValueError(f"the transformation {dict(step)} is neither a scale nor a translation")
-    by, to = (
-        [exact(v) for v in numbers(step.get(name, [default] * n), name)]
-        for name, default in zip(_STEPS, (1, 0), strict=True)
+    In 0.6 its first leads to the image's coordinate system, and others from there to more systems.
+    """
+    own, more = (
+        listing(holder.get("coordinateTransformations"), "coordinateTransformations")
+        for holder in (level, image)
     )
-    if len(by) != n or len(to) != n:
-        raise ValueError(f"{' and '.join(known)} should have a number for each of {n} axes")
-    return by, to
+    return list(own[:1]) if "coordinateSystems" in image else [*own, *more]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -109,9 +110,14 @@ def _placement(
     place = like.placement
     same = len(place.axes) == dimensions
     names = known_axes(axes or (place.axes if same else default_axes(dimensions)))
-    return placement_of(
+    made = placement_of(
         names,
         place.voxel_size if voxel_size is None else voxel_size,
         place.offset if offset is None else offset,
         [place.time_unit if axis == "t" else unit or place.unit for axis in names if axis != "c"],
     )
+    ways = dict(zip(place.block_axes, place.written))
+    units = [(p.unit, p.time_unit) for p in (made, place)]
+    if made.written or units[0] != units[1] or not set(made.block_axes) <= set(ways):
+        return made
+    return replace(made, written=tuple(ways[axis] for axis in made.block_axes))

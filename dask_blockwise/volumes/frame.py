@@ -169,18 +169,13 @@ class Frame:
 
     def transposed(self, order: Index) -> Frame:
         """With its axes but "c" in another order."""
-        full, place = self.full_order(order), self.placement
+        full = self.full_order(order)
         return replace(
             self,
             shape=tuple(self.shape[n] for n in full),
             chunks=tuple(self.chunks[n] for n in full),
             shards=self.shards and tuple(self.shards[n] for n in full),
-            placement=replace(
-                place,
-                axes=tuple(self.axes[n] for n in full),
-                voxel_size=tuple(place.voxel_size[n] for n in order),
-                offset=tuple(place.offset[n] for n in order),
-            ),
+            placement=self.placement.along([self.axes[n] for n in full]),
         )
 
     def with_block(self, block: Index) -> Frame:
@@ -196,7 +191,7 @@ class Frame:
             time = axes.count("t")
             axes, sizes = (*axes[:time], "c", *axes[time:]), sizes | {"c": int(channels)}
         shape = tuple(sizes[axis] for axis in axes)
-        placement = replace(self.placement, axes=axes)
+        placement = self.placement.along(axes)
         made = Frame(shape=shape, dtype=np.dtype(dtype), placement=placement, chunks=shape)
         return made.with_block(self.block_shape)
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import lcm
 from typing import TYPE_CHECKING, Any
 
 import fsspec
@@ -17,6 +18,7 @@ from ..engine.evidence import Vouching
 from ..engine.ledger import holds
 from ..engine.task import Task
 from ..geometry.blocks import Block, Coordinate, Roi
+from ..geometry.placement import Placement
 from ..labels.table import count_objects, finish, join
 from ..recipes import digest_of, recipe_of
 from ..storage.location import location_of
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 __all__ = ["Gathering", "objects"]
+
+# Times the number of a voxel, it is counted in int64.
+_LARGEST_IN_TABLES = 2**32
 
 
 def objects(
@@ -72,10 +77,11 @@ def objects(
     Returns
     -------
     DataFrame
-        A row an object, by id: ``id``; ``voxels``; ``volume`` (area in 2-D) in world units;
-        ``begin_z`` to ``end_x``, the bounding box, and ``centroid_z`` to ``centroid_x``, in
-        world units as regions are: a voxel spans from its position to the next one's; the
-        means; and ``unit``. With a time axis, a row for each object at each time point ``t``.
+        A row an object, by id: ``id``; ``voxels``; ``volume`` (area in 2-D);
+        ``begin_z`` to ``end_x``, the bounding box, and ``centroid_z`` to ``centroid_x``, where a
+        voxel spans from its position to the next one's; the means; and ``unit``, of all of these,
+        in which the volume's metadata is written. With a time axis, a row for each object at each
+        time point ``t``.
 
     Raises
     ------
@@ -168,9 +174,8 @@ class Gathering:
     def join(self) -> DataFrame:
         """Join what all blocks counted, and write it as Parquet and CSV."""
         frame = self.segments.frame
-        axes = frame.placement.block_axes
         counted = join(self._counted())
-        table = finish(counted, axes, frame.voxel_size, frame.roi.begin, frame.unit)
+        table = finish(counted, frame.placement.block_axes, *_measures(frame.placement))
         table.to_parquet(f"{self.path}.parquet", index=False)
         table.to_csv(f"{self.path}.csv", index=False)
         self.clean()
@@ -233,6 +238,27 @@ def _table_path(labels: Voxels, given: str | None) -> str:
             'one, objects(path="cells"), which writes cells.parquet and cells.csv.'
         )
     return f"{location_of(stored).removesuffix('/s0')}.objects"
+
+
+def _measures(place: Placement) -> tuple[Sequence[float], Sequence[float], str, int]:
+    """Voxel size and offset, unit and its parts, as containers write it.
+
+    They are the world's where the units of axes differ, and floats where whole numbers would not
+    fit a table.
+    """
+    ways = dict(zip(place.block_axes, place.as_written, strict=True))
+    units = {way.unit for axis, way in ways.items() if axis != "t"}
+    if len(units) > 1:
+        return place.voxel_size, place.offset, place.unit, 1
+    sizes = [way.size(n) for way, n in zip(ways.values(), place.voxel_size, strict=True)]
+    begins = [way.position(n) for way, n in zip(ways.values(), place.offset, strict=True)]
+    parts = lcm(*(number.denominator for number in (*sizes, *begins)))
+    if parts * max(map(abs, (*sizes, *begins))) > _LARGEST_IN_TABLES:
+        return place.written_size, place.written_offset, units.pop(), 1
+    whole_sizes, whole_begins = (
+        [int(number * parts) for number in listed] for listed in (sizes, begins)
+    )
+    return whole_sizes, whole_begins, units.pop(), parts
 
 
 def _part(parts: str, number: int) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
-from ..storage.arrays import StoredArray, open_array, read_placement
+from ..storage.arrays import StoredArray, open_array
 from ..storage.checked import understood
 from ..storage.formats import Strict
+from ..storage.placing import placed_as
 from .frame import Frame, check_axes
 from .kinds import Stored
 from .meaning import stands_for_in
@@ -24,6 +26,9 @@ def open_volume(
     *,
     stands_for: tuple[float, float] | None = None,
     on_missing: OnMissing = "fill",
+    axes: Sequence[str] | None = None,
+    voxel_size: Sequence[Any] | None = None,
+    unit: str | Sequence[str] | None = None,
 ) -> Volume:
     """Open a stored volume: zarr 2 or 3, OME-Zarr, N5 or precomputed, local, s3:// or gs://.
 
@@ -42,6 +47,12 @@ def open_volume(
         writers leave out chunks that hold nothing else; or an error that names the chunk's file,
         for volumes that are known to have all, of which one may have been lost. Of zarr, N5 and
         precomputed.
+    axes : sequence of str, optional
+        Such as ``"czyx"``, where the metadata names none, or others.
+    voxel_size : sequence of number, optional
+        For all axes but "c", instead of the metadata's, in its unit or the one given.
+    unit : str or sequence of str, optional
+        Instead of the metadata's, whose numbers stay: of space, or one for each axis but "c".
 
     Returns
     -------
@@ -71,7 +82,7 @@ def open_volume(
     stored = open_array(path)
     if on_missing == "raise":
         stored = _strict(stored)
-    placement = read_placement(stored)
+    placement = placed_as(stored, axes, voxel_size, unit)
     with understood(stored.path):
         if stored.dtype.kind not in "buifc":
             raise ValueError(f"voxels must be numbers, and these are {stored.dtype}")

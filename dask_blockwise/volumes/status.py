@@ -265,10 +265,11 @@ def _known(record: Record, verify: Verify, unknown: list[str]) -> Iterator[Known
     for found in record.inputs:
         try:
             array = open_array(found["location"])
-        except OSError as error:
+            frame = _frame_of(array)
+        except (OSError, ValueError) as error:
             unknown.append(f"input {found['path']}. {error}")
             continue
-        yield known_now(_frame_of(array), array, verify)
+        yield known_now(frame, array, verify)
 
 
 def _frame_of(array: StoredArray) -> Frame:

@@ -60,10 +60,7 @@ def _at(volume: Voxels, time: int) -> Voxels:
     frame = volume.frame
     if "t" not in frame.axes:
         return volume
-    place = frame.placement
-    there = replace(
-        place, axes=place.axes[1:], voxel_size=place.voxel_size[1:], offset=place.offset[1:]
-    )
+    there = frame.placement.along(frame.axes[1:])
     still = Frame(
         shape=frame.shape[1:], dtype=frame.dtype, placement=there, chunks=frame.chunks[1:]
     )

@@ -91,7 +91,8 @@ class Volume(NDArrayOperatorsMixin):
         ----------
         array : ndarray or dask.array.Array
         voxel_size, offset : sequence of number, optional
-            In world units, for all axes but "c".
+            In the unit, for all axes but "c". Where they are fractions, the world's own unit is
+            finer; what is stored has them as given.
         axes : sequence of str, optional
             (t, c, z, y, x) from the right unless given.
         unit : str

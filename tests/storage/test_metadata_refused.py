@@ -127,7 +127,16 @@ def test_a_unit_of_time_is_none_of_space():
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        ({"type": "affine", "affine": [[1, 0, 0], [0, 1, 0]]}, "neither a scale nor"),
+        ({"type": "affine", "affine": [[0, 1, 0], [1, 0, 0]]}, "neither a scale nor"),
+        ({"type": "affine", "affine": [[1, 0], [0, 1]]}, "2 rows of 3 numbers"),
+        ({"type": "affine", "affine": [[0, 0, 0], [0, 1, 0]]}, "must be positive"),
+        ({"type": "rotation", "rotation": [[1, 0], [0, 1]]}, "'rotation'.* is neither"),
+        ({"type": "rotation", "scale": [2, 2]}, "'rotation'.* is neither"),
+        ({"type": "displacements", "path": "field"}, "'displacements'.* is neither"),
+        (
+            {"type": "sequence", "transformations": [{"type": "rotation"}]},
+            "'rotation'.* is neither",
+        ),
         ({"type": "scale", "path": "numbers"}, "neither a scale nor"),
         ({"type": "scale", "scale": [4]}, "a number for each of 2 axes"),
         ({"type": "scale", "scale": "44"}, "should be a list"),
@@ -142,7 +151,9 @@ def test_transformations_that_are_refused(step, message):
         placement_from({"multiscales": [image]}, "s0", {}, 2)
 
 
-def test_a_newer_version_is_refused():
-    image = {"coordinateSystems": [], "datasets": [{"path": "s0"}]}
-    with pytest.raises(ValueError, match=r"read up to version 0.5"):
+@pytest.mark.parametrize("systems", [[], [{"name": "other"}], ["world"], "world"])
+def test_a_level_of_no_known_system_is_refused(systems):
+    level = {"path": "s0", "coordinateTransformations": [{"type": "identity", "output": "world"}]}
+    image = {"coordinateSystems": systems, "datasets": [level]}
+    with pytest.raises(ValueError, match=r"no coordinate system|should be"):
         placement_from({"ome": {"multiscales": [image]}}, "s0", {}, 2)

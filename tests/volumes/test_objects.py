@@ -74,8 +74,8 @@ def test_gathered_by_workers_and_written_beside_the_labels(client, tmp_path):
     )
     raw = Volume.from_array(values, **place)
     table = open_volume(path).objects(raw, client=client, progress=False)
-    assert_same(table, oracle(labels, values, (40000, 5240, 5240), (80000, -52400, 0)))
-    assert set(table["unit"]) == {"picometer"}
+    assert_same(table, oracle(labels, values, (40, 5.24, 5.24), (80, -52.4, 0)))
+    assert set(table["unit"]) == {"nanometer"}
     pd.testing.assert_frame_equal(pd.read_parquet(f"{path}.objects.parquet"), table)
     read = pd.read_csv(f"{path}.objects.csv", dtype={"id": np.uint64})
     pd.testing.assert_frame_equal(read, table, check_dtype=False)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from ..checked import listing, mapping
 from ..documents import read_json
+from ..location import folders_above
 from .by_tensorstore import TensorStoreArray, open_tensorstore
 from .found_names import check_names, some_names
 from .mended import n5_as_taken
+from .n5_dialects import level_attributes
 from .registry import register
+from .transform import of_transform
 from .unit_names import UnitNames
 
 __all__ = ["N5", "n5_attributes"]
@@ -19,6 +23,8 @@ __all__ = ["N5", "n5_attributes"]
 _DOCUMENT = "attributes.json"
 _COMPRESSIONS = ("raw", "gzip", "bzip2", "xz", "blosc", "zstd")
 _OF_VOXELS = ("dimensions", "blockSize", "dataType", "compression")
+# Such as setup0/timepoint0 of bdv.n5, and its root.
+_GROUPS_SEARCHED = 4
 
 
 @dataclass(frozen=True)
@@ -32,9 +38,12 @@ class N5:
     fills: bool = True
 
     def find(self, location: str) -> Mapping[str, Any] | None:
-        """Attributes of an array, turned to C order."""
+        """Attributes of an array, turned to C order, and those of groups above that place it."""
         attributes = read_json(location, _DOCUMENT)
-        return n5_attributes(attributes) if "dimensions" in attributes else None
+        if "dimensions" not in attributes:
+            return None
+        name = location.rpartition("/")[2]
+        return n5_attributes(level_attributes(attributes, _groups_above(location), name))
 
     def open(self, location: str, rechecks: bool) -> TensorStoreArray:
         """Turn x, y, z into z, y, x."""
@@ -77,6 +86,8 @@ def n5_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     {'resolution': [40, 4, 4], 'units': 'nm'}
     """
     turned = dict(attributes)
+    if turned.get("transform"):
+        return of_transform(turned, x_first=True)
     pixel = turned.pop("pixelResolution", None)
     if isinstance(pixel, Mapping):
         pixel = {"resolution": pixel.get("dimensions"), "units": pixel.get("unit")}
@@ -101,6 +112,17 @@ def _check_compression(attributes: Mapping[str, Any]) -> None:
             "it into one of these with the tool that wrote it, or read it with a library that has "
             f"{kind}, such as z5py, and make a volume, Volume.from_array(array, voxel_size=...)"
         )
+
+
+def _groups_above(location: str) -> Iterator[dict[str, Any]]:
+    """Attributes of the nearest groups, no further than the container's root."""
+    for folder, _ in islice(folders_above(location), _GROUPS_SEARCHED):
+        attributes = read_json(folder, _DOCUMENT)
+        if "dimensions" in attributes:
+            return
+        yield attributes
+        if folder.endswith(".n5") or "n5" in attributes:
+            return
 
 
 def _check_x_first(names: Sequence[Any]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any
 
-from ...geometry.placement import exact
+from ...geometry.meant import meant
+from ...geometry.written import plain
 from ..checked import listing, mapping, numbers, path_inside
 from ..documents import read_json
 from .by_tensorstore import TensorStoreArray, open_tensorstore
@@ -93,7 +93,7 @@ def precomputed_attributes(info: Mapping[str, Any], key: str | None = None) -> d
     begin = numbers(scale.get("voxel_offset", [0, 0, 0]), "voxel_offset")[::-1]
     if len(size) != 3 or len(begin) != 3:
         raise ValueError(f"resolution and voxel_offset should be three numbers in {dict(scale)}")
-    offset = [_plain(exact(v) * exact(b)) for v, b in zip(size, begin, strict=True)]
+    offset = [plain(meant(v) * meant(b)) for v, b in zip(size, begin, strict=True)]
     return {"resolution": size, "offset": offset, "units": "nm"}
 
 
@@ -119,10 +119,6 @@ def _check_encoding(scale: Mapping[str, Any]) -> None:
             "cloud-volume and make a volume, Volume.from_array(array, voxel_size=...), or copy it "
             "into one of these"
         )
-
-
-def _plain(number: Fraction) -> int | float:
-    return int(number) if number.denominator == 1 else float(number)
 
 
 register(Precomputed())

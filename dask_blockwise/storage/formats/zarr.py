@@ -21,6 +21,7 @@ from .found_names import check_names, has_units, some_names
 from .mended import without_threads, zarr3_as_taken
 from .protocol import OpenArray
 from .registry import register
+from .transform import of_transform
 from .unit_names import UnitNames, zarr2_names, zarr3_names
 from .zarr_python import open_zarr_python
 
@@ -83,7 +84,7 @@ class Zarr3(Zarr):
             return None
         names = document.get("dimension_names")
         named = {"axis_names": names} if names else {}
-        return named | dict(mapping(document.get("attributes") or {}, "attributes"))
+        return named | _own(dict(mapping(document.get("attributes") or {}, "attributes")))
 
     def taken(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """Without nulls and threads."""
@@ -127,7 +128,7 @@ class Zarr2(Zarr):
 
     def find(self, location: str) -> Mapping[str, Any] | None:
         """Attributes of an array, from the document beside that which tells of it."""
-        return read_json(location, ".zattrs") if read_json(location, ".zarray") else None
+        return _own(read_json(location, ".zattrs")) if read_json(location, ".zarray") else None
 
     def taken(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """With the separator of the files, and without threads."""
@@ -182,6 +183,13 @@ def new_array_documents(
         **settings,
     )
     return {name: document.to_bytes() for name, document in documents.items()}
+
+
+def _own(attributes: dict[str, Any]) -> dict[str, Any]:
+    """With the place that a transform has; one of another kind is left to whoever wrote it."""
+    transform = attributes.get("transform")
+    known = isinstance(transform, Mapping) and "scale" in transform
+    return of_transform(attributes, x_first=False) if known else attributes
 
 
 register(Zarr3())

@@ -1,0 +1,94 @@
+"""The numbers that were meant by those that were written."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil, ulp
+from typing import Any
+
+import numpy as np
+
+__all__ = ["exact", "meant"]
+
+# All decimals of so many digits are different numbers, so that such a one was meant.
+_SURE_DIGITS, _SURE_DIGITS_OF_FLOAT32 = 15, 6
+# What was float32 hardly ever has as few digits as this, unless it is meant.
+_FEW_DIGITS = 10
+# How much rarer than one in its place by chance a fraction must be, to be meant.
+_RARER = 100
+
+
+def exact(value: Any) -> Fraction:
+    """The number as it is written: 5.24 rather than the nearest float.
+
+    Raises
+    ------
+    ValueError
+        If it is no finite number.
+    """
+    if isinstance(value, Fraction):
+        return value
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return Fraction(int(value))
+    try:
+        # A text such as "1e999999999" would be a number that fills the memory.
+        return Fraction("" if isinstance(value, str) else str(value))
+    except ValueError:
+        raise ValueError(f"Voxel sizes and offsets are finite numbers, got {value!r}.") from None
+
+
+def meant(value: Any) -> Fraction:
+    """The simplest fraction or decimal that a float stands for, also one that once was float32.
+
+    It is as near to the float as that is precise. What isn't a float is itself.
+
+    Raises
+    ------
+    ValueError
+        If it is no finite number.
+
+    Examples
+    --------
+    >>> meant(5.24), meant(0.10833333333333334), meant(0.10000000149011612)
+    (Fraction(131, 25), Fraction(13, 120), Fraction(1, 10))
+    """
+    if not isinstance(value, float | np.floating):
+        return exact(value)
+    number = float(value)
+    written = exact(number)
+    narrow = _as_float32(number)
+    if _digits(written) <= (_SURE_DIGITS if narrow is None else _FEW_DIGITS):
+        return written
+    slack = Fraction(ulp(number))
+    if narrow is not None:
+        written, slack = exact(narrow), Fraction(float(np.spacing(abs(narrow)))) / 2
+        if _digits(written) <= _SURE_DIGITS_OF_FLOAT32:
+            return written
+    size = abs(Fraction(number))
+    near = _simplest(size - slack, size + slack)
+    if near.denominator**2 * 2 * slack * _RARER > 1:
+        return written
+    return near if number > 0 else -near
+
+
+def _as_float32(number: float) -> np.float32 | None:
+    """The same number, if it may once have been one."""
+    with np.errstate(over="ignore", under="ignore"):
+        narrow = np.float32(number)
+    return narrow if float(narrow) == number else None
+
+
+def _digits(number: Fraction) -> int:
+    """Of a number that has an end in decimals."""
+    digits = Decimal(str(float(number))).normalize().as_tuple().digits
+    return len(digits)
+
+
+def _simplest(low: Fraction, high: Fraction) -> Fraction:
+    """Of all fractions from low to high, both positive, that of the smallest denominator."""
+    whole = Fraction(ceil(low))
+    if whole <= high:
+        return whole
+    below = whole - 1
+    return below + 1 / _simplest(1 / (high - below), 1 / (low - below))

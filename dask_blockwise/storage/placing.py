@@ -1,0 +1,102 @@
+"""Where the voxels of a stored array lie, by its own documents and those of its image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from ..geometry.placement import Placement, placement_of
+from .checked import path_inside, understood
+from .formats import find_array
+from .groups import read_attributes
+from .location import folders_above
+from .metadata import placement_from
+from .multiscales import image_levels
+from .stored_array import StoredArray
+
+__all__ = ["placed_as", "read_placement"]
+
+# A level may lie some folders below its image.
+_GROUPS_SEARCHED = 5
+_MOST_AXES = 16
+
+
+def read_placement(array: StoredArray, axes: Sequence[str] | None = None) -> Placement:
+    """Axes, voxel size, offset and unit of an array, from its own and its group's attributes.
+
+    Parameters
+    ----------
+    array : StoredArray
+    axes : sequence of str, optional
+        Names of its axes, instead of those that it has.
+    """
+    n = len(array.shape)
+    groups = folders_above(array.location) if array.zarr_format else ()
+    for group, dataset in islice(groups, _GROUPS_SEARCHED):
+        with understood(group):
+            attributes = read_attributes(group)
+            if dataset in image_levels(attributes):
+                attributes = _with_stored_numbers(attributes, group)
+                return placement_from(attributes, dataset, array.attributes, n, axes)
+    with understood(array.path):
+        return placement_from({}, "", array.attributes, n, axes)
+
+
+def placed_as(
+    array: StoredArray,
+    axes: Sequence[str] | None,
+    voxel_size: Sequence[Any] | None,
+    unit: str | Sequence[str] | None,
+) -> Placement:
+    """Where an array lies by what is given, and else by what it says.
+
+    What it says of its place may be unknown if its axes and voxel size are given.
+    """
+    try:
+        place = read_placement(array, axes)
+    except ValueError:
+        if axes is None or voxel_size is None:
+            raise
+        return placement_of(_checked(axes, array), voxel_size, unit=unit or "")
+    if voxel_size is None and unit is None:
+        return place
+    return placement_of(
+        place.axes,
+        place.written_size if voxel_size is None else voxel_size,
+        place.written_offset,
+        [written.unit for written in place.as_written] if unit is None else unit,
+    )
+
+
+def _checked(axes: Sequence[str], array: StoredArray) -> Sequence[str]:
+    if len(axes) != len(array.shape):
+        raise ValueError(
+            f"axes {tuple(axes)} should be one for each of the {len(array.shape)} dimensions of "
+            f"{array.path}"
+        )
+    return axes
+
+
+def _with_stored_numbers(part: Any, group: str) -> Any:
+    """The same metadata, with the numbers of scales and translations that an array holds."""
+    if isinstance(part, list):
+        return [_with_stored_numbers(inner, group) for inner in part]
+    if not isinstance(part, Mapping):
+        return part
+    kind = part.get("type")
+    if kind in ("scale", "translation") and "path" in part and kind not in part:
+        return {**part, kind: _stored_numbers(part["path"], group)}
+    return {key: _with_stored_numbers(inner, group) for key, inner in part.items()}
+
+
+def _stored_numbers(path: Any, group: str) -> list[Any]:
+    location = f"{group}/{path_inside(path, 'The path of a transformation')}"
+    found = find_array(location)
+    if found is None:
+        raise ValueError(f"the numbers of a transformation should lie at {location}")
+    array = StoredArray.of(location, location, *found)
+    if len(array.shape) != 1 or array.shape[0] > _MOST_AXES or array.dtype.kind not in "iuf":
+        raise ValueError(f"{location} should be a list of numbers, one for each axis")
+    listed: list[Any] = array.read((slice(0, array.shape[0]),)).tolist()
+    return listed
