@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -94,6 +95,8 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
+    # Modules that lie here are what scripts that ran here have imported.
+    sys.path.insert(0, str(Path.cwd()))
     found = status(options.path, trust=options.trust)
     print(found)
     if not found.is_current:

@@ -93,6 +93,8 @@ def threshold(volume: Volume, threshold: float) -> Volume:
     """
     check_real(volume.frame, "threshold")
     span, dtype = volume.frame.stands_for, volume.dtype
+    # 140 and 140.0 are the same computation.
+    threshold = int(threshold) if float(threshold).is_integer() else float(threshold)
     if span is not None and span[0] < threshold < span[1]:
         level = 255 * (threshold - span[0]) / (span[1] - span[0])
         return map_overlap(above, volume, dtype=np.uint8, threshold=level)

@@ -29,6 +29,10 @@ from .step import Target
 __all__ = ["Filling", "OutputChanged"]
 
 
+_OTHER_FILES = "aren't the files that were written"
+_OF_COPIES = ' Where files were merely copied, verify="none" takes them as they are.'
+
+
 class OutputChanged(FileExistsError):
     """Finished blocks that are stored no longer hold, and nobody said what becomes of them.
 
@@ -43,10 +47,10 @@ class OutputChanged(FileExistsError):
 
     def __init__(self, path: str, finished: int, reasons: Sequence[str]) -> None:
         super().__init__(
-            f"{path} has {finished} finished {'block' if finished == 1 else 'blocks'}, which this "
-            f"very computation of what is there now did not write: {'; '.join(reasons)}. To "
-            'compute again only what that touches, pass on_change="redo"; to replace all of it, '
-            "overwrite=True; or store at another path."
+            f"{path} has {finished} finished {'block' if finished == 1 else 'blocks'}, and "
+            f"something has changed since: {'; '.join(reasons)}. To compute again only what that "
+            'touches, pass on_change="redo"; to replace all of it, overwrite=True; or store at '
+            f"another path.{_OF_COPIES * any(map(_is_of_files, reasons))}"
         )
         self.path, self.finished, self.reasons = path, finished, tuple(reasons)
 
@@ -78,6 +82,7 @@ class Filling:
             version=self.options.version,
             verify=self.preparation.verify,
             notes=self.options.notes,
+            checkpoints=[r.checkpoint for r in self.readings if r.checkpoint is not None],
         )
 
     @cached_property
@@ -163,6 +168,12 @@ class Filling:
             raise OutputChanged(self.path, int(self.done.done.sum()), reasons)
 
     def _check_region(self) -> None:
+        roi, frame = self.options.roi, self.volume.frame
+        if roi is not None and not frame.roi.intersects(roi):
+            raise ValueError(
+                f"The region {roi} doesn't meet the volume's {frame.roi}: give one that does, in "
+                "world units."
+            )
         complete = self.done is not None and self.done.done.all()
         if self.options.roi is not None and self.volume.source.needs_all and not complete:
             raise ValueError(
@@ -204,22 +215,24 @@ class Filling:
             return
         replace(self.record, id=kept.id, begin=kept.begin, end=now()).write(self.path)
         keep_parts(self.ledger, self.inputs)
-        # By now it may read something else; and a killed run may not have come to keep it.
-        keep_volume(self.ledger, self.volume, self.options)
+        if self.options.roi is None:
+            # By now it may read something else; and a killed run may not have come to keep it.
+            keep_volume(self.ledger, self.volume, self.options)
 
     def _reasons(self) -> list[str]:
         """Why finished blocks no longer hold, for people."""
         if self.found is None or self.done is None:
             return []
         reasons = self.found.changes_to(self.record)
+        if self.found.verify != self.record.verify and self.preparation.verify != "none":
+            return reasons  # what was recorded otherwise can't be compared
         if self.preparation.verify == "none" or not self.goes_on or self.options.roi is not None:
             return reasons
         changed = changed_parts(self.ledger, self.found, self.inputs)
         stale = self._stale(self.done)
         if stale is None or stale.any():
-            reasons += changed or _counted(stale, "were made from other inputs")
-        altered = self._altered(self.done)
-        return reasons + _counted(altered, "were altered since they were written")
+            reasons += changed or _counted(stale, "aren't known to be of what is there now")
+        return reasons + _counted(self._altered(self.done), _OTHER_FILES)
 
     def _stale(self, done: Finished) -> NDArray[np.bool_] | None:
         """Finished blocks that were made from something else; None where that isn't known yet."""
@@ -242,6 +255,10 @@ class Filling:
         if self.preparation.verify == "content":
             return there & differ_in_content(target, frame, self.block, done.marks)
         return there & left.differs(done.marks)
+
+
+def _is_of_files(reason: str) -> bool:
+    return reason.startswith("input ") or reason.endswith(_OTHER_FILES)
 
 
 def _counted(which: NDArray[np.bool_] | None, what: str) -> list[str]:

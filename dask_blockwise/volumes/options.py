@@ -46,6 +46,8 @@ class StoreOptions:
 
     def __post_init__(self) -> None:
         check_limits(self.num_workers, self.max_retries, self.timeout)
+        if not isinstance(self.roi, Roi | None):
+            raise TypeError(f"roi must be a Roi, in world units, got {self.roi!r}.")
         if self.on_change not in (None, *get_args(OnChange)):
             raise ValueError(
                 f"on_change must be one of {', '.join(get_args(OnChange))}, got {self.on_change!r}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, get_args
 
 from ..engine.task import Task
 from ..storage.claims import Claim
@@ -29,6 +29,10 @@ class Preparation:
     at_end: list[Callable[[], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        if self.verify not in get_args(Verify):
+            raise ValueError(
+                f"verify must be one of {', '.join(get_args(Verify))}, got {self.verify!r}."
+            )
         self.known = KnownArrays(self.verify)
         self._left: dict[str, Left] = {}
         self._claims = ExitStack()

@@ -56,6 +56,8 @@ class Record:
     stages: list[dict[str, Any]] = field(default_factory=list)
     # What was read from stores.
     inputs: list[dict[str, Any]] = field(default_factory=list)
+    # Paths of checkpoints that it was read from, which have records of their own.
+    checkpoints: list[str] = field(default_factory=list)
     packages: dict[str, str] = field(default_factory=dict)
     python: str = ""
     host: str = ""
@@ -74,6 +76,7 @@ class Record:
         version: str | None,
         verify: str,
         notes: Any,
+        checkpoints: Sequence[str] = (),
     ) -> Self:
         """That of a volume which is about to be stored."""
         parts = {"block_shape": block, "version": version, "volume": volume}
@@ -85,6 +88,7 @@ class Record:
             verify=verify,
             stages=list(_stages(volume)),
             inputs=list(map(_input, inputs)),
+            checkpoints=list(dict.fromkeys(checkpoints)),
             packages=_packages(),
             python=platform.python_version(),
             host=socket.gethostname(),
@@ -124,7 +128,10 @@ class Record:
         # Digests say nothing to people.
         changes = [_WIRED if _WIRING in change else change for change in changes]
         if self.verify != later.verify and later.verify != "none":
-            changes.append(f'verify "{self.verify}" -> "{later.verify}"')
+            changes.append(
+                f'it was recorded by verify="{self.verify}", which can\'t be compared by '
+                f'"{later.verify}"'
+            )
         return changes
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 import numpy as np
-from distributed import Client
 
 from ..engine.ledger import Finished, finished
-from ..engine.progress import RunSummary
+from ..recipes import parts_of
 from ..storage.arrays import open_array, read_placement
 from ..storage.location import location_of
 from ..storage.stored_array import StoredArray
@@ -21,15 +21,15 @@ from .kept_volume import kept_volume
 from .known import Known, Verify, array_id, known_now, ledger_of
 from .left import left_in
 from .lineage import as_it_is_now
-from .options import OnChange, StoreOptions
+from .options import StoreOptions
 from .preparation import Preparation
 from .record import Record, changed_parts
+from .rerunning import recorded
 from .source import Voxels
 from .step import Target
-from .storing import to_zarr
-from .tasks import filling_of
+from .tasks import checkpoints_of, filling_of
 
-__all__ = ["Status", "provenance", "rerun", "status"]
+__all__ = ["Status", "status"]
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,23 @@ class Status:
         changed = self.missing or self.altered or self.changes
         return self.done == self.blocks and not (changed or self.unknown)
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why it isn't current, for people."""
+        counted = {
+            "blocks aren't done": self.blocks - self.done,
+            "blocks lack files, and are computed again": self.missing,
+            "blocks aren't the files that were written": self.altered,
+        }
+        of_blocks = (f"{count} of {self.blocks} {what}" for what, count in counted.items() if count)
+        return (*of_blocks, *self.changes)
+
     def __str__(self) -> str:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.path}: {self.done} of {self.blocks} blocks are done."
-        if self.missing:
-            yield f"Files of {self.missing} of them are missing; they are computed again."
-        if self.altered:
-            yield f"{self.altered} of them were altered since they were written."
-        yield from (f"Changed since: {change}" for change in self.changes)
+        yield from (f"Changed since: {problem}" for problem in self.problems)
         yield from (f"Not known: {why}" for why in self.unknown)
         if self.is_current:
             yield "They hold: what they were made from is what it was."
@@ -103,7 +110,7 @@ def status(
     They hold: what they were made from is what it was.
     """
     given = os.fspath(path)
-    record, array = _recorded(given)
+    record, array = recorded(given)
     done = finished(ledger_of(array.location), array_id(array))
     if done is None:
         return Status(given, 0, 0, 0, 0, ("no block was ever begun",))
@@ -115,115 +122,6 @@ def status(
         tuple(changes),
         tuple(unknown),
     )
-
-
-def provenance(path: str | os.PathLike[str]) -> Record:
-    """What a stored volume was computed by, from what, where and when.
-
-    Parameters
-    ----------
-    path : path or URL
-        Of what ``to_zarr`` or ``checkpoint`` stored.
-
-    Returns
-    -------
-    Record
-        With ``stages``, ``inputs``, ``packages``, ``python``, ``host``, ``user``, ``notes``,
-        ``begin`` and ``end``, and ``recipe``, all that the values depend on.
-
-    Raises
-    ------
-    FileNotFoundError
-        If nothing is there that was stored here.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from dask_blockwise import Volume, provenance, threshold
-    >>> mask = threshold(Volume.from_array(np.eye(4)), 0.5)
-    >>> _ = mask.to_zarr("eye.zarr/mask", progress=False, notes="a first try")
-    >>> found = provenance("eye.zarr/mask")
-    >>> [stage["stage"] for stage in found.stages], found.notes
-    (['ArrayVolume', 'MappedVolume'], 'a first try')
-    """
-    return _recorded(os.fspath(path))[0]
-
-
-def rerun(
-    path: str | os.PathLike[str],
-    *,
-    to: str | os.PathLike[str] | None = None,
-    client: Client | None = None,
-    progress: bool = True,
-    on_change: OnChange = "redo",
-    overwrite: bool = False,
-    verify: Verify = "stamps",
-    trust: bool = False,
-) -> RunSummary:
-    """Compute again what is stored at a path, as it was computed: blocks that no longer hold.
-
-    The volume that was stored there is loaded, which runs code that it names.
-
-    Parameters
-    ----------
-    path : path or URL
-        Of what ``to_zarr`` stored.
-    to : path or URL, optional
-        Where to store it; where it is unless given.
-    client, progress, on_change, overwrite, verify
-        As for ``to_zarr``.
-    trust : bool
-        Whether to run code of an output that belongs to somebody else, or lies in a bucket.
-
-    Returns
-    -------
-    RunSummary
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If the volume isn't there, or its code can't be imported.
-    PermissionError
-        If it belongs to somebody else, and isn't trusted.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from dask_blockwise import Volume, open_volume, rerun
-    >>> _ = Volume.from_array(np.eye(4)).to_zarr("eye.zarr/copy", progress=False)
-    >>> _ = rerun("eye.zarr/copy", to="eye.zarr/again", progress=False)
-    >>> int(open_volume("eye.zarr/again")[:].sum())
-    4
-    """
-    given = os.fspath(path)
-    record, array = _recorded(given)
-    volume, options = kept_volume(given, ledger_of(array.location), trust)
-    return to_zarr(
-        volume,
-        location_of(to or path),
-        client=client,
-        progress=progress,
-        block_shape=options.block_shape,
-        zarr_format=options.zarr_format,
-        num_workers=options.num_workers,
-        max_retries=options.max_retries,
-        timeout=options.timeout,
-        version=options.version,
-        notes=record.notes,
-        on_change=on_change,
-        overwrite=overwrite,
-        verify=verify,
-    )
-
-
-def _recorded(given: str) -> tuple[Record, StoredArray]:
-    record = Record.at(given)
-    if record is None:
-        raise FileNotFoundError(
-            f"{given} has no record of a computation: it was not stored by to_zarr or checkpoint, "
-            "or by a version before 0.2. Give the path that to_zarr was given."
-        )
-    return record, open_array(f"{location_of(given)}/s0")
 
 
 def _changes(
@@ -241,7 +139,7 @@ def _changes(
     volume = made if volume is None else as_it_is_now(volume)
     if volume is not None:
         filling = filling_of(volume, location_of(given), options, Preparation(verify))
-        return _of_filling(filling, record)
+        return [*_of_filling(filling, record), *_of_checkpoints(volume, trust, unknown)]
     return changed_parts(ledger, record, list(_known(record, verify, unknown)))
 
 
@@ -250,15 +148,45 @@ def _kept(
 ) -> tuple[Voxels | None, StoreOptions]:
     try:
         made, options = kept_volume(given, ledger, trust)
+        if brought := _brought_by(made):
+            unknown.append(
+                f"whether {brought} changed, which stood in a script or notebook: give the volume "
+                "that is to be stored, status(path, volume)."
+            )
         return as_it_is_now(made), options
     except (OSError, ValueError) as error:
         unknown.append(f"whether code has changed. {error}")
         return None, StoreOptions()
 
 
+def _brought_by(volume: Voxels) -> str:
+    """Names of functions and classes that came with a volume, and can't be imported."""
+    parts = parts_of(volume)
+    names = (
+        part.__name__
+        for part in parts
+        if isinstance(part, FunctionType | type) and part.__module__ == "__main__"
+    )
+    return ", ".join(dict.fromkeys(names))
+
+
 def _of_filling(filling: Filling, record: Record) -> list[str]:
     changes = record.changes_to(filling.record)
     return changes or changed_parts(filling.ledger, record, filling.inputs)
+
+
+def _of_checkpoints(volume: Voxels, trust: bool, unknown: list[str]) -> list[str]:
+    """How what it is made of by way of checkpoints stands, for people."""
+    changes = []
+    for checkpoint in checkpoints_of(volume):
+        try:
+            found = status(checkpoint.path, checkpoint.made, trust=trust)
+        except (OSError, ValueError) as error:
+            changes.append(f"checkpoint {checkpoint.path}. {error}")
+            continue
+        changes += [f"checkpoint {found.path}: {what}" for what in found.problems]
+        unknown += [f"{why} (checkpoint {found.path})" for why in found.unknown]
+    return changes
 
 
 def _known(record: Record, verify: Verify, unknown: list[str]) -> Iterator[Known]:

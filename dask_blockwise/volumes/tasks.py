@@ -33,6 +33,7 @@ from .step import Output, Step, Target
 
 __all__ = [
     "check_outputs",
+    "checkpoints_of",
     "filling_of",
     "steps_of",
     "tasks_into",
@@ -62,7 +63,7 @@ def check_outputs(
     steps_of(volume, block)  # which refuses what can't be stored
     check_not_in_place(volume, path)
     check_regional(volume, stored=True)
-    for below in _checkpoints(volume):
+    for below in checkpoints_of(volume):
         check_outputs(below.made, below.path, below.options, preparation)
     filling = filling_of(volume, path, options, preparation)
     preparation.claim(filling.ledger)
@@ -246,11 +247,6 @@ def _forced(volume: Voxels, step: Step, options: StoreOptions) -> NDArray[np.boo
 def _meeting(volume: Voxels, step: Step, roi: Roi) -> NDArray[np.bool_]:
     """Which blocks meet a region."""
     spans = spans_of(volume.frame, step.block)
-    if not volume.frame.roi.intersects(roi):
-        raise ValueError(
-            f"The region {roi} doesn't meet the volume's {volume.frame.roi}: give one that "
-            "does, in world units."
-        )
     by_axis = [
         (np.array(span.begin) < int(end)) & (np.array(span.end) > int(begin))
         for span, begin, end in zip(spans, roi.begin, roi.end, strict=True)
@@ -259,11 +255,11 @@ def _meeting(volume: Voxels, step: Step, roi: Roi) -> NDArray[np.bool_]:
     return meeting
 
 
-def _checkpoints(volume: Voxels) -> list[Checkpoint]:
+def checkpoints_of(volume: Voxels) -> list[Checkpoint]:
     """Those that a volume is computed from, without those further down."""
     if isinstance(volume.source, Checkpoint):
         return [volume.source]
-    return [found for inner in volume.source.inputs for found in _checkpoints(inner)]
+    return [found for inner in volume.source.inputs for found in checkpoints_of(inner)]
 
 
 def _checkpoint_tasks(

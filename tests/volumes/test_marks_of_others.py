@@ -86,7 +86,7 @@ def test_an_output_that_was_renamed_holds_and_a_copy_is_asked_about(store, copy)
     copy.rename(copy.with_name("moved"))
     assert store(name="moved") == 0
     shutil.copytree(copy.with_name("moved"), copy)
-    with pytest.raises(OutputChanged, match="4 of 4 blocks were altered"):
+    with pytest.raises(OutputChanged, match="4 of 4 blocks aren't the files"):
         store()
     assert store(on_change="redo") == 4
 

@@ -66,7 +66,7 @@ def test_what_changed_is_told_without_running(stored, capsys):
         main(["status", "out.zarr/above"])
     assert ended.value.code == 1
     told = capsys.readouterr().out
-    assert "1 of them are missing" in told
+    assert "1 of 4 blocks lack files" in told
     assert "1 of 4 chunks changed" in told
 
 
@@ -151,3 +151,61 @@ def test_an_output_that_another_run_writes_is_left_alone(stored, client):
     assert np.array_equal(dbw.open_volume("out.zarr/above")[:], before)
     above().to_zarr("out.zarr/above", client=client, progress=False)
     assert not list(Path("out.zarr/above/s0/.dask_blockwise").glob("run*"))
+
+
+def test_it_looks_through_checkpoints(raw, client):
+    def cells() -> Volume:
+        kept = above().checkpoint("out.zarr/mask")
+        return dbw.relabel(dbw.connected_components(kept))
+
+    cells().to_zarr("out.zarr/cells", client=client, progress=False)
+    assert dbw.status("out.zarr/cells").is_current
+    assert [found["path"] for found in dbw.provenance("out.zarr/mask").inputs] == ["in.zarr/raw"]
+    assert dbw.provenance("out.zarr/cells").checkpoints == [f"{Path.cwd()}/out.zarr/mask"]
+    raw[0, 0] += 1
+    (told,) = dbw.status("out.zarr/cells").changes
+    assert told.endswith("out.zarr/mask: input in.zarr/raw: 1 of 4 chunks changed")
+    Path("out.zarr/mask/s0/c/1/1").unlink()
+    assert len(dbw.status("out.zarr/cells").changes) == 2
+
+
+def test_of_a_script_it_is_not_known_whether_its_functions_changed(raw):
+    code = (
+        "import dask_blockwise as dbw\n"
+        "def twice(array):\n"
+        "    return array * 2.0\n"
+        "if __name__ == '__main__':\n"
+        "    raw = dbw.open_volume('in.zarr/raw')\n"
+        "    dbw.map_overlap(twice, raw).to_zarr('out.zarr/twice', progress=False)\n"
+    )
+    Path("script.py").write_text(code)
+    subprocess.run([sys.executable, "script.py"], check=True)
+    found = dbw.status("out.zarr/twice")
+    assert not found.is_current
+    assert "whether twice changed, which stood in a script" in found.unknown[0]
+
+
+def test_equal_thresholds_are_the_same(stored, client):
+    again = above(100.0).to_zarr("out.zarr/above", client=client, progress=False)
+    assert again["above"].completed == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "told"),
+    [
+        ({"verify": "contents"}, ValueError, "verify must be one of stamps, content, none"),
+        ({"on_change": "again"}, ValueError, "on_change must be one of ask, redo"),
+        ({"roi": (slice(0, 8), slice(0, 8))}, TypeError, "roi must be a Roi"),
+    ],
+    ids=["verify", "on_change", "roi"],
+)
+def test_mistakes_are_told_before_any_work(raw, client, options, error, told):
+    with pytest.raises(error, match=told):
+        above().to_zarr("out.zarr/above", client=client, progress=False, **options)
+    assert not Path("out.zarr").exists()
+
+
+def test_what_was_recorded_otherwise_is_not_compared(stored, client):
+    with pytest.raises(FileExistsError, match=r'recorded by verify="stamps"') as refused:
+        above().to_zarr("out.zarr/above", client=client, progress=False, verify="content")
+    assert "chunks changed" not in str(refused.value)

@@ -123,7 +123,7 @@ def test_an_output_chunk_that_is_gone_is_made_again_alone(store, raw, tmp_path, 
 def test_an_output_chunk_that_was_altered_is_not_touched_unasked(store, raw, tmp_path):
     store()
     zarr.open_array(str(tmp_path / "out.zarr/above/s0"))[0:8, 0:8, 0:8] = 7
-    with pytest.raises(OutputChanged, match="1 of 18 blocks were altered"):
+    with pytest.raises(OutputChanged, match="1 of 18 blocks aren't the files"):
         store()
     assert store(on_change="redo") == {"above": 1}
     assert np.array_equal(result(tmp_path), expected(raw))

@@ -1,0 +1,135 @@
+"""What a stored volume was computed by, and the same again."""
+
+from __future__ import annotations
+
+import os
+
+from distributed import Client
+
+from ..engine.progress import RunSummary
+from ..storage.arrays import open_array
+from ..storage.location import location_of
+from ..storage.stored_array import StoredArray
+from .kept_volume import kept_volume
+from .known import Verify, ledger_of
+from .options import OnChange
+from .record import Record
+from .storing import to_zarr
+
+__all__ = ["provenance", "recorded", "rerun"]
+
+
+def provenance(path: str | os.PathLike[str]) -> Record:
+    """What a stored volume was computed by, from what, where and when.
+
+    Parameters
+    ----------
+    path : path or URL
+        Of what ``to_zarr`` or ``checkpoint`` stored.
+
+    Returns
+    -------
+    Record
+        With ``stages``, ``inputs``, ``packages``, ``python``, ``host``, ``user``, ``notes``,
+        ``begin`` and ``end``, and ``recipe``, all that the values depend on.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing is there that was stored here.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dask_blockwise import Volume, provenance, threshold
+    >>> mask = threshold(Volume.from_array(np.eye(4)), 0.5)
+    >>> _ = mask.to_zarr("eye.zarr/mask", progress=False, notes="a first try")
+    >>> found = provenance("eye.zarr/mask")
+    >>> [stage["stage"] for stage in found.stages], found.notes
+    (['ArrayVolume', 'MappedVolume'], 'a first try')
+    """
+    return recorded(os.fspath(path))[0]
+
+
+def rerun(
+    path: str | os.PathLike[str],
+    *,
+    to: str | os.PathLike[str] | None = None,
+    client: Client | None = None,
+    progress: bool = True,
+    on_change: OnChange = "redo",
+    overwrite: bool = False,
+    verify: Verify = "stamps",
+    trust: bool = False,
+) -> RunSummary:
+    """Compute again what is stored at a path, as it was computed: blocks that no longer hold.
+
+    The volume that was stored there is loaded, which runs code that it names.
+
+    Parameters
+    ----------
+    path : path or URL
+        Of what ``to_zarr`` stored.
+    to : path or URL, optional
+        Where to store it; where it is unless given.
+    client, progress, on_change, overwrite, verify
+        As for ``to_zarr``.
+    trust : bool
+        Whether to run code of an output that belongs to somebody else, or lies in a bucket.
+
+    Returns
+    -------
+    RunSummary
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the volume isn't there, or its code can't be imported.
+    PermissionError
+        If it belongs to somebody else, and isn't trusted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dask_blockwise import Volume, open_volume, rerun
+    >>> _ = Volume.from_array(np.eye(4)).to_zarr("eye.zarr/copy", progress=False)
+    >>> _ = rerun("eye.zarr/copy", to="eye.zarr/again", progress=False)
+    >>> int(open_volume("eye.zarr/again")[:].sum())
+    4
+    """
+    given = os.fspath(path)
+    record, array = recorded(given)
+    volume, options = kept_volume(given, ledger_of(array.location), trust)
+    return to_zarr(
+        volume,
+        location_of(to or path),
+        client=client,
+        progress=progress,
+        block_shape=options.block_shape,
+        zarr_format=options.zarr_format,
+        num_workers=options.num_workers,
+        max_retries=options.max_retries,
+        timeout=options.timeout,
+        version=options.version,
+        notes=record.notes,
+        on_change=on_change,
+        overwrite=overwrite,
+        verify=verify,
+    )
+
+
+def recorded(given: str) -> tuple[Record, StoredArray]:
+    """The record at a path, and the array that it is of.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing is there that was stored here.
+    """
+    record = Record.at(given)
+    if record is None:
+        raise FileNotFoundError(
+            f"{given} has no record of a computation: it was not stored by to_zarr or checkpoint, "
+            "or by a version before 0.2. Give the path that to_zarr was given."
+        )
+    return record, open_array(f"{location_of(given)}/s0")
