@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Self, get_args
+from typing import Any, Self, TypeVar, get_args
 
 from ..engine.task import Task
 from ..storage.claims import Claim
 from .known import KnownArrays, Verify
 from .options import OnChange
+from .source import Voxels
 from .step import Left
 
 __all__ = ["Preparation"]
+
+Looked = TypeVar("Looked")
 
 
 @dataclass
@@ -35,6 +38,8 @@ class Preparation:
             )
         self.known = KnownArrays(self.verify)
         self._left: dict[str, Left] = {}
+        # With the volume, whose id then is of no other.
+        self._looked_at: dict[tuple[str, int], tuple[Voxels, Any]] = {}
         self._claims = ExitStack()
         self._claimed: set[str] = set()
 
@@ -62,11 +67,20 @@ class Preparation:
             self._left[ledger] = find()
         return self._left[ledger]
 
+    def once(self, path: str, volume: Voxels, look: Callable[[], Looked]) -> Looked:
+        """What is found of a volume at a path, the first time that it is asked for."""
+        key = path, id(volume)
+        if key not in self._looked_at:
+            self._looked_at[key] = volume, look()
+        found: Looked = self._looked_at[key][1]
+        return found
+
     def look_again(self) -> None:
         """Forget tasks, and what was seen of inputs and outputs, since blocks were run."""
         self.made.clear()
         self.at_end.clear()
         self._left.clear()
+        self._looked_at.clear()
         self.known = KnownArrays(self.verify)
 
     @property

@@ -12,15 +12,14 @@ import numpy as np
 
 from ..engine.ledger import Finished, finished
 from ..recipes import parts_of
-from ..storage.arrays import open_array, read_placement
 from ..storage.location import location_of
 from ..storage.stored_array import StoredArray
 from .filling import Filling
-from .frame import Frame
 from .kept_volume import kept_volume
 from .known import Known, Verify, array_id, known_now, ledger_of
 from .left import left_in
 from .lineage import as_it_is_now
+from .opening import open_volume
 from .options import StoreOptions
 from .preparation import Preparation
 from .record import Record, changed_parts
@@ -192,27 +191,16 @@ def _of_checkpoints(volume: Voxels, trust: bool, unknown: list[str]) -> list[str
 def _known(record: Record, verify: Verify, unknown: list[str]) -> Iterator[Known]:
     for found in record.inputs:
         try:
-            array = open_array(found["location"])
-            frame = _frame_of(array)
+            volume = open_volume(found["location"])
         except (OSError, ValueError) as error:
             unknown.append(f"input {found['path']}. {error}")
             continue
-        yield known_now(frame, array, verify)
-
-
-def _frame_of(array: StoredArray) -> Frame:
-    return Frame(
-        shape=array.shape,
-        dtype=array.dtype,
-        placement=read_placement(array),
-        chunks=array.chunks,
-        shards=array.shards,
-    )
+        yield known_now(volume.frame, volume.stored, verify)
 
 
 def _looked_at(array: StoredArray, done: Finished) -> tuple[int, int]:
     """Of how many finished blocks files are missing, and how many were altered."""
-    frame = _frame_of(array)
+    frame = open_volume(array.location).frame
     block = tuple(map(int, done.grid.write_roi.shape / frame.voxel_size))
     left = left_in(Target.all_of(array), frame, block)
     differs, lacks = left.differs(done.marks) & done.done, left.lacks(done.marks) & done.done

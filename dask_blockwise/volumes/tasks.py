@@ -111,10 +111,14 @@ def tasks_to_mend(
 def filling_of(
     volume: Voxels, path: str, options: StoreOptions, preparation: Preparation
 ) -> Filling:
-    """What lies at the path where a volume is about to be stored."""
-    block = volume.frame.checked_block(options.block_shape)
-    last = next(step for step in steps_of(volume, block) if step.last)
-    return Filling(volume, path, block, options, preparation, tuple(last.readings()))
+    """What lies at the path where a volume is about to be stored, looked at once in a run."""
+
+    def look() -> Filling:
+        block = volume.frame.checked_block(options.block_shape)
+        last = next(step for step in steps_of(volume, block) if step.last)
+        return Filling(volume, path, block, options, preparation, tuple(last.readings()))
+
+    return preparation.once(path, volume, look)
 
 
 def tasks_into(
