@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 
 # A batch of blocks takes about this long, in seconds, and is never more than so many blocks.
 _BATCH_SECONDS = 1.0
-_BATCH_BLOCKS = 256
+_BATCH_BLOCKS = 2048
 # Where blocks have a time limit: the scheduler knows only how long a whole batch may take.
 _TIMED_BATCH_BLOCKS = 32
 # Where some blocks may need no run, that is looked at for so many at once.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import cached_property
 from math import prod
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 from funlib.geometry.coordinate import Coordinate
 from funlib.geometry.roi import Roi
@@ -64,6 +64,21 @@ class Block:
     write_roi: Roi
     block_id: tuple[str, int]
     status: BlockStatus = field(default=BlockStatus.CREATED, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, grid: BlockGrid, task_id: str, number: int) -> Self:
+        """A block of a grid. Its ROIs are made when they are asked for, as few stages do."""
+        block = cls.__new__(cls)
+        vars(block).update(total_roi=grid.total_roi, block_id=(task_id, number), _grid=grid)
+        block.status = BlockStatus.CREATED
+        return block
+
+    def __getattr__(self, name: str) -> Roi:
+        """A ROI that isn't made yet."""
+        if name not in ("read_roi", "write_roi") or "_grid" not in vars(self):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self.read_roi, self.write_roi = vars(self).pop("_grid").rois(self.number)
+        return self.read_roi if name == "read_roi" else self.write_roi
 
     @property
     def task_id(self) -> str:
@@ -179,7 +194,7 @@ class BlockGrid:
 
     def block(self, task_id: str, number: int) -> Block:
         """The block of that number."""
-        return Block(self.total_roi, *self.rois(number), (task_id, number))
+        return Block.of(self, task_id, number)
 
     def blocks(self, task_id: str) -> Iterator[Block]:
         """All blocks in raster order."""

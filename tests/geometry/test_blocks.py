@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
+
 import daisy.v2 as daisy
 import pytest
 from hypothesis import given
@@ -108,3 +111,14 @@ def test_what_cannot_tile(total: Roi, read: Roi, write: Roi, fit: str, message: 
 def test_block_names() -> None:
     block = Block(Roi((0,), (9,)), Roi((0,), (5,)), Roi((1,), (3,)), ("task", 4))
     assert (block.task_id, block.number, block.roi) == ("task", 4, block.write_roi)
+
+
+def test_a_block_of_a_grid_is_as_one_that_has_its_rois() -> None:
+    grid = BlockGrid(Roi((0,), (42,)), Roi((0,), (14,)), Roi((2,), (10,)), "shrink")
+    block = grid.block("task", 3)
+    whole = Block(grid.total_roi, Roi((30,), (12,)), Roi((32,), (8,)), ("task", 3))
+    assert pickle.loads(pickle.dumps(grid.block("task", 3))) == block == whole
+    assert repr(grid.block("task", 3)) == repr(whole)
+    assert replace(grid.block("task", 3), read_roi=whole.write_roi).write_roi == whole.write_roi
+    with pytest.raises(AttributeError, match="'Block' object has no attribute 'rio'"):
+        getattr(grid.block("task", 3), "rio")  # noqa: B009

@@ -125,7 +125,7 @@ class Journal:
         self._notes.seek(0)
         # The last may be torn, where the disk was full.
         lines = self._notes.read().split(b"\n")[:-1]
-        notes: list[Any] = list(map(json.loads, lines))
+        notes: list[Any] = json.loads(b"[" + b",".join(lines) + b"]")
         fates = {number: (fate, what) for number, fate, what, _ in notes}
         report = BatchReport()
         for number in numbers:
@@ -144,10 +144,13 @@ class Journal:
     def _note(
         self, number: int, fate: str, what: Sequence[str | int] | None = None, at: int = 0
     ) -> None:
-        note = json.dumps([number, fate, what, at]).encode() + b"\n"
-        with kept(self._path):
+        told = "null" if what is None else json.dumps(what)
+        note = f'[{number},"{fate}",{told},{at}]\n'.encode()
+        try:
             if self._notes.write(note) < len(note):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise _not_kept(error, self._path) from error
 
     def _last_words(self) -> Failure:
         path = _beside(self._path, "trace")
@@ -170,15 +173,19 @@ def kept(path: Path | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if path is not None:
-            # A write that fails has no more than a descriptor.
-            error.filename = error.filename or str(path)
-        raise OSError(
-            error.errno,
-            f"What becomes of blocks is noted in the temporary folder of {platform.node()}, which "
-            f"can't be written: {error}. Free some space there, or start workers with TMPDIR set "
-            "to a folder on another disk. Blocks that are done are kept",
-        ) from error
+        raise _not_kept(error, path) from error
+
+
+def _not_kept(error: OSError, path: Path | None) -> OSError:
+    if path is not None:
+        # A write that fails has no more than a descriptor.
+        error.filename = error.filename or str(path)
+    return OSError(
+        error.errno,
+        f"What becomes of blocks is noted in the temporary folder of {platform.node()}, which "
+        f"can't be written: {error}. Free some space there, or start workers with TMPDIR set "
+        "to a folder on another disk. Blocks that are done are kept",
+    )
 
 
 def post_mortem(run_id: str, address: str, name: str, numbers: Sequence[int]) -> BatchReport:
