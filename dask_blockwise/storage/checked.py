@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
-__all__ = ["in_plain_words", "listing", "mapping", "numbers", "path_inside", "understood"]
+__all__ = [
+    "NOT_UNDERSTOOD",
+    "in_plain_words",
+    "listing",
+    "mapping",
+    "numbers",
+    "path_inside",
+    "placing_or_why_not",
+    "understood",
+]
+
+# Among attributes, in place of what says where an array lies, why that isn't understood.
+NOT_UNDERSTOOD = "place not understood"
 
 # What values of another kind raise where they are used.
 _WRONG_KINDS = (
@@ -76,6 +88,22 @@ def path_inside(value: Any, name: str) -> str:
             "elsewhere isn't opened by what a file says. Open it by its own path"
         )
     return "/".join(part for part in value.split("/") if part not in ("", ".")) or str(value)
+
+
+def placing_or_why_not(placing: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Attributes that say where an array lies, or why they can't be understood.
+
+    So an array can be opened by whoever says where it lies instead.
+
+    Examples
+    --------
+    >>> placing_or_why_not(lambda: {"resolution": numbers("small", "resolution")})
+    {'place not understood': "resolution should be a list, and is 'small'"}
+    """
+    try:
+        return placing()
+    except ValueError as error:
+        return {NOT_UNDERSTOOD: str(error)}
 
 
 @contextmanager

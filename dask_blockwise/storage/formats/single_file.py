@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...geometry.axes import AXES, default_axes
 from ...geometry.boxes import Box, Index
 from ..chunking import default_block
-from ..location import is_remote
+from ..location import on_disk
 from .protocol import Layout
 
 __all__ = ["FileArray", "is_file", "library", "order_of"]
@@ -84,7 +84,7 @@ def order_of(axes: Sequence[str]) -> Index:
 def is_file(location: str, suffixes: Sequence[str]) -> bool:
     """Whether there is a local file whose name ends so."""
     small = location.lower()
-    return small.endswith(tuple(suffixes)) and not is_remote(location) and Path(location).is_file()
+    return small.endswith(tuple(suffixes)) and Path(location).is_file() and on_disk(location)
 
 
 def library(name: str, location: str) -> Any:

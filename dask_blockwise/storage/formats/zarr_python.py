@@ -13,13 +13,14 @@ import numpy as np
 import zarr
 from numcodecs.registry import get_codec
 from numpy.typing import NDArray
-from zarr.storage import FsspecStore, LocalStore, StorePath
+from zarr.storage import LocalStore, StorePath
 
 from ...geometry.boxes import Box, Index
 from ..documents import has_document
-from ..location import is_remote
+from ..location import on_disk
 from .by_tensorstore import layout_of_pieces
-from .protocol import Layout
+from .kvstore import KvStore
+from .protocol import CorruptChunk, Layout
 
 __all__ = ["ZarrPythonArray", "open_zarr_python"]
 
@@ -52,11 +53,17 @@ class ZarrPythonArray:
             self._check_there(region)
         try:
             return np.asarray(self.array[region])
-        except OSError:
-            raise
         except Exception as error:
-            # Each codec has errors of its own.
+            # Each codec has errors of its own, some of which are OSErrors.
+            if _is_of_the_store(error):
+                raise
             raise self._damaged(region, error) from error
+
+    @property
+    def fill_value(self) -> Any:
+        """What is read where nothing is stored."""
+        value = self.array.fill_value
+        return 0 if value is None else value
 
     def write(self, region: Box, values: NDArray[Any]) -> None:
         """Write a region of whole shards or chunks."""
@@ -76,9 +83,10 @@ class ZarrPythonArray:
             try:
                 self.array[box]
             except Exception as own:
-                return OSError(
-                    f"{self.location}/{name} can't be decoded, {type(own).__name__}: {own}. That "
-                    "file is damaged or only in part there: store it anew"
+                if isinstance(own, OSError) and _is_of_the_store(own):
+                    return own
+                return CorruptChunk(
+                    f"{self.location}/{name} can't be decoded, {type(own).__name__}: {own}"
                 )
         return OSError(f"{type(error).__name__}: {error}")
 
@@ -89,6 +97,11 @@ class ZarrPythonArray:
         touched = [range(s.start // n, -(-s.stop // n)) for s, n in zip(region, sizes)]
         for index in product(*touched):
             yield self.array.metadata.encode_chunk_key(index), _within(region, index, sizes)
+
+
+def _is_of_the_store(error: Exception) -> bool:
+    """Whether the system says why, as it does of files that can't be read."""
+    return isinstance(error, OSError) and bool(error.errno)
 
 
 def _within(region: Box, index: Index, sizes: Index) -> Box:
@@ -106,7 +119,7 @@ def open_zarr_python(location: str, document: Mapping[str, Any], fills: bool) ->
     ValueError
         If it isn't understood, or a codec isn't installed, with the package that has it.
     """
-    store = FsspecStore.from_url(location) if is_remote(location) else LocalStore(location)
+    store = LocalStore(location) if on_disk(location) else KvStore(location)
     try:
         with warnings.catch_warnings():
             # Of metadata that others wrote.
