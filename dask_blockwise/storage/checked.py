@@ -9,6 +9,7 @@ from numbers import Real
 from typing import Any
 
 __all__ = [
+    "MEND",
     "NOT_UNDERSTOOD",
     "in_plain_words",
     "listing",
@@ -22,6 +23,8 @@ __all__ = [
 # Among attributes, in place of what says where an array lies, why that isn't understood.
 NOT_UNDERSTOOD = "place not understood"
 
+# How to go on where metadata are wrong.
+MEND = "Mend it, or write the array anew with the tool that wrote it"
 # What values of another kind raise where they are used.
 _WRONG_KINDS = (
     *(ArithmeticError, AttributeError, LookupError),
@@ -120,11 +123,17 @@ def understood(path: str) -> Iterator[None]:
     except OSError:
         raise
     except _WRONG_KINDS as error:
-        said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}, {error}"
+        said = str(error) if isinstance(error, ValueError) else _told(error)
         plain = in_plain_words(said)
         if path in said and plain == said:
             raise ValueError(said) from error
         raise ValueError(f"The metadata of {path} can't be understood: {plain}") from error
+
+
+def _told(error: Exception) -> str:
+    """What values of the wrong kind raised, and how to go on."""
+    what = f"it has no {error}" if isinstance(error, KeyError) else f"{error}"
+    return f"{what or type(error).__name__}. {MEND}"
 
 
 def in_plain_words(said: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import tensorstore as ts
 
-from .checked import in_plain_words
+from .checked import MEND, in_plain_words
 from .location import is_remote, kvstore_spec, on_disk
 
 __all__ = [
@@ -75,14 +75,17 @@ def read_json(location: str, name: str) -> dict[str, Any]:
     """
     path = os.path.join(location, name)  # noqa: PTH118 - a URL stays one.
     small = not on_disk(location) or _size(path) <= _LARGEST_JSON
-    value = read_bytes(location, name) if small else b""
+    value = _let_read(location, name) if small else b"too large"
+    if value is None or (not value.strip() and name in _MAY_BE_NULL):
+        return {}
     if len(value) > _LARGEST_JSON or not small:
         raise ValueError(f"{path} is damaged: metadata has at most {_LARGEST_JSON >> 20} MiB.")
     try:
-        found = json.loads(value) if value else {}
+        found = json.loads(value)
         return {} if found is None and name in _MAY_BE_NULL else dict(found)
     except (ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: it should be a JSON object.") from error
+        why = "it should be a JSON object" if value.strip() else "it is empty"
+        raise ValueError(f"{path} is damaged: {why}. {MEND}.") from error
 
 
 def _size(path: str) -> int:
@@ -94,19 +97,29 @@ def _size(path: str) -> int:
 
 def read_bytes(location: str, name: str) -> bytes:
     """A document of a store; empty where there is none."""
+    return _let_read(location, name) or b""
+
+
+def _let_read(location: str, name: str) -> bytes | None:
+    """A document; None where there is none, or it may not be known."""
     try:
-        return read_surely(location, name)
+        return _read(location, name)
     except PermissionError:
         # A bucket that may not be listed denies what isn't there.
         if is_remote(location):
-            return b""
+            return None
         raise
 
 
 def read_surely(location: str, name: str) -> bytes:
     """The same, but an error also where it is denied, be it there or not."""
+    return _read(location, name) or b""
+
+
+def _read(location: str, name: str) -> bytes | None:
     try:
-        return bytes(kvstore_of(location).read(name).result().value)
+        found = kvstore_of(location).read(name).result()
+        return bytes(found.value) if found.state == "value" else None
     except (ValueError, OSError) as error:
         raise store_error(f"{location}/{name}", "read", error) from error
 
@@ -115,7 +128,7 @@ def has_document(location: str, name: str) -> bool:
     """Whether a store has a document now."""
     if on_disk(location):
         return Path(location, name).is_file()
-    return bool(read_bytes(location, name))
+    return _let_read(location, name) is not None
 
 
 def is_denied(location: str, name: str) -> bool:

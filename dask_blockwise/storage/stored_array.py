@@ -207,6 +207,11 @@ class StoredArray:
         array = self._open()
         if isinstance(array, Writable):
             return array
+        if self.order is not None:
+            raise UnsupportedOperation(
+                f"{self.path} can't be written: its channels or times are stored last. Store what "
+                "is computed in another array, with volume.to_zarr(path)."
+            )
         raise UnsupportedOperation(
             f"{self.path} can't be written: {self.format.title} is only read here. Store what is "
             "computed in zarr, with volume.to_zarr(path)."

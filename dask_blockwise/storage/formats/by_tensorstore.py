@@ -17,8 +17,8 @@ import tensorstore as ts
 from numpy.typing import NDArray
 
 from ...geometry.boxes import Box, Index
-from ..checked import in_plain_words
-from ..documents import cache_context
+from ..checked import MEND, in_plain_words
+from ..documents import cache_context, store_error
 from ..location import kvstore_spec
 from .protocol import CorruptChunk, Layout
 
@@ -26,6 +26,8 @@ __all__ = ["TensorStoreArray", "layout_of_pieces", "open_tensorstore", "read_err
 
 # How TensorStore begins what it says of chunks that it can't decode.
 _DAMAGED = ("FAILED_PRECONDITION", "DATA_LOSS", "INVALID_ARGUMENT")
+# How it begins what it says of stores that fail or deny.
+_OF_THE_STORE = ("ABORTED", "DEADLINE", "INTERNAL", "PERMISSION", "UNAUTH", "UNAVAIL", "UNKNOWN")
 # What it says of web servers, whatever it begins with.
 _NO_PARTS, _ANSWER = "was ignored by server", "[HTTP code"
 
@@ -121,7 +123,9 @@ def open_tensorstore(
     except ValueError as error:
         if str(error).startswith("NOT_FOUND"):
             raise FileNotFoundError(f"There is no array at {location}.") from error
-        raise
+        if _ANSWER in str(error) or str(error).startswith(_OF_THE_STORE):
+            raise store_error(location, "read", error) from error
+        raise ValueError(f"{in_plain_words(str(error))}. {MEND}") from error
 
 
 def _layered(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from ..checked import listing, mapping, placing_or_why_not, understood
+from ..checked import MEND, listing, mapping, placing_or_why_not, understood
 from ..documents import read_json
 from ..location import folders_above
 from ..multiscales import image_levels
@@ -44,6 +44,8 @@ class N5:
         """Attributes of an array, turned to C order, and those of groups above that place it."""
         attributes = read_json(location, _DOCUMENT)
         if "dimensions" not in attributes:
+            if "blockSize" in attributes:
+                raise ValueError(f"{location}/{_DOCUMENT} has no 'dimensions'. {MEND}")
             return None
         return placing_or_why_not(lambda: n5_attributes(_placed(location, attributes)))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...geometry.meant import meant
 from ...geometry.written import plain
-from ..checked import listing, mapping, numbers, path_inside, placing_or_why_not
+from ..checked import MEND, listing, mapping, numbers, path_inside, placing_or_why_not
 from ..documents import read_json
 from ..location import folders_above
 from .by_tensorstore import TensorStoreArray, open_tensorstore
@@ -106,6 +106,8 @@ def precomputed_attributes(info: Mapping[str, Any], key: str | None = None) -> d
 
 def _keys(info: Mapping[str, Any]) -> list[str]:
     """Where the scales lie, all of them below the root."""
+    if "data_type" in info and "scales" not in info:
+        raise ValueError(f"info has no 'scales'. {MEND}")
     scales = [mapping(scale, "A scale") for scale in listing(info.get("scales"), "scales")]
     return [path_inside(scale.get("key"), "The key of a scale") for scale in scales]
 

@@ -66,7 +66,12 @@ class FileArray:
         try:
             found = np.asarray(self.values[stored]).transpose(self.order)
         except _DAMAGED as error:
-            raise OSError(f"what it holds is damaged: {error}") from error
+            raise OSError(f"what it holds is damaged: {error}. Copy or write it anew") from error
+        except OSError as error:
+            if error.errno:
+                raise
+            # So h5py says it of chunks that it can't decode.
+            raise OSError(f"{error}. A part of it is damaged: copy or write it anew") from error
         return np.array(found, self.layout.dtype, order="C")
 
 

@@ -137,6 +137,8 @@ def _split(location: str) -> tuple[str, int]:
 def _series(file: Any) -> Any:
     """The one image of a file."""
     check_alone(file)
+    if not file.series:
+        raise ValueError("it is damaged: no image was found in it. Write it anew")
     if len(file.series) != 1:
         kinds = ", ".join(f"{series.axes} {series.shape}" for series in file.series)
         raise ValueError(

@@ -14,7 +14,7 @@ from numcodecs import Zstd
 from zarr.codecs import ZstdCodec
 from zarr.storage import MemoryStore
 
-from ..checked import NOT_UNDERSTOOD, mapping, placing_or_why_not
+from ..checked import MEND, NOT_UNDERSTOOD, mapping, placing_or_why_not
 from ..documents import read_json
 from .by_tensorstore import TensorStoreArray, open_tensorstore
 from .found_names import check_names, has_units, likely_names, some_names
@@ -89,6 +89,11 @@ class Zarr3(Zarr):
         """Attributes of an array; the names of its dimensions are among them."""
         document = read_json(location, "zarr.json")
         if document.get("node_type") != "array":
+            if document and document.get("node_type") != "group":
+                raise ValueError(
+                    f"node_type of {location}/zarr.json should be 'array' or 'group', and is "
+                    f"{document.get('node_type')!r}. {MEND}"
+                )
             return None
         names = document.get("dimension_names")
         named = {"axis_names": names} if names else {}

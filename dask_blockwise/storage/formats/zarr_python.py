@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from zarr.storage import LocalStore, StorePath
 
 from ...geometry.boxes import Box, Index
+from ..checked import MEND
 from ..documents import has_document
 from ..location import on_disk
 from .by_tensorstore import layout_of_pieces
@@ -27,6 +28,7 @@ __all__ = ["ZarrPythonArray", "open_zarr_python"]
 # Codecs of numcodecs that need more, and what its installation calls that.
 _EXTRAS = {"crc32c": "crc32c", "msgpack2": "msgpack", "pcodec": "pcodec", "zfpy": "zfpy"}
 _UNKNOWN = re.compile(r"(?:codec not available|[Uu]nknown codec): ['\"]*([\w.\-/]+)")
+_MISSING = re.compile(r"missing \d+ required .*arguments?: (.*)")
 _WHERE = "Install it where workers run, too"
 
 
@@ -128,13 +130,23 @@ def open_zarr_python(location: str, document: Mapping[str, Any], fills: bool) ->
             metadata: Any = dict(document)
             array = zarr.Array(zarr.AsyncArray(metadata, StorePath(store)))
     except Exception as error:
+        if _is_of_the_store(error):
+            raise
         codec = _UNKNOWN.search(str(error))
         if codec is None:
-            raise
+            lacks = str(error) if isinstance(error, KeyError) else _lacking(str(error))
+            said = f"it has no {lacks}" if lacks else str(error).rstrip(".")
+            raise ValueError(f"{said}. {MEND}") from error
         raise ValueError(f"it needs the codec {codec[1]!r}, {_where(codec[1])}") from error
     if not all(array.chunks):
         raise ValueError(f"its chunks are {array.chunks}")
     return ZarrPythonArray(array, location, fills)
+
+
+def _lacking(said: str) -> str:
+    """What metadata lack, if that is what is said."""
+    missing = _MISSING.search(said)
+    return missing[1] if missing else ""
 
 
 def _check_numcodecs(document: Mapping[str, Any]) -> None:
