@@ -22,7 +22,7 @@ from .volumes.creation import create_volume
 from .volumes.filling import OutputChanged
 from .volumes.frame import Frame
 from .volumes.map_overlap import map_overlap
-from .volumes.opening import open_volume
+from .volumes.opening import open_levels, open_volume
 from .volumes.reach import Reach
 from .volumes.rerunning import provenance, rerun
 from .volumes.source import Source
@@ -56,6 +56,7 @@ __all__ = [
     "jobqueue_cluster",
     "local_cluster",
     "map_overlap",
+    "open_levels",
     "open_volume",
     "predict",
     "provenance",

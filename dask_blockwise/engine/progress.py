@@ -1,15 +1,11 @@
-"""How a run goes, and how it went."""
+"""How a run went."""
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, Protocol
-
-from tqdm.auto import tqdm
+from typing import Any
 
 from ..tables import html_columns, text_columns
 from .worker.failure import Failure
@@ -30,7 +26,6 @@ _COLUMNS = (
     "Mvoxel/s",
 )
 _SHOWN_BLOCKS = 10
-_SECONDS_A_LINE = 30.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +54,8 @@ class TaskSummary:
     # File with the traceback of every failed attempt and with what blocks printed, on the machine
     # of the driver; none where there was neither.
     log: str | None = None
+    # Damaged chunks that its blocks read as fill value, where they were opened to be read so.
+    corrupt: tuple[str, ...] = ()
     # What tables call the task, unless its id.
     title: str | None = None
 
@@ -116,6 +113,13 @@ class RunSummary:
     seconds: float = 0.0
     # Where a region of objects was repaired: a table of the ids that voxels had and have.
     changed_ids: Any = None
+    # Of which inputs chunks are absent, and what they are read as.
+    absent: tuple[str, ...] = ()
+
+    @property
+    def corrupt(self) -> tuple[str, ...]:
+        """Damaged chunks that were read as fill value: array, voxels, file and what is wrong."""
+        return tuple(dict.fromkeys(chunk for task in self.tasks for chunk in task.corrupt))
 
     def __bool__(self) -> bool:
         return all(task.succeeded for task in self.tasks)
@@ -125,17 +129,27 @@ class RunSummary:
         return (named | {task.task_id: task for task in self.tasks})[task_id]
 
     def __str__(self) -> str:
-        return "\n".join([self._table(), *_faults(self.tasks)])
+        return "\n".join([self._table(), *self.notes, *_faults(self.tasks)])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        faults = escape("\n".join(_faults(self.tasks)).strip())
+        faults = escape("\n".join([*self.notes, *_faults(self.tasks)]).strip())
         table = html_columns(_COLUMNS, list(map(_row, self.tasks)))
         return table + (f"<pre>{faults}</pre>" if faults else "")
 
     def _table(self) -> str:
         return text_columns(_COLUMNS, list(map(_row, self.tasks)))
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """What was read otherwise than as it is, for people; what is damaged first."""
+        if self.corrupt:
+            yield (
+                f"{len(self.corrupt)} damaged chunks were read as fill value, which "
+                f"summary.corrupt lists, such as {self.corrupt[0]}"
+            )
+        yield from self.absent
 
     def as_error(self, advice: str) -> str:
         """What a run that failed says as an error: the first cause before all else.
@@ -225,68 +239,3 @@ def _listed(numbers: Sequence[int]) -> str:
     shown = ", ".join(map(str, numbers[:_SHOWN_BLOCKS]))
     more = len(numbers) - _SHOWN_BLOCKS
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-class Bar(Protocol):
-    """Shows how far a task is."""
-
-    def update(self, blocks: int, failed: int, retries: int) -> None:
-        """So many more blocks are done; so many failed and were retried in all."""
-
-    def close(self) -> None:
-        """Nothing more will come."""
-
-
-def open_bar(title: str, blocks: int, done: int, shown: bool) -> Bar:
-    """A bar in a terminal or notebook, now and then a line elsewhere, or nothing."""
-    if not shown:
-        return _NoBar()
-    if sys.stderr.isatty() or "ipykernel" in sys.modules:
-        return _LiveBar(title, blocks, done)
-    return _Lines(title, blocks, done)
-
-
-class _NoBar:
-    def update(self, blocks: int, failed: int, retries: int) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class _LiveBar:
-    def __init__(self, title: str, blocks: int, done: int) -> None:
-        self._bar = tqdm(total=blocks, initial=done, desc=title, unit="block")
-
-    def update(self, blocks: int, failed: int, retries: int) -> None:
-        if failed or retries:
-            self._bar.set_postfix(failed=failed, retries=retries, refresh=False)
-        self._bar.update(blocks)
-
-    def close(self) -> None:
-        self._bar.close()
-
-
-class _Lines:
-    def __init__(self, title: str, blocks: int, done: int) -> None:
-        self._title, self._blocks, self._done, self._before = title, blocks, done, done
-        self._begin = time.monotonic()
-        self._due = self._begin + _SECONDS_A_LINE
-        self._faults = ""
-
-    def update(self, blocks: int, failed: int, retries: int) -> None:
-        self._done += blocks
-        self._faults = f", {failed} failed, {retries} retries" if failed or retries else ""
-        if time.monotonic() > self._due:
-            self._write()
-
-    def close(self) -> None:
-        self._write()
-
-    def _write(self) -> None:
-        now = time.monotonic()
-        rate = (self._done - self._before) / max(now - self._begin, 1e-9)
-        left = f", {(self._blocks - self._done) / rate:.0f} s left" if rate else ""
-        done = f"{self._title}: {self._done} of {self._blocks} blocks"
-        sys.stderr.write(f"{done}{self._faults}, {rate:.3g} blocks/s{left}\n")
-        self._due = now + _SECONDS_A_LINE

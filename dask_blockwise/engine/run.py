@@ -12,6 +12,7 @@ from pathlib import Path
 from distributed import Client as DaskClient
 
 from ..storage.location import is_remote
+from .bars import Bar, open_bar
 from .clients import client_for_a_run
 from .dispatcher import Dispatcher
 from .frontier import Frontier
@@ -20,7 +21,7 @@ from .involved import Involved
 from .ledger import Ledger
 from .pickling import pickled
 from .plugins.known import known_to_workers
-from .progress import Bar, RunSummary, open_bar
+from .progress import RunSummary
 from .standing import Standing
 from .task import Task
 from .task_state import TaskState

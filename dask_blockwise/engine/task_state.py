@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .bars import Bar
 from .frontier import Frontier
-from .progress import Bar, TaskSummary
+from .progress import TaskSummary
 from .standing import Standing
 from .task import Task
 from .worker.client import Context
@@ -85,6 +86,7 @@ class TaskState:
         self._block_seconds: float | None = None
         self._busy_seconds = 0.0
         self._peak_memory = 0
+        self._corrupt: dict[str, None] = {}
         self._completed = self._skipped = self._retries = 0
         self._begin = self._end = 0.0
         self._log_failed = False
@@ -135,6 +137,7 @@ class TaskState:
         """Take in what became of a batch; whether any block got further."""
         self._end = time.monotonic()
         self._measure(report)
+        self._corrupt.update(dict.fromkeys(report.corrupt))
         self._standing.mark(report.done, report.traces, report.skipped)
         self._completed += len(report.done)
         self._skipped += len(report.skipped)
@@ -166,6 +169,7 @@ class TaskState:
             voxels_written=self._voxels_written(),
             failures=dict(self._failed),
             orphans=tuple(unsettled),
+            corrupt=tuple(self._corrupt),
             log=str(self._log) if self._log.exists() else None,
         )
 

@@ -9,7 +9,16 @@ from fractions import Fraction
 from math import lcm
 from typing import Any
 
-__all__ = ["UNITS", "axis_kind", "may_measure", "recorded_units", "units_of_axes", "whole_units"]
+__all__ = [
+    "UNITS",
+    "axis_kind",
+    "length_of",
+    "may_measure",
+    "named_unit",
+    "recorded_units",
+    "units_of_axes",
+    "whole_units",
+]
 
 _PREFIXES = ("kilo", "", "milli", "micro", "nano", "pico", "femto", "atto", "zepto", "yocto")
 
@@ -64,7 +73,7 @@ def units_of_axes(unit: str | Sequence[str], block_axes: Sequence[str]) -> list[
         raise ValueError(
             f"Units are one text, or one for each of the axes {tuple(block_axes)}, got {unit!r}."
         )
-    given = dict(zip(block_axes, map(_long, unit), strict=True))
+    given = dict(zip(block_axes, map(named_unit, unit), strict=True))
     for axis, name in given.items():
         if not may_measure(name, axis):
             raise ValueError(f"{name!r} is no unit of {axis_kind(axis)}, along which {axis!r} is.")
@@ -81,7 +90,7 @@ def may_measure(unit: str, axis: str) -> bool:
     (True, False, True)
     """
     others = (UNITS[kind] for kind in UNITS if kind != axis_kind(axis))
-    return not any(_long(unit) in units for units in others)
+    return not any(named_unit(unit) in units for units in others)
 
 
 def whole_units(
@@ -91,7 +100,7 @@ def whole_units(
     parts = _denominator(numbers, [Fraction(1)] * len(units))
     if len(set(units)) <= 1 and (parts == 1 or units[0] in _NO_UNITS):
         return next(iter(units), ""), [Fraction(parts)] * len(units)
-    lengths = [_length(kind, unit) for unit in units]
+    lengths = [length_of(kind, unit) for unit in units]
     known = [length for length in lengths if length is not None]
     if len(known) == len(units):
         return _finer(kind, known, numbers)
@@ -120,8 +129,14 @@ def _finer(
     return name if parts == 1 else f"1/{parts} {name}", [factor * parts for factor in factors]
 
 
-def _length(kind: str, unit: str) -> Fraction | None:
-    """Of a unit or a part of one, such as "1/3 nanometer"; None if it isn't known."""
+def length_of(kind: str, unit: str) -> Fraction | None:
+    """Of a unit of "space" or "time" or a part of one; None if it isn't known.
+
+    Examples
+    --------
+    >>> length_of("space", "1/3 nanometer"), length_of("space", "parsec") is None
+    (Fraction(1, 3000000000), True)
+    """
     part, _, name = unit.rpartition(" ")
     length = UNITS[kind].get(name)
     if length is None or not re.fullmatch(r"(1/[1-9]\d*)?", part):
@@ -152,11 +167,17 @@ def recorded_units(units: Any, block_axes: Sequence[str]) -> str | list[str]:
 
 
 def _known(unit: Any) -> str:
-    return _long(unit) if isinstance(unit, str) else ""
+    return named_unit(unit) if isinstance(unit, str) else ""
 
 
-def _long(unit: str) -> str:
-    """A unit's own name, by any usual spelling; one that isn't known is what it is."""
+def named_unit(unit: str) -> str:
+    """A unit's own name, by any usual spelling; one that isn't known is what it is.
+
+    Examples
+    --------
+    >>> named_unit("Nanometres"), named_unit("furlong")
+    ('nanometer', 'furlong')
+    """
     # Two signs are each a micro, and each an angstrom.
     letters = unicodedata.normalize("NFKD", unit.strip()).lower()
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))

@@ -23,7 +23,14 @@ from .groups import (
     what_is_there,
     write_attributes,
 )
-from .location import folders_above, is_remote, location_of
+from .levels import level_paths
+from .location import (
+    check_may_be_written,
+    folders_above,
+    given_as,
+    is_remote,
+    location_of,
+)
 from .metadata import ome_attributes
 from .placing import read_placement
 from .removal import remove_in_order
@@ -82,11 +89,18 @@ def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredAr
     >>> open_array("in.zarr/raw").read((slice(0, 1), slice(2, 5)))
     array([[7, 7, 7]], dtype=uint8)
     """
-    given = _first_level(_given(path))
+    given = given_as(path)
+    image = levels_at(given)
+    given = f"{given.rstrip('/')}/{image[0]}" if image else given
+    found = find_array(location_of(given))
+    if found is None and (levels := level_paths(given)):
+        given = levels[0]
+        found = find_array(location_of(given))
     location = location_of(given)
-    found = find_array(location)
     if found is None:
         raise FileNotFoundError(what_is_there(given))
+    if writable:
+        check_may_be_written(location)
     if writable and not is_remote(location) and not os.access(location, os.W_OK):
         raise PermissionError(errno.EACCES, f"{given} can't be written. Choose another path")
     format, attributes = found
@@ -152,7 +166,7 @@ def create_array(
     >>> array.write_unit, int(array.read((slice(0, 8), slice(0, 8))).sum())
     ((4, 4), 16)
     """
-    given, location = _given(path), location_of(path)
+    given, location = given_as(path), location_of(path)
     layout = _layout(shape, chunks, shards, zarr_format)
     make_room(given, location, overwrite)
     make_groups_above(location, zarr_format)
@@ -217,7 +231,7 @@ def create_image(
     >>> image.path, read_placement(open_array("out.zarr/raw")) == placement
     ('out.zarr/raw/s0', True)
     """
-    given, location = _given(path), location_of(path)
+    given, location = given_as(path), location_of(path)
     _layout(shape, chunks, shards, zarr_format)
     make_room(given, location, overwrite)
     make_groups_above(location, zarr_format)
@@ -248,17 +262,6 @@ def remove(path: str | os.PathLike[str]) -> None:
 def _is_left_empty(location: str) -> bool:
     """Whether it is a folder without anything, as a removal that was broken off leaves it."""
     return not is_remote(location) and os.path.isdir(location) and not os.listdir(location)
-
-
-def _given(path: str | os.PathLike[str]) -> str:
-    text = os.fspath(path).removeprefix("file://")
-    return text.rstrip("/") or text[:1]
-
-
-def _first_level(given: str) -> str:
-    """The path itself, or that of the first level of an image's group."""
-    levels = levels_at(given)
-    return f"{given.rstrip('/')}/{levels[0]}" if levels else given
 
 
 def _layout(

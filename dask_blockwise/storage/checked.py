@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
-__all__ = ["in_plain_words", "listing", "mapping", "numbers", "path_inside", "understood"]
+__all__ = [
+    "MEND",
+    "NOT_UNDERSTOOD",
+    "in_plain_words",
+    "listing",
+    "mapping",
+    "numbers",
+    "path_inside",
+    "placing_or_why_not",
+    "understood",
+]
 
+# Among attributes, in place of what says where an array lies, why that isn't understood.
+NOT_UNDERSTOOD = "place not understood"
+
+# How to go on where metadata are wrong.
+MEND = "Mend it, or write the array anew with the tool that wrote it"
 # What values of another kind raise where they are used.
 _WRONG_KINDS = (
     *(ArithmeticError, AttributeError, LookupError),
@@ -78,6 +93,22 @@ def path_inside(value: Any, name: str) -> str:
     return "/".join(part for part in value.split("/") if part not in ("", ".")) or str(value)
 
 
+def placing_or_why_not(placing: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Attributes that say where an array lies, or why they can't be understood.
+
+    So an array can be opened by whoever says where it lies instead.
+
+    Examples
+    --------
+    >>> placing_or_why_not(lambda: {"resolution": numbers("small", "resolution")})
+    {'place not understood': "resolution should be a list, and is 'small'"}
+    """
+    try:
+        return placing()
+    except ValueError as error:
+        return {NOT_UNDERSTOOD: str(error)}
+
+
 @contextmanager
 def understood(path: str) -> Iterator[None]:
     """Whatever is wrong with metadata, name the path that has it.
@@ -92,11 +123,17 @@ def understood(path: str) -> Iterator[None]:
     except OSError:
         raise
     except _WRONG_KINDS as error:
-        said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}, {error}"
+        said = str(error) if isinstance(error, ValueError) else _told(error)
         plain = in_plain_words(said)
         if path in said and plain == said:
             raise ValueError(said) from error
         raise ValueError(f"The metadata of {path} can't be understood: {plain}") from error
+
+
+def _told(error: Exception) -> str:
+    """What values of the wrong kind raised, and how to go on."""
+    what = f"it has no {error}" if isinstance(error, KeyError) else f"{error}"
+    return f"{what or type(error).__name__}. {MEND}"
 
 
 def in_plain_words(said: str) -> str:

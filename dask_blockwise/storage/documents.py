@@ -15,17 +15,20 @@ from typing import Any
 
 import tensorstore as ts
 
-from .checked import in_plain_words
-from .location import is_remote, kvstore_spec
+from .checked import MEND, in_plain_words
+from .location import is_remote, kvstore_spec, on_disk
 
 __all__ = [
     "cache_context",
     "has_document",
+    "is_denied",
+    "kvstore_of",
     "list_names",
     "own_cache",
     "put",
     "read_bytes",
     "read_json",
+    "read_surely",
     "remove_all",
     "remove_documents",
     "store_error",
@@ -41,6 +44,9 @@ _FULL = ("No space left", "ENOSPC", "quota exceeded")
 _REMOVED_AT_ONCE = 1000
 
 
+_WEB_RETRIES = {"max_retries": 3, "initial_delay": "250ms", "max_delay": "2s"}
+
+
 # Attributes alone: no array is known by them.
 _MAY_BE_NULL = (".zattrs",)
 
@@ -52,7 +58,8 @@ _LARGEST_JSON = 64 << 20
 _DENIED = ("PERMISSION_DENIED", "Permission denied", "Read-only")
 
 
-def _kvstore(location: str) -> Any:
+def kvstore_of(location: str) -> Any:
+    """TensorStore's own way to all documents below a location."""
     return ts.KvStore.open(kvstore_spec(location), context=cache_context()).result()
 
 
@@ -67,15 +74,18 @@ def read_json(location: str, name: str) -> dict[str, Any]:
         If it can't be read.
     """
     path = os.path.join(location, name)  # noqa: PTH118 - a URL stays one.
-    small = is_remote(location) or _size(path) <= _LARGEST_JSON
-    value = read_bytes(location, name) if small else b""
+    small = not on_disk(location) or _size(path) <= _LARGEST_JSON
+    value = _let_read(location, name) if small else b"too large"
+    if value is None or (not value.strip() and name in _MAY_BE_NULL):
+        return {}
     if len(value) > _LARGEST_JSON or not small:
         raise ValueError(f"{path} is damaged: metadata has at most {_LARGEST_JSON >> 20} MiB.")
     try:
-        found = json.loads(value) if value else {}
+        found = json.loads(value)
         return {} if found is None and name in _MAY_BE_NULL else dict(found)
     except (ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: it should be a JSON object.") from error
+        why = "it should be a JSON object" if value.strip() else "it is empty"
+        raise ValueError(f"{path} is damaged: {why}. {MEND}.") from error
 
 
 def _size(path: str) -> int:
@@ -87,31 +97,61 @@ def _size(path: str) -> int:
 
 def read_bytes(location: str, name: str) -> bytes:
     """A document of a store; empty where there is none."""
+    return _let_read(location, name) or b""
+
+
+def _let_read(location: str, name: str) -> bytes | None:
+    """A document; None where there is none, or it may not be known."""
     try:
-        return bytes(_kvstore(location).read(name).result().value)
-    except (ValueError, OSError) as error:
+        return _read(location, name)
+    except PermissionError:
         # A bucket that may not be listed denies what isn't there.
-        if is_remote(location) and "PERMISSION_DENIED" in str(error):
-            return b""
+        if is_remote(location):
+            return None
+        raise
+
+
+def read_surely(location: str, name: str) -> bytes:
+    """The same, but an error also where it is denied, be it there or not."""
+    return _read(location, name) or b""
+
+
+def _read(location: str, name: str) -> bytes | None:
+    try:
+        found = kvstore_of(location).read(name).result()
+        return bytes(found.value) if found.state == "value" else None
+    except (ValueError, OSError) as error:
         raise store_error(f"{location}/{name}", "read", error) from error
 
 
 def has_document(location: str, name: str) -> bool:
     """Whether a store has a document now."""
-    if not is_remote(location):
+    if on_disk(location):
         return Path(location, name).is_file()
-    return bool(_kvstore(location).read(name).result().state == "value")
+    return _let_read(location, name) is not None
+
+
+def is_denied(location: str, name: str) -> bool:
+    """Whether it isn't known if there is a document, since it may not be read."""
+    try:
+        read_surely(location, name)
+    except PermissionError:
+        return True
+    return False
 
 
 def list_names(location: str) -> list[str]:
     """Names of all documents below a location, in order."""
-    return sorted(key.decode() for key in _kvstore(location).list().result())
+    try:
+        return sorted(key.decode() for key in kvstore_of(location).list().result())
+    except (ValueError, OSError) as error:
+        raise store_error(location, "listed", error) from error
 
 
 def put(location: str, name: str, document: bytes) -> None:
     """Write a document at once: nobody sees half of it."""
     try:
-        _kvstore(location).write(name, document).result()
+        kvstore_of(location).write(name, document).result()
     except (ValueError, OSError) as error:
         raise store_error(location, "written", error) from error
 
@@ -141,14 +181,17 @@ def _shared_cache() -> Any:
 
 def _new_cache() -> Any:
     megabytes = int(os.environ.get("DASK_BLOCKWISE_CACHE_MB", _CACHE_MEGABYTES))
-    return ts.Context({"cache_pool": {"total_bytes_limit": megabytes << 20}})
+    settings: dict[str, Any] = {"cache_pool": {"total_bytes_limit": megabytes << 20}}
+    # Without this, a web server that is down is asked for many minutes.
+    settings["http_request_retries"] = _WEB_RETRIES
+    return ts.Context(settings)
 
 
 def remove_all(location: str) -> None:
     """Remove a folder, or all below a URL."""
     try:
         if is_remote(location):
-            _kvstore(location).delete_range(ts.KvStore.KeyRange()).result()
+            kvstore_of(location).delete_range(ts.KvStore.KeyRange()).result()
         else:
             shutil.rmtree(location)
     except (ValueError, OSError) as error:
@@ -157,7 +200,7 @@ def remove_all(location: str) -> None:
 
 def remove_documents(location: str, names: Sequence[str]) -> None:
     """Remove some documents, in any order; those that aren't there are no matter."""
-    store = _kvstore(location)
+    store = kvstore_of(location)
     try:
         for i in range(0, len(names), _REMOVED_AT_ONCE):
             waiting = [store.write(name, None) for name in names[i : i + _REMOVED_AT_ONCE]]

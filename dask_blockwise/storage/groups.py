@@ -10,9 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from .checked import mapping, understood
-from .documents import list_names, put, read_json
+from .documents import has_document, is_denied, list_names, put, read_json
 from .formats import arrays_within, find_array, find_file, is_noticed, titles
-from .location import groups_above, is_remote, location_of, nearest_names
+from .location import (
+    archive_of,
+    can_be_listed,
+    check_may_be_written,
+    groups_above,
+    is_remote,
+    location_of,
+    nearest_names,
+    on_disk,
+)
 from .multiscales import image_levels
 from .removal import CLAIM_FILES, holds_only_claims, remove_in_order
 
@@ -30,6 +39,7 @@ __all__ = [
 ]
 
 _OF_GROUPS = {"zarr.json", ".zgroup", ".zattrs"}
+_TELLING = ("zarr.json", ".zarray", "attributes.json", "info")
 _HINTS_SHOWN = 8
 # A home folder or the root may hold millions.
 _FOLDERS_SEARCHED = 2000
@@ -44,7 +54,7 @@ def exists(path: str | os.PathLike[str]) -> bool:
 def array_paths(path: str | os.PathLike[str]) -> list[str]:
     """Paths, relative to a local folder, of all arrays below it."""
     top = location_of(path)
-    return [] if is_remote(top) else sorted(_arrays_below(top))
+    return sorted(_arrays_below(top)) if on_disk(top) else []
 
 
 def read_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -98,6 +108,7 @@ def _is_group(location: str) -> bool:
 
 def make_room(given: str, location: str, overwrite: bool) -> None:
     """Remove an array or image that is there, but nothing else."""
+    check_may_be_written(location)
     local = None if is_remote(location) else Path(location)
     # A file may be an array, or hold some, but then it wasn't made here.
     in_file = local is not None and any(path.is_file() for path in (local, *local.parents))
@@ -197,11 +208,9 @@ def remove_if_empty(location: str) -> None:
 
 def what_is_there(given: str) -> str:
     """Why no array can be opened at a path, and which could be."""
-    if is_remote(given) and any(is_noticed(part) for part in given.split("/")):
-        return f"No array at {given}: single files are opened from a disk, copy it to one."
-    if is_remote(given):
-        return f"No array at {given}: check the path, and that its bucket may be read."
     location = location_of(given)
+    if not on_disk(location):
+        return f"No array at {given}{_why_not_there(location)}"
     within = arrays_within(location)
     if within is not None:
         return f"No array at {given}. Its file has {_some(within)}."
@@ -216,6 +225,26 @@ def what_is_there(given: str) -> str:
     below = list(islice(_arrays_below(location, _FOLDERS_SEARCHED), _HINTS_SHOWN + 1))
     hint = f"Arrays below it: {_some(below)}." if below else "Nor was one found below it."
     return f"No array at {given}. {hint} Open one of {titles()}."
+
+
+def _why_not_there(location: str) -> str:
+    """What is to be done where nothing was found in a bucket, on a web server or in an archive."""
+    archive = archive_of(location)
+    file, inner = archive or (location, location)
+    if any(is_noticed(part) for part in inner.split("/")):
+        return ": single files are opened from a disk, copy it to one."
+    if archive is not None and has_document(*file.rsplit("/", 1)):
+        return f". Its archive has {_some(_arrays_in_archive(file))}."
+    if any(is_denied(location, name) for name in _TELLING):
+        return ": its metadata may not be read. Check the address, and ask for access."
+    if not can_be_listed(location):
+        return ": check the address; of an image below it, give the path to the end."
+    return ": check the path, and that its bucket may be read."
+
+
+def _arrays_in_archive(file: str) -> list[str]:
+    folders = (name.rpartition("/")[0] for name in list_names(file) if is_noticed(Path(name).name))
+    return [folder for folder in dict.fromkeys(folders) if _may_be_array(f"{file}/{folder}")]
 
 
 def _some(paths: Collection[str]) -> str:

@@ -1,23 +1,62 @@
-"""Where a store lies: a folder on disk, or a bucket in the cloud, as TensorStore is told of it."""
+"""Where a store lies: on a disk, in a bucket, on a web server or in an archive."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from io import UnsupportedOperation
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 __all__ = [
+    "archive_of",
+    "can_be_listed",
+    "check_may_be_written",
     "folders_above",
+    "given_as",
     "groups_above",
+    "is_only_read",
     "is_remote",
     "kvstore_spec",
     "location_of",
     "nearest_names",
+    "on_disk",
+    "plain_path",
 ]
 
 _DRIVERS = {"s3": "s3", "gs": "gcs"}
+_WEB = ("http", "https")
+_ARCHIVES = (".zip", ".ozx")
+_ON_THE_WEB = tuple(f"{scheme}://" for scheme in _WEB)
 _HINTS_SHOWN = 8
+
+
+def plain_path(path: str | os.PathLike[str]) -> str:
+    """A path as it was given, but for a file:// URL, of which it is what that stands for.
+
+    Examples
+    --------
+    >>> plain_path("file:///data/a%20b.zarr"), plain_path("/data/50%20.zarr")
+    ('/data/a b.zarr', '/data/50%20.zarr')
+    """
+    text = os.fspath(path)
+    if not text.startswith(("file://", "file:/")):
+        return text
+    whole = text.removeprefix("file:").removeprefix("//")
+    return unquote(whole.removeprefix("localhost") if whole.startswith("localhost/") else whole)
+
+
+def given_as(path: str | os.PathLike[str]) -> str:
+    """A path as it was given, for people, without what is nothing but its form.
+
+    Examples
+    --------
+    >>> given_as("file:///data/a%20b.zarr/"), given_as("a.zarr")
+    ('/data/a b.zarr', 'a.zarr')
+    """
+    text = plain_path(path)
+    return text.rstrip("/") or text[:1]
 
 
 def location_of(path: str | os.PathLike[str]) -> str:
@@ -28,29 +67,94 @@ def location_of(path: str | os.PathLike[str]) -> str:
     Raises
     ------
     ValueError
-        If it is empty, or a URL that is neither s3:// nor gs://.
+        If it is empty, or a URL of another kind than s3://, gs://, http:// and https://.
 
     Examples
     --------
     >>> location_of("s3://bucket/out.zarr/raw/"), location_of("file:///data/../in.zarr")
     ('s3://bucket/out.zarr/raw', '/in.zarr')
     """
-    text = os.fspath(path).removeprefix("file://")
-    scheme, separator, _ = text.partition("://")
+    text = plain_path(path)
+    scheme, separator, rest = text.partition("://")
     if not text.strip():
         raise ValueError("A path is needed, got an empty text.")
-    if not separator:
+    if not separator or "/" in scheme:
         # Path.absolute() keeps "..", and abspath two slashes at the beginning.
         whole = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111
         return f"/{whole.lstrip('/')}"
-    if scheme not in _DRIVERS:
-        raise ValueError(f"{text} can't be opened: give a local path, or s3:// or gs://.")
+    if scheme not in (*_DRIVERS, *_WEB):
+        mend = f"leave {scheme}:// out" if "://" in rest else "copy it to a disk or bucket"
+        raise ValueError(
+            f"{text} can't be opened: give a local path, or s3://, gs://, http:// or https://; "
+            f"{mend}."
+        )
+    if scheme in _WEB and ("?" in rest or "#" in rest):
+        raise ValueError(
+            f"{text} can't be opened: what lies below an address with '?' or '#' has none. Leave "
+            "what comes after it out, or write %3F and %23 where it belongs to a name."
+        )
     return text.rstrip("/")
 
 
 def is_remote(location: str) -> bool:
     """Whether it is a URL."""
     return "://" in location
+
+
+def archive_of(location: str) -> tuple[str, str] | None:
+    """The zip file in which it lies, or which it is, and the path from there; None elsewhere.
+
+    On a disk there has to be such a file; of a URL its name alone says so.
+
+    Examples
+    --------
+    >>> archive_of("s3://bucket/a.zarr.zip/labels/cells")
+    ('s3://bucket/a.zarr.zip', 'labels/cells')
+    """
+    if not any(ending in location.lower() for ending in _ARCHIVES):
+        return None
+    for file, inner in ((location, ""), *folders_above(location)):
+        if file.lower().endswith(_ARCHIVES) and (is_remote(file) or Path(file).is_file()):
+            return file, inner
+    return None
+
+
+def on_disk(location: str) -> bool:
+    """Whether it is a folder or file of a disk, such as Python's own functions take."""
+    return not is_remote(location) and archive_of(location) is None
+
+
+def can_be_listed(location: str) -> bool:
+    """Whether a store tells what it has; web servers give only what is asked for by its name."""
+    return not location.startswith(_ON_THE_WEB) or archive_of(location) is not None
+
+
+def is_only_read(location: str) -> bool:
+    """Whether it lies where nothing can be written: on a web server or in a zip archive.
+
+    Examples
+    --------
+    >>> is_only_read("https://host/a.zarr"), is_only_read("s3://bucket/a.zarr")
+    (True, False)
+    """
+    return location.startswith(_ON_THE_WEB) or archive_of(location) is not None
+
+
+def check_may_be_written(location: str) -> None:
+    """Refuse to write where that can't be done at all.
+
+    Raises
+    ------
+    io.UnsupportedOperation
+        If it lies on a web server or in a zip archive.
+    """
+    archive = archive_of(location)
+    if is_only_read(location):
+        what = f"{archive[0]} is a zip archive" if archive else "it lies on a web server"
+        raise UnsupportedOperation(
+            f"{location} can't be written: {what}, which is only read. Store what is computed "
+            "on a disk, or in s3:// or gs://."
+        )
 
 
 def kvstore_spec(location: str, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
@@ -60,13 +164,17 @@ def kvstore_spec(location: str, environ: Mapping[str, str] = os.environ) -> dict
     --------
     >>> kvstore_spec("gs://bucket/out.zarr/raw")
     {'driver': 'gcs', 'bucket': 'bucket', 'path': 'out.zarr/raw/'}
+    >>> kvstore_spec("https://host/a%20b.zarr")
+    {'driver': 'http', 'base_url': 'https://host/', 'path': 'a b.zarr/'}
     """
-    if not is_remote(location):
-        return {"driver": "file", "path": f"{location.rstrip('/')}/"}
-    scheme, _, rest = location.partition("://")
-    bucket, _, key = rest.partition("/")
-    spec = {"driver": _DRIVERS[scheme], "bucket": bucket, "path": f"{key}/" if key else ""}
-    return spec | (_s3_options(environ) if scheme == "s3" else {})
+    archive = archive_of(location)
+    if archive is None:
+        spec = _spec(location, environ)
+        below = f"{spec['path'].rstrip('/')}/"
+        return spec | {"path": below if spec["path"] else ""}
+    file, inner = archive
+    base = _spec(file, environ)
+    return {"driver": "zip", "base": base, "path": f"{inner}/" if inner else ""}
 
 
 def groups_above(location: str) -> list[str]:
@@ -102,6 +210,18 @@ def nearest_names(location: str) -> str:
     folder = next(f for f in (*Path(location).parents, Path("/")) if f.is_dir())
     names = sorted(entry.name for entry in folder.iterdir())[:_HINTS_SHOWN]
     return f"{folder} has {', '.join(names) or 'nothing'}"
+
+
+def _spec(location: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Of a folder, file or object itself."""
+    if not is_remote(location):
+        return {"driver": "file", "path": location}
+    scheme, _, rest = location.partition("://")
+    top, _, key = rest.partition("/")
+    if scheme in _WEB:
+        return {"driver": "http", "base_url": f"{scheme}://{top}/", "path": unquote(key)}
+    spec = {"driver": _DRIVERS[scheme], "bucket": top, "path": key}
+    return spec | (_s3_options(environ) if scheme == "s3" else {})
 
 
 def _s3_options(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from ..geometry.axes import default_axes, known_axes
 from ..geometry.placement import Placement, placement_of
 from ..geometry.units import axis_kind, recorded_units
-from .checked import listing, numbers
+from .checked import NOT_UNDERSTOOD, listing, numbers
 from .multiscales import ome_placement
 from .worlds import in_the_world_of
 
@@ -55,6 +55,8 @@ def placement_from(
     """
     if (placement := ome_placement(group, dataset, dimensions, names)) is not None:
         return in_the_world_of(array, placement)
+    if NOT_UNDERSTOOD in array:
+        raise ValueError(array[NOT_UNDERSTOOD])
     if names is not None:
         array = {**array, "axis_names": list(names)}
     size = numbers(array.get("resolution", array.get("voxel_size")), "resolution")

@@ -71,7 +71,11 @@ def _levels(attributes: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], 
     """Each image, and each of its levels."""
     ome = attributes.get("ome")
     holder = ome if isinstance(ome, Mapping) else attributes
-    for image in listing(holder.get("multiscales"), "multiscales"):
+    images = holder.get("multiscales")
+    if isinstance(images, Mapping):
+        # One image that isn't in a list, or what some other tool calls so.
+        images = [images] if "datasets" in images else None
+    for image in listing(images, "multiscales"):
         for level in listing(mapping(image, "multiscales").get("datasets"), "datasets"):
             path = path_inside(mapping(level, "datasets").get("path"), "The path of a dataset")
             yield image, {**level, "path": path}

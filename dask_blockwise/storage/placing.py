@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from ..geometry.placement import Placement, placement_of
 from .checked import path_inside, understood
+from .documents import is_denied
 from .formats import find_array
 from .groups import read_attributes
-from .location import folders_above
+from .location import folders_above, is_remote
 from .metadata import placement_from
 from .multiscales import image_levels
 from .stored_array import StoredArray
@@ -20,6 +22,8 @@ __all__ = ["placed_as", "read_placement"]
 # A level may lie some folders below its image.
 _GROUPS_SEARCHED = 5
 _MOST_AXES = 16
+_GROUPS_NEAR = 2
+_OF_GROUPS = ("zarr.json", ".zattrs")
 
 
 def read_placement(array: StoredArray, axes: Sequence[str] | None = None) -> Placement:
@@ -40,7 +44,25 @@ def read_placement(array: StoredArray, axes: Sequence[str] | None = None) -> Pla
                 attributes = _with_stored_numbers(attributes, group)
                 return placement_from(attributes, dataset, array.attributes, n, axes)
     with understood(array.path):
-        return placement_from({}, "", array.attributes, n, axes)
+        place = placement_from({}, "", array.attributes, n, axes)
+    _warn_of_denied(array, place)
+    return place
+
+
+def _warn_of_denied(array: StoredArray, place: Placement) -> None:
+    """Say so where a voxel size of 1 is only what is known without groups that aren't let read."""
+    if place.unit or set(place.voxel_size) != {1} or not is_remote(array.location):
+        return
+    above = islice(folders_above(array.location), _GROUPS_NEAR)
+    for folder, name in ((f, name) for f, _ in above for name in _OF_GROUPS):
+        if is_denied(folder, name):
+            warnings.warn(
+                f"{folder}/{name} may not be read, so that it isn't known whether {array.path} has "
+                "a voxel size, which is taken as 1: give open_volume(path, voxel_size=..., "
+                "unit=...).",
+                stacklevel=2,
+            )
+            return
 
 
 def placed_as(

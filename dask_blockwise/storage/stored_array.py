@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from contextlib import nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from hashlib import blake2b
 from io import UnsupportedOperation
-from math import prod
 from typing import Any
 from uuid import uuid4
 
@@ -17,16 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index
-from .documents import own_cache, store_error
-from .formats import Documented, Format, Layout, OpenArray, UnitFiles, UnitNames, Writable, Zarr
+from .corrupt import read_around
+from .documents import store_error
+from .formats import CorruptChunk, Format, Mendable, OpenArray, Strict, Writable, Zarr
+from .location import archive_of, check_may_be_written
+from .opened import Opening, check_layout, digest_of, document_of, opened, unit_names_of
 from .units import WriteUnits
 
 __all__ = ["StoredArray"]
-
-# Bytes of what is decoded at once. A few bytes of a file can ask for any size.
-_LARGEST_CHUNK = 64 << 30
-# Numbers of voxels are counted in int64.
-_MOST_VOXELS = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -53,6 +46,10 @@ class StoredArray:
     rechecks: bool = True
     # Whether it shares no cache with other openings, which believe times of files.
     own_cache: bool = field(default=False, compare=False, repr=False)
+    # Which of the format's axes come first, second, and so on; in its own order unless given.
+    order: Index | None = None
+    # Whether a chunk that can't be decoded is read as fill value.
+    fills_corrupt: bool = field(default=False, compare=False, repr=False)
     # Which opening this is: a later one never sees what an earlier one has cached.
     opening: str = field(default_factory=lambda: uuid4().hex, compare=False, repr=False)
 
@@ -68,8 +65,8 @@ class StoredArray:
             If it has no voxels, or its chunks are larger than a machine can hold.
         """
         opening = uuid4().hex
-        layout = _opened(_Opening(location, False, opening, format)).layout
-        _check(layout)
+        layout = opened(Opening(location, False, opening, format)).layout
+        check_layout(layout)
         return cls(
             path=path,
             location=location,
@@ -123,6 +120,37 @@ class StoredArray:
         """The same array, read as if nothing had been read of it before in any process."""
         return replace(self, own_cache=True, opening=uuid4().hex)
 
+    @property
+    def may_lack(self) -> bool:
+        """Whether chunks of it may be absent without being an error."""
+        return isinstance(self.format, Strict)
+
+    @property
+    def fills(self) -> bool:
+        """Whether absent chunks are read as fill value."""
+        return bool(getattr(self.format, "fills", True))
+
+    @property
+    def fill_value(self) -> Any:
+        """What is read where nothing is stored."""
+        return getattr(self._open(), "fill_value", 0)
+
+    @property
+    def tells_corrupt(self) -> bool:
+        """Whether its reads tell a chunk that can't be decoded from all else."""
+        return isinstance(self._open(), Mendable)
+
+    def turned(self, order: Sequence[int]) -> StoredArray:
+        """The same array with its axes in another order, such as channels that are stored last."""
+        order = tuple(order)
+        if order == tuple(range(len(order))):
+            return self
+        shape, chunks, unit = (
+            tuple(sizes[n] for n in order) for sizes in (self.shape, self.chunks, self.write_unit)
+        )
+        shards = unit if self.shards else None
+        return replace(self, shape=shape, chunks=chunks, shards=shards, order=order)
+
     def steady(self) -> StoredArray:
         """The same array, for reading while nobody writes to it."""
         return replace(self, rechecks=False)
@@ -138,6 +166,13 @@ class StoredArray:
         array = self._open()
         try:
             return array.read(region)
+        except CorruptChunk as error:
+            if not self.fills_corrupt:
+                raise store_error(self.path, "read", error) from error
+        except OSError as error:
+            raise store_error(self.path, "read", error) from error
+        try:
+            return read_around(array, self.path, region)
         except OSError as error:
             raise store_error(self.path, "read", error) from error
 
@@ -168,9 +203,15 @@ class StoredArray:
         io.UnsupportedOperation
             If it is only read.
         """
+        check_may_be_written(self.location)
         array = self._open()
         if isinstance(array, Writable):
             return array
+        if self.order is not None:
+            raise UnsupportedOperation(
+                f"{self.path} can't be written: its channels or times are stored last. Store what "
+                "is computed in another array, with volume.to_zarr(path)."
+            )
         raise UnsupportedOperation(
             f"{self.path} can't be written: {self.format.title} is only read here. Store what is "
             "computed in zarr, with volume.to_zarr(path)."
@@ -179,7 +220,7 @@ class StoredArray:
     @property
     def units(self) -> WriteUnits:
         """The files of its shards, or of chunks where there are none."""
-        names = _unit_names(self._opening())
+        names = None if archive_of(self.location) else unit_names_of(self._opening())
         size = self.shape if names is None else self.write_unit
         return WriteUnits(self.location, self.shape, size, names)
 
@@ -198,7 +239,7 @@ class StoredArray:
 
     def __recipe__(self) -> dict[str, Any]:
         """How the array is stored, without attributes and, but for people, where."""
-        document = _document(self._opening())
+        document = document_of(self._opening())
         return {
             "array": self.format.name,
             "shape": self.shape,
@@ -206,9 +247,9 @@ class StoredArray:
             "chunks": self.chunks,
             "shards": self.shards,
             "fill_value": document.get("fill_value"),
-            "metadata": _digest(document),
+            "metadata": digest_of(document),
             "~path": self.path,
-        }
+        } | ({"order": self.order} if self.order else {})
 
     def __dask_tokenize__(self) -> tuple[Any, ...]:
         kind = self.dtype.str, self.shape, self.chunks, self.shards, self.format.name
@@ -245,52 +286,8 @@ class StoredArray:
         return cast
 
     def _open(self) -> OpenArray:
-        return _opened(self._opening())
+        return opened(self._opening())
 
-    def _opening(self) -> _Opening:
-        opening = _Opening(self.location, self.rechecks, self.opening, self.format)
-        return replace(opening, own_cache=self.own_cache)
-
-
-def _check(layout: Layout) -> None:
-    voxels = prod(layout.shape)
-    if not 0 < voxels <= _MOST_VOXELS:
-        raise ValueError(f"its shape {layout.shape} has {'too many' if voxels else 'no'} voxels")
-    if prod(layout.chunks) * layout.dtype.itemsize > _LARGEST_CHUNK:
-        raise ValueError(
-            f"its chunks of {layout.chunks} {layout.dtype} have more than "
-            f"{_LARGEST_CHUNK >> 30} GiB, and a chunk is decoded at once"
-        )
-
-
-@dataclass(frozen=True)
-class _Opening:
-    """What is opened once in a process, even by a format that has no hash."""
-
-    location: str
-    rechecks: bool
-    opening: str
-    format: Format = field(compare=False)
-    own_cache: bool = False
-
-
-@lru_cache(maxsize=256)
-def _opened(opening: _Opening) -> OpenArray:
-    with own_cache() if opening.own_cache else nullcontext():
-        return opening.format.open(opening.location, opening.rechecks)
-
-
-@lru_cache(maxsize=256)
-def _unit_names(opening: _Opening) -> UnitNames | None:
-    format = opening.format
-    return format.unit_names(opening.location) if isinstance(format, UnitFiles) else None
-
-
-@lru_cache(maxsize=256)
-def _document(opening: _Opening) -> Mapping[str, Any]:
-    format = opening.format
-    return format.document(opening.location) if isinstance(format, Documented) else {}
-
-
-def _digest(document: Mapping[str, Any]) -> str:
-    return blake2b(json.dumps(document, sort_keys=True).encode(), digest_size=16).hexdigest()
+    def _opening(self) -> Opening:
+        what = self.location, self.rechecks, self.opening, self.format
+        return Opening(*what, own_cache=self.own_cache, order=self.order)

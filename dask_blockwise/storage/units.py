@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from io import UnsupportedOperation
 from math import prod
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,7 @@ from xxhash import xxh3_64_intdigest
 from ..geometry.boxes import Box, Index
 from .file_stamps import all_names, all_stamps, digests, mixed, stamps_of_files
 from .formats import UnitNames
-from .location import folders_above, is_remote
+from .location import archive_of, can_be_listed, folders_above, is_remote
 
 __all__ = ["By", "WriteUnits"]
 
@@ -45,6 +46,8 @@ class WriteUnits:
         OSError
             If the files can't be listed or read.
         """
+        if not can_be_listed(self.location):
+            return self._untold(by)
         if self.names is None:
             return np.full(self.grid, self._of_whole(by), np.uint64)
         names, stamps = _stamped(self.location, by)
@@ -69,6 +72,15 @@ class WriteUnits:
         total = np.add.reduce(_placed(stamps, self._places(numbers)))
         return int(np.count_nonzero(stamps)), int(total)
 
+    def _untold(self, by: By) -> NDArray[np.uint64]:
+        """Of a web server, where nothing tells cheaply whether a file is what it was."""
+        if by == "stamps":
+            return np.ones(self.grid, np.uint64)
+        raise UnsupportedOperation(
+            f"{self.location} can't be known by its content: a web server doesn't list its files. "
+            'Leave verify="content" out, or copy it to a disk.'
+        )
+
     def _places(self, numbers: NDArray[np.int64]) -> NDArray[np.uint64]:
         """The place of each in the whole grid."""
         place = np.zeros(len(numbers), np.int64)
@@ -92,6 +104,9 @@ def _stamped(location: str, by: By) -> tuple[list[str], NDArray[np.uint64]]:
     if not is_remote(location) and Path(location).is_file():
         names = [""]
         return names, (stamps_of_files if by == "stamps" else digests)(location, names)
+    if archive_of(location) is not None:
+        folder, _, name = location.rpartition("/")
+        return [name], (stamps_of_files if by == "stamps" else digests)(folder, [name])
     if by == "stamps":
         return all_stamps(location)
     names = all_names(location)
@@ -100,6 +115,9 @@ def _stamped(location: str, by: By) -> tuple[list[str], NDArray[np.uint64]]:
 
 def _file_or_folder(location: str) -> str:
     """The location itself, or the file above it that holds its array among others."""
+    archive = archive_of(location)
+    if archive is not None:
+        return archive[0]
     if not is_remote(location) and not Path(location).exists():
         for above, _ in folders_above(location):
             if Path(above).is_file():

@@ -195,9 +195,10 @@ class Frame:
         made = Frame(shape=shape, dtype=np.dtype(dtype), placement=placement, chunks=shape)
         return made.with_block(self.block_shape)
 
-    def describe(self, kind: str) -> str:
+    def describe(self, kind: str, note: str = "") -> str:
         """A line that says all of it."""
-        return f"<{kind} {self.shape} {self.dtype} {''.join(self.axes)}, {self.roi} {self.unit}>"
+        place = f"{''.join(self.axes)}, {self.roi} {self.unit}"
+        return f"<{kind} {self.shape} {self.dtype} {place}{note and ', '}{note}>"
 
 
 def check_axes(axes: tuple[str, ...], dimensions: int) -> None:

@@ -12,7 +12,7 @@ import cloudpickle
 import numpy as np
 
 from ..storage.documents import put, read_bytes
-from ..storage.location import is_remote, location_of
+from ..storage.location import location_of, on_disk
 from .kinds import InMemory
 from .options import StoreOptions
 from .source import Voxels
@@ -86,7 +86,7 @@ def kept_volume(path: str, ledger: str, trust: bool) -> tuple[Any, StoreOptions]
 
 
 def _is_own(ledger: str) -> bool:
-    if is_remote(ledger):
+    if not on_disk(ledger):
         return False
     file = Path(location_of(ledger)) / _NAME
     return not hasattr(os, "getuid") or file.stat().st_uid == os.getuid()

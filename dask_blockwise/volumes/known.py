@@ -8,7 +8,7 @@ files.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any, Literal
 from uuid import uuid4
@@ -21,6 +21,7 @@ from ..engine.ledger import Finished, finished
 from ..engine.task import Task
 from ..geometry.box_sums import many_box_sums
 from ..geometry.boxes import Index
+from ..storage.location import can_be_listed, is_only_read
 from ..storage.stamps import stamps_of
 from ..storage.stored_array import StoredArray
 from .frame import Frame
@@ -52,6 +53,8 @@ class Known:
     values: Numbers
     # Voxels of a part, along all axes but "c".
     unit: Index
+    # Files that aren't there of its shards or chunks; None where that isn't known.
+    absent: int | None = None
 
 
 def array_id(array: StoredArray) -> str:
@@ -166,13 +169,17 @@ def known_now(frame: Frame | None, stored: StoredArray, verify: Verify) -> Known
     """What the parts of a stored array are known by now."""
     stamps = stamps_of(stored, "content" if verify == "content" else "stamps")
     parts = "shards" if stored.shards else "chunks"
+    is_told = stored.units.names is not None and can_be_listed(stored.location)
+    absent = int(np.count_nonzero(stamps.values == 0)) if is_told else None
     if frame is None:
-        return Known(stored, parts, stamps.values, stamps.unit)
+        return Known(stored, parts, stamps.values, stamps.unit, absent)
     values, unit = over_blocks(stamps.values, frame), frame.without_channels(stamps.unit)
-    done = finished(ledger_of(stored.location), array_id(stored)) if verify == "stamps" else None
+    # In what is only read, marks can't tell whether what they vouch for is there.
+    marked = verify == "stamps" and not is_only_read(stored.location)
+    done = finished(ledger_of(stored.location), array_id(stored)) if marked else None
     if done is None or not done.done.any() or done.grid.writable_roi != frame.roi:
-        return Known(stored, parts, values, unit)
-    return _by_marks(stored, frame, values, unit, done)
+        return Known(stored, parts, values, unit, absent)
+    return replace(_by_marks(stored, frame, values, unit, done), absent=absent)
 
 
 def _by_marks(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from html import escape
 from math import ceil, prod
 
 import numpy as np
@@ -35,6 +36,8 @@ class Plan:
     """
 
     stages: tuple[StagePlan, ...]
+    # Of which inputs chunks are absent, and what they are read as, or that it wasn't counted.
+    absent: tuple[str, ...] = ()
 
     @property
     def blocks(self) -> int:
@@ -72,12 +75,13 @@ class Plan:
         return max(stage.recompute_factor for stage in self.stages)
 
     def __str__(self) -> str:
-        return text_columns(_COLUMNS, self._rows())
+        return "\n".join([text_columns(_COLUMNS, self._rows()), *self.absent])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return html_columns(_COLUMNS, self._rows())
+        absent = escape("\n".join(self.absent))
+        return html_columns(_COLUMNS, self._rows()) + (f"<pre>{absent}</pre>" if absent else "")
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows = [_row(stage) for stage in self.stages]

@@ -106,6 +106,11 @@ class Source(Protocol):
         return self.read(begin, end)
 
     @property
+    def note(self) -> str:
+        """What else people should see of the volume, in its one line; mostly nothing."""
+        return ""
+
+    @property
     def kind(self) -> str:
         """What a volume of it is called in texts."""
         return type(self).__name__

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..engine.ledger import Finished, finished
 from ..recipes import parts_of
-from ..storage.location import location_of
+from ..storage.location import can_be_listed, location_of
 from ..storage.stored_array import StoredArray
 from .filling import Filling
 from .kept_volume import kept_volume
@@ -132,6 +132,7 @@ def _changes(
     unknown: list[str],
 ) -> list[str]:
     """What is no longer what it was: of the computation as far as it can be made, and of inputs."""
+    unknown += _untold(record)
     ledger = ledger_of(array.location)
     verify: Any = record.verify
     made, options = _kept(given, ledger, trust, unknown if volume is None else [])
@@ -140,6 +141,13 @@ def _changes(
         filling = filling_of(volume, location_of(given), options, Preparation(verify))
         return [*_of_filling(filling, record), *_of_checkpoints(volume, trust, unknown)]
     return changed_parts(ledger, record, list(_known(record, verify, unknown)))
+
+
+def _untold(record: Record) -> Iterator[str]:
+    """Of which inputs nothing is known but that their metadata are what they were."""
+    for location in (str(found.get("location", "")) for found in record.inputs):
+        if not can_be_listed(location):
+            yield f"whether chunks of {location} have changed, which a web server doesn't tell."
 
 
 def _kept(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..engine.run import run
 from ..engine.task import Task
 from ..geometry.blocks import Roi
 from ..storage.location import location_of
+from .absent_inputs import absent_inputs, absent_of
 from .kinds import Checkpoint
 from .known import Verify
 from .lineage import AnyVoxels, as_it_is_now
@@ -67,6 +69,8 @@ def run_all(
         If blocks failed for good, after all others are done.
     """
     summary = run(tasks, client, progress, resume)
+    if summary.corrupt:
+        warnings.warn(next(summary.notes), stacklevel=3)
     if not summary:
         raise BlocksFailed(summary)
     for end in at_end:
@@ -235,7 +239,8 @@ def to_zarr(
         summary = run_all(tasks, *how, preparation.at_end)
     if first is not None:
         summary = _after(first, summary)
-    return replace(summary, changed_ids=volume.source.changed(location_of(path)))
+    absent = absent_of(preparation.known.by_location.values())
+    return replace(summary, absent=absent, changed_ids=volume.source.changed(location_of(path)))
 
 
 def _after(first: RunSummary, second: RunSummary) -> RunSummary:
@@ -271,7 +276,7 @@ def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None) -> Plan:
     in all                8  8.00 kiB  8.00 kiB        2.00 kiB
     """
     stages = *_checkpoint_plans(volume).values(), *_plans(volume, "result", block_shape)
-    return Plan(stages)
+    return Plan(stages, absent_inputs(volume))
 
 
 def _checkpoint_plans(volume: Voxels) -> dict[tuple[str, str], StagePlan]:

@@ -18,6 +18,7 @@ from ..engine.task import Task
 from ..engine.worker.trace import Trace
 from ..geometry.blocks import Block, Coordinate, Roi
 from ..geometry.boxes import Index, bounded, full_box
+from ..storage.location import check_may_be_written
 from .filling import Filling
 from .kinds import Checkpoint
 from .left import left_in
@@ -59,6 +60,7 @@ def check_outputs(
     ------
     ValueError, OutputChanged
     """
+    check_may_be_written(path)
     block = volume.frame.checked_block(options.block_shape)
     steps_of(volume, block)  # which refuses what can't be stored
     check_not_in_place(volume, path)

@@ -226,7 +226,7 @@ class Volume(NDArrayOperatorsMixin):
         return self.token, *places_of(self)
 
     def __repr__(self) -> str:
-        return self.frame.describe(self.source.kind)
+        return self.frame.describe(self.source.kind, self.source.note)
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         return read_region(self, key)

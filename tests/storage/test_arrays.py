@@ -203,7 +203,7 @@ def ones(*shape, dtype="u1"):
         (lambda p: open_array(p / "b.zarr"), FileNotFoundError, "has a.zarr, notes"),
         (lambda p: open_array(p / "a.zarr"), FileNotFoundError, "Arrays below it: raw/s0"),
         (lambda p: open_array(p / "notes"), FileNotFoundError, "Nor was one found below it"),
-        (lambda p: open_array("ftp://a/b"), ValueError, "s3:// or gs://"),
+        (lambda p: open_array("ftp://a/b"), ValueError, "https://; copy it to a disk"),
         (lambda p: image(p / "a.zarr/raw"), FileExistsError, "overwrite=True"),
         (lambda p: image(p / "a.zarr", overwrite=True), FileExistsError, "other arrays, raw/s0"),
         (lambda p: image(p / "notes", overwrite=True), FileExistsError, "is no zarr"),

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from ...geometry.blocks import Block, BlockGrid, BlockStatus
+from ...storage.corrupt import collected
 from .client import BlockLoops, Context, Handover, block_function
 from .failure import failure_of
 from .gate import Gate
@@ -218,8 +219,10 @@ def _run_block(
     work: Work, function: Callable[[Block], object], number: int, journal: Journal
 ) -> None:
     try:
-        with journal.deadline(work.timeout, _process):
+        with journal.deadline(work.timeout, _process), collected() as corrupt:
             trace = _process(work, function, work.grid.block(work.task_id, number))
+        if corrupt:
+            journal.corrupt(number, list(corrupt))
     except BaseException as error:
         journal.end(number, "failures", failure_of(error))
     else:

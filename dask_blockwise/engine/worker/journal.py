@@ -49,6 +49,8 @@ class BatchReport:
     printed: list[tuple[int, str]] = field(default_factory=list)
     # What each of those that are done left.
     traces: list[Trace] = field(default_factory=list)
+    # Damaged chunks that they read as fill value.
+    corrupt: list[str] = field(default_factory=list)
     # Seconds that the blocks took, all together.
     seconds: float = 0.0
     # Largest resident memory of the worker process while it ran them, in bytes.
@@ -98,6 +100,10 @@ class Journal:
         """Note what became of a block, by the name of the field of ``BatchReport``, and more."""
         self._note(number, fate, what or ())
 
+    def corrupt(self, number: int, chunks: Sequence[str]) -> None:
+        """Note damaged chunks that a block read as fill value, before what became of it."""
+        self._note(number, "corrupt", chunks)
+
     def deadline(
         self, seconds: float | None, caller: Callable[..., object]
     ) -> AbstractContextManager[None]:
@@ -126,8 +132,9 @@ class Journal:
         # The last may be torn, where the disk was full.
         lines = self._notes.read().split(b"\n")[:-1]
         notes: list[Any] = json.loads(b"[" + b",".join(lines) + b"]")
-        fates = {number: (fate, what) for number, fate, what, _ in notes}
+        fates = {number: (fate, what) for number, fate, what, _ in notes if fate != "corrupt"}
         report = BatchReport()
+        report.corrupt = [c for _, fate, what, _ in notes if fate == "corrupt" for c in what]
         for number in numbers:
             fate, what = fates.get(number, ("left", ()))
             if fate == "failures":

@@ -17,15 +17,19 @@ import tensorstore as ts
 from numpy.typing import NDArray
 
 from ...geometry.boxes import Box, Index
-from ..checked import in_plain_words
-from ..documents import cache_context
+from ..checked import MEND, in_plain_words
+from ..documents import cache_context, store_error
 from ..location import kvstore_spec
-from .protocol import Layout
+from .protocol import CorruptChunk, Layout
 
 __all__ = ["TensorStoreArray", "layout_of_pieces", "open_tensorstore", "read_error"]
 
 # How TensorStore begins what it says of chunks that it can't decode.
 _DAMAGED = ("FAILED_PRECONDITION", "DATA_LOSS", "INVALID_ARGUMENT")
+# How it begins what it says of stores that fail or deny.
+_OF_THE_STORE = ("ABORTED", "DEADLINE", "INTERNAL", "PERMISSION", "UNAUTH", "UNAVAIL", "UNKNOWN")
+# What it says of web servers, whatever it begins with.
+_NO_PARTS, _ANSWER = "was ignored by server", "[HTTP code"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,12 @@ class TensorStoreArray:
         except ValueError as error:
             raise read_error(error) from error
 
+    @property
+    def fill_value(self) -> Any:
+        """What is read where nothing is stored."""
+        value = self.array.fill_value
+        return 0 if value is None else value
+
     def write(self, region: Box, values: NDArray[Any]) -> None:
         """Write a region of whole shards or chunks."""
         self.array[region].write(values).result()
@@ -59,9 +69,11 @@ def read_error(error: Exception) -> OSError:
     said = in_plain_words(str(error))
     if said.endswith("is missing"):
         return OSError(f"{said}. Store it, or open with on_missing='fill' to read it as fill value")
-    if any(code in str(error) for code in _DAMAGED):
-        return OSError(f"{said}. That file is damaged or only in part there: store it anew")
-    return OSError(said)
+    if _NO_PARTS in said:
+        return OSError(f"{said}. It doesn't give parts of files: copy the array to a disk")
+    if str(error).startswith(_DAMAGED) and _ANSWER not in said:
+        return CorruptChunk(said)
+    return OSError(str(error) if _ANSWER not in said else said)
 
 
 def open_tensorstore(
@@ -111,7 +123,9 @@ def open_tensorstore(
     except ValueError as error:
         if str(error).startswith("NOT_FOUND"):
             raise FileNotFoundError(f"There is no array at {location}.") from error
-        raise
+        if _ANSWER in str(error) or str(error).startswith(_OF_THE_STORE):
+            raise store_error(location, "read", error) from error
+        raise ValueError(f"{in_plain_words(str(error))}. {MEND}") from error
 
 
 def _layered(

@@ -4,30 +4,64 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..location import is_remote
+from ..documents import has_document, list_names
+from ..location import archive_of, can_be_listed, is_remote, on_disk
 from ..object_stores import list_objects
 from .unit_names import UnitNames
 
-__all__ = ["check_names", "has_units", "some_names"]
+__all__ = ["check_names", "has_units", "likely_names", "likely_units", "some_names"]
 
 # What one request lists, and a disk in a few milliseconds.
 _NAMES_SEEN = 1000
 _NUMBER = "[0-9]+"
 
 
-def some_names(location: str) -> list[str]:
-    """Names of the first files below a folder or URL; none where it can't be listed."""
+def some_names(location: str, likely: Iterable[str] = ()) -> list[str]:
+    """Names of the first files below a folder or URL; none where it can't be listed.
+
+    Parameters
+    ----------
+    location : str
+    likely : iterable of str
+        What is looked for on a web server, which tells only of what it is asked for.
+    """
     try:
-        if is_remote(location):
+        if on_disk(location):
+            return [name for name in islice(_entries(location, ""), _NAMES_SEEN) if name]
+        if not can_be_listed(location):
+            return _answered(location, list(likely))
+        if is_remote(location) and archive_of(location) is None:
             return [found.name for found in islice(list_objects(location), _NAMES_SEEN)]
-        return [name for name in islice(_entries(location, ""), _NAMES_SEEN) if name]
+        return list_names(location)[:_NAMES_SEEN]
     except OSError:
         return []
+
+
+def likely_names(
+    ways: Iterable[UnitNames], shape: Sequence[int], size: Sequence[int]
+) -> Iterator[str]:
+    """What the first, the middle and the last units are called, by each way to name them.
+
+    Examples
+    --------
+    >>> list(likely_names([UnitNames("c", "/")], (4, 9), (4, 2)))
+    ['c/0/0', 'c/0/2', 'c/0/4']
+    """
+    for way in ways:
+        yield from dict.fromkeys(way.of(likely_units(shape, size)))
+
+
+def likely_units(shape: Sequence[int], size: Sequence[int]) -> NDArray[np.int64]:
+    """Numbers of the first, the middle and the last units, one in each row."""
+    last = [(n - 1) // unit for n, unit in zip(shape, size, strict=True)]
+    return np.array([[0, n // 2, n] for n in last], np.int64).reshape(len(last), 3).T
 
 
 def has_units(names: Sequence[str], units: UnitNames, dimensions: int) -> bool:
@@ -67,6 +101,20 @@ def check_names(
             f"such a name; there is {found!r}. Read so, all of it would be fill value: rename the "
             f"files, or {mend}"
         )
+
+
+def _answered(location: str, likely: Sequence[str]) -> list[str]:
+    """Those that a web server has; said where it has none, since they may have other names."""
+    found = [name for name in likely if has_document(location, name)]
+    if likely and not found:
+        warnings.warn(
+            f"{location} has none of {len(likely)} chunks that were looked for, such as "
+            f"{likely[0]!r}, and a web server doesn't list others. Chunks that aren't there are "
+            "read as fill value: see whether the volume is empty there, or open it with "
+            "on_missing='raise'.",
+            stacklevel=2,
+        )
+    return found
 
 
 # Not ".__lock", of what TensorStore is writing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -73,7 +74,17 @@ def _opened(file: str) -> Any:
     h5py = library("h5py", file)
     try:
         return h5py.File(file, "r", locking="best-effort", rdcc_nbytes=_CACHE_BYTES)
+    except BlockingIOError as error:
+        raise BlockingIOError(
+            errno.EAGAIN,
+            f"{file} can't be read: another process has it open for writing. Wait until it is "
+            "closed, or copy it",
+        ) from error
     except OSError as error:
+        if "signature not found" in str(error) or "truncated file" in str(error):
+            raise ValueError(
+                f"{file} is no HDF5, or only a part of one ({error}). Copy or write it anew"
+            ) from error
         raise store_error(file, "read", error) from error
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 __all__ = ["n5_as_taken", "without_threads", "zarr3_as_taken"]
 
+_OF_PLACE = ("axes", "resolution", "units")
 _FILL = {"bool": False, "complex64": [0, 0], "complex128": [0, 0]}
 
 
@@ -31,9 +32,24 @@ def n5_as_taken(attributes: Mapping[str, Any]) -> dict[str, Any]:
     >>> n5_as_taken({"dimensions": [4], "compressionType": "gzip"})
     {'dimensions': [4], 'compression': {'type': 'gzip'}}
     """
-    taken: dict[str, Any] = without_threads(attributes)
+    taken: dict[str, Any] = _without_odd_places(without_threads(attributes))
     kind = taken.pop("compressionType", "raw")
     return {**taken, "compression": taken.get("compression", {"type": kind})}
+
+
+def _without_odd_places(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Without what says where it lies, where it isn't a list of one for each dimension.
+
+    TensorStore refuses such an array, though others write sizes of those of space alone.
+    """
+    dimensions = attributes.get("dimensions")
+    count = len(dimensions) if isinstance(dimensions, list) else 0
+    places = [attributes[key] for key in _OF_PLACE if key in attributes]
+    names = attributes.get("axes", [])
+    alike = isinstance(names, list) and len(set(map(str, names))) < len(names)
+    if not alike and all(isinstance(place, list) and len(place) == count for place in places):
+        return attributes
+    return {key: value for key, value in attributes.items() if key not in _OF_PLACE}
 
 
 def zarr3_as_taken(document: Mapping[str, Any]) -> dict[str, Any]:

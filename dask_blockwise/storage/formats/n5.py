@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from ..checked import listing, mapping
+from ..checked import MEND, listing, mapping, placing_or_why_not, understood
 from ..documents import read_json
 from ..location import folders_above
+from ..multiscales import image_levels
+from .bdv_xml import view_attributes
 from .by_tensorstore import TensorStoreArray, open_tensorstore
-from .found_names import check_names, some_names
+from .found_names import check_names, likely_names, some_names
 from .mended import n5_as_taken
-from .n5_dialects import level_attributes
+from .n5_dialects import SIZES, level_attributes
+from .numbered_levels import numbered_levels
 from .registry import register
 from .transform import of_transform
 from .unit_names import UnitNames
@@ -41,9 +44,20 @@ class N5:
         """Attributes of an array, turned to C order, and those of groups above that place it."""
         attributes = read_json(location, _DOCUMENT)
         if "dimensions" not in attributes:
+            if "blockSize" in attributes:
+                raise ValueError(f"{location}/{_DOCUMENT} has no 'dimensions'. {MEND}")
             return None
-        name = location.rpartition("/")[2]
-        return n5_attributes(level_attributes(attributes, _groups_above(location), name))
+        return placing_or_why_not(lambda: n5_attributes(_placed(location, attributes)))
+
+    def levels(self, location: str) -> list[str] | None:
+        """Of a group with ``multiscales``, as OpenOrganelle has them, or of Paintera's."""
+        attributes = read_json(location, _DOCUMENT)
+        if "dimensions" in attributes:
+            return None
+        if "painteraData" in attributes:
+            return numbered_levels(location, "data/s", _DOCUMENT)
+        with understood(location):
+            return image_levels(attributes) or numbered_levels(location, "s", _DOCUMENT)
 
     def open(self, location: str, rechecks: bool) -> TensorStoreArray:
         """Turn x, y, z into z, y, x."""
@@ -57,10 +71,11 @@ class N5:
 
     def matched(self, location: str) -> N5:
         """Itself, where blocks lie in folders, as they do but in what is no N5."""
-        dimensions = len(read_json(location, _DOCUMENT)["dimensions"])
+        document, names = read_json(location, _DOCUMENT), self.unit_names(location)
+        shape, sizes = document["dimensions"][::-1], document["blockSize"][::-1]
         mend = "convert it anew with a tool that follows N5"
-        names = some_names(location)
-        check_names(location, names, self.unit_names(location), dimensions, mend)
+        there = some_names(location, likely_names([names], shape, sizes))
+        check_names(location, there, names, len(shape), mend)
         return self
 
     def strict(self) -> N5:
@@ -75,6 +90,18 @@ class N5:
         """What the format itself has among the attributes."""
         attributes = read_json(location, _DOCUMENT)
         return {key: attributes[key] for key in _OF_VOXELS if key in attributes}
+
+
+def _placed(location: str, own: Mapping[str, Any]) -> dict[str, Any]:
+    """An array's attributes, with the place that others say: a view, or groups above it."""
+    groups, name = list(_groups_above(location)), location.rpartition("/")[2]
+    view = view_attributes(location)
+    if not view:
+        return level_attributes(own, groups, name)
+    # A size of its own would be taken for that of its level; BigDataViewer's is of the finest.
+    kept = {key: value for key, value in own.items() if key not in SIZES}
+    others = [{k: v for k, v in group.items() if k not in SIZES} for group in groups]
+    return level_attributes(kept, [view, *others], name)
 
 
 def n5_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,17 +12,17 @@ https://github.com/bigdataviewer/bigdataviewer-core, by their readers in n5-univ
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...geometry.meant import meant
 from ...geometry.written import plain
-from ..checked import listing, numbers
+from ..checked import listing, numbers, path_inside
 
-__all__ = ["level_attributes"]
+__all__ = ["SIZES", "level_attributes"]
 
 _FACTORS = ("downsamplingFactors", "scales")
-_SIZES = ("resolution", "voxel_size", "pixelResolution")
+SIZES = ("resolution", "voxel_size", "pixelResolution")
 _OF_GROUP = ("resolution", "pixelResolution", "offset", "units", "unit")
 
 
@@ -46,17 +46,18 @@ def level_attributes(
     >>> level_attributes({}, [group], "s1")
     {'pixelResolution': [8, 8, 40]}
     """
-    own = dict(own)
+    own, groups = dict(own), list(groups)
     factors = own.pop("downsamplingFactors", None)
     if _is_listing(own.get("transform")) or "affineTransform" in own:
         raise ValueError("its transform isn't understood: only a scale with a translation is")
     if any(own.get(key) for key in ("transform", "resolution", "voxel_size")):
         return own
+    if transform := _listed_transform(groups, name):
+        return own | {"transform": transform}
     if not own.get("pixelResolution"):
-        above = list(groups)
-        placing = next((g for g in above if any(g.get(key) for key in _SIZES)), {})
+        placing = next((g for g in groups if any(g.get(key) for key in SIZES)), {})
         own = {key: placing[key] for key in _OF_GROUP if placing.get(key)} | own
-        factors = factors or next(filter(None, (_of_level(group, name) for group in above)), None)
+        factors = factors or next(filter(None, (_of_level(group, name) for group in groups)), None)
     return _times(own, numbers(factors, "downsamplingFactors")) if factors else own
 
 
@@ -67,6 +68,19 @@ def _of_level(group: Mapping[str, Any], name: str) -> Any:
         levels = group.get(key)
         if number and isinstance(levels, list) and int(number[1]) < len(levels):
             return levels[int(number[1])]
+    return None
+
+
+def _listed_transform(groups: Sequence[Mapping[str, Any]], name: str) -> Any:
+    """What the nearest group's ``multiscales`` says of the level of this name."""
+    listed = groups[0].get("multiscales") if groups else None
+    images = listed if isinstance(listed, list) else []
+    datasets = [image.get("datasets") for image in images if isinstance(image, Mapping)]
+    for level in (level for each in datasets if isinstance(each, list) for level in each):
+        if isinstance(level, Mapping) and path_inside(level.get("path"), "A path") == name:
+            if "transform" not in level and "coordinateTransformations" in level:
+                raise ValueError("coordinateTransformations of N5 aren't understood")
+            return level.get("transform")
     return None
 
 

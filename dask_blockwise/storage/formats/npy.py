@@ -27,7 +27,14 @@ class Npy:
 
     def open(self, location: str, rechecks: bool) -> FileArray:
         """Map it into memory; one that holds Python objects is refused, since it runs code."""
-        return FileArray.of(np.load(location, mmap_mode="r", allow_pickle=False))
+        try:
+            values = np.load(location, mmap_mode="r", allow_pickle=False)
+        except (EOFError, ValueError) as error:
+            raise ValueError(
+                f"{str(error).rstrip('.')}. It is cut off, holds Python objects, or wasn't written "
+                "by numpy.save: write it anew"
+            ) from error
+        return FileArray.of(values)
 
 
 register(Npy())

@@ -23,12 +23,12 @@ from numcodecs import Zstd
 from numpy.typing import NDArray
 
 from ...geometry.boxes import Box
-from ..documents import read_bytes
+from ..documents import read_surely
 from .by_tensorstore import TensorStoreArray
 from .precomputed_names import chunk_name, ending_of
-from .protocol import Layout
+from .protocol import CorruptChunk, Layout
 
-__all__ = ["PackedChunks", "packed_names", "turned_to_c"]
+__all__ = ["PACKED", "PackedChunks", "packed_names", "turned_to_c"]
 
 _KEY = "chunks"
 _DAMAGED = (EOFError, OSError, RuntimeError, ValueError, lzma.LZMAError, zlib.error)
@@ -46,6 +46,10 @@ _UNPACK: Mapping[str, Callable[[bytes], bytes]] = {
     ".xz": lzma.decompress,
     ".bz2": bz2.decompress,
 }
+
+
+# What is added to names of chunks; nothing to those that aren't compressed as files.
+PACKED = tuple(_UNPACK)
 
 
 def packed_names(names: Sequence[str]) -> list[str]:
@@ -106,8 +110,19 @@ class PackedChunks:
         found = {name: chunk for name, chunk in chunks.items() if chunk}
         try:
             return self._decoding(found).read(region)
+        except CorruptChunk as error:
+            raise CorruptChunk(self._named(error.reason)) from error
         except OSError as error:
-            raise OSError(str(error).replace(f"{_KEY}/", f"{self.folder}/")) from error
+            raise OSError(self._named(str(error))) from error
+
+    @property
+    def fill_value(self) -> int:
+        """What is read where nothing is stored."""
+        return 0
+
+    def _named(self, said: str) -> str:
+        """With the folder where the chunks lie in truth."""
+        return said.replace(f"{_KEY}/", f"{self.folder}/")
 
     def _names(self, region: Box) -> Iterator[str]:
         """Names of the chunks that a region touches, before anything is added to them."""
@@ -118,16 +133,22 @@ class PackedChunks:
 
     def _unpacked(self, name: str) -> bytes:
         """What a chunk holds; nothing where it isn't there."""
+        denied = None
         for ending, unpack in _UNPACK.items():
-            packed = read_bytes(self.folder, name + ending)
+            try:
+                packed = read_surely(self.folder, name + ending)
+            except PermissionError as error:
+                # A bucket that may not be listed denies what isn't there; one name may be.
+                packed, denied = b"", error
             if packed:
                 try:
                     return unpack(packed)
                 except _DAMAGED as error:
-                    raise OSError(
-                        f"{self.folder}/{name}{ending} can't be unpacked, {error}. That file is "
-                        "damaged or only in part there: store it anew"
+                    raise CorruptChunk(
+                        f"{self.folder}/{name}{ending} can't be unpacked, {error}"
                     ) from error
+        if denied is not None:
+            raise denied
         return b""
 
     def _decoding(self, chunks: Mapping[str, bytes]) -> TensorStoreArray:

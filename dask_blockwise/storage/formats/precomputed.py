@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from ...geometry.meant import meant
 from ...geometry.written import plain
-from ..checked import listing, mapping, numbers, path_inside
+from ..checked import MEND, listing, mapping, numbers, path_inside, placing_or_why_not
 from ..documents import read_json
+from ..location import folders_above
 from .by_tensorstore import TensorStoreArray, open_tensorstore
-from .found_names import some_names
-from .packed_chunks import PackedChunks, packed_names, turned_to_c
-from .precomputed_names import check_chunk_names
+from .found_names import likely_units, some_names
+from .packed_chunks import PACKED, PackedChunks, packed_names, turned_to_c
+from .precomputed_names import check_chunk_names, chunk_name
 from .protocol import OpenArray
 from .registry import register
 
@@ -21,6 +23,8 @@ __all__ = ["Precomputed", "precomputed_attributes"]
 
 
 _ENCODINGS = ("raw", "png", "jpeg", "compressed_segmentation")
+# A key may have so many parts.
+_FOLDERS_SEARCHED = 4
 _DRIVER = "neuroglancer_precomputed"
 
 
@@ -39,10 +43,13 @@ class Precomputed:
     def find(self, location: str) -> Mapping[str, Any] | None:
         """Attributes of a scale, turned to C order."""
         root, key = _scale(location)
-        info = read_json(root, "info")
-        if key is None or key in _keys(info):
-            return precomputed_attributes(info, key) if _keys(info) else None
-        return None
+        if not (_keys(read_json(root, "info")) if key is None else key in _keys_at(root)):
+            return None
+        return placing_or_why_not(lambda: precomputed_attributes(read_json(root, "info"), key))
+
+    def levels(self, location: str) -> list[str] | None:
+        """Keys of all scales, where the location is that of all."""
+        return _keys(read_json(location, "info")) or None
 
     def open(self, location: str, rechecks: bool) -> OpenArray:
         """Turn x, y, z into z, y, x; the channel comes last and goes first."""
@@ -62,7 +69,7 @@ class Precomputed:
         info = read_json(root, "info")
         scale = info["scales"][0 if key is None else _keys(info).index(key)]
         folder = f"{root}/{scale['key']}"
-        names = some_names(folder)
+        names = some_names(folder, _likely(scale))
         check_chunk_names(names, scale, folder)
         packed = not scale.get("sharding") and packed_names(names)
         return replace(self, packed=True) if packed else self
@@ -99,6 +106,8 @@ def precomputed_attributes(info: Mapping[str, Any], key: str | None = None) -> d
 
 def _keys(info: Mapping[str, Any]) -> list[str]:
     """Where the scales lie, all of them below the root."""
+    if "data_type" in info and "scales" not in info:
+        raise ValueError(f"info has no 'scales'. {MEND}")
     scales = [mapping(scale, "A scale") for scale in listing(info.get("scales"), "scales")]
     return [path_inside(scale.get("key"), "The key of a scale") for scale in scales]
 
@@ -107,8 +116,26 @@ def _scale(location: str) -> tuple[str, str | None]:
     """The root of precomputed data, and the key of a scale if the path has one."""
     if read_json(location, "info"):
         return location, None
+    for root, key in islice(folders_above(location), _FOLDERS_SEARCHED):
+        if key in _keys_at(root):
+            return root, key
     root, _, key = location.rpartition("/")
     return root, key
+
+
+def _keys_at(root: str) -> list[str]:
+    """Keys of scales; none where ``info`` is of something else."""
+    try:
+        return _keys(read_json(root, "info"))
+    except ValueError:
+        return []
+
+
+def _likely(scale: Mapping[str, Any]) -> Iterator[str]:
+    """Names of some chunks, compressed as files or not; none of shards."""
+    if not scale.get("sharding"):
+        for index in likely_units(scale["size"], scale["chunk_sizes"][0]).tolist():
+            yield from (chunk_name(scale, index) + ending for ending in PACKED)
 
 
 def _check_encoding(scale: Mapping[str, Any]) -> None:

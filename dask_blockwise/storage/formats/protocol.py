@@ -14,11 +14,14 @@ from .unit_names import UnitNames
 
 __all__ = [
     "Container",
+    "CorruptChunk",
     "Documented",
     "Format",
     "Layout",
     "Matched",
+    "Mendable",
     "OpenArray",
+    "Pyramid",
     "Strict",
     "UnitFiles",
     "Writable",
@@ -59,6 +62,31 @@ class OpenArray(Protocol):
         OSError
             If the store can't be read, or what it holds is damaged.
         """
+        ...
+
+
+class CorruptChunk(OSError):
+    """A chunk is there, but can't be decoded; not that the store couldn't be read."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"{reason}. That file is damaged or only in part there: store it anew, or open with "
+            "on_corrupt='fill' to read it as fill value"
+        )
+        # Which chunk, and why.
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[CorruptChunk], tuple[str]]:
+        return type(self), (self.reason,)
+
+
+@runtime_checkable
+class Mendable(Protocol):
+    """What an open array has besides where it can tell ``CorruptChunk`` from all else."""
+
+    @property
+    def fill_value(self) -> Any:
+        """What is read where nothing is stored."""
         ...
 
 
@@ -190,6 +218,18 @@ class Container(Protocol):
         """Locations of all arrays of the file that lies at, or above, a location.
 
         None where there is no such file.
+        """
+        ...
+
+
+@runtime_checkable
+class Pyramid(Protocol):
+    """What a format has besides where it tells of images of several resolutions."""
+
+    def levels(self, location: str) -> list[str] | None:
+        """Paths of the levels of the image at a location, below it; the finest first.
+
+        None where there is none of several levels.
         """
         ...
 

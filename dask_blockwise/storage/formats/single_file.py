@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...geometry.axes import AXES, default_axes
 from ...geometry.boxes import Box, Index
 from ..chunking import default_block
-from ..location import is_remote
+from ..location import on_disk
 from .protocol import Layout
 
 __all__ = ["FileArray", "is_file", "library", "order_of"]
@@ -66,7 +66,12 @@ class FileArray:
         try:
             found = np.asarray(self.values[stored]).transpose(self.order)
         except _DAMAGED as error:
-            raise OSError(f"what it holds is damaged: {error}") from error
+            raise OSError(f"what it holds is damaged: {error}. Copy or write it anew") from error
+        except OSError as error:
+            if error.errno:
+                raise
+            # So h5py says it of chunks that it can't decode.
+            raise OSError(f"{error}. A part of it is damaged: copy or write it anew") from error
         return np.array(found, self.layout.dtype, order="C")
 
 
@@ -84,7 +89,7 @@ def order_of(axes: Sequence[str]) -> Index:
 def is_file(location: str, suffixes: Sequence[str]) -> bool:
     """Whether there is a local file whose name ends so."""
     small = location.lower()
-    return small.endswith(tuple(suffixes)) and not is_remote(location) and Path(location).is_file()
+    return small.endswith(tuple(suffixes)) and Path(location).is_file() and on_disk(location)
 
 
 def library(name: str, location: str) -> Any:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ...geometry.boxes import Box, Index
 from .registry import register
 from .single_file import FileArray, is_file, library, order_of
-from .tiff_metadata import axes_of, check_alone, sizes_of
+from .tiff_metadata import axes_of, check_alone, larger, sizes_of
 
 __all__ = ["Tiff"]
 
@@ -29,6 +29,8 @@ _SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
 # Of decoded pages or tiles of one file.
 _CACHE_BYTES = 128 << 20
 _LARGEST_PAGE = 64 << 20
+# Of the number of a resolution.
+_DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -41,33 +43,47 @@ class Tiff:
 
     def find(self, location: str) -> Mapping[str, Any] | None:
         """Axes, voxel size and units of OME-XML or ImageJ."""
-        if not is_file(location, _SUFFIXES):
+        name, number = _split(location)
+        if not is_file(name, _SUFFIXES):
             return None
-        with _errors(location), _tifffile(location).TiffFile(location) as file:
+        with _errors(name), _tifffile(name).TiffFile(name) as file:
             series = _series(file)
+            if number >= len(series.levels):
+                return None
             axes = axes_of(series)
             sizes = sizes_of(file, series, axes)
+            if number:
+                sizes = larger(sizes, axes, series.shape, series.levels[number].shape)
         turned = [axes[i] for i in order_of(axes)]
         found = {key: [of[axis] for axis in turned if axis != "c"] for key, of in sizes.items()}
         return {"axis_names": turned} | found
 
+    def levels(self, location: str) -> list[str] | None:
+        """Numbers of the resolutions, where there are several."""
+        if not is_file(location, _SUFFIXES):
+            return None
+        with _errors(location), _tifffile(location).TiffFile(location) as file:
+            count = len(_series(file).levels)
+        return list(map(str, range(count))) if count > 1 else None
+
     def open(self, location: str, rechecks: bool) -> FileArray:
         """Map what lies as numpy has it; decode pages or tiles of all else, and keep some."""
+        location, number = _split(location)
         tifffile = _tifffile(location)
         with _errors(location), ExitStack() as opened:
             file = opened.enter_context(tifffile.TiffFile(location))
             series = _series(file)
             axes = axes_of(series)
-            if series.dataoffset is not None:
+            if series.dataoffset is not None and not number:
                 return FileArray.of(tifffile.memmap(location, mode="r"), axes)
-            page = series.keyframe
+            page = series.levels[number].keyframe
             if page.compression not in tifffile.TIFF.DECOMPRESSORS:
                 raise ValueError(
                     f"it is compressed by {page.compression.name}, for which tifffile needs "
                     "another library: python -m pip install imagecodecs"
                 )
             whole = not page.is_tiled and page.nbytes <= _LARGEST_PAGE
-            store = series.aszarr(level=0, chunkmode=2 if whole else 0)
+            store = series.aszarr(level=number, chunkmode=2 if whole else 0)
             pieces = _Pieces.of(zarr.open_array(store, mode="r"))
             array = FileArray.of(pieces, axes, pieces.chunks)
             # Its file stays open for as long as there is the array, and no longer.
@@ -110,9 +126,19 @@ class _Pieces:
         return found
 
 
+def _split(location: str) -> tuple[str, int]:
+    """The file, and the number of a resolution where the path has one after it."""
+    file, _, number = location.rpartition("/")
+    if number.isdecimal() and len(number) < _DIGITS and is_file(file, _SUFFIXES):
+        return file, int(number)
+    return location, 0
+
+
 def _series(file: Any) -> Any:
     """The one image of a file."""
     check_alone(file)
+    if not file.series:
+        raise ValueError("it is damaged: no image was found in it. Write it anew")
     if len(file.series) != 1:
         kinds = ", ".join(f"{series.axes} {series.shape}" for series in file.series)
         raise ValueError(

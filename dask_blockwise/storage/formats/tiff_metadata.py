@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 from ...geometry.axes import known_axes
 
-__all__ = ["axes_of", "check_alone", "sizes_of"]
+__all__ = ["axes_of", "check_alone", "larger", "sizes_of"]
 
 _KINDS = ("generic", "imagej", "ome", "shaped", "uniform")
 # How precisely ratios of 32-bit numbers hold a size.
@@ -71,6 +71,27 @@ def sizes_of(file: Any, series: Any, axes: Sequence[str]) -> dict[str, dict[str,
     found = {axis: known.get(axis, _NO_SIZE) for axis in axes}
     sizes, units = ({axis: pair[i] for axis, pair in found.items()} for i in (0, 1))
     return {"resolution": sizes, "units": units} if known else {}
+
+
+def larger(
+    sizes: dict[str, dict[str, Any]], axes: Sequence[str], finest: Sequence[int], own: Sequence[int]
+) -> dict[str, dict[str, Any]]:
+    """Sizes of a coarser level, by how many voxels of the finest make one of its own.
+
+    Where the finest isn't a whole number of these, the rest is a voxel too, or left out.
+
+    Examples
+    --------
+    >>> larger({"resolution": {"x": 0.5}}, ("x",), (9,), (4,))["resolution"]
+    {'x': 1.0}
+    """
+    factors = {}
+    for axis, all_voxels, voxels in zip(axes, finest, own, strict=True):
+        whole = round(all_voxels / voxels)
+        exact = all_voxels // whole <= voxels <= -(-all_voxels // whole)
+        factors[axis] = whole if exact else all_voxels / voxels
+    known = sizes.get("resolution") or dict.fromkeys(axes, 1.0)
+    return sizes | {"resolution": {axis: size * factors[axis] for axis, size in known.items()}}
 
 
 def _of_ome(file: Any) -> dict[str, tuple[float, str]]:

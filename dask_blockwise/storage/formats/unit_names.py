@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,9 +37,24 @@ class UnitNames:
     x_first: bool = False
     # Without axes, where there is no prefix.
     alone: str = "0"
+    # Which of the axes by which files are named come first, second, and so on, where numbers are
+    # given in another order.
+    order: tuple[int, ...] | None = None
+
+    def turned(self, order: Sequence[int]) -> UnitNames:
+        """The same names, of numbers in another order.
+
+        Examples
+        --------
+        >>> UnitNames("c", "/").turned((2, 0, 1)).of(np.array([[3, 0, 17]]))
+        ['c/0/17/3']
+        """
+        return replace(self, order=tuple(order))
 
     def of(self, numbers: NDArray[np.int64]) -> list[str]:
         """Names of the units with these numbers, one in each row."""
+        if self.order:
+            numbers = numbers[:, np.argsort(self.order)]
         if self.x_first:
             numbers = numbers[:, ::-1]
         if not numbers.shape[1]:
@@ -59,7 +74,8 @@ class UnitNames:
             found = np.zeros((len(kept), dimensions), np.int64)
         else:
             found = np.fromstring(text, np.int64, sep=" ").reshape(len(kept), dimensions)
-        return np.array(kept, np.intp), found[:, ::-1] if self.x_first else found
+        found = found[:, ::-1] if self.x_first else found
+        return np.array(kept, np.intp), found[:, list(self.order)] if self.order else found
 
     def _pattern(self, dimensions: int) -> str:
         if not dimensions:

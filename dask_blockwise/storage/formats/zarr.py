@@ -14,11 +14,12 @@ from numcodecs import Zstd
 from zarr.codecs import ZstdCodec
 from zarr.storage import MemoryStore
 
-from ..checked import mapping
+from ..checked import MEND, NOT_UNDERSTOOD, mapping, placing_or_why_not
 from ..documents import read_json
 from .by_tensorstore import TensorStoreArray, open_tensorstore
-from .found_names import check_names, has_units, some_names
+from .found_names import check_names, has_units, likely_names, some_names
 from .mended import without_threads, zarr3_as_taken
+from .numbered_levels import numbered_levels
 from .protocol import OpenArray
 from .registry import register
 from .transform import of_transform
@@ -29,6 +30,7 @@ __all__ = ["Zarr", "Zarr2", "Zarr3", "new_array_documents"]
 
 
 _DRIVERS = {2: "zarr", 3: "zarr3"}
+_OF_GROUPS = ("zarr.json", ".zgroup")
 _OTHER = {".": "/", "/": "."}
 
 
@@ -50,6 +52,12 @@ class Zarr:
     def taken(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """The document that tells of an array, as libraries take it."""
         raise NotImplementedError
+
+    def levels(self, location: str) -> list[str] | None:
+        """Of a group whose arrays are called s0, s1 and so on; OME-Zarr's are known before."""
+        is_group = any(read_json(location, name) for name in _OF_GROUPS)
+        is_group = is_group and self.find(location) is None
+        return numbered_levels(location, "s", self.told_by) if is_group else None
 
     def open(self, location: str, rechecks: bool) -> OpenArray:
         """Open by TensorStore, or else by zarr-python, which caches nothing."""
@@ -81,6 +89,11 @@ class Zarr3(Zarr):
         """Attributes of an array; the names of its dimensions are among them."""
         document = read_json(location, "zarr.json")
         if document.get("node_type") != "array":
+            if document and document.get("node_type") != "group":
+                raise ValueError(
+                    f"node_type of {location}/zarr.json should be 'array' or 'group', and is "
+                    f"{document.get('node_type')!r}. {MEND}"
+                )
             return None
         names = document.get("dimension_names")
         named = {"axis_names": names} if names else {}
@@ -96,7 +109,8 @@ class Zarr3(Zarr):
         names = zarr3_names(document)
         if names is not None:
             mend = "write in zarr.json how they are named (chunk_key_encoding)"
-            there = some_names(location)
+            likely = likely_names([names], document["shape"], _outer_chunks(document))
+            there = some_names(location, likely)
             check_names(location, there, names, len(document["shape"]), mend)
         return self
 
@@ -139,8 +153,9 @@ class Zarr2(Zarr):
         """With the separator that the files have."""
         document = self.document(location)
         told, dimensions = zarr2_names(document), len(document["shape"])
-        there = some_names(location)
         other = replace(told, separator=_OTHER.get(told.separator, "."))
+        likely = likely_names([told, other], document["shape"], document["chunks"])
+        there = some_names(location, likely)
         if dimensions < 2 or not has_units(there, other, dimensions):
             mend = "write in .zarray how they are named (dimension_separator)"
             check_names(location, there, told, dimensions, mend)
@@ -185,11 +200,21 @@ def new_array_documents(
     return {name: document.to_bytes() for name, document in documents.items()}
 
 
+def _outer_chunks(document: Mapping[str, Any]) -> Sequence[int]:
+    """Voxels of a file; where the grid is of another kind, of all."""
+    grid = mapping(document.get("chunk_grid"), "chunk_grid").get("configuration", {})
+    sizes: Sequence[int] = grid.get("chunk_shape", document["shape"])
+    return sizes
+
+
 def _own(attributes: dict[str, Any]) -> dict[str, Any]:
     """With the place that a transform has; one of another kind is left to whoever wrote it."""
     transform = attributes.get("transform")
     known = isinstance(transform, Mapping) and "scale" in transform
-    return of_transform(attributes, x_first=False) if known else attributes
+    if not known:
+        return attributes
+    placing = placing_or_why_not(lambda: of_transform(attributes, x_first=False))
+    return {**attributes, **placing} if NOT_UNDERSTOOD in placing else placing
 
 
 register(Zarr3())

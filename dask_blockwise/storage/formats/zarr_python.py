@@ -13,19 +13,22 @@ import numpy as np
 import zarr
 from numcodecs.registry import get_codec
 from numpy.typing import NDArray
-from zarr.storage import FsspecStore, LocalStore, StorePath
+from zarr.storage import LocalStore, StorePath
 
 from ...geometry.boxes import Box, Index
+from ..checked import MEND
 from ..documents import has_document
-from ..location import is_remote
+from ..location import on_disk
 from .by_tensorstore import layout_of_pieces
-from .protocol import Layout
+from .kvstore import KvStore
+from .protocol import CorruptChunk, Layout
 
 __all__ = ["ZarrPythonArray", "open_zarr_python"]
 
 # Codecs of numcodecs that need more, and what its installation calls that.
 _EXTRAS = {"crc32c": "crc32c", "msgpack2": "msgpack", "pcodec": "pcodec", "zfpy": "zfpy"}
 _UNKNOWN = re.compile(r"(?:codec not available|[Uu]nknown codec): ['\"]*([\w.\-/]+)")
+_MISSING = re.compile(r"missing \d+ required .*arguments?: (.*)")
 _WHERE = "Install it where workers run, too"
 
 
@@ -52,11 +55,17 @@ class ZarrPythonArray:
             self._check_there(region)
         try:
             return np.asarray(self.array[region])
-        except OSError:
-            raise
         except Exception as error:
-            # Each codec has errors of its own.
+            # Each codec has errors of its own, some of which are OSErrors.
+            if _is_of_the_store(error):
+                raise
             raise self._damaged(region, error) from error
+
+    @property
+    def fill_value(self) -> Any:
+        """What is read where nothing is stored."""
+        value = self.array.fill_value
+        return 0 if value is None else value
 
     def write(self, region: Box, values: NDArray[Any]) -> None:
         """Write a region of whole shards or chunks."""
@@ -76,9 +85,10 @@ class ZarrPythonArray:
             try:
                 self.array[box]
             except Exception as own:
-                return OSError(
-                    f"{self.location}/{name} can't be decoded, {type(own).__name__}: {own}. That "
-                    "file is damaged or only in part there: store it anew"
+                if isinstance(own, OSError) and _is_of_the_store(own):
+                    return own
+                return CorruptChunk(
+                    f"{self.location}/{name} can't be decoded, {type(own).__name__}: {own}"
                 )
         return OSError(f"{type(error).__name__}: {error}")
 
@@ -89,6 +99,11 @@ class ZarrPythonArray:
         touched = [range(s.start // n, -(-s.stop // n)) for s, n in zip(region, sizes)]
         for index in product(*touched):
             yield self.array.metadata.encode_chunk_key(index), _within(region, index, sizes)
+
+
+def _is_of_the_store(error: Exception) -> bool:
+    """Whether the system says why, as it does of files that can't be read."""
+    return isinstance(error, OSError) and bool(error.errno)
 
 
 def _within(region: Box, index: Index, sizes: Index) -> Box:
@@ -106,7 +121,7 @@ def open_zarr_python(location: str, document: Mapping[str, Any], fills: bool) ->
     ValueError
         If it isn't understood, or a codec isn't installed, with the package that has it.
     """
-    store = FsspecStore.from_url(location) if is_remote(location) else LocalStore(location)
+    store = LocalStore(location) if on_disk(location) else KvStore(location)
     try:
         with warnings.catch_warnings():
             # Of metadata that others wrote.
@@ -115,13 +130,23 @@ def open_zarr_python(location: str, document: Mapping[str, Any], fills: bool) ->
             metadata: Any = dict(document)
             array = zarr.Array(zarr.AsyncArray(metadata, StorePath(store)))
     except Exception as error:
+        if _is_of_the_store(error):
+            raise
         codec = _UNKNOWN.search(str(error))
         if codec is None:
-            raise
+            lacks = str(error) if isinstance(error, KeyError) else _lacking(str(error))
+            said = f"it has no {lacks}" if lacks else str(error).rstrip(".")
+            raise ValueError(f"{said}. {MEND}") from error
         raise ValueError(f"it needs the codec {codec[1]!r}, {_where(codec[1])}") from error
     if not all(array.chunks):
         raise ValueError(f"its chunks are {array.chunks}")
     return ZarrPythonArray(array, location, fills)
+
+
+def _lacking(said: str) -> str:
+    """What metadata lack, if that is what is said."""
+    missing = _MISSING.search(said)
+    return missing[1] if missing else ""
 
 
 def _check_numcodecs(document: Mapping[str, Any]) -> None:

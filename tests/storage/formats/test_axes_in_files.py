@@ -77,3 +77,89 @@ def test_capital_letters_as_arguments(tmp_path):
 def test_a_frame_refuses_them_too(axes):
     with pytest.raises(ValueError, match="out of 'z', 'y' and 'x'"):
         check_axes(axes, 1 if axes == ("c",) else 2)
+
+
+def image(path, names, shape, **more):
+    """An image of OME-Zarr 0.4; more of what is said of its axes, by name."""
+    values = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    group.create_array("0", data=values, chunks=(2,) * len(shape))
+    axes = [{"name": name} | more.get(name, {}) for name in names]
+    scale = {"type": "scale", "scale": [2.0 + n for n in range(len(shape))]}
+    level = {"path": "0", "coordinateTransformations": [scale]}
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": [level]}]
+    return path, values
+
+
+CHANNEL = {"type": "channel"}
+
+
+@pytest.mark.parametrize(
+    ("names", "shape", "more", "order", "axes", "size"),
+    [
+        ("zyxc", (4, 5, 6, 3), {}, (3, 0, 1, 2), "czyx", (2, 3, 4)),
+        (("y", "x", "dye"), (5, 6, 3), {"dye": CHANNEL}, (2, 0, 1), "cyx", (2, 3)),
+        (("Y", "X", "C", "T"), (5, 6, 3, 2), {}, (3, 2, 0, 1), "tcyx", (5, 2, 3)),
+        ("ctyx", (3, 2, 5, 6), {}, (1, 0, 2, 3), "tcyx", (3, 4, 5)),
+        ("TCZYX", (2, 3, 4, 5, 6), {}, (0, 1, 2, 3, 4), "tczyx", (2, 4, 5, 6)),
+        ("xyzc", (4, 5, 6, 3), {}, (3, 0, 1, 2), "cxyz", (2, 3, 4)),
+    ],
+)
+def test_time_and_channels_come_first(tmp_path, near, names, shape, more, order, axes, size):
+    path, values = image(tmp_path / "a", names, shape, **more)
+    volume = dbw.open_volume(path)
+    np.testing.assert_array_equal(volume[:], values.transpose(order))
+    assert ("".join(volume.axes), volume.placement.written_size) == (axes, size)
+    assert volume.chunks == (2,) * len(shape)
+    np.testing.assert_array_equal(volume.data.compute(), values.transpose(order))
+    part = tuple(slice(1, n) for n in volume.shape)
+    np.testing.assert_array_equal(volume[part], values.transpose(order)[part])
+
+
+def test_a_chunk_that_changed_is_known_by_its_place(tmp_path, near):
+    path, values = image(tmp_path / "a", "yxc", (4, 6, 2))
+    made = dbw.map_overlap(np.negative, dbw.open_volume(path), halo=0)
+    made.to_zarr(tmp_path / "out.zarr/a", progress=False)
+    assert dbw.status(tmp_path / "out.zarr/a").is_current
+    zarr.open_array(path / "0")[2:4, 4:6, :] = 7
+    values[2:4, 4:6, :] = 7
+    assert "1 of 6 chunks changed" in dbw.status(tmp_path / "out.zarr/a").changes[0]
+    summary = made.to_zarr(tmp_path / "out.zarr/a", progress=False, on_change="redo")
+    assert (summary.tasks[0].completed, summary.tasks[0].skipped) == (1, 5)
+    stored = dbw.open_volume(tmp_path / "out.zarr/a")
+    np.testing.assert_array_equal(stored[:], np.negative(values).transpose(2, 0, 1))
+
+
+def test_a_turned_array_is_not_written(tmp_path):
+    path, _ = image(tmp_path / "a", "yxc", (4, 6, 2))
+    volume = dbw.open_volume(path)
+    with pytest.raises(OSError, match="can't be written: its channels or times are stored last"):
+        volume[volume.roi] = np.zeros(volume.shape)
+
+
+def test_unknown_names_and_kinds_are_named_by_the_caller(tmp_path):
+    more = {"lambda": {"type": "wavelength"}}
+    path, values = image(tmp_path / "a", ("lambda", "y", "x"), (2, 4, 6), **more)
+    with pytest.raises(ValueError, match=r"'lambda'.*open_volume\(path, axes="):
+        dbw.open_volume(path)
+    volume = dbw.open_volume(path, axes="cyx")
+    np.testing.assert_array_equal(volume[:], values)
+    assert volume.placement.written_size == (3, 4)
+    volume = dbw.open_volume(path, axes="zyx", voxel_size=(5, 6, 7), unit="um")
+    assert (volume.placement.written_size, volume.axes) == ((5, 6, 7), ("z", "y", "x"))
+
+
+@pytest.mark.parametrize(
+    ("names", "axes"), [("xyt", "tyx"), ("XYZ", "zyx"), ("xyc", "cyx"), ("cxy", "cyx")]
+)
+def test_axes_of_n5(tmp_path, names, axes):
+    assert "".join(dbw.open_volume(n5(tmp_path / "a", [*names])).axes) == axes
+
+
+def test_axes_of_n5_that_are_not_known(tmp_path):
+    for names, said in ((["x", "y", "dye"], "'dye'"), (["z", "y", "x"], "N5 has x first")):
+        path = n5(tmp_path / names[2], names)
+        with pytest.raises(ValueError, match=said):
+            dbw.open_volume(path)
+        volume = dbw.open_volume(path, axes="zyx", voxel_size=(40, 4, 4), unit="nm")
+        assert volume.voxel_size == (40, 4, 4)

@@ -10,6 +10,7 @@ import pytest
 from made_by_others import VALUES, n5_array, packed, precomputed_scale, zarr_array
 
 import dask_blockwise as dbw
+from dask_blockwise.storage.arrays import create_array
 
 MADE = {
     "zarr 2": (zarr_array, "0.1"),
@@ -71,3 +72,39 @@ def test_formats_that_cannot_tell(tmp_path):
         dbw.open_volume(tmp_path / "a.npy", on_missing="raise")
     with pytest.raises(ValueError, match="on_missing is 'fill' or 'raise', got 'warn'"):
         dbw.open_volume(tmp_path / "a.npy", on_missing="warn")
+
+
+def test_they_are_counted(tmp_path, near):
+    folder = zarr_array(tmp_path / "a", fill_value=7)
+    assert "absent" not in repr(dbw.open_volume(folder))
+    (folder / "1.1").unlink()
+    (folder / "0.2").unlink()
+    volume = dbw.open_volume(folder)
+    assert repr(volume).endswith(", 2 of 6 chunks absent>")
+    said = f"2 of 6 chunks of {folder} are absent: read as 7"
+    made = dbw.map_overlap(np.negative, volume, halo=0)
+    assert made.checkpoint(tmp_path / "b.zarr").plan().absent == (said,)
+    assert str(made.plan()).endswith(said)
+    summary = made.to_zarr(tmp_path / "out.zarr/a", progress=False)
+    assert summary.absent == (said,)
+    assert said in str(summary)
+    strict = dbw.open_volume(folder, on_missing="raise").plan()
+    assert strict.absent == (said.replace("read as 7", "an error where they are read"),)
+
+
+def test_what_is_not_counted_is_said_so(tmp_path):
+    volume = dbw.open_volume(precomputed_scale(tmp_path / "a"))
+    assert repr(volume).endswith(", absent chunks not counted>")
+    assert volume.plan().absent == (f"absent chunks of {tmp_path}/a are not counted",)
+    array = create_array(tmp_path / "b", (5000, 4), "u1", chunks=(1, 1))
+    assert repr(dbw.open_volume(array.path)).endswith(", absent chunks not counted>")
+    assert dbw.open_volume(array.path).plan().absent[0].startswith("20000 of 20000 chunks of")
+    np.save(tmp_path / "a.npy", VALUES)
+    assert "absent" not in repr(dbw.open_volume(tmp_path / "a.npy"))
+
+
+def test_those_that_channels_share_are_counted_all(tmp_path, near):
+    array = create_array(tmp_path / "a", (2, 4, 4), "u1", chunks=(1, 4, 4), axes="cyx")
+    array.write((slice(0, 1), slice(0, 4), slice(0, 4)), np.ones((1, 4, 4), np.uint8))
+    summary = dbw.open_volume(tmp_path / "a").to_zarr(tmp_path / "out.zarr/a", progress=False)
+    assert summary.absent[0].startswith("1 of 2 chunks of")

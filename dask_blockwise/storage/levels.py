@@ -1,0 +1,51 @@
+"""The levels of an image of several resolutions, whichever way its container tells of them."""
+
+from __future__ import annotations
+
+from .formats import Pyramid, registered
+from .groups import levels_at
+from .location import given_as, location_of
+
+__all__ = ["level_paths"]
+
+
+def level_paths(path: str) -> list[str]:
+    """Paths of the levels of the image at a path, as its container lists them; finest first.
+
+    Parameters
+    ----------
+    path : path or URL
+        Of an image of OME-Zarr or N5, of precomputed data or a TIFF of several resolutions, or of
+        a group whose arrays are called s0, s1 and so on.
+
+    Returns
+    -------
+    list of str
+        None where an array lies at the path that is no image of several levels, or nothing.
+
+    Raises
+    ------
+    ValueError
+        If what tells of them isn't understood, or leads elsewhere.
+
+    Examples
+    --------
+    >>> from dask_blockwise.storage.arrays import create_array
+    >>> for name in "s0", "s1":
+    ...     _ = create_array(f"a.zarr/raw/{name}", (4, 4), "uint8", chunks=(4, 4))
+    >>> level_paths("a.zarr/raw")
+    ['a.zarr/raw/s0', 'a.zarr/raw/s1']
+    """
+    given = given_as(path)
+    return [f"{given.rstrip('/')}/{name}" for name in _names(given)]
+
+
+def _names(given: str) -> list[str]:
+    found = levels_at(given)
+    if found:
+        return found
+    location = location_of(given)
+    for format in registered():
+        if isinstance(format, Pyramid) and (levels := format.levels(location)):
+            return levels
+    return []
