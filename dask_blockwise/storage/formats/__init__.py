@@ -31,6 +31,7 @@ from .unit_names import UnitNames
 
 # The built-in formats, in the order in which they are asked.
 # isort: split
+from .compressors import codec_for, known_compressor
 from .zarr import Zarr, Zarr2, Zarr3, new_array_documents
 
 # isort: split
@@ -68,9 +69,11 @@ __all__ = [
     "Zarr2",
     "Zarr3",
     "arrays_within",
+    "codec_for",
     "find_array",
     "find_file",
     "is_noticed",
+    "known_compressor",
     "new_array_documents",
     "register",
     "registered",
