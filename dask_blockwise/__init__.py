@@ -23,11 +23,13 @@ from .volumes.filling import OutputChanged
 from .volumes.frame import Frame
 from .volumes.map_overlap import map_overlap
 from .volumes.opening import open_levels, open_volume
+from .volumes.pyramid import pyramid
+from .volumes.pyramids import Pyramid
 from .volumes.reach import Reach
 from .volumes.rerunning import provenance, rerun
+from .volumes.running import BlocksFailed
 from .volumes.source import Source
 from .volumes.status import Status, status
-from .volumes.storing import BlocksFailed
 from .volumes.volume import Volume
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "DaCapoBlockwiseTask",
     "Frame",
     "OutputChanged",
+    "Pyramid",
     "Reach",
     "Roi",
     "RunSummary",
@@ -60,6 +63,7 @@ __all__ = [
     "open_volume",
     "predict",
     "provenance",
+    "pyramid",
     "relabel",
     "renumber",
     "rerun",

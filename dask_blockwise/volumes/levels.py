@@ -1,175 +1,227 @@
-"""Which level of an image of several resolutions is meant."""
+"""Coarser levels of a stored image: volumes made of the level before, and their tasks."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from fractions import Fraction
-from math import prod
-from numbers import Real
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
-import numpy as np
+from ..engine.task import Task
+from ..geometry.boxes import Index
+from ..storage.arrays import StoredArray, open_array
+from ..storage.label_lists import is_label
+from ..storage.levels import level_after
+from .downsampling import Coarser
+from .filling import Filling
+from .kinds import Stored
+from .known import ledger_of
+from .lineage import AnyVoxels
+from .options import StoreOptions
+from .places import LevelPlace
+from .preparation import Preparation
+from .pyramids import Pyramid, factors_after
+from .reading import readings
+from .source import Voxels
+from .spans import spans_of
+from .step import Output, Target
+from .step_tasks import tasks_into
 
-from ..geometry.meant import meant
-from ..geometry.units import length_of, named_unit
-from ..storage.levels import level_paths
-from .volume import Volume
+__all__ = ["LevelStep", "Levels", "check_levels", "level_tasks", "levels_there", "steps_wanted"]
 
-__all__ = ["Level", "all_levels", "chosen_level"]
-
-# An index, the path of a dataset, or a voxel size with its unit; a voxel size of all axes or each.
-Level = int | float | str | Sequence[Any]
-
-_Open = Callable[[str], Volume]
-_SIZE = re.compile(r"\s*([-+.\d][-+.\deE/]*)\s*(\D.*?)\s*")
+_OURS, _LEVEL, _FIRST = "dask_blockwise", "level", "s0"
 
 
-def all_levels(given: str, open_at: _Open) -> list[Volume]:
-    """All levels of an image, the finest first; of a single array, that alone."""
-    paths = level_paths(given)
-    return sorted(map(open_at, paths or [given]), key=lambda volume: prod(_sizes(volume)))
+@dataclass(frozen=True)
+class LevelStep:
+    """How a level is made of the one before it."""
+
+    # Along all axes but "c".
+    factors: Index
+    method: str
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """For the attributes of the level's array."""
+        return {_LEVEL: {"factors": list(self.factors), "method": self.method}}
+
+    @classmethod
+    def of(cls, array: StoredArray) -> LevelStep | None:
+        """That of an array that is a level which was made here."""
+        ours = array.attributes.get(_OURS)
+        said = ours.get(_LEVEL) if isinstance(ours, Mapping) else None
+        if not isinstance(said, Mapping) or not {"factors", "method"} <= {*said}:
+            return None
+        return cls(tuple(map(int, said["factors"])), str(said["method"]))
 
 
-def chosen_level(given: str, level: Level, open_at: _Open) -> str:
-    """The path of one level of the image at a path.
+@dataclass(frozen=True)
+class Levels:
+    """Coarser levels of a stored image."""
 
-    Parameters
-    ----------
-    given : str
-    level : int, str, float or sequence
-    open_at : callable
-        Opens the volume at a path.
+    # Of the image: absolute or a URL; and of the level from which they are made, within it.
+    image: str
+    base: str
+    # That level, in the blocks in which it is stored, and where it is read.
+    volume: Voxels
+    array: StoredArray
+    steps: tuple[LevelStep, ...]
+    options: StoreOptions
+    preparation: Preparation
+    # Whether the run that makes them writes that level too.
+    written: bool = True
 
-    Raises
-    ------
-    ValueError
-        If there is no such level, with those that there are.
-    """
-    paths = level_paths(given)
-    if isinstance(level, bool) or not isinstance(level, Real | str | Sequence):
-        raise ValueError(
-            f"level is an index, the path of a dataset, or a voxel size such as 16.0, '16 nm' or "
-            f"(40, 8, 8), got {level!r}."
+    def claim(self) -> None:
+        """Have the levels to oneself until the run is over."""
+        for number in range(1, len(self.steps) + 1):
+            path = f"{self.image}/{level_after(self.base, number)}"
+            self.preparation.claim(ledger_of(path))
+
+    def check(self) -> None:
+        """Refuse to touch levels that no longer hold, as `Filling.check` does."""
+        volume = self.read(self.volume, self.array, self.written)
+        for number in range(1, len(self.steps) + 1):
+            filling = self.filling(number, volume)
+            filling.check()
+            if filling.stored is None:
+                return
+            volume = self.read(filling.volume, filling.stored, written=True)
+
+    def tasks(self, written_by: Task | None) -> list[Task]:
+        """One for each level, after the one that writes the level before; arrays are made."""
+        volume, tasks = self.read(self.volume, self.array, self.written), []
+        location = self.array.location
+        for number in range(1, len(self.steps) + 1):
+            filling = self.filling(number, volume)
+            array = filling.array()
+            self.preparation.at_end.append(filling.end)
+            if written_by is not None:
+                self.preparation.writers[location] = written_by
+            output = Output(self.image, Target.all_of(array), part=level_after(self.base, number))
+            upstream = [] if written_by is None else [written_by]
+            written_by = tasks_into(
+                filling.volume, output, filling.options, upstream, self.preparation
+            )[0]
+            tasks.append(written_by)
+            volume, location = self.read(filling.volume, array, written=True), array.location
+        return tasks
+
+    def filling(self, number: int, before: Voxels) -> Filling:
+        """The level of a number from 1 on, made of the one before it."""
+        step = self.steps[number - 1]
+        volume = _coarser(before, step)
+        place = LevelPlace(
+            self.image,
+            level_after(self.base, number),
+            self.base,
+            factors_after([step.factors for step in self.steps[:number]], len(step.factors)),
+            step.method,
+            self.array.zarr_format or 3,
+            volume.frame.axes,
         )
-    if not paths:
-        if isinstance(level, int | np.integer) and level == 0:
-            return given
-        open_at(given)  # which says if nothing is there
-        raise ValueError(
-            f"{given} is an array by itself, without levels, so there is no level {level!r}: "
-            "leave level out, or give the path of the image that it is a level of."
+        block = volume.frame.block_shape
+        read = tuple(readings(volume, spans_of(volume.frame, block)))
+        options = self._options
+        return Filling(volume, place, block, options, self.preparation, read, step.said)
+
+    @property
+    def _options(self) -> StoreOptions:
+        return replace(
+            self.options,
+            block_shape=None,
+            notes=None,
+            stored_as=replace(self.options.stored_as, dtype=None, pyramid=None, fill_value=0),
         )
-    found = _found(given, paths, level, open_at)
-    if found is None:
-        raise ValueError(
-            f"{given} has no level {level!r}. It has {_described(given, paths, open_at)}: give "
-            "an index, a path, or a voxel size that is no finer than the finest, as a float or "
-            "with a unit ('16 nm')."
-        )
-    return found
+
+    def read(self, volume: Voxels, array: StoredArray, written: bool = False) -> Voxels:
+        """A level as the next one reads it, from where it is stored."""
+        source = Stored(array, volume.frame.axes, written=written)
+        return replace(volume, source=source)
 
 
-def _found(given: str, paths: Sequence[str], level: Level, open_at: _Open) -> str | None:
-    if isinstance(level, int | np.integer):
-        return paths[level] if -len(paths) <= level < len(paths) else None
-    if isinstance(level, str):
-        named = f"{given.rstrip('/')}/{_plain(level)}"
-        if named in paths:
-            return named
-    asked = _asked(level)
-    if asked is None:
-        return None
-    volumes = {path: open_at(path) for path in paths}
-    sizes = {path: _in_unit(volume, asked) for path, volume in volumes.items()}
-    fit = [path for path, size in sizes.items() if _is_no_coarser(size, asked, volumes[path])]
-    return max(fit, key=lambda path: prod(sizes[path]), default=None)
+def _coarser(volume: AnyVoxels, step: LevelStep) -> AnyVoxels:
+    """A volume in voxels so many times as large; those at the far end of what is there."""
+    frame, factors = volume.frame, step.factors
+    shape = tuple(-(-n // f) for n, f in zip(frame.extent, factors, strict=True))
+    size = tuple(v * f for v, f in zip(frame.placement.voxel_size, factors, strict=True))
+    block = tuple(min(b, n) for b, n in zip(frame.block_shape, shape, strict=True))
+    made = replace(
+        frame,
+        shape=frame.with_channels(shape),
+        placement=replace(frame.placement, voxel_size=size),
+    ).with_block(block)
+    return replace(volume, frame=made, source=Coarser((volume,), factors, step.method, made))
 
 
-def _plain(path: str) -> str:
-    return "/".join(part for part in path.split("/") if part not in ("", "."))
+def levels_there(image: str, base: str = _FIRST) -> list[LevelStep]:
+    """How the levels were made that lie after one of an image, as far as they were made here."""
+    return list(_levels_there(image, base))
 
 
-def _asked(level: Any) -> list[tuple[Fraction, str]] | None:
-    """Numbers and their units, of all axes or one for each; None if it is no voxel size."""
-    if isinstance(level, str):
-        size = _SIZE.fullmatch(level)
-        return _asked_of(float(size[1]), size[2]) if size and _is_number(size[1]) else None
-    if isinstance(level, Real):
-        return _asked_of(level, "")
-    parts = [_asked(part) if part is not level else None for part in level]
-    if not parts or any(part is None or len(part) != 1 for part in parts):
-        return None
-    return [part[0] for part in parts if part]
+def _levels_there(image: str, base: str) -> Iterator[LevelStep]:
+    for number in count(1):
+        try:
+            step = LevelStep.of(open_array(f"{image}/{level_after(base, number)}"))
+        except FileNotFoundError:
+            return
+        if step is None:
+            return
+        yield step
 
 
-def _asked_of(number: Any, unit: str) -> list[tuple[Fraction, str]]:
-    return [(meant(number), named_unit(unit))]
+def steps_wanted(
+    pyramid: Pyramid | None, volume: Voxels, chunk: Index, there: list[LevelStep]
+) -> tuple[LevelStep, ...]:
+    """How levels are made: those that are asked for, and after them those that are there."""
+    if pyramid is None:
+        return tuple(there)
+    method = pyramid.method_for(volume.frame)
+    asked = [LevelStep(factors, method) for factors in pyramid.steps(volume.frame, chunk)]
+    return (*asked, *there[len(asked) :])
 
 
-def _is_number(text: str) -> bool:
-    try:
-        return float(text) > 0
-    except ValueError:
-        return False
+def check_levels(image: Filling) -> None:
+    """Have the levels of an image that is about to be stored to oneself, and check them."""
+    steps = _steps_of(image)
+    for number in range(1, len(steps) + 1):
+        path = f"{image.path}/{level_after(_FIRST, number)}"
+        image.preparation.claim(ledger_of(path))
+    if image.goes_on and image.stored is not None:
+        _levels_of(image, image.stored).check()
 
 
-def _sizes(volume: Volume) -> list[Fraction]:
-    """Voxel size along axes of space, in the units that it is written in."""
-    place = volume.placement
-    each = zip(place.block_axes, place.as_written, place.voxel_size, strict=True)
-    return [written.size(n) for axis, written, n in each if axis != "t"]
+def level_tasks(image: Filling, array: StoredArray, written_by: Task) -> list[Task]:
+    """The tasks that store levels of an image, after the one that writes its first."""
+    return _levels_of(image, array).tasks(written_by)
 
 
-def _units(volume: Volume) -> list[str]:
-    place = volume.placement
-    each = zip(place.block_axes, place.as_written, strict=True)
-    return [written.unit for axis, written in each if axis != "t"]
+def _levels_of(image: Filling, array: StoredArray) -> Levels:
+    options = image.options
+    if image.volume.source.needs_all:
+        # A repair of objects changes ids elsewhere, too; levels follow wherever that is.
+        options = replace(options, roi=None)
+    return Levels(
+        image.path, _FIRST, _stored(image), array, _steps_of(image), options, image.preparation
+    )
 
 
-def _in_unit(volume: Volume, asked: Sequence[tuple[Fraction, str]]) -> list[Fraction]:
-    """The volume's voxel size in the units that were asked for, where there are some."""
-    sizes, units = _sizes(volume), _units(volume)
-    each = asked if len(asked) > 1 else [*asked] * len(sizes)
-    if len(each) != len(sizes):
-        raise ValueError(
-            f"level {[float(number) for number, _ in asked]} should be one voxel size, or one for "
-            f"each of the {len(sizes)} axes of space of {volume.path}."
-        )
-    factors = (_factor(own, unit, volume) for own, (_, unit) in zip(units, each, strict=True))
-    return [size * factor for size, factor in zip(sizes, factors, strict=True)]
+def _stored(image: Filling) -> Voxels:
+    """The volume as it will be read."""
+    frame = image.volume.frame.with_block(image.block)
+    dtype, names = image.options.stored_as.of(frame), frame.names or is_label(image.path)
+    frame = replace(frame, dtype=dtype, names=names)
+    return replace(image.volume, frame=frame)
 
 
-def _factor(own: str, asked: str, volume: Volume) -> Fraction:
-    """How many of the unit that was asked for make one of the volume's own."""
-    if not asked or own == asked:
-        return Fraction(1)
-    lengths = [length_of("space", unit) for unit in (own, asked)]
-    if lengths[0] is None or lengths[1] is None:
-        raise ValueError(
-            f"The voxel size of {volume.path} is in {own or 'no unit'}, which can't be compared "
-            f"with {asked!r}: give level as a number in that of the volume, such as 16.0."
-        )
-    return lengths[0] / lengths[1]
+def _steps_of(image: Filling) -> tuple[LevelStep, ...]:
+    """As they were before the image was touched, which may remove what lies there."""
 
+    def look() -> tuple[LevelStep, ...]:
+        stored_as, volume = image.options.stored_as, _stored(image)
+        there = [] if image.options.overwrite else levels_there(image.path)
+        if stored_as.pyramid is None and not there:
+            return ()
+        chunks = stored_as.settings(image.path, volume.frame, image.block)["chunks"]
+        return steps_wanted(stored_as.pyramid, volume, chunks, there)
 
-def _is_no_coarser(
-    sizes: Sequence[Fraction], asked: Sequence[tuple[Fraction, str]], volume: Volume
-) -> bool:
-    each = asked if len(asked) > 1 else [*asked] * len(sizes)
-    return all(size <= number for size, (number, _) in zip(sizes, each, strict=True))
-
-
-def _described(given: str, paths: Sequence[str], open_at: _Open) -> str:
-    """Levels for people, with their voxel sizes where these are understood."""
-    return ", ".join(_one(given, path, open_at) for path in paths)
-
-
-def _one(given: str, path: str, open_at: _Open) -> str:
-    name = path.removeprefix(given.rstrip("/")).strip("/")
-    try:
-        volume = open_at(path)
-    except (OSError, ValueError):
-        return name
-    sizes = " x ".join(f"{float(size):g}" for size in _sizes(volume))
-    return f"{name} ({' '.join([sizes, *dict.fromkeys(filter(None, _units(volume)))])})"
+    return image.preparation.once(f"{image.path}/levels", image.volume, look)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..storage.location import given_as
-from .levels import Level, all_levels, chosen_level
+from .chosen_level import Level, all_levels, chosen_level
 from .stored_volume import OnCorrupt, OnMissing, OpenOptions, stored_volume
 from .volume import Volume
 

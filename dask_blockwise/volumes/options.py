@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, get_args
 
 from ..engine.task import check_limits
 from ..geometry.blocks import Roi
+from .stored_as import StoredAs
 
 __all__ = ["OnChange", "StoreOptions"]
 
@@ -27,7 +28,7 @@ class StoreOptions:
     _: KW_ONLY
     # Voxels of a block along each axis but "c"; None for the volume's own.
     block_shape: Sequence[int] | None = None
-    zarr_format: int = 3
+    stored_as: StoredAs = field(default_factory=StoredAs)
     overwrite: bool = False
     resume: bool = True
     # At most so many blocks of a task at once; None for as many as the cluster runs.

@@ -1,6 +1,7 @@
 """The record that lies with an output: what it was computed by, from what, where and when.
 
-It is in the attributes of the image's group, under "dask_blockwise", beside OME's.
+It is in the attributes of the image's group, under "dask_blockwise", beside OME's; that of a
+further level in those of its array.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 
 from ..geometry.boxes import Index
 from ..recipes import Recipe, differences, digest_of, recipe_of
-from ..storage.arrays import read_attributes, write_attributes
+from ..storage.arrays import node_attributes, write_attributes
 from ..storage.documents import put, read_bytes
 from ..storage.location import location_of
 from .known import Known
@@ -77,9 +78,10 @@ class Record:
         verify: str,
         notes: Any,
         checkpoints: Sequence[str] = (),
+        stored_as: Mapping[str, Any] | None = None,
     ) -> Self:
         """That of a volume which is about to be stored."""
-        parts = {"block_shape": block, "version": version, "volume": volume}
+        parts = {"block_shape": block, "version": version, "volume": volume, **(stored_as or {})}
         recipe = recipe_of(parts | {_WIRING: wiring_of(volume)})
         return cls(
             id=uuid4().hex,
@@ -100,7 +102,7 @@ class Record:
     @classmethod
     def at(cls, path: str) -> Self | None:
         """That of what is stored at a path; None where there is none."""
-        found = read_attributes(path).get(_KEY)
+        found = node_attributes(path).get(_KEY)
         known = cls.__dataclass_fields__
         if not isinstance(found, Mapping) or not {"id", "digest", "recipe", "verify"} <= {*found}:
             return None
@@ -119,8 +121,10 @@ class Record:
         return {_KEY: asdict(self)}
 
     def write(self, path: str) -> None:
-        """Write it to the output's group, in place of what is there."""
-        write_attributes(path, self.attributes)
+        """Write it to the output's group, or a level's array, in place of what is there."""
+        there = node_attributes(path).get(_KEY)
+        beside = there if isinstance(there, Mapping) else {}
+        write_attributes(path, {_KEY: {**beside, **asdict(self)}})
 
     def changes_to(self, later: Record) -> list[str]:
         """What another computation does differently, for people."""

@@ -100,13 +100,18 @@ def rerun(
     given = os.fspath(path)
     record, array = recorded(given)
     volume, options = kept_volume(given, ledger_of(array.location), trust)
+    kept = options.stored_as
     return to_zarr(
         volume,
         location_of(to or path),
         client=client,
         progress=progress,
         block_shape=options.block_shape,
-        zarr_format=options.zarr_format,
+        zarr_format=kept.zarr_format,
+        compressor=kept.compressor,
+        fill_value=kept.fill_value,
+        dtype=kept.dtype,
+        pyramid=kept.pyramid,
         num_workers=options.num_workers,
         max_retries=options.max_retries,
         timeout=options.timeout,

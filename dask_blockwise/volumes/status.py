@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any
 
@@ -12,12 +12,14 @@ import numpy as np
 
 from ..engine.ledger import Finished, finished
 from ..recipes import parts_of
+from ..storage.arrays import open_array
 from ..storage.location import can_be_listed, location_of
 from ..storage.stored_array import StoredArray
 from .filling import Filling
 from .kept_volume import kept_volume
 from .known import Known, Verify, array_id, known_now, ledger_of
 from .left import left_in
+from .levels import Levels, levels_there
 from .lineage import as_it_is_now
 from .opening import open_volume
 from .options import StoreOptions
@@ -45,12 +47,13 @@ class Status:
     changes: tuple[str, ...]
     # What couldn't be looked at, and why.
     unknown: tuple[str, ...] = ()
+    # Coarser levels that were made here.
+    levels: tuple[Status, ...] = ()
 
     @property
     def is_current(self) -> bool:
         """Whether all blocks are there, and are known to be made from what is there now."""
-        changed = self.missing or self.altered or self.changes
-        return self.done == self.blocks and not (changed or self.unknown)
+        return not (self.problems or self.unknown)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -61,13 +64,16 @@ class Status:
             "blocks aren't the files that were written": self.altered,
         }
         of_blocks = (f"{count} of {self.blocks} {what}" for what, count in counted.items() if count)
-        return (*of_blocks, *self.changes)
+        of_levels = (f"level {of.path}: {what}" for of in self.levels for what in of.problems)
+        return (*of_blocks, *self.changes, *of_levels)
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.path}: {self.done} of {self.blocks} blocks are done."
+        for of in self.levels:
+            yield f"Level {of.path}: {of.done} of {of.blocks} blocks are done."
         yield from (f"Changed since: {problem}" for problem in self.problems)
         yield from (f"Not known: {why}" for why in self.unknown)
         if self.is_current:
@@ -120,6 +126,7 @@ def status(
         *(given, len(done.grid), int(done.done.sum()), missing, altered),
         tuple(changes),
         tuple(unknown),
+        tuple(_of_levels(location_of(given), array)),
     )
 
 
@@ -194,6 +201,28 @@ def _of_checkpoints(volume: Voxels, trust: bool, unknown: list[str]) -> list[str
         changes += [f"checkpoint {found.path}: {what}" for what in found.problems]
         unknown += [f"{why} (checkpoint {found.path})" for why in found.unknown]
     return changes
+
+
+def _of_levels(image: str, array: StoredArray) -> Iterator[Status]:
+    """How each level stands that was made here."""
+    volume = open_volume(array.location)
+    read = replace(volume, frame=volume.frame.with_block(volume.block_shape))
+    steps = tuple(levels_there(image))
+    levels = Levels(image, "s0", read, array, steps, StoreOptions(), Preparation(), written=False)
+    before: Any = read
+    for number in range(1, len(steps) + 1):
+        filling = levels.filling(number, before)
+        name, stored = filling.path.rpartition("/")[2], open_array(filling.path)
+        done = finished(filling.ledger, array_id(stored))
+        if done is None:
+            yield Status(name, 0, 0, 0, 0, ("no block was ever begun",))
+            return
+        stale = filling.stale(done)
+        n = 0 if stale is None else int(stale.sum())
+        changes = [f"{n} of {len(done.grid)} blocks are of finer voxels that changed"] * bool(n)
+        missing, altered = _looked_at(stored, done)
+        yield Status(name, len(done.grid), int(done.done.sum()), missing, altered, tuple(changes))
+        before = levels.read(filling.volume, stored)
 
 
 def _known(record: Record, verify: Verify, unknown: list[str]) -> Iterator[Known]:

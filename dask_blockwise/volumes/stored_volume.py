@@ -14,7 +14,7 @@ from ..storage.formats import Strict
 from ..storage.placing import placed_as
 from .frame import Frame, check_axes
 from .kinds import Stored
-from .meaning import stands_for_in
+from .meaning import are_names, stands_for_in
 from .volume import Volume
 
 __all__ = ["OnCorrupt", "OnMissing", "OpenOptions", "stored_volume"]
@@ -59,6 +59,7 @@ def stored_volume(path: str | os.PathLike[str], options: OpenOptions) -> Volume:
         chunks=stored.chunks,
         shards=stored.shards,
         stands_for=options.stands_for or stands_for_in(stored.attributes),
+        names=are_names(stored.attributes),
     )
     return Volume(frame, Stored(stored, placement.axes))
 

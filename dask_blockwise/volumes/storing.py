@@ -1,81 +1,30 @@
-"""What storing a volume is for a person: checkpoint, to_zarr and plan, methods of every volume."""
+"""What storing a volume is for a person: checkpoint and to_zarr, methods of every volume."""
 
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from distributed import Client
 
 from ..engine.progress import RunSummary
-from ..engine.run import run
-from ..engine.task import Task
 from ..geometry.blocks import Roi
 from ..storage.location import location_of
-from .absent_inputs import absent_inputs, absent_of
+from .absent_inputs import absent_of
 from .kinds import Checkpoint
 from .known import Verify
 from .lineage import AnyVoxels, as_it_is_now
 from .options import OnChange, StoreOptions
-from .plan import Plan
 from .preparation import Preparation
+from .running import run_all
 from .source import Voxels
-from .step import StagePlan
-from .tasks import check_outputs, steps_of, tasks_to_mend, tasks_to_store
+from .step_tasks import steps_of
+from .stored_as import stored_as
+from .tasks import check_outputs, tasks_to_mend, tasks_to_store
 
-__all__ = ["BlocksFailed", "checkpoint", "plan", "run_all", "to_zarr"]
-
-
-class BlocksFailed(RuntimeError):
-    """Some blocks of a run failed for good; all others are done and kept.
-
-    Parameters
-    ----------
-    summary : RunSummary
-        Which blocks, and why each failed first.
-    """
-
-    def __init__(self, summary: RunSummary) -> None:
-        super().__init__(
-            summary.as_error(
-                "All other blocks that had their input are done and kept. The same call does only "
-                "what is missing; with a changed function it is another computation, and asks what "
-                "becomes of the finished blocks (on_change, overwrite)."
-            )
-        )
-        self.summary = summary
-
-    def __reduce__(self) -> tuple[type[BlocksFailed], tuple[RunSummary]]:
-        # It may go from a worker to whoever waits for it, and is not made of its text alone.
-        return type(self), (self.summary,)
-
-
-def run_all(
-    tasks: Task | Sequence[Task],
-    client: Client | None,
-    progress: bool,
-    resume: bool,
-    at_end: Sequence[Callable[[], None]] = (),
-) -> RunSummary:
-    """Run tasks, of which no block may fail, and then do what is to be done at the end.
-
-    Raises
-    ------
-    BlocksFailed
-        If blocks failed for good, after all others are done.
-    """
-    summary = run(tasks, client, progress, resume)
-    if summary.corrupt:
-        warnings.warn(next(summary.notes), stacklevel=3)
-    if not summary:
-        raise BlocksFailed(summary)
-    for end in at_end:
-        end()
-    return summary
+__all__ = ["checkpoint", "to_zarr"]
 
 
 def checkpoint(
@@ -84,7 +33,11 @@ def checkpoint(
     path: str | os.PathLike[str],
     *,
     block_shape: Sequence[int] | None = None,
-    zarr_format: int = 3,
+    zarr_format: int | None = None,
+    compressor: Any = "zstd",
+    fill_value: Any = 0,
+    dtype: Any = None,
+    pyramid: Any = False,
     overwrite: bool = False,
     resume: bool = True,
     num_workers: int | None = None,
@@ -98,7 +51,8 @@ def checkpoint(
     Parameters
     ----------
     path : path or URL
-    block_shape, zarr_format, overwrite, resume, num_workers, max_retries, timeout, version
+    block_shape, zarr_format, compressor, fill_value, dtype, pyramid, overwrite, resume, \
+    num_workers, max_retries, timeout, version
         As for ``to_zarr``.
     on_change : "ask" or "redo", optional
         As for ``to_zarr``; unless given, as the run is told.
@@ -110,7 +64,14 @@ def checkpoint(
     """
     options = StoreOptions(
         block_shape=block_shape,
-        zarr_format=zarr_format,
+        stored_as=stored_as(
+            volume,
+            zarr_format=zarr_format,
+            compressor=compressor,
+            fill_value=fill_value,
+            dtype=dtype,
+            pyramid=pyramid,
+        ),
         overwrite=overwrite,
         resume=resume,
         num_workers=num_workers,
@@ -122,7 +83,9 @@ def checkpoint(
     block = volume.frame.checked_block(options.block_shape)
     steps_of(volume, block)  # which refuses what can't be stored
     source = Checkpoint((volume,), location_of(path), options)
-    return replace(volume, frame=volume.frame.with_block(block), source=source)
+    dtype = options.stored_as.of(volume.frame)
+    frame = replace(volume.frame.with_block(block), dtype=dtype)
+    return replace(volume, frame=frame, source=source)
 
 
 def to_zarr(
@@ -134,7 +97,11 @@ def to_zarr(
     resume: bool = True,
     progress: bool = True,
     block_shape: Sequence[int] | None = None,
-    zarr_format: int = 3,
+    zarr_format: int | None = None,
+    compressor: Any = "zstd",
+    fill_value: Any = 0,
+    dtype: Any = None,
+    pyramid: Any = False,
     overwrite: bool = False,
     num_workers: int | None = None,
     max_retries: int = 2,
@@ -159,8 +126,23 @@ def to_zarr(
         Whether to show a bar.
     block_shape : sequence of int, optional
         Voxels of a block along all axes but "c", as one shard; the volume's own unless given.
-    zarr_format : int
-        3, or 2 for older readers.
+    zarr_format : int, optional
+        That of the container, or else 3, unless given; 2 for older readers.
+    compressor : str, (str, int), mapping, codec or None
+        ``"zstd"``, ``"gzip"`` or ``"blosc"``, in zarr 2 also ``"zlib"`` and ``"bz2"``; with a level
+        as in ``"zstd:9"``; a codec of zarr or numcodecs of one of these, or its settings; None for
+        no compression.
+    fill_value : number
+        What is read where nothing has been written; any value of the dtype, such as NaN of floats.
+    dtype : dtype or "smallest", optional
+        That of the volume unless given. A block with a value that it can't hold fails, and says so.
+        ``"smallest"`` is for what ``relabel``, ``renumber`` and ``agglomerate`` make: the smallest
+        that holds as many ids as there may be, one for each ``min_size`` voxels.
+    pyramid : bool, int, sequence or Pyramid
+        Coarser levels to be stored beside the first, ``s1``, ``s2`` and so on: True for as many as
+        it takes until one fits in a chunk, how many, or the factors of each to the one before. See
+        `Pyramid` for how they are made. Levels that an earlier call made are kept true, also where
+        none are asked for.
     overwrite : bool
         Whether something else that is stored there is replaced.
     num_workers : int, optional
@@ -204,8 +186,7 @@ def to_zarr(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from dask_blockwise import Volume, open_volume
+    >>>     >>> from dask_blockwise import Volume, open_volume
     >>> volume = Volume.from_array(np.eye(4))
     >>> bool(volume.to_zarr("eye.zarr/copy", progress=False))
     True
@@ -214,7 +195,14 @@ def to_zarr(
     """
     options = StoreOptions(
         block_shape=block_shape,
-        zarr_format=zarr_format,
+        stored_as=stored_as(
+            volume,
+            zarr_format=zarr_format,
+            compressor=compressor,
+            fill_value=fill_value,
+            dtype=dtype,
+            pyramid=pyramid,
+        ),
         overwrite=overwrite,
         resume=resume,
         num_workers=num_workers,
@@ -236,7 +224,7 @@ def to_zarr(
         if first is not None:
             preparation.look_again()
         tasks = tasks_to_store(*what, preparation)
-        summary = run_all(tasks, *how, preparation.at_end)
+        summary = run_all([*tasks, *preparation.beside], *how, preparation.at_end)
     if first is not None:
         summary = _after(first, summary)
     absent = absent_of(preparation.known.by_location.values())
@@ -248,53 +236,3 @@ def _after(first: RunSummary, second: RunSummary) -> RunSummary:
     done = {task.name: task for task in first.tasks}
     tasks = tuple(done.get(task.name, task) for task in second.tasks)
     return replace(second, tasks=tasks, seconds=first.seconds + second.seconds)
-
-
-def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None) -> Plan:
-    """What storing the volume, and the checkpoints on the way to it, would take; runs nothing.
-
-    Parameters
-    ----------
-    block_shape : sequence of int, optional
-        Voxels of a block along each axis but "c"; the volume's own unless given.
-
-    Returns
-    -------
-    Plan
-        A row for each task of the run, as its summary will have.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from dask_blockwise import Volume
-    >>> volume = Volume.from_array(np.zeros((64, 64), np.uint8), chunks=(32, 32))
-    >>> print(volume.checkpoint("a.zarr/copy").plan())
-    stage     block  blocks      read   written  a worker holds  recompute factor
-    ------  -------  ------  --------  --------  --------------  ----------------
-    copy    32 x 32       4  4.00 kiB  4.00 kiB        2.00 kiB              1.00
-    result  32 x 32       4  4.00 kiB  4.00 kiB        2.00 kiB              1.00
-    in all                8  8.00 kiB  8.00 kiB        2.00 kiB
-    """
-    stages = *_checkpoint_plans(volume).values(), *_plans(volume, "result", block_shape)
-    return Plan(stages, absent_inputs(volume))
-
-
-def _checkpoint_plans(volume: Voxels) -> dict[tuple[str, str], StagePlan]:
-    """What is stored on the way, by the path of the checkpoint and the name of the step."""
-    plans: dict[tuple[str, str], StagePlan] = {}
-    for inner in volume.source.inputs:
-        plans |= _checkpoint_plans(inner)
-    if isinstance(volume.source, Checkpoint):
-        path, made = volume.source.path, volume.source.made
-        own = _plans(made, Path(path).name, volume.source.options.block_shape)
-        plans |= {(path, plan.name): plan for plan in own}
-    return plans
-
-
-def _plans(volume: Voxels, name: str, block_shape: Sequence[int] | None) -> list[StagePlan]:
-    steps = steps_of(volume, volume.frame.checked_block(block_shape))
-    return [
-        replace(step.cost, name=f"{name}: {step.name}" if step.name else name)
-        for step in steps
-        if step.cost is not None
-    ]

@@ -12,10 +12,10 @@ from .protocol import (
     Documented,
     Format,
     Layout,
+    Levelled,
     Matched,
     Mendable,
     OpenArray,
-    Pyramid,
     Strict,
     UnitFiles,
     Writable,
@@ -34,6 +34,7 @@ from .unit_names import UnitNames
 
 # The built-in formats, in the order in which they are asked.
 # isort: split
+from .compressors import codec_for, known_compressor
 from .zarr import Zarr, Zarr2, Zarr3, new_array_documents
 
 # isort: split
@@ -59,12 +60,12 @@ __all__ = [
     "Format",
     "Hdf5",
     "Layout",
+    "Levelled",
     "Matched",
     "Mendable",
     "Npy",
     "OpenArray",
     "Precomputed",
-    "Pyramid",
     "Strict",
     "Tiff",
     "UnitFiles",
@@ -74,9 +75,11 @@ __all__ = [
     "Zarr2",
     "Zarr3",
     "arrays_within",
+    "codec_for",
     "find_array",
     "find_file",
     "is_noticed",
+    "known_compressor",
     "new_array_documents",
     "register",
     "registered",

@@ -18,10 +18,10 @@ __all__ = [
     "Documented",
     "Format",
     "Layout",
+    "Levelled",
     "Matched",
     "Mendable",
     "OpenArray",
-    "Pyramid",
     "Strict",
     "UnitFiles",
     "Writable",
@@ -223,7 +223,7 @@ class Container(Protocol):
 
 
 @runtime_checkable
-class Pyramid(Protocol):
+class Levelled(Protocol):
     """What a format has besides where it tells of images of several resolutions."""
 
     def levels(self, location: str) -> list[str] | None:

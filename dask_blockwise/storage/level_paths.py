@@ -1,0 +1,57 @@
+"""The levels of an image of several resolutions, whichever way its container tells of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .formats import Levelled, registered
+from .groups import levels_at
+from .location import given_as, location_of
+
+__all__ = ["image_paths", "level_paths"]
+
+
+def level_paths(path: str) -> list[str]:
+    """Paths of the levels of the image at a path, as its container lists them; finest first.
+
+    Parameters
+    ----------
+    path : path or URL
+        Of an image of OME-Zarr or N5, of precomputed data or a TIFF of several resolutions, or of
+        a group whose arrays are called s0, s1 and so on.
+
+    Returns
+    -------
+    list of str
+        None where an array lies at the path that is no image of several levels, or nothing.
+
+    Raises
+    ------
+    ValueError
+        If what tells of them isn't understood, or leads elsewhere.
+
+    Examples
+    --------
+    >>> from dask_blockwise.storage.arrays import create_array
+    >>> for name in "s0", "s1":
+    ...     _ = create_array(f"a.zarr/raw/{name}", (4, 4), "uint8", chunks=(4, 4))
+    >>> level_paths("a.zarr/raw")
+    ['a.zarr/raw/s0', 'a.zarr/raw/s1']
+    """
+    given = given_as(path)
+    if found := image_paths(given):
+        return found
+    location = location_of(given)
+    for format in registered():
+        if isinstance(format, Levelled) and (levels := format.levels(location)):
+            return _below(given, levels)
+    return []
+
+
+def image_paths(given: str) -> list[str]:
+    """The same, of an image of OME-Zarr alone, also where that has one level."""
+    return _below(given, levels_at(given))
+
+
+def _below(given: str, names: Iterable[str]) -> list[str]:
+    return [f"{given.rstrip('/')}/{name}" for name in names]

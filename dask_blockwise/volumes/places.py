@@ -1,0 +1,152 @@
+"""Places of outputs: an image of its own, or one more level of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+from ..geometry.boxes import Index
+from ..storage.arrays import StoredArray, create_image
+from ..storage.levels import create_level, list_level
+from ..storage.location import location_of
+from .frame import Frame
+from .record import Record
+
+__all__ = ["ImagePlace", "LevelPlace", "Place"]
+
+_DESCRIPTION = {
+    "mean": "mean, of integers rounded half to even",
+    "labels": "most frequent label but background (0), of several the rarest in the cells around",
+}
+
+
+class Place(Protocol):
+    """Where an output lies, and its record."""
+
+    @property
+    def path(self) -> str:
+        """As people are told of it."""
+
+    @property
+    def array_path(self) -> str:
+        """Of its array, in which its marks lie."""
+
+    def record(self) -> Record | None:
+        """That of what lies there, if it was written here."""
+
+    def write(self, record: Record) -> None:
+        """Keep a record there."""
+
+    def create(
+        self, frame: Frame, settings: Mapping[str, Any], record: Record, **said: Any
+    ) -> StoredArray:
+        """Make its array anew, with what is said of it among its attributes."""
+
+    def tell(self) -> None:
+        """See to it that metadata tell of the array that is there."""
+
+
+@dataclass(frozen=True)
+class ImagePlace:
+    """An image of its own, of which the first level is the output."""
+
+    # Absolute, or a URL.
+    path: str
+
+    @property
+    def array_path(self) -> str:
+        """See `Place`."""
+        return f"{self.path}/s0"
+
+    def record(self) -> Record | None:
+        """See `Place`."""
+        return Record.at(self.path)
+
+    def write(self, record: Record) -> None:
+        """See `Place`."""
+        record.write(self.path)
+
+    def create(
+        self, frame: Frame, settings: Mapping[str, Any], record: Record, **said: Any
+    ) -> StoredArray:
+        """See `Place`."""
+        return create_image(
+            self.path,
+            frame.placement,
+            frame.shape,
+            attributes=said,
+            group_attributes=record.attributes,
+            **settings,
+        )
+
+    def tell(self) -> None:
+        """See `Place`."""
+
+
+@dataclass(frozen=True)
+class LevelPlace:
+    """One more level of an image."""
+
+    # Of the image, absolute or a URL.
+    image: str
+    # Of the level and of the one that it is a coarser one of, within the image.
+    name: str
+    first: str
+    # Of its voxels to those of the first, along all axes but "c".
+    factors: Index
+    method: str
+    zarr_format: int
+    axes: tuple[str, ...]
+
+    @property
+    def path(self) -> str:
+        """See `Place`."""
+        return f"{self.image}/{self.name}"
+
+    @property
+    def array_path(self) -> str:
+        """See `Place`."""
+        return self.path
+
+    def record(self) -> Record | None:
+        """See `Place`."""
+        return Record.at(self.path)
+
+    def write(self, record: Record) -> None:
+        """See `Place`."""
+        record.write(self.path)
+
+    def create(
+        self, frame: Frame, settings: Mapping[str, Any], record: Record, **said: Any
+    ) -> StoredArray:
+        """See `Place`."""
+        self.tell()
+        rest = {key: value for key, value in settings.items() if key != "overwrite"}
+        ours = {key: {**value, **record.attributes[key]} for key, value in said.items()}
+        return create_level(
+            self.image, self.name, frame.placement, frame.shape, attributes=ours, **rest
+        )
+
+    def tell(self) -> None:
+        """See `Place`."""
+        rest = iter(self.factors)
+        list_level(
+            location_of(self.image),
+            self.zarr_format,
+            self.name,
+            first=self.first,
+            factors=tuple(1 if axis == "c" else next(rest) for axis in self.axes),
+            how=self._how,
+        )
+
+    @cached_property
+    def _how(self) -> dict[str, Any]:
+        """Type and metadata, as OME-Zarr has them."""
+        described = _DESCRIPTION.get(self.method, self.method)
+        metadata = {"description": described, "method": "dask_blockwise.pyramid"}
+        return {
+            "type": self.method,
+            "metadata": metadata | {"kwargs": {"method": self.method}},
+        }
