@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from .checked import understood
 from .formats import Pyramid, registered
-from .groups import levels_at
+from .groups import read_attributes
 from .location import given_as, location_of
+from .multiscales import first_image_levels
 
 __all__ = ["level_paths"]
 
@@ -41,10 +43,11 @@ def level_paths(path: str) -> list[str]:
 
 
 def _names(given: str) -> list[str]:
-    found = levels_at(given)
+    location = location_of(given)
+    with understood(given):
+        found = first_image_levels(read_attributes(location))
     if found:
         return found
-    location = location_of(given)
     for format in registered():
         if isinstance(format, Pyramid) and (levels := format.levels(location)):
             return levels
