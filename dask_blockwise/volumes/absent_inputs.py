@@ -33,7 +33,8 @@ def absent_inputs(volume: Voxels) -> tuple[str, ...]:
 
 def absent_of(known: Iterable[Known]) -> tuple[str, ...]:
     """The same of arrays whose files were looked at, as a run does."""
-    return tuple(filter(None, (absent_in_words(each.array, each.absent) for each in known)))
+    told = (absent_in_words(each.array, each.absent) for each in known)
+    return tuple(dict.fromkeys(filter(None, told)))
 
 
 def _arrays(volume: Voxels) -> Iterable[StoredArray]:

@@ -199,7 +199,7 @@ def _of_checkpoints(volume: Voxels, trust: bool, unknown: list[str]) -> list[str
 def _known(record: Record, verify: Verify, unknown: list[str]) -> Iterator[Known]:
     for found in record.inputs:
         try:
-            volume = open_volume(found["location"])
+            volume = open_volume(found["location"], axes=found.get("axes"))
         except (OSError, ValueError) as error:
             unknown.append(f"input {found['path']}. {error}")
             continue

@@ -267,7 +267,7 @@ def test_a_url_as_a_path_of_python(tmp_path, web):
 
 
 @pytest.mark.parametrize("name", ["a b", "a#b", "a?b", "a%20b", "é", "100%"])
-def test_names_on_a_disk(tmp_path, name):
+def test_names_on_a_disk(tmp_path, near, name):
     zarr_array(tmp_path / name / "raw", 3, "/")
     folder = tmp_path / name / "raw"
     for path in (folder, str(folder), f"file://{quote(str(folder))}", folder.as_uri()):
