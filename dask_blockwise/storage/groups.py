@@ -270,7 +270,8 @@ def _why_not_there(location: str) -> str:
     if any(is_noticed(part) for part in inner.split("/")):
         return ": single files are opened from a disk, copy it to one."
     if archive is not None and has_document(*file.rsplit("/", 1)):
-        return f". Its archive has {_some(_arrays_in_archive(file))}."
+        within = _arrays_in_archive(file)
+        return f". Its archive has {_some(within) if within else 'no array'}."
     if any(is_denied(location, name) for name in _TELLING):
         return ": its metadata may not be read. Check the address, and ask for access."
     if not can_be_listed(location):

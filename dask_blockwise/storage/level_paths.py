@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .checked import understood
 from .formats import Levelled, registered
-from .groups import levels_at
+from .groups import read_attributes
 from .location import given_as, location_of
+from .multiscales import first_image_levels
 
 __all__ = ["image_paths", "level_paths"]
 
@@ -50,7 +52,8 @@ def level_paths(path: str) -> list[str]:
 
 def image_paths(given: str) -> list[str]:
     """The same, of an image of OME-Zarr alone, also where that has one level."""
-    return _below(given, levels_at(given))
+    with understood(given):
+        return _below(given, first_image_levels(read_attributes(location_of(given))))
 
 
 def _below(given: str, names: Iterable[str]) -> list[str]:

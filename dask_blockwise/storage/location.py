@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from io import UnsupportedOperation
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 from urllib.parse import unquote
 
@@ -41,6 +42,9 @@ def plain_path(path: str | os.PathLike[str]) -> str:
     ('/data/a b.zarr', '/data/50%20.zarr')
     """
     text = os.fspath(path)
+    if isinstance(path, PurePath):
+        # Of two slashes it keeps one.
+        text = re.sub(rf"^({'|'.join((*_DRIVERS, *_WEB))}):/(?!/)", r"\1://", text)
     if not text.startswith(("file://", "file:/")):
         return text
     whole = text.removeprefix("file:").removeprefix("//")
@@ -146,9 +150,16 @@ def check_may_be_written(location: str) -> None:
     Raises
     ------
     io.UnsupportedOperation
-        If it lies on a web server or in a zip archive.
+        If it lies on a web server or in a zip archive, or would be one by its name.
     """
     archive = archive_of(location)
+    above = [location, *(folder for folder, _ in folders_above(location))]
+    meant = [name for name in above if name.lower().endswith(_ARCHIVES)]
+    if not is_remote(location) and any(not Path(name).exists() for name in meant):
+        raise UnsupportedOperation(
+            f"{location} can't be written: by its name {meant[0]} would be a zip, and these "
+            "are only read. Choose another name, and pack the folder when it is done."
+        )
     if is_only_read(location):
         what = f"{archive[0]} is a zip archive" if archive else "it lies on a web server"
         raise UnsupportedOperation(

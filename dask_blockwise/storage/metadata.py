@@ -10,7 +10,8 @@ from ..geometry.axes import default_axes, known_axes
 from ..geometry.placement import Placement, placement_of
 from ..geometry.units import axis_kind, recorded_units
 from .checked import NOT_UNDERSTOOD, listing, numbers
-from .multiscales import ome_placement
+from .formats.transform import of_transform
+from .multiscales import listed_transform, ome_placement
 from .worlds import in_the_world_of
 
 __all__ = ["ome_attributes", "placement_from"]
@@ -53,6 +54,9 @@ def placement_from(
     >>> placement.axes, placement.voxel_size, placement.offset
     (('y', 'x'), (4, 4), (8, 0))
     """
+    if transform := listed_transform(group, dataset):
+        group = {}
+        array = {**array, **of_transform({"transform": transform}, x_first=False)}
     if (placement := ome_placement(group, dataset, dimensions, names)) is not None:
         return in_the_world_of(array, placement)
     if NOT_UNDERSTOOD in array:

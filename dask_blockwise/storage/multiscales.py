@@ -12,7 +12,7 @@ from ..geometry.written import plain
 from .checked import listing, mapping, path_inside
 from .transformations import placing_of
 
-__all__ = ["image_levels", "ome_placement"]
+__all__ = ["first_image_levels", "image_levels", "listed_transform", "ome_placement"]
 
 _BY_KIND = {"time": "t", "channel": "c"}
 _KINDS = ("time", "channel", "space")
@@ -32,6 +32,20 @@ def image_levels(attributes: Mapping[str, Any]) -> list[str]:
     ['s0', 's1']
     """
     return [level["path"] for _, level in _levels(attributes)]
+
+
+def first_image_levels(attributes: Mapping[str, Any]) -> list[str]:
+    """The same of the first image alone, where there are several."""
+    levels = list(_levels(attributes))
+    return [level["path"] for image, level in levels if image is levels[0][0]]
+
+
+def listed_transform(attributes: Mapping[str, Any], path: str) -> Any:
+    """The ``transform`` of a level that has nothing of OME's, as OpenOrganelle writes it."""
+    for image, level in _levels(attributes):
+        if level["path"] == path and not _steps(image, level):
+            return level.get("transform")
+    return None
 
 
 def ome_placement(

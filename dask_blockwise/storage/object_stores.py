@@ -1,4 +1,4 @@
-"""Objects of s3:// and gs:// with what TensorStore doesn't tell: tags, and puts under a condition.
+"""Objects of buckets and web servers, with what TensorStore doesn't tell: tags and conditions.
 
 The one door to obstore.
 """
@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import quote, unquote
 from urllib.request import Request, urlopen
 
 import obstore
@@ -28,7 +29,7 @@ from obstore.exceptions import (
     PreconditionError,
     UnauthenticatedError,
 )
-from obstore.store import GCSStore, ObjectStore, S3Store
+from obstore.store import GCSStore, HTTPStore, ObjectStore, S3Store
 
 from .documents import store_error
 
@@ -82,12 +83,14 @@ class StoredObject:
 
 
 def store_of(location: str, environ: Mapping[str, str] = os.environ) -> ObjectStore:
-    """The store of all objects below an s3:// or gs:// location.
+    """The store of all objects below a location in a bucket or on a web server.
 
     Endpoint, region and credentials are those of TensorStore: from the variables of AWS and
     Google, files of credentials, or the machine's service; without any it is asked anonymously.
     """
     scheme, _, rest = location.partition("://")
+    if scheme.startswith("http"):
+        return _web_store(location)
     bucket, _, prefix = rest.partition("/")
     options = _s3_options(bucket, environ) if scheme == "s3" else _gs_options(environ)
     return _store(scheme, bucket, prefix, tuple(sorted(options.items())))
@@ -200,6 +203,15 @@ def _errors(path: str, done: str) -> Iterator[None]:
     except (BaseError, OSError) as error:
         said = str(error).partition("\n")[0].partition("<?xml")[0]
         raise store_error(path, done, ValueError(said)) from error
+
+
+@lru_cache(maxsize=256)
+def _web_store(location: str) -> ObjectStore:
+    scheme, _, rest = location.partition("://")
+    host, _, path = rest.partition("/")
+    options: Any = {"allow_http": True}
+    url = f"{scheme}://{host}/{quote(unquote(path))}"
+    return HTTPStore(url, client_options=options, retry_config={"max_retries": 2})
 
 
 @lru_cache(maxsize=256)

@@ -55,6 +55,8 @@ class Known:
     unit: Index
     # Files that aren't there of its shards or chunks; None where that isn't known.
     absent: int | None = None
+    # Of the array as it is stored; None where it isn't read as a volume.
+    axes: tuple[str, ...] | None = None
 
 
 def array_id(array: StoredArray) -> str:
@@ -78,7 +80,8 @@ class KnownArrays:
     """The stored arrays that a run reads, looked at once each, before it begins."""
 
     verify: Verify = "stamps"
-    by_location: dict[str, Known] = field(default_factory=dict)
+    # By location and axes, by which an array may be read in several ways.
+    found: dict[tuple[str, tuple[str, ...] | None], Known] = field(default_factory=dict)
 
     def evidence(
         self, readings: Sequence[Reading], shape: Index, stored_by: Mapping[str, Task]
@@ -130,10 +133,10 @@ class KnownArrays:
         return sums_of_blocks(found.values, runs_over(spans, frame, found.unit), shape)
 
     def _known(self, frame: Frame | None, stored: StoredArray) -> Known:
-        key = stored.location
-        if key not in self.by_location:
-            self.by_location[key] = known_now(frame, stored, self.verify)
-        return self.by_location[key]
+        key = stored.location, None if frame is None else frame.axes
+        if key not in self.found:
+            self.found[key] = known_now(frame, stored, self.verify)
+        return self.found[key]
 
 
 @dataclass(frozen=True)
@@ -178,12 +181,14 @@ def known_now(frame: Frame | None, stored: StoredArray, verify: Verify) -> Known
     if frame is None:
         return Known(stored, parts, stamps.values, stamps.unit, absent)
     values, unit = over_blocks(stamps.values, frame), frame.without_channels(stamps.unit)
+    order = stored.order or range(len(frame.axes))
+    axes = tuple(frame.axes[place] for place in np.argsort(order))
     # In what is only read, marks can't tell whether what they vouch for is there.
     marked = verify == "stamps" and not is_only_read(stored.location)
     done = finished(ledger_of(stored.location), array_id(stored)) if marked else None
     if done is None or not done.done.any() or done.grid.writable_roi != frame.roi:
-        return Known(stored, parts, values, unit, absent)
-    return replace(_by_marks(stored, frame, values, unit, done), absent=absent)
+        return Known(stored, parts, values, unit, absent, axes)
+    return replace(_by_marks(stored, frame, values, unit, done), absent=absent, axes=axes)
 
 
 def _by_marks(

@@ -179,6 +179,7 @@ def _input(known: Known) -> dict[str, Any]:
         "location": array.location,
         "shape": array.shape,
         "dtype": array.dtype.str,
+        "axes": known.axes,
         "parts": known.values.size,
         "called": known.parts,
         "token": f"{int(known.values.sum(dtype=np.uint64)):016x}",

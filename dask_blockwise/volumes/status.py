@@ -228,7 +228,7 @@ def _of_levels(image: str, array: StoredArray) -> Iterator[Status]:
 def _known(record: Record, verify: Verify, unknown: list[str]) -> Iterator[Known]:
     for found in record.inputs:
         try:
-            volume = open_volume(found["location"])
+            volume = open_volume(found["location"], axes=found.get("axes"))
         except (OSError, ValueError) as error:
             unknown.append(f"input {found['path']}. {error}")
             continue

@@ -227,7 +227,7 @@ def to_zarr(
         summary = run_all([*tasks, *preparation.beside], *how, preparation.at_end)
     if first is not None:
         summary = _after(first, summary)
-    absent = absent_of(preparation.known.by_location.values())
+    absent = absent_of(preparation.known.found.values())
     return replace(summary, absent=absent, changed_ids=volume.source.changed(location_of(path)))
 
 

@@ -247,8 +247,27 @@ def test_writing_is_refused_before_any_work(tmp_path, web, near):
     assert not (tmp_path / "out.zarr").exists()
 
 
+def test_what_would_be_an_archive_is_not_written(tmp_path):
+    volume = dbw.Volume.from_array(VALUES)
+    for path in (tmp_path / "out.zip", tmp_path / "out.ozx/a"):
+        with pytest.raises(UnsupportedOperation, match=r"by its name .*/out\.(zip|ozx) would be"):
+            volume.to_zarr(path, progress=False)
+    assert not list(tmp_path.iterdir())
+    zarr_array(tmp_path / "a.zip/raw", 3, "/")
+    assert dbw.create_volume(tmp_path / "a.zip/b", shape=(4, 4), dtype="u1").shape == (4, 4)
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
+        pass
+    with pytest.raises(FileNotFoundError, match="Its archive has no array"):
+        dbw.open_volume(tmp_path / "empty.zip")
+
+
+def test_a_url_as_a_path_of_python(tmp_path, web):
+    zarr_array(tmp_path / "a")
+    np.testing.assert_array_equal(dbw.open_volume(Path(f"{web[0]}/a"))[:], VALUES)
+
+
 @pytest.mark.parametrize("name", ["a b", "a#b", "a?b", "a%20b", "é", "100%"])
-def test_names_on_a_disk(tmp_path, name):
+def test_names_on_a_disk(tmp_path, near, name):
     zarr_array(tmp_path / name / "raw", 3, "/")
     folder = tmp_path / name / "raw"
     for path in (folder, str(folder), f"file://{quote(str(folder))}", folder.as_uri()):

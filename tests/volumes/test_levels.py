@@ -135,8 +135,19 @@ def paintera(folder):
     return n5(folder, names, groups, downsamplingFactors=factors)
 
 
+def cosem_zarr(folder):
+    """As OpenOrganelle had it in zarr, before it took over OME's."""
+    group = zarr.open_group(folder, mode="w", zarr_format=2)
+    for name, factor in zip(NAMES, SIZES, strict=True):
+        group.create_array(name, data=level(factor), chunks=(4, 4, 4))
+    levels = [{"path": name, "transform": transform(n)} for name, n in zip(NAMES, SIZES)]
+    group.attrs["multiscales"] = [{"name": "em", "datasets": levels}]
+    return folder, NAMES
+
+
 MADE = {
     "OME-Zarr": ome_zarr,
+    "OpenOrganelle's zarr": cosem_zarr,
     "OpenOrganelle": cosem,
     "n5-viewer": lambda f: n5(f, NAMES, pixelResolution=pixel),
     "Paintera": paintera,
@@ -232,6 +243,14 @@ def test_levels_in_any_order_are_the_finest_first(tmp_path):
     document["multiscales"][0]["datasets"].reverse()
     (path / ".zattrs").write_text(json.dumps(document))
     assert dbw.open_levels(path)[0].shape == SHAPE
+
+
+def test_an_image_is_the_first_of_several(tmp_path):
+    path, names = ome_zarr(tmp_path / "a")
+    document = json.loads((path / ".zattrs").read_text())
+    document["multiscales"] *= 2
+    (path / ".zattrs").write_text(json.dumps(document))
+    assert len(dbw.open_levels(path)) == len(names)
 
 
 def test_a_run_of_a_level_is_known_again(tmp_path, near):

@@ -11,9 +11,9 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from ..documents import has_document, list_names
+from ..documents import list_names
 from ..location import archive_of, can_be_listed, is_remote, on_disk
-from ..object_stores import list_objects
+from ..object_stores import find_object, list_objects
 from .unit_names import UnitNames
 
 __all__ = ["check_names", "has_units", "likely_names", "likely_units", "some_names"]
@@ -104,9 +104,11 @@ def check_names(
 
 
 def _answered(location: str, likely: Sequence[str]) -> list[str]:
-    """Those that a web server has; said where it has none, since they may have other names."""
-    found = [name for name in likely if has_document(location, name)]
-    if likely and not found:
+    """The first that a web server has; said where it has none, since they may have other names."""
+    found = next((name for name in likely if _is_there(location, name)), None)
+    if found is not None:
+        return [found]
+    if likely:
         warnings.warn(
             f"{location} has none of {len(likely)} chunks that were looked for, such as "
             f"{likely[0]!r}, and a web server doesn't list others. Chunks that aren't there are "
@@ -114,7 +116,15 @@ def _answered(location: str, likely: Sequence[str]) -> list[str]:
             "on_missing='raise'.",
             stacklevel=2,
         )
-    return found
+    return []
+
+
+def _is_there(location: str, name: str) -> bool:
+    """Whether a web server lets a file be seen, which isn't fetched for that."""
+    try:
+        return find_object(location, name) is not None
+    except PermissionError:
+        return False
 
 
 # Not ".__lock", of what TensorStore is writing.

@@ -8,6 +8,8 @@ import zarr
 
 import dask_blockwise as dbw
 from dask_blockwise.volumes.frame import check_axes
+from dask_blockwise.volumes.known import KnownArrays
+from dask_blockwise.volumes.spans import Reading
 from dask_blockwise.volumes.volume import Volume
 
 
@@ -128,6 +130,30 @@ def test_a_chunk_that_changed_is_known_by_its_place(tmp_path, near):
     assert (summary.tasks[0].completed, summary.tasks[0].skipped) == (1, 5)
     stored = dbw.open_volume(tmp_path / "out.zarr/a")
     np.testing.assert_array_equal(stored[:], np.negative(values).transpose(2, 0, 1))
+
+
+def test_status_knows_the_axes_that_were_given(tmp_path, near, monkeypatch):
+    path = of_names(tmp_path / "a", [None] * 3)
+    made = dbw.map_overlap(np.negative, dbw.open_volume(path, axes="yxc"), halo=0)
+    made.to_zarr(tmp_path / "out.zarr/a", progress=False)
+    monkeypatch.setattr("dask_blockwise.volumes.status.kept_volume", no_volume)
+    status = dbw.status(tmp_path / "out.zarr/a")
+    assert (status.changes, len(status.unknown)) == ((), 1)
+    zarr.open_array(path)[:] = 7
+    assert "chunks changed" in dbw.status(tmp_path / "out.zarr/a").changes[0]
+
+
+def no_volume(*_):
+    raise ValueError("its code can't be imported")
+
+
+def test_one_array_by_two_names_of_axes(tmp_path):
+    path = of_names(tmp_path / "a", [None] * 3)
+    known = KnownArrays()
+    for axes, shape in (("zyx", (1, 1, 1)), ("cyx", (1, 1))):
+        volume = dbw.open_volume(path, axes=axes)
+        (found,) = known.read_by([Reading(volume.frame, None, volume.stored)])
+        assert found.values.shape == shape
 
 
 def test_a_turned_array_is_not_written(tmp_path):
