@@ -25,9 +25,9 @@ from .volumes.map_overlap import map_overlap
 from .volumes.opening import open_volume
 from .volumes.reach import Reach
 from .volumes.rerunning import provenance, rerun
+from .volumes.running import BlocksFailed
 from .volumes.source import Source
 from .volumes.status import Status, status
-from .volumes.storing import BlocksFailed
 from .volumes.volume import Volume
 
 __all__ = [

@@ -12,8 +12,8 @@ from distributed import Client
 
 from .demo.run import DEMOS, Result, run_demo
 from .engine.cluster import local_cluster
+from .volumes.running import BlocksFailed
 from .volumes.status import status
-from .volumes.storing import BlocksFailed
 
 __all__ = ["main"]
 

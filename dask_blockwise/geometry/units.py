@@ -9,7 +9,15 @@ from fractions import Fraction
 from math import lcm
 from typing import Any
 
-__all__ = ["UNITS", "axis_kind", "may_measure", "recorded_units", "units_of_axes", "whole_units"]
+__all__ = [
+    "UNITS",
+    "axis_kind",
+    "length_of",
+    "may_measure",
+    "recorded_units",
+    "units_of_axes",
+    "whole_units",
+]
 
 _PREFIXES = ("kilo", "", "milli", "micro", "nano", "pico", "femto", "atto", "zepto", "yocto")
 
@@ -91,7 +99,7 @@ def whole_units(
     parts = _denominator(numbers, [Fraction(1)] * len(units))
     if len(set(units)) <= 1 and (parts == 1 or units[0] in _NO_UNITS):
         return next(iter(units), ""), [Fraction(parts)] * len(units)
-    lengths = [_length(kind, unit) for unit in units]
+    lengths = [length_of(unit, kind) for unit in units]
     known = [length for length in lengths if length is not None]
     if len(known) == len(units):
         return _finer(kind, known, numbers)
@@ -120,8 +128,16 @@ def _finer(
     return name if parts == 1 else f"1/{parts} {name}", [factor * parts for factor in factors]
 
 
-def _length(kind: str, unit: str) -> Fraction | None:
-    """Of a unit or a part of one, such as "1/3 nanometer"; None if it isn't known."""
+def length_of(unit: str, kind: str = "space") -> Fraction | None:
+    """A unit, or a part of one such as "1/3 nanometer", in meters; None if it isn't known.
+
+    Of time, in seconds.
+
+    Examples
+    --------
+    >>> length_of("1/2 nanometer"), length_of("parsec")
+    (Fraction(1, 2000000000), None)
+    """
     part, _, name = unit.rpartition(" ")
     length = UNITS[kind].get(name)
     if length is None or not re.fullmatch(r"(1/[1-9]\d*)?", part):

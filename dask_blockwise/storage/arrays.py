@@ -27,6 +27,7 @@ from .location import folders_above, is_remote, location_of
 from .metadata import ome_attributes
 from .placing import read_placement
 from .removal import remove_in_order
+from .scales import keys_of
 from .stored_array import StoredArray
 from .worlds import with_world
 
@@ -256,8 +257,8 @@ def _given(path: str | os.PathLike[str]) -> str:
 
 
 def _first_level(given: str) -> str:
-    """The path itself, or that of the first level of an image's group."""
-    levels = levels_at(given)
+    """The path itself, or that of the first level of an image's group, or of precomputed data."""
+    levels = levels_at(given) or [key for key in keys_of(location_of(given)) if "/" not in key]
     return f"{given.rstrip('/')}/{levels[0]}" if levels else given
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index
 from .documents import own_cache, store_error
-from .formats import Documented, Format, Layout, OpenArray, UnitFiles, UnitNames, Writable, Zarr
+from .formats import Documented, Format, Layout, OpenArray, UnitFiles, UnitNaming, Writable, Zarr
 from .units import WriteUnits
 
 __all__ = ["StoredArray"]
@@ -281,7 +281,7 @@ def _opened(opening: _Opening) -> OpenArray:
 
 
 @lru_cache(maxsize=256)
-def _unit_names(opening: _Opening) -> UnitNames | None:
+def _unit_names(opening: _Opening) -> UnitNaming | None:
     format = opening.format
     return format.unit_names(opening.location) if isinstance(format, UnitFiles) else None
 

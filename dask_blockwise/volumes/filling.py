@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ..engine.evidence import combined
 from ..engine.ledger import Finished, finished
 from ..geometry.boxes import Index
-from ..storage.arrays import StoredArray, create_image, open_array
-from ..storage.chunking import chunks_and_shards
+from ..storage.arrays import StoredArray, open_array
+from ..storage.outputs import OutputKind
 from ..storage.stamps import stamps_of
 from .kept_volume import keep_volume
 from .known import Known, array_id, ledger_of
@@ -88,7 +88,7 @@ class Filling:
     @cached_property
     def found(self) -> Record | None:
         """Of what lies there, if it was written here."""
-        return Record.at(self.path)
+        return Record.at(self.path, self._kind)
 
     @cached_property
     def stored(self) -> StoredArray | None:
@@ -103,16 +103,18 @@ class Filling:
     @cached_property
     def _there(self) -> StoredArray | None:
         try:
-            return open_array(f"{self.path}/s0", writable=True)
+            return open_array(self._kind.array_path(self.path), writable=True)
         except FileNotFoundError:
             return None  # killed before it was made, or while it was removed
 
     def _is_as_made(self, array: StoredArray) -> bool:
         frame = self.volume.frame
-        layout = array.shape, array.dtype, array.chunks, array.shards
-        formats = () if array.zarr_format is None else (array.zarr_format,)
-        made = (chunks_and_shards(self._written_at_once, frame.axes, of) for of in formats)
-        return any(layout == (frame.shape, frame.dtype, *cut) for cut in made)
+        same = (array.shape, array.dtype) == (frame.shape, frame.dtype)
+        return same and self._kind.is_made_so(array, frame.axes, self._written_at_once)
+
+    @property
+    def _kind(self) -> OutputKind:
+        return self.options.kind
 
     @property
     def _written_at_once(self) -> Index:
@@ -136,7 +138,7 @@ class Filling:
     @property
     def ledger(self) -> str:
         """Where marks lie."""
-        return ledger_of(f"{self.path}/s0")
+        return ledger_of(self._kind.array_path(self.path))
 
     @property
     def goes_on(self) -> bool:
@@ -186,20 +188,11 @@ class Filling:
         if self.goes_on and self.stored is not None:
             return self.stored
         frame = self.volume.frame
-        chunks, shards = chunks_and_shards(
-            self._written_at_once, frame.axes, self.options.zarr_format
-        )
-        made = create_image(
-            self.path,
-            frame.placement,
-            frame.shape,
-            frame.dtype,
-            chunks=chunks,
-            shards=shards,
-            zarr_format=self.options.zarr_format,
+        made = self._kind.create(
+            *(self.path, frame.placement, frame.shape, frame.dtype, self._written_at_once),
             overwrite=self.options.overwrite or self.found is not None,
             attributes=attributes_of(frame.stands_for, id=self.record.id),
-            group_attributes=self.record.attributes,
+            record=self.record.attributes,
         )
         keep_parts(self.ledger, self.inputs)
         keep_volume(self.ledger, self.volume, self.options)
@@ -213,7 +206,7 @@ class Filling:
         same = kept.end and kept.verify == self.record.verify
         if same and not changed_parts(self.ledger, kept, self.inputs):
             return
-        replace(self.record, id=kept.id, begin=kept.begin, end=now()).write(self.path)
+        replace(self.record, id=kept.id, begin=kept.begin, end=now()).write(self.path, self._kind)
         keep_parts(self.ledger, self.inputs)
         if self.options.roi is None:
             # By now it may read something else; and a killed run may not have come to keep it.

@@ -27,9 +27,9 @@ from .options import StoreOptions
 from .preparation import Preparation
 from .reading import readings
 from .region import read_region
+from .running import run_all
 from .source import Voxels
 from .spans import spans_of
-from .storing import run_all
 from .tasks import upstream_tasks
 
 if TYPE_CHECKING:

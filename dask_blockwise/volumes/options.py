@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from ..engine.task import check_limits
 from ..geometry.blocks import Roi
+from ..storage.outputs import ImageOutput, OutputKind
 
 __all__ = ["OnChange", "StoreOptions"]
 
@@ -28,6 +29,8 @@ class StoreOptions:
     # Voxels of a block along each axis but "c"; None for the volume's own.
     block_shape: Sequence[int] | None = None
     zarr_format: int = 3
+    # How it lies in the store; None for an OME-Zarr image.
+    kept_as: OutputKind | None = None
     overwrite: bool = False
     resume: bool = True
     # At most so many blocks of a task at once; None for as many as the cluster runs.
@@ -52,6 +55,11 @@ class StoreOptions:
             raise ValueError(
                 f"on_change must be one of {', '.join(get_args(OnChange))}, got {self.on_change!r}."
             )
+
+    @property
+    def kind(self) -> OutputKind:
+        """How it lies in the store."""
+        return self.kept_as or ImageOutput(self.zarr_format)
 
     @property
     def goes_on(self) -> bool:

@@ -1,6 +1,7 @@
 """The record that lies with an output: what it was computed by, from what, where and when.
 
-It is in the attributes of the image's group, under "dask_blockwise", beside OME's.
+It is in the attributes of the image's group, under "dask_blockwise", beside OME's; of a scale of
+precomputed data, in a file beside the marks.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ import numpy as np
 
 from ..geometry.boxes import Index
 from ..recipes import Recipe, differences, digest_of, recipe_of
-from ..storage.arrays import read_attributes, write_attributes
 from ..storage.documents import put, read_bytes
 from ..storage.location import location_of
+from ..storage.outputs import OutputKind, output_at
 from .known import Known
 from .lineage import place_of
 from .source import Voxels
@@ -98,9 +99,17 @@ class Record:
         )
 
     @classmethod
-    def at(cls, path: str) -> Self | None:
-        """That of what is stored at a path; None where there is none."""
-        found = read_attributes(path).get(_KEY)
+    def at(cls, path: str, kind: OutputKind | None = None) -> Self | None:
+        """That of what is stored at a path; None where there is none.
+
+        Parameters
+        ----------
+        path : str
+        kind : OutputKind, optional
+            Of the output; what it looks like unless given.
+        """
+        kind, path = output_at(path) if kind is None else (kind, path)
+        found = kind.record(path).get(_KEY)
         known = cls.__dataclass_fields__
         if not isinstance(found, Mapping) or not {"id", "digest", "recipe", "verify"} <= {*found}:
             return None
@@ -115,12 +124,12 @@ class Record:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """Of the group."""
+        """Of the output."""
         return {_KEY: asdict(self)}
 
-    def write(self, path: str) -> None:
-        """Write it to the output's group, in place of what is there."""
-        write_attributes(path, self.attributes)
+    def write(self, path: str, kind: OutputKind) -> None:
+        """Write it with the output, in place of what is there."""
+        kind.write_record(path, self.attributes)
 
     def changes_to(self, later: Record) -> list[str]:
         """What another computation does differently, for people."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from distributed import Client
 
 from ..engine.progress import RunSummary
 from ..storage.arrays import open_array
 from ..storage.location import location_of
+from ..storage.outputs import output_at
 from ..storage.stored_array import StoredArray
 from .kept_volume import kept_volume
 from .known import Verify, ledger_of
 from .options import OnChange
 from .record import Record
-from .storing import to_zarr
+from .running import store
 
 __all__ = ["provenance", "recorded", "rerun"]
 
@@ -100,22 +102,13 @@ def rerun(
     given = os.fspath(path)
     record, array = recorded(given)
     volume, options = kept_volume(given, ledger_of(array.location), trust)
-    return to_zarr(
-        volume,
-        location_of(to or path),
-        client=client,
-        progress=progress,
-        block_shape=options.block_shape,
-        zarr_format=options.zarr_format,
-        num_workers=options.num_workers,
-        max_retries=options.max_retries,
-        timeout=options.timeout,
-        version=options.version,
-        notes=record.notes,
-        on_change=on_change,
-        overwrite=overwrite,
-        verify=verify,
+    _, there = output_at(given)
+    if to is not None:
+        there = options.kind.path_in(location_of(to), volume.frame.placement)
+    again = replace(
+        options, overwrite=overwrite, on_change=on_change, resume=True, notes=record.notes, roi=None
     )
+    return store(volume, there, again, client, progress, verify)
 
 
 def recorded(given: str) -> tuple[Record, StoredArray]:
@@ -132,4 +125,5 @@ def recorded(given: str) -> tuple[Record, StoredArray]:
             f"{given} has no record of a computation: it was not stored by to_zarr or checkpoint, "
             "or by a version before 0.2. Give the path that to_zarr was given."
         )
-    return record, open_array(f"{location_of(given)}/s0")
+    kind, where = output_at(given)
+    return record, open_array(kind.array_path(where))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,67 +11,19 @@ from typing import Any
 from distributed import Client
 
 from ..engine.progress import RunSummary
-from ..engine.run import run
-from ..engine.task import Task
 from ..geometry.blocks import Roi
 from ..storage.location import location_of
 from .kinds import Checkpoint
 from .known import Verify
-from .lineage import AnyVoxels, as_it_is_now
+from .lineage import AnyVoxels
 from .options import OnChange, StoreOptions
 from .plan import Plan
-from .preparation import Preparation
+from .running import store
 from .source import Voxels
 from .step import StagePlan
-from .tasks import check_outputs, steps_of, tasks_to_mend, tasks_to_store
+from .tasks import steps_of
 
-__all__ = ["BlocksFailed", "checkpoint", "plan", "run_all", "to_zarr"]
-
-
-class BlocksFailed(RuntimeError):
-    """Some blocks of a run failed for good; all others are done and kept.
-
-    Parameters
-    ----------
-    summary : RunSummary
-        Which blocks, and why each failed first.
-    """
-
-    def __init__(self, summary: RunSummary) -> None:
-        super().__init__(
-            summary.as_error(
-                "All other blocks that had their input are done and kept. The same call does only "
-                "what is missing; with a changed function it is another computation, and asks what "
-                "becomes of the finished blocks (on_change, overwrite)."
-            )
-        )
-        self.summary = summary
-
-    def __reduce__(self) -> tuple[type[BlocksFailed], tuple[RunSummary]]:
-        # It may go from a worker to whoever waits for it, and is not made of its text alone.
-        return type(self), (self.summary,)
-
-
-def run_all(
-    tasks: Task | Sequence[Task],
-    client: Client | None,
-    progress: bool,
-    resume: bool,
-    at_end: Sequence[Callable[[], None]] = (),
-) -> RunSummary:
-    """Run tasks, of which no block may fail, and then do what is to be done at the end.
-
-    Raises
-    ------
-    BlocksFailed
-        If blocks failed for good, after all others are done.
-    """
-    summary = run(tasks, client, progress, resume)
-    if not summary:
-        raise BlocksFailed(summary)
-    for end in at_end:
-        end()
-    return summary
+__all__ = ["checkpoint", "plan", "to_zarr"]
 
 
 def checkpoint(
@@ -221,28 +173,7 @@ def to_zarr(
         notes=notes,
         roi=roi,
     )
-    volume = as_it_is_now(volume, anew=verify == "content")
-    if roi is not None:
-        volume = replace(volume, source=volume.source.repairing())
-    with Preparation(verify, on_change) as preparation:
-        what = volume, location_of(path), options
-        check_outputs(*what, preparation)
-        how = client, progress, resume
-        first = run_all(tasks, *how) if (tasks := tasks_to_mend(*what, preparation)) else None
-        if first is not None:
-            preparation.look_again()
-        tasks = tasks_to_store(*what, preparation)
-        summary = run_all(tasks, *how, preparation.at_end)
-    if first is not None:
-        summary = _after(first, summary)
-    return replace(summary, changed_ids=volume.source.changed(location_of(path)))
-
-
-def _after(first: RunSummary, second: RunSummary) -> RunSummary:
-    """What became of two runs, of which the second found done what the first did."""
-    done = {task.name: task for task in first.tasks}
-    tasks = tuple(done.get(task.name, task) for task in second.tasks)
-    return replace(second, tasks=tasks, seconds=first.seconds + second.seconds)
+    return store(volume, location_of(path), options, client, progress, verify)
 
 
 def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None) -> Plan:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from typing import Any
 
 import dask.array as da
 import numpy as np
-from dask.utils import format_bytes
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
@@ -19,7 +17,6 @@ from ..geometry.boxes import Index
 from ..geometry.placement import Placement, default_axes, placement_of
 from ..storage.arrays import StoredArray
 from ..storage.chunking import default_block
-from ..tables import by_axis, html_table
 from .arithmetic import Reduction, apply_ufunc, astype
 from .downsampling import downsample
 from .frame import Frame, check_axes
@@ -28,8 +25,10 @@ from .lineage import own_reach, place_of
 from .objects import objects
 from .reach import Halo
 from .region import computed, dask_array, read_region
+from .shown import repr_html
 from .source import Source
 from .storing import checkpoint, plan, to_zarr
+from .to_precomputed import to_precomputed
 from .views import crop, isel, rechunk, transpose
 from .wiring import places_of, token_of
 
@@ -253,19 +252,6 @@ class Volume(NDArrayOperatorsMixin):
             )
         return np.array(self[:], dtype, copy=copy if held else None)
 
-    def _repr_html_(self) -> str:
-        axes = self.placement.block_axes
-        spans = [f"{begin} to {end}" for begin, end in zip(self.roi.begin, self.roi.end)]
-        rows = {
-            "shape": by_axis(self.axes, self.shape),
-            "values": f"{self.dtype}, {format_bytes(prod(self.shape) * self.dtype.itemsize)}",
-            "voxel size": by_axis(axes, self.voxel_size, self.unit),
-            "region": by_axis(axes, spans, self.unit),
-            "block": by_axis(axes, self.block_shape),
-            "computed from": " + ".join(map(repr, self.inputs)) or "what is stored",
-        }
-        return html_table(rows)
-
     def __len__(self) -> int:
         return self.shape[0]
 
@@ -294,7 +280,9 @@ class Volume(NDArrayOperatorsMixin):
     transpose = transpose
     max, min, sum, mean = map(Reduction, ("max", "min", "sum", "mean"))
     std, var, any, all = map(Reduction, ("std", "var", "any", "all"))
+    _repr_html_ = repr_html
     checkpoint = checkpoint
     to_zarr = to_zarr
+    to_precomputed = to_precomputed
     plan = plan
     objects = objects

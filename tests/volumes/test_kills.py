@@ -46,6 +46,9 @@ def assert_well(told: list[dict[str, Any]], least: int) -> None:
         ("done again, zarr 2", 3, 10),
         ("objects", 13, 4),
         ("objects overwritten", 17, 5),
+        ("precomputed", 3, 4),
+        ("precomputed overwritten", 3, 7),
+        ("precomputed done again", 3, 7),
     ],
 )
 def test_the_same_call_goes_on_after_a_kill(scenario, every, least, tmp_path):

@@ -5,15 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UnitNames", "zarr2_names", "zarr3_names"]
+__all__ = ["UnitNames", "UnitNaming", "zarr2_names", "zarr3_names"]
 
 # As libraries write it: without zeros before it; no grid has more digits.
 _NUMBER = "(?:0|[1-9][0-9]{0,17})"
+
+
+class UnitNaming(Protocol):
+    """How the files of an array's shards, or chunks, are named."""
+
+    def of(self, numbers: NDArray[np.int64]) -> list[str]:
+        """Names of the units with these numbers along all axes, one in each row."""
+
+    def numbers(
+        self, names: Sequence[str], dimensions: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """Which of the names are those of units, and these units' numbers."""
 
 
 @dataclass(frozen=True)
