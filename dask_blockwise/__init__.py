@@ -23,6 +23,8 @@ from .volumes.filling import OutputChanged
 from .volumes.frame import Frame
 from .volumes.map_overlap import map_overlap
 from .volumes.opening import open_volume
+from .volumes.pyramid import pyramid
+from .volumes.pyramids import Pyramid
 from .volumes.reach import Reach
 from .volumes.rerunning import provenance, rerun
 from .volumes.running import BlocksFailed
@@ -40,6 +42,7 @@ __all__ = [
     "DaCapoBlockwiseTask",
     "Frame",
     "OutputChanged",
+    "Pyramid",
     "Reach",
     "Roi",
     "RunSummary",
@@ -59,6 +62,7 @@ __all__ = [
     "open_volume",
     "predict",
     "provenance",
+    "pyramid",
     "relabel",
     "renumber",
     "rerun",

@@ -21,11 +21,13 @@ from .storage.arrays import StoredArray, exists
 from .storage.location import location_of
 from .volumes.kinds import Stored
 from .volumes.known import ledger_of
+from .volumes.levels import level_tasks
 from .volumes.opening import open_volume
 from .volumes.options import StoreOptions
 from .volumes.preparation import Preparation
 from .volumes.step import Output, Target
-from .volumes.tasks import filling_of, tasks_into
+from .volumes.step_tasks import tasks_into
+from .volumes.tasks import filling_of
 from .volumes.volume import Volume
 
 __all__ = ["segment_blockwise"]
@@ -222,8 +224,10 @@ def _tasks(
     if filling.goes_on or not exists(path):
         preparation.claim(filling.ledger)
         preparation.at_end.append(filling.end)
-        target = Target.all_of(filling.array())
-        return tasks_into(objects, Output(path, target), options, upstream, preparation)
+        array = filling.array()
+        output = Output(path, Target.all_of(array))
+        tasks = tasks_into(objects, output, options, upstream, preparation)
+        return tasks + level_tasks(filling, array, tasks[0])
     target = _within(open_volume(path), objects)
     preparation.claim(ledger_of(target.stored.location))
     return tasks_into(objects, Output(path, target), options, upstream, preparation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -112,4 +113,5 @@ def argmax(volume: Volume, axis: str = "c") -> Volume:
         )
     check_real(volume.frame, "argmax")
     classes = class_dtype(volume.shape[volume.axes.index("c")])
-    return map_overlap(argmax_channels, volume, dtype=classes, channels=None)
+    made = map_overlap(argmax_channels, volume, dtype=classes, channels=None)
+    return replace(made, frame=replace(made.frame, names=True))

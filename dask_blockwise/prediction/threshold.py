@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -97,13 +99,18 @@ def threshold(volume: Volume, threshold: float) -> Volume:
     threshold = int(threshold) if float(threshold).is_integer() else float(threshold)
     if span is not None and span[0] < threshold < span[1]:
         level = 255 * (threshold - span[0]) / (span[1] - span[0])
-        return map_overlap(above, volume, dtype=np.uint8, threshold=level)
+        return _mask(above, volume, level)
     if dtype.kind not in "iu" or not 0 < threshold < 1:
-        return map_overlap(above, volume, dtype=np.uint8, threshold=threshold)
+        return _mask(above, volume, threshold)
     if dtype != np.uint8:
         raise ValueError(
             f"threshold={threshold} lies between 0 and 1, but the volume's values are {dtype}: for "
             f"all that isn't 0 give threshold=0; for a part of the range give the value itself, "
             f"such as {threshold * np.iinfo(dtype).max:.0f}."
         )
-    return map_overlap(above_in_mask, volume, dtype=np.uint8, threshold=threshold)
+    return _mask(above_in_mask, volume, threshold)
+
+
+def _mask(function: Callable[..., Any], volume: Volume, level: float) -> Volume:
+    made = map_overlap(function, volume, dtype=np.uint8, threshold=level)
+    return replace(made, frame=replace(made.frame, names=True))

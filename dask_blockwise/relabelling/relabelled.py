@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from typing import Any, Self
 
 import dask.array as da
@@ -56,7 +57,7 @@ def relabelled(
     Volume of uint64
     """
     inputs = (fragments,) if values is None else (fragments, values)
-    frame = fragments.frame.with_values(np.uint64)
+    frame = replace(fragments.frame.with_values(np.uint64), names=True)
     return Volume(frame, Relabelled(frame, inputs, rule, keep_scratch))
 
 
@@ -74,6 +75,11 @@ class Relabelled(Source):
 
     kind = "RelabelVolume"
     needs_all = True
+
+    @property
+    def largest_id(self) -> int:
+        """Of objects of at least so many voxels there are no more than these fill the volume."""
+        return prod(self.frame.shape) // max(1, self.rule.min_size)
 
     def __recipe__(self) -> Any:
         """What the ids depend on."""

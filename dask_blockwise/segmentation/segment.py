@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -206,7 +207,7 @@ def _labelled(
     check_alike(volume, () if mask is None else (mask,))
     margin = Margin(halo_of(halo, axes), ("none",) * axes)
     begin, end = volume.frame.voxels(roi or volume.roi)
-    whole = volume.frame.with_values(np.uint64, channels=None)
+    whole = replace(volume.frame.with_values(np.uint64, channels=None), names=True)
     frame = whole.box(begin, tuple(np.subtract(end, begin).tolist()))
     block = whole.checked_block(block_shape)
     connectivity, apart = _of_components(function)

@@ -9,6 +9,8 @@ from typing import Any
 
 from ..geometry.placement import Placement
 from .checked import understood
+from .consolidated import renew_consolidated
+from .container_format import zarr_format_for
 from .documents import put
 from .formats import Matched, find_array, new_array_documents
 from .groups import (
@@ -17,14 +19,17 @@ from .groups import (
     levels_at,
     make_groups_above,
     make_room,
+    node_attributes,
     put_group,
     read_attributes,
     remove_if_empty,
     what_is_there,
     write_attributes,
 )
+from .label_lists import is_label, list_label
 from .location import folders_above, is_remote, location_of
 from .metadata import ome_attributes
+from .neighbours import neighbours_attributes
 from .placing import read_placement
 from .removal import remove_in_order
 from .scales import keys_of
@@ -37,6 +42,7 @@ __all__ = [
     "create_array",
     "create_image",
     "exists",
+    "node_attributes",
     "open_array",
     "read_attributes",
     "read_placement",
@@ -106,16 +112,17 @@ def create_array(
     *,
     chunks: Sequence[int],
     shards: Sequence[int] | None = None,
-    zarr_format: int = 3,
+    zarr_format: int | None = None,
     axes: Sequence[str] | None = None,
     attributes: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     fill_value: Any = 0,
+    compressor: str | Mapping[str, Any] | None = "zstd",
 ) -> StoredArray:
-    """Create an array of zeros, compressed by zstd, and the groups above it.
+    """Create an array of fill value, and the groups above it.
 
-    A chunk that has changed on disk raises an error when it is read, by the checksum that zstd
-    keeps; not in zarr 2, where TensorStore knows none.
+    With zstd a chunk that has changed on disk raises an error when it is read, by the checksum that
+    zstd keeps; not in zarr 2, where TensorStore knows none.
 
     Parameters
     ----------
@@ -123,14 +130,16 @@ def create_array(
         Groups are made from the first folder on whose name ends in ``.zarr``.
     shape, chunks, shards : sequence of int
     dtype : dtype
-    zarr_format : int
-        3, or 2 for older readers; 2 has no shards.
+    zarr_format : int, optional
+        3, or 2 for older readers; 2 has no shards. That of the group above unless given, or else 3.
     axes : sequence of str, optional
         Names of the dimensions.
     attributes : mapping, optional
     overwrite : bool
         Whether an array or image that is there is replaced; anything else is never removed.
     fill_value : number
+    compressor : str, mapping or None
+        As `storage.formats.known_compressor` gives it.
 
     Returns
     -------
@@ -141,7 +150,8 @@ def create_array(
     FileExistsError
         If something is there, unless it may be overwritten.
     ValueError
-        If chunks don't divide shards, or zarr 2 is asked for shards.
+        If chunks don't divide shards, zarr 2 is asked for shards, or another version of zarr for
+        than the group above has, or the compressor isn't known.
     OSError
         If the store is full or can't be written.
 
@@ -154,19 +164,21 @@ def create_array(
     ((4, 4), 16)
     """
     given, location = _given(path), location_of(path)
-    layout = _layout(shape, chunks, shards, zarr_format)
-    make_room(given, location, overwrite)
-    make_groups_above(location, zarr_format)
+    version = zarr_format_for(location, zarr_format)
     documents = new_array_documents(
-        zarr_format,
+        version,
         axes,
-        **layout,
+        compressor,
+        **_layout(shape, chunks, shards, version),
         dtype=dtype,
         attributes=dict(attributes or {}),
         fill_value=fill_value,
     )
+    make_room(given, location, overwrite)
+    make_groups_above(location, version)
     for name, document in documents.items():
         put(location, name, document)
+    renew_consolidated(location)
     return open_array(given)
 
 
@@ -178,20 +190,24 @@ def create_image(
     *,
     chunks: Sequence[int],
     shards: Sequence[int] | None = None,
-    zarr_format: int = 3,
+    zarr_format: int | None = None,
     overwrite: bool = False,
     name: str | None = None,
     attributes: Mapping[str, Any] | None = None,
     group_attributes: Mapping[str, Any] | None = None,
+    fill_value: Any = 0,
+    compressor: str | Mapping[str, Any] | None = "zstd",
 ) -> StoredArray:
     """Create an OME-Zarr image of one level, "s0": version 0.5 in zarr 3, 0.4 in zarr 2.
+
+    Below a group ``labels`` it is a label image, and is added to the group's list.
 
     Parameters
     ----------
     path : path or URL
         Of the image's group, such as ``"out.zarr/segments"``.
     placement : Placement
-    shape, dtype, chunks, shards, zarr_format, overwrite
+    shape, dtype, chunks, shards, zarr_format, overwrite, fill_value, compressor
         As of ``create_array``.
     name : str, optional
         The group's own unless given.
@@ -219,21 +235,24 @@ def create_image(
     ('out.zarr/raw/s0', True)
     """
     given, location = _given(path), location_of(path)
-    _layout(shape, chunks, shards, zarr_format)
+    version = zarr_format_for(location, zarr_format)
+    _layout(shape, chunks, shards, version)
     make_room(given, location, overwrite)
-    make_groups_above(location, zarr_format)
-    title = name or location.rsplit("/", 1)[-1]
-    ome = ome_attributes(placement, _LEVEL, title, zarr_format)
-    put_group(location, ome | dict(group_attributes or {}), zarr_format)
+    make_groups_above(location, version)
+    title, told = name or location.rsplit("/", 1)[-1], neighbours_attributes(placement, version)
+    ome = ome_attributes(placement, _LEVEL, title, version, label=is_label(location))
+    put_group(location, ome | dict(group_attributes or {}), version)
+    list_label(location, version)
     return create_array(
         f"{given}/{_LEVEL}",
         shape,
         dtype,
         chunks=chunks,
         shards=shards,
-        zarr_format=zarr_format,
         axes=placement.axes,
-        attributes=with_world(attributes or {}, placement),
+        attributes=told | with_world(attributes or {}, placement),
+        fill_value=fill_value,
+        compressor=compressor,
     )
 
 
@@ -242,6 +261,7 @@ def remove(path: str | os.PathLike[str]) -> None:
     location = location_of(path)
     if find_array(location) is not None or _is_left_empty(location):
         remove_in_order(location)
+        renew_consolidated(location)
     if not is_remote(location) and not os.path.exists(location):
         remove_if_empty(next(folders_above(location))[0])
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from .checked import mapping, understood
-from .documents import list_names, put, read_json
+from .consolidated import renew_consolidated
+from .documents import has_document, list_names, put, read_json
+from .edits import EDIT_LOCK, edit_json
 from .formats import arrays_within, find_array, find_file, is_noticed, titles
 from .location import groups_above, is_remote, location_of, nearest_names
 from .multiscales import image_levels
@@ -18,10 +20,12 @@ from .removal import CLAIM_FILES, holds_only_claims, remove_in_order
 
 __all__ = [
     "array_paths",
+    "edit_attributes",
     "exists",
     "levels_at",
     "make_groups_above",
     "make_room",
+    "node_attributes",
     "put_group",
     "read_attributes",
     "remove_if_empty",
@@ -29,7 +33,7 @@ __all__ = [
     "write_attributes",
 ]
 
-_OF_GROUPS = {"zarr.json", ".zgroup", ".zattrs"}
+_OF_GROUPS = {"zarr.json", ".zgroup", ".zattrs", EDIT_LOCK}
 _HINTS_SHOWN = 8
 # A home folder or the root may hold millions.
 _FOLDERS_SEARCHED = 2000
@@ -57,6 +61,16 @@ def read_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
     return {} if document else read_json(location, ".zattrs")
 
 
+def node_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Attributes of a group or array of zarr; none where there is neither."""
+    location = location_of(path)
+    document = read_json(location, "zarr.json")
+    if not document:
+        return read_json(location, ".zattrs")
+    with understood(location):
+        return dict(mapping(document.get("attributes") or {}, "attributes"))
+
+
 def levels_at(path: str) -> list[str]:
     """Paths, within a group, of the levels of its images.
 
@@ -72,13 +86,33 @@ def levels_at(path: str) -> list[str]:
 def write_attributes(
     path: str | os.PathLike[str], attributes: Mapping[str, Any], zarr_format: int = 3
 ) -> None:
-    """Set attributes of a group, which is made where there is none."""
+    """Set attributes of a group, which is made where there is none, or of an array."""
     location = location_of(path)
-    if read_json(location, ".zgroup"):
+    if has_document(location, ".zgroup") or has_document(location, ".zarray"):
         zarr_format = 2
     elif not _is_group(location):
         make_groups_above(location, zarr_format)
-    put_group(location, read_attributes(location) | dict(attributes), zarr_format)
+        put_group(location, {}, zarr_format)
+    edit_attributes(location, zarr_format, lambda found: found | dict(attributes))
+
+
+def edit_attributes(
+    location: str, zarr_format: int, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    """Change attributes of a group or array that is there, where others may do so too."""
+    if zarr_format == 2:
+        edit_json(location, ".zattrs", change)
+    else:
+        edit_json(location, "zarr.json", lambda found: _with_changed(found, change))
+    renew_consolidated(location)
+
+
+def _with_changed(
+    document: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> dict[str, Any]:
+    attributes = dict(mapping(document.get("attributes") or {}, "attributes"))
+    group = {"zarr_format": 3, "node_type": "group"}
+    return (document or group) | {"attributes": change(attributes)}
 
 
 def put_group(location: str, attributes: Mapping[str, Any], zarr_format: int) -> None:
@@ -90,6 +124,7 @@ def put_group(location: str, attributes: Mapping[str, Any], zarr_format: int) ->
         documents = {"zarr.json": group | {"attributes": dict(attributes)}}
     for name, document in documents.items():
         put(location, name, json.dumps(document, indent=2).encode())
+    renew_consolidated(location)
 
 
 def _is_group(location: str) -> bool:
@@ -121,6 +156,7 @@ def make_room(given: str, location: str, overwrite: bool) -> None:
             "overwritten: choose a path within it, or remove it yourself."
         )
     remove_in_order(location, arrays, keep_claims=True)
+    renew_consolidated(location)
 
 
 def _is_bare(location: str) -> bool:

@@ -70,7 +70,7 @@ def placement_from(
 
 
 def ome_attributes(
-    placement: Placement, dataset: str, name: str, zarr_format: int
+    placement: Placement, dataset: str, name: str, zarr_format: int, label: bool = False
 ) -> dict[str, Any]:
     """Attributes of a group that make it an OME-Zarr image of one level.
 
@@ -82,6 +82,8 @@ def ome_attributes(
     name : str
     zarr_format : int
         3 for OME-Zarr 0.5, 2 for 0.4.
+    label : bool
+        Whether it labels the image two groups further up.
 
     Returns
     -------
@@ -109,9 +111,11 @@ def ome_attributes(
         "axes": _ome_axes(placement),
         "datasets": [{"path": dataset, "coordinateTransformations": transforms}],
     }
+    version = "0.5" if zarr_format == 3 else "0.4"
+    of_label = {"image-label": {"version": version, "source": {"image": "../../"}}} if label else {}
     if zarr_format == 3:
-        return {"ome": {"version": "0.5", "multiscales": [image]}}
-    return {"multiscales": [{"version": "0.4", **image}]}
+        return {"ome": {"version": version, "multiscales": [image], **of_label}}
+    return {"multiscales": [{"version": version, **image}], **of_label}
 
 
 def _ome_axes(placement: Placement) -> list[dict[str, str]]:

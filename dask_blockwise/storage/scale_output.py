@@ -44,10 +44,6 @@ class ScaleOutput:
     # Whether values are labels, and not those of an image.
     segmentation: bool = False
 
-    def array_path(self, path: str) -> str:
-        """Where the array of an output lies."""
-        return path
-
     def path_in(self, root: str, placement: Placement) -> str:
         """Where a scale lies, named after its resolution."""
         return f"{root}/{key_of(resolution_of(placement))}"
@@ -71,9 +67,13 @@ class ScaleOutput:
         channels = shape[0] if "c" in placement.axes else 1
         check_encoding(self.encoding, dtype.name, channels, self.segmentation)
 
-    def is_made_so(self, array: StoredArray, axes: tuple[str, ...], block: Index) -> bool:
+    def chunks(self, shape: Index, block: Index) -> Index:
+        """Voxels of a chunk along all axes."""
+        cut = scale_cut(shape[-3:], block[-3:], self.encoding, self.sharded)
+        return (*shape[:-3], *cut.chunk)
+
+    def is_made_so(self, array: StoredArray, block: Index) -> bool:
         """Whether an array that is there is cut and encoded as this makes one."""
-        del axes
         info, made = self._info_of(array.location), self._stored_so(array.shape, block)
         scale = info["scales"][0] if info else {}
         same = {name: scale.get(name) for name in (*made, *_LEFT_OUT)}
@@ -87,7 +87,6 @@ class ScaleOutput:
         dtype: np.dtype[Any],
         block: Index,
         *,
-        overwrite: bool,
         attributes: Mapping[str, Any],
         record: Mapping[str, Any],
     ) -> StoredArray:
@@ -100,14 +99,11 @@ class ScaleOutput:
         shape, block : tuple of int
             Voxels of all, and of what is written at once, along all axes.
         dtype : dtype
-        overwrite : bool
-            Of no meaning here: what is no scale of this output was removed before.
         attributes : mapping
             Of the array.
         record : mapping
             Of the output.
         """
-        del overwrite
         root, _, key = path.rpartition("/")
         remove_in_order(path, keep_claims=True)
         self.write_record(path, record)

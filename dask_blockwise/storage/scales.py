@@ -27,14 +27,14 @@ def keys_of(root: str) -> list[str]:
         return scale_keys(read_json(root, "info"))
 
 
-def check_room(root: str, planned: Collection[str], overwrite: bool) -> None:
+def check_room(root: str, first: str, overwrite: bool) -> None:
     """Refuse to write scales where there is something else.
 
     Parameters
     ----------
     root : str
-    planned : collection of str
-        Keys of the scales that are to lie there.
+    first : str
+        Key of the finest of them.
     overwrite : bool
         Whether other precomputed data are replaced; anything else never is.
 
@@ -46,13 +46,14 @@ def check_room(root: str, planned: Collection[str], overwrite: bool) -> None:
     if not info:
         _check_free(root)
         return
-    ours = {key for key, scale in _by_key(root).items() if OURS in scale}
-    strange = set(keys_of(root)) - ours
-    another = ours and not ours & set(planned)
+    by_key = _by_key(root)
+    ours = [key for key, scale in by_key.items() if OURS in scale]
+    strange = [key for key in by_key if key not in ours]
+    another = ours and first not in ours
     if not overwrite and (strange or another):
         raise FileExistsError(
             f"{root} has precomputed data that weren't written by this very computation, "
-            f"{', '.join(sorted(strange or ours))}. Choose another path, or pass overwrite=True to "
+            f"{', '.join(strange or ours)}. Choose another path, or pass overwrite=True to "
             "replace them."
         )
     beside = [name for name in _MADE_FROM_THEM if name in info]
@@ -64,13 +65,13 @@ def check_room(root: str, planned: Collection[str], overwrite: bool) -> None:
 
 
 def clear_room(root: str, planned: Collection[str]) -> None:
-    """Remove scales that aren't planned, and those that were written by others."""
+    """Remove scales that aren't planned."""
     by_key = _by_key(root)
-    gone = {key for key, scale in by_key.items() if key not in planned or OURS not in scale}
+    gone = set(by_key) - set(planned)
     if not gone:
         return
     for key in gone:
-        remove_in_order(f"{root}/{key}", keep_claims=key in planned)
+        remove_in_order(f"{root}/{key}", keep_claims=True)
     info = read_json(root, "info")
     _put(root, {**info, "scales": [scale for key, scale in by_key.items() if key not in gone]})
 
@@ -88,7 +89,9 @@ def put_scale(root: str, about: Mapping[str, Any], scale: Mapping[str, Any]) -> 
     """
     info = read_json(root, "info")
     same = all(info.get(name) == part for name, part in about.items())
-    others = [old for key, old in _by_key(root).items() if same and key != scale["key"]]
+    others = [old for key, old in _by_key(root).items() if key != scale["key"]]
+    while others and not same:
+        remove_in_order(f"{root}/{others.pop()['key']}", keep_claims=True)
     if _PROPERTIES in info:
         remove_all(f"{root}/{_PROPERTIES}")
     _put(root, {**about, "scales": sorted([*others, scale], key=_voxel)})

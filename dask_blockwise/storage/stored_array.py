@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index
+from .casting import as_dtype
 from .documents import own_cache, store_error
 from .formats import Documented, Format, Layout, OpenArray, UnitFiles, UnitNaming, Writable, Zarr
 from .units import WriteUnits
@@ -234,15 +235,7 @@ class StoredArray:
                 f"A write to {self.path} of a region of shape {shape} needs values of that shape, "
                 f"got {values.shape}."
             )
-        with np.errstate(invalid="ignore", over="ignore"):
-            cast = values.astype(self.dtype, copy=False)
-        may_lose = self.dtype.kind in "biu" and not np.can_cast(values.dtype, self.dtype)
-        if may_lose and not np.array_equal(cast, values):
-            raise ValueError(
-                f"{self.path} holds {self.dtype}, which can't hold all of these {values.dtype} "
-                "values: create it with a wider dtype, or round and clip them first."
-            )
-        return cast
+        return as_dtype(values, self.dtype, self.path)
 
     def _open(self) -> OpenArray:
         return _opened(self._opening())

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..geometry.placement import Placement, written_as
 
-__all__ = ["in_the_world_of", "with_world"]
+__all__ = ["in_the_world_of", "with_world", "with_world_of_level"]
 
 _OURS, _KEY = "dask_blockwise", "world"
 _UNITS = ("unit", "time_unit")
@@ -28,9 +28,31 @@ def with_world(attributes: Mapping[str, Any], placement: Placement) -> dict[str,
     """
     if not placement.written:
         return dict(attributes)
+    return _with(attributes, placement, {"written": _written(placement)})
+
+
+def with_world_of_level(
+    attributes: Mapping[str, Any], placement: Placement, told: Placement
+) -> dict[str, Any]:
+    """Attributes of a level, of which its image's metadata tell where its first voxel's centre is.
+
+    Parameters
+    ----------
+    attributes : mapping
+    placement : Placement
+        Which begins where the first level does.
+    told : Placement
+        As the image's metadata are read.
+    """
+    begins = list(placement.written_offset)
+    return _with(attributes, placement, {"written": _written(told), "begins": begins})
+
+
+def _with(
+    attributes: Mapping[str, Any], placement: Placement, beside: Mapping[str, Any]
+) -> dict[str, Any]:
     world = {name: getattr(placement, name) for name in (*_UNITS, *_NUMBERS)}
-    world["written"] = _written(placement)
-    return {**attributes, _OURS: {**attributes.get(_OURS, {}), _KEY: world}}
+    return {**attributes, _OURS: {**attributes.get(_OURS, {}), _KEY: {**world, **beside}}}
 
 
 def in_the_world_of(attributes: Mapping[str, Any], placement: Placement) -> Placement:
@@ -45,7 +67,10 @@ def in_the_world_of(attributes: Mapping[str, Any], placement: Placement) -> Plac
         return placement
     place = Placement(placement.axes, size, offset, unit, time_unit)
     names = [axis.unit for axis in placement.as_written]
-    return written_as(place, names, placement.written_size, placement.written_offset)
+    begins = world.get("begins")
+    if not isinstance(begins, list) or len(begins) != len(names):
+        begins = placement.written_offset
+    return written_as(place, names, placement.written_size, begins)
 
 
 def _whole(numbers: Any) -> tuple[int, ...]:

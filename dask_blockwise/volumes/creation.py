@@ -13,6 +13,8 @@ from ..geometry.axes import known_axes
 from ..geometry.placement import Placement, default_axes, placement_of
 from ..storage.arrays import create_image
 from ..storage.chunking import chunks_and_shards, default_block
+from ..storage.container_format import zarr_format_for
+from ..storage.location import location_of
 from .frame import Frame, check_axes, check_holds_voxels
 from .meaning import attributes_of
 from .opening import open_volume
@@ -32,7 +34,7 @@ def create_volume(
     offset: Sequence[Any] | None = None,
     unit: str = "",
     block_shape: Sequence[int] | None = None,
-    zarr_format: int = 3,
+    zarr_format: int | None = None,
     overwrite: bool = False,
     stands_for: tuple[float, float] | None = None,
 ) -> Volume:
@@ -51,7 +53,8 @@ def create_volume(
     unit : str
     block_shape : sequence of int
         Voxels of what is written at once: one shard, or one chunk.
-    zarr_format : int
+    zarr_format : int, optional
+        That of the container, or else 3, unless given.
     overwrite : bool
     stands_for : (float, float), optional
         What 0 and 255 of uint8 stand for, where it will hold a quantised float; never taken from
@@ -87,10 +90,11 @@ def create_volume(
     if block_shape is not None:
         frame = Frame(shape=full, dtype=kind, placement=placement, chunks=whole)
         whole = frame.with_channels(frame.checked_block(block_shape))
-    chunks, shards = chunks_and_shards(whole, placement.axes, zarr_format)
+    version = zarr_format_for(location_of(path), zarr_format)
+    chunks, shards = chunks_and_shards(whole, placement.axes, version)
     create_image(
         path, placement, full, kind,
-        chunks=chunks, shards=shards, zarr_format=zarr_format, overwrite=overwrite,
+        chunks=chunks, shards=shards, zarr_format=version, overwrite=overwrite,
         attributes=attributes_of(stands_for),
     )  # fmt: skip
     return open_volume(path)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +14,14 @@ from ..engine.evidence import combined
 from ..engine.ledger import Finished, finished
 from ..geometry.boxes import Index
 from ..storage.arrays import StoredArray, open_array
-from ..storage.outputs import OutputKind
+from ..storage.label_lists import is_label
 from ..storage.stamps import stamps_of
 from .kept_volume import keep_volume
 from .known import Known, array_id, ledger_of
 from .left import differ_in_content, left_in
 from .meaning import attributes_of
 from .options import StoreOptions
+from .places import Place
 from .preparation import Preparation
 from .record import Record, changed_parts, keep_parts, now
 from .source import Voxels
@@ -63,14 +65,20 @@ class Filling:
     """A volume that is about to be stored at a path, and what lies there of it."""
 
     volume: Voxels
-    # Absolute, or a URL.
-    path: str
+    place: Place
     # Voxels of a block.
     block: Index
     options: StoreOptions
     preparation: Preparation
     # What its blocks read; of all steps together.
     readings: tuple[Reading, ...]
+    # What else is kept with the array.
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """Where it goes, for people."""
+        return self.place.path
 
     @cached_property
     def record(self) -> Record:
@@ -83,12 +91,13 @@ class Filling:
             verify=self.preparation.verify,
             notes=self.options.notes,
             checkpoints=[r.checkpoint for r in self.readings if r.checkpoint is not None],
+            stored_as=self.options.stored_as.recipe,
         )
 
     @cached_property
     def found(self) -> Record | None:
         """Of what lies there, if it was written here."""
-        return Record.at(self.path, self._kind)
+        return self.place.record()
 
     @cached_property
     def stored(self) -> StoredArray | None:
@@ -103,22 +112,15 @@ class Filling:
     @cached_property
     def _there(self) -> StoredArray | None:
         try:
-            return open_array(self._kind.array_path(self.path), writable=True)
+            return open_array(self.place.array_path, writable=True)
         except FileNotFoundError:
             return None  # killed before it was made, or while it was removed
 
     def _is_as_made(self, array: StoredArray) -> bool:
         frame = self.volume.frame
-        same = (array.shape, array.dtype) == (frame.shape, frame.dtype)
-        return same and self._kind.is_made_so(array, frame.axes, self._written_at_once)
-
-    @property
-    def _kind(self) -> OutputKind:
-        return self.options.kind
-
-    @property
-    def _written_at_once(self) -> Index:
-        return self.volume.frame.with_channels(self.block)
+        stored_as = self.options.stored_as
+        same = (array.shape, array.dtype) == (frame.shape, stored_as.of(frame))
+        return same and stored_as.is_made_so(array, frame, self.block)
 
     @property
     def _is_another(self) -> bool:
@@ -138,7 +140,7 @@ class Filling:
     @property
     def ledger(self) -> str:
         """Where marks lie."""
-        return ledger_of(self._kind.array_path(self.path))
+        return ledger_of(self.place.array_path)
 
     @property
     def goes_on(self) -> bool:
@@ -152,7 +154,7 @@ class Filling:
         return self.preparation.known.read_by(self.readings)
 
     def check(self) -> None:
-        """Refuse to touch finished blocks that no longer hold, unless that was asked for.
+        """Refuse what can't be stored, and to touch finished blocks that no longer hold.
 
         Raises
         ------
@@ -161,6 +163,8 @@ class Filling:
             If a region is to be repaired of what isn't there, and can't be made by itself.
         """
         self._check_region()
+        if not self.goes_on:
+            self.options.stored_as.settings(self.path, self.volume.frame, self.block)
         on_change = self.options.on_change or self.preparation.on_change
         if self.options.overwrite or on_change == "redo" or not self.options.resume:
             return
@@ -186,14 +190,13 @@ class Filling:
     def array(self) -> StoredArray:
         """The array to fill: the one that is there, or a new one."""
         if self.goes_on and self.stored is not None:
+            self.place.tell()
             return self.stored
-        frame = self.volume.frame
-        made = self._kind.create(
-            *(self.path, frame.placement, frame.shape, frame.dtype, self._written_at_once),
-            overwrite=self.options.overwrite or self.found is not None,
-            attributes=attributes_of(frame.stands_for, id=self.record.id),
-            record=self.record.attributes,
-        )
+        frame, overwrite = self.volume.frame, self.options.overwrite or self.found is not None
+        settings = self.options.stored_as.settings(self.path, frame, self.block)
+        names = frame.names or is_label(self.path)
+        said = attributes_of(frame.stands_for, names, id=self.record.id, **self.said)
+        made = self.place.create(frame, settings | {"overwrite": overwrite}, self.record, **said)
         keep_parts(self.ledger, self.inputs)
         keep_volume(self.ledger, self.volume, self.options)
         return made
@@ -206,7 +209,7 @@ class Filling:
         same = kept.end and kept.verify == self.record.verify
         if same and not changed_parts(self.ledger, kept, self.inputs):
             return
-        replace(self.record, id=kept.id, begin=kept.begin, end=now()).write(self.path, self._kind)
+        self.place.write(replace(self.record, id=kept.id, begin=kept.begin, end=now()))
         keep_parts(self.ledger, self.inputs)
         if self.options.roi is None:
             # By now it may read something else; and a killed run may not have come to keep it.
@@ -222,12 +225,12 @@ class Filling:
         if self.preparation.verify == "none" or not self.goes_on or self.options.roi is not None:
             return reasons
         changed = changed_parts(self.ledger, self.found, self.inputs)
-        stale = self._stale(self.done)
+        stale = self.stale(self.done)
         if stale is None or stale.any():
             reasons += changed or _counted(stale, "aren't known to be of what is there now")
         return reasons + _counted(self._altered(self.done), _OTHER_FILES)
 
-    def _stale(self, done: Finished) -> NDArray[np.bool_] | None:
+    def stale(self, done: Finished) -> NDArray[np.bool_] | None:
         """Finished blocks that were made from something else; None where that isn't known yet."""
         if any(reading.array is None for reading in self.readings):
             return None

@@ -35,6 +35,9 @@ class Frame:
     stands_for
         Where uint8 is a quantised float, as predictions are stored, what 0 and 255 stand for; None
         where values are what they are.
+    names
+        Whether values are known to be names, such as ids, classes and masks, of which a mean makes
+        no sense.
 
     Examples
     --------
@@ -50,6 +53,7 @@ class Frame:
     chunks: Index
     shards: Index | None = None
     stands_for: tuple[float, float] | None = None
+    names: bool = False
 
     def __post_init__(self) -> None:
         check_holds_voxels(self.shape, self.axes)

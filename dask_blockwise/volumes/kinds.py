@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..geometry.boxes import Index, bounded, full_box
 from ..storage.arrays import StoredArray, open_array
+from ..storage.casting import as_dtype
 from ..storage.foreign import as_stored
 from .options import StoreOptions
 from .source import Source, Voxels
@@ -120,17 +121,24 @@ class Checkpoint(Source):
         return self.inputs[0]
 
     def __recipe__(self) -> Any:
-        """What it stores, in which blocks and of which version."""
+        """What it stores, in which blocks, of which version and as what."""
         options = self.options
-        return {"of": self.made, "block": options.block_shape, "version": options.version}
+        stored = {"block": options.block_shape, "version": options.version}
+        return {"of": self.made, **stored, **options.stored_as.recipe}
 
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
-        return self.made.source.read(begin, end)
+        values = self.made.source.read(begin, end)
+        return as_dtype(values, self.options.stored_as.of(self.made.frame), self.path)
+
+    @property
+    def largest_id(self) -> int | None:
+        """See `Source.largest_id`."""
+        return self.made.source.largest_id
 
     def dask_array(self) -> da.Array | None:
-        """That of what it stores."""
-        return self.made.source.dask_array()
+        """That of what it stores, where that is of the same dtype."""
+        return None if self.options.stored_as.dtype else self.made.source.dask_array()
 
     def stored(self) -> Stored:
         """What is made from it reads it so, once it is stored."""

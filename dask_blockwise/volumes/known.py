@@ -87,17 +87,18 @@ class KnownArrays:
         readings : sequence of Reading
         shape : tuple of int
         stored_by : mapping
-            The tasks of the run that store checkpoints, by path.
+            The tasks of the run that store checkpoints, by path, or write arrays, by location.
         """
         if self.verify == "none":
             return []
         return [self._evidence(reading, shape, stored_by) for reading in readings]
 
     def read_by(self, readings: Sequence[Reading]) -> list[Known]:
-        """What is known of the arrays that readings are of, but for checkpoints."""
+        """What is known of the arrays that readings are of, but for what the run writes."""
         if self.verify == "none":
             return []
-        return [self._known(reading.frame, of) for reading in readings if (of := reading.array)]
+        last = [reading for reading in readings if not reading.written]
+        return [self._known(reading.frame, of) for reading in last if (of := reading.array)]
 
     def _evidence(self, reading: Reading, shape: Index, stored_by: Mapping[str, Task]) -> Evidence:
         frame, array = reading.frame, reading.array
@@ -106,6 +107,9 @@ class KnownArrays:
             return OfTask(stored_by[reading.checkpoint], shape, runs)
         if array is None:
             raise ValueError(f"{reading} is of nothing that is stored.")
+        if frame is not None and reading.written and array.location in stored_by:
+            runs = runs_of(reading.spans, frame, frame.block_shape, shape)
+            return OfTask(stored_by[array.location], shape, runs)
         if frame is not None and reading.written:
             return _Written(frame, array, shape, reading.spans)
         return FixedEvidence(self._sums(frame, array, reading.spans, shape))

@@ -179,7 +179,8 @@ def check_regional(volume: Voxels, stored: bool = False) -> None:
 def check_not_in_place(volume: Voxels, path: str) -> None:
     """Refuse to store a volume where something that it is computed from lies."""
     source = volume.source
-    if isinstance(source, Stored) and source.stored.location in (path, f"{path}/s0"):
+    location = source.stored.location if isinstance(source, Stored) else ""
+    if path in (location, location.rpartition("/")[0]):  # or a level of what is there
         raise ValueError(
             f"{path} is what this volume is computed from: a block computed again would read its "
             "own output. Store it at another path."

@@ -9,13 +9,15 @@ import numpy as np
 
 from .source import Voxels
 
-__all__ = ["attributes_of", "check_not_flags", "stands_for_in"]
+__all__ = ["are_names", "attributes_of", "check_not_flags", "stands_for_in"]
 
-_OURS, _SPAN = "dask_blockwise", "stands_for"
+_OURS, _SPAN, _NAMES = "dask_blockwise", "stands_for", "names"
 
 
-def attributes_of(stands_for: tuple[float, float] | None, **others: Any) -> dict[str, Any]:
-    """Attributes that say what 0 and 255 stand for; none where values are what they are.
+def attributes_of(
+    stands_for: tuple[float, float] | None, names: bool = False, **others: Any
+) -> dict[str, Any]:
+    """Attributes that say what values stand for; none where they are what they are.
 
     Examples
     --------
@@ -23,7 +25,14 @@ def attributes_of(stands_for: tuple[float, float] | None, **others: Any) -> dict
     (-1.0, 1.0)
     """
     span = {} if stands_for is None else {_SPAN: [float(end) for end in stands_for]}
-    return {_OURS: span | others} if span or others else {}
+    said = span | ({_NAMES: True} if names else {}) | others
+    return {_OURS: said} if said else {}
+
+
+def are_names(attributes: Mapping[str, Any]) -> bool:
+    """Whether an array's attributes say that its values are ids, classes or a mask."""
+    ours = attributes.get(_OURS)
+    return isinstance(ours, Mapping) and ours.get(_NAMES) is True
 
 
 def stands_for_in(attributes: Mapping[str, Any]) -> tuple[float, float] | None:

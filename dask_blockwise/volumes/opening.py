@@ -13,7 +13,7 @@ from ..storage.formats import Strict
 from ..storage.placing import placed_as
 from .frame import Frame, check_axes
 from .kinds import Stored
-from .meaning import stands_for_in
+from .meaning import are_names, stands_for_in
 from .volume import Volume
 
 __all__ = ["open_volume"]
@@ -94,6 +94,7 @@ def open_volume(
         chunks=stored.chunks,
         shards=stored.shards,
         stands_for=stands_for or stands_for_in(stored.attributes),
+        names=are_names(stored.attributes),
     )
     return Volume(frame, Stored(stored, placement.axes))
 

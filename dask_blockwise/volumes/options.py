@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal, get_args
 
 from ..engine.task import check_limits
 from ..geometry.blocks import Roi
-from ..storage.outputs import ImageOutput, OutputKind
+from .stored_as import HowStored, StoredAs
 
 __all__ = ["OnChange", "StoreOptions"]
 
@@ -28,9 +28,7 @@ class StoreOptions:
     _: KW_ONLY
     # Voxels of a block along each axis but "c"; None for the volume's own.
     block_shape: Sequence[int] | None = None
-    zarr_format: int = 3
-    # How it lies in the store; None for an OME-Zarr image.
-    kept_as: OutputKind | None = None
+    stored_as: HowStored = field(default_factory=StoredAs)
     overwrite: bool = False
     resume: bool = True
     # At most so many blocks of a task at once; None for as many as the cluster runs.
@@ -55,11 +53,6 @@ class StoreOptions:
             raise ValueError(
                 f"on_change must be one of {', '.join(get_args(OnChange))}, got {self.on_change!r}."
             )
-
-    @property
-    def kind(self) -> OutputKind:
-        """How it lies in the store."""
-        return self.kept_as or ImageOutput(self.zarr_format)
 
     @property
     def goes_on(self) -> bool:

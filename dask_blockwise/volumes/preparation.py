@@ -28,6 +28,10 @@ class Preparation:
     on_change: OnChange = "ask"
     # The token of each checkpoint and the tasks that store it, by path.
     made: dict[str, tuple[str, list[Task]]] = field(default_factory=dict)
+    # Tasks that nothing of the run waits for: further levels of what it stores.
+    beside: list[Task] = field(default_factory=list)
+    # The task that writes an array of which another task is to read, by its location.
+    writers: dict[str, Task] = field(default_factory=dict)
     # Called when all blocks of the run are done.
     at_end: list[Callable[[], None]] = field(default_factory=list)
 
@@ -78,6 +82,8 @@ class Preparation:
     def look_again(self) -> None:
         """Forget tasks, and what was seen of inputs and outputs, since blocks were run."""
         self.made.clear()
+        self.beside.clear()
+        self.writers.clear()
         self.at_end.clear()
         self._left.clear()
         self._looked_at.clear()
@@ -85,5 +91,5 @@ class Preparation:
 
     @property
     def stored_by(self) -> dict[str, Task]:
-        """The task that writes each checkpoint, by path."""
-        return {path: tasks[0] for path, (_, tasks) in self.made.items()}
+        """The task that writes each checkpoint, by path, and each array, by location."""
+        return {path: tasks[0] for path, (_, tasks) in self.made.items()} | self.writers

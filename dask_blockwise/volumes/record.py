@@ -1,7 +1,7 @@
 """The record that lies with an output: what it was computed by, from what, where and when.
 
-It is in the attributes of the image's group, under "dask_blockwise", beside OME's; of a scale of
-precomputed data, in a file beside the marks.
+It is in the attributes of the image's group, under "dask_blockwise", beside OME's; that of a
+further level in those of its array; that of precomputed data in a file beside the marks.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ import numpy as np
 
 from ..geometry.boxes import Index
 from ..recipes import Recipe, differences, digest_of, recipe_of
+from ..storage.arrays import node_attributes, write_attributes
 from ..storage.documents import put, read_bytes
 from ..storage.location import location_of
-from ..storage.outputs import OutputKind, output_at
 from .known import Known
 from .lineage import place_of
 from .source import Voxels
@@ -78,9 +78,10 @@ class Record:
         verify: str,
         notes: Any,
         checkpoints: Sequence[str] = (),
+        stored_as: Mapping[str, Any] | None = None,
     ) -> Self:
         """That of a volume which is about to be stored."""
-        parts = {"block_shape": block, "version": version, "volume": volume}
+        parts = {"block_shape": block, "version": version, "volume": volume, **(stored_as or {})}
         recipe = recipe_of(parts | {_WIRING: wiring_of(volume)})
         return cls(
             id=uuid4().hex,
@@ -99,17 +100,14 @@ class Record:
         )
 
     @classmethod
-    def at(cls, path: str, kind: OutputKind | None = None) -> Self | None:
-        """That of what is stored at a path; None where there is none.
+    def at(cls, path: str) -> Self | None:
+        """That of what is stored at a path; None where there is none."""
+        return cls.read_from(node_attributes(path))
 
-        Parameters
-        ----------
-        path : str
-        kind : OutputKind, optional
-            Of the output; what it looks like unless given.
-        """
-        kind, path = output_at(path) if kind is None else (kind, path)
-        found = kind.record(path).get(_KEY)
+    @classmethod
+    def read_from(cls, attributes: Mapping[str, Any]) -> Self | None:
+        """That which these ``attributes`` have; None where there is none."""
+        found = attributes.get(_KEY)
         known = cls.__dataclass_fields__
         if not isinstance(found, Mapping) or not {"id", "digest", "recipe", "verify"} <= {*found}:
             return None
@@ -124,12 +122,14 @@ class Record:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """Of the output."""
+        """Of the group."""
         return {_KEY: asdict(self)}
 
-    def write(self, path: str, kind: OutputKind) -> None:
-        """Write it with the output, in place of what is there."""
-        kind.write_record(path, self.attributes)
+    def write(self, path: str) -> None:
+        """Write it to the output's group, or a level's array, in place of what is there."""
+        there = node_attributes(path).get(_KEY)
+        beside = there if isinstance(there, Mapping) else {}
+        write_attributes(path, {_KEY: {**beside, **asdict(self)}})
 
     def changes_to(self, later: Record) -> list[str]:
         """What another computation does differently, for people."""

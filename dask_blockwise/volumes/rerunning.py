@@ -10,13 +10,15 @@ from distributed import Client
 from ..engine.progress import RunSummary
 from ..storage.arrays import open_array
 from ..storage.location import location_of
-from ..storage.outputs import output_at
 from ..storage.stored_array import StoredArray
+from .found_places import place_at
 from .kept_volume import kept_volume
 from .known import Verify, ledger_of
-from .options import OnChange
+from .options import OnChange, StoreOptions
+from .precomputed_as import PrecomputedAs
 from .record import Record
-from .running import store
+from .source import Voxels
+from .whole_run import store
 
 __all__ = ["provenance", "recorded", "rerun"]
 
@@ -102,13 +104,19 @@ def rerun(
     given = os.fspath(path)
     record, array = recorded(given)
     volume, options = kept_volume(given, ledger_of(array.location), trust)
-    _, there = output_at(given)
-    if to is not None:
-        there = options.kind.path_in(location_of(to), volume.frame.placement)
+    there = place_at(path).path if to is None else _path_in(to, volume, options)
     again = replace(
         options, overwrite=overwrite, on_change=on_change, resume=True, notes=record.notes, roi=None
     )
     return store(volume, there, again, client, progress, verify)
+
+
+def _path_in(to: str | os.PathLike[str], volume: Voxels, options: StoreOptions) -> str:
+    """Where an output lies that is stored at a path."""
+    kept = options.stored_as
+    if isinstance(kept, PrecomputedAs):
+        return kept.kind.path_in(location_of(to), volume.frame.placement)
+    return location_of(to)
 
 
 def recorded(given: str) -> tuple[Record, StoredArray]:
@@ -119,11 +127,11 @@ def recorded(given: str) -> tuple[Record, StoredArray]:
     FileNotFoundError
         If nothing is there that was stored here.
     """
-    record = Record.at(given)
+    place = place_at(given)
+    record = place.record()
     if record is None:
         raise FileNotFoundError(
             f"{given} has no record of a computation: it was not stored by to_zarr or checkpoint, "
             "or by a version before 0.2. Give the path that to_zarr was given."
         )
-    kind, where = output_at(given)
-    return record, open_array(kind.array_path(where))
+    return record, open_array(place.array_path)

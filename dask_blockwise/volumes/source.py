@@ -133,6 +133,11 @@ class Source(Protocol):
         """Whether a region of what is stored can't be computed without all of the inputs."""
         return False
 
+    @property
+    def largest_id(self) -> int | None:
+        """What no value is larger than, where that is known before anything is computed."""
+        return None
+
     def over(self, inputs: tuple[Any, ...]) -> Self:
         """The same over other inputs, of which nothing is known yet."""
         return replace(self, inputs=inputs) if self.inputs else self  # type: ignore[type-var]

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from ..engine.ledger import Finished, finished
+from ..geometry.boxes import Index
 from ..recipes import parts_of
+from ..storage.arrays import open_array
 from ..storage.location import location_of
 from ..storage.stored_array import StoredArray
 from .filling import Filling
+from .found_places import levels_at
+from .frame import Frame
 from .kept_volume import kept_volume
 from .known import Known, Verify, array_id, known_now, ledger_of
 from .left import left_in
+from .levels import Levels, levels_there
 from .lineage import as_it_is_now
 from .opening import open_volume
 from .options import StoreOptions
@@ -45,12 +50,13 @@ class Status:
     changes: tuple[str, ...]
     # What couldn't be looked at, and why.
     unknown: tuple[str, ...] = ()
+    # Coarser levels that were made here.
+    levels: tuple[Status, ...] = ()
 
     @property
     def is_current(self) -> bool:
         """Whether all blocks are there, and are known to be made from what is there now."""
-        changed = self.missing or self.altered or self.changes
-        return self.done == self.blocks and not (changed or self.unknown)
+        return not (self.problems or self.unknown)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -61,13 +67,16 @@ class Status:
             "blocks aren't the files that were written": self.altered,
         }
         of_blocks = (f"{count} of {self.blocks} {what}" for what, count in counted.items() if count)
-        return (*of_blocks, *self.changes)
+        of_levels = (f"level {of.path}: {what}" for of in self.levels for what in of.problems)
+        return (*of_blocks, *self.changes, *of_levels)
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.path}: {self.done} of {self.blocks} blocks are done."
+        for of in self.levels:
+            yield f"Level {of.path}: {of.done} of {of.blocks} blocks are done."
         yield from (f"Changed since: {problem}" for problem in self.problems)
         yield from (f"Not known: {why}" for why in self.unknown)
         if self.is_current:
@@ -120,6 +129,7 @@ def status(
         *(given, len(done.grid), int(done.done.sum()), missing, altered),
         tuple(changes),
         tuple(unknown),
+        tuple(_of_levels(location_of(given), array)),
     )
 
 
@@ -188,6 +198,30 @@ def _of_checkpoints(volume: Voxels, trust: bool, unknown: list[str]) -> list[str
     return changes
 
 
+def _of_levels(image: str, array: StoredArray) -> Iterator[Status]:
+    """How each level stands that was made here."""
+    volume, where = open_volume(array.location), levels_at(image)
+    made = finished(ledger_of(array.location), array_id(array))
+    block = volume.block_shape if made is None else _block_of(made, volume.frame)
+    read = replace(volume, frame=volume.frame.with_block(block))
+    steps = tuple(levels_there(where))
+    levels = Levels(where, read, array, steps, StoreOptions(), Preparation(), written=False)
+    before: Any = read
+    for number in range(1, len(steps) + 1):
+        filling = levels.filling(number, before)
+        name, stored = filling.path.rpartition("/")[2], open_array(filling.path)
+        done = finished(filling.ledger, array_id(stored))
+        if done is None:
+            yield Status(name, 0, 0, 0, 0, ("no block was ever begun",))
+            return
+        stale = filling.stale(done)
+        n = 0 if stale is None else int(stale.sum())
+        changes = [f"{n} of {len(done.grid)} blocks are of finer voxels that changed"] * bool(n)
+        missing, altered = _looked_at(stored, done)
+        yield Status(name, len(done.grid), int(done.done.sum()), missing, altered, tuple(changes))
+        before = levels.read(filling.volume, stored)
+
+
 def _known(record: Record, verify: Verify, unknown: list[str]) -> Iterator[Known]:
     for found in record.inputs:
         try:
@@ -201,7 +235,11 @@ def _known(record: Record, verify: Verify, unknown: list[str]) -> Iterator[Known
 def _looked_at(array: StoredArray, done: Finished) -> tuple[int, int]:
     """Of how many finished blocks files are missing, and how many were altered."""
     frame = open_volume(array.location).frame
-    block = tuple(map(int, done.grid.write_roi.shape / frame.voxel_size))
-    left = left_in(Target.all_of(array), frame, block)
+    left = left_in(Target.all_of(array), frame, _block_of(done, frame))
     differs, lacks = left.differs(done.marks) & done.done, left.lacks(done.marks) & done.done
     return int(lacks.sum()), int(np.count_nonzero(differs & ~lacks))
+
+
+def _block_of(done: Finished, frame: Frame) -> Index:
+    """Voxels of the blocks that marks are of."""
+    return tuple(map(int, done.grid.write_roi.shape / frame.voxel_size))

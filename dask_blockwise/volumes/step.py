@@ -96,6 +96,8 @@ class Output:
     # As it was given: of the image.
     path: str
     target: Target
+    # Which part of the image the target is, where that isn't its first level.
+    part: str = ""
 
 
 @dataclass(frozen=True)

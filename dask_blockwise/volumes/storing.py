@@ -1,11 +1,10 @@
-"""What storing a volume is for a person: checkpoint, to_zarr and plan, methods of every volume."""
+"""What storing a volume is for a person: checkpoint and to_zarr, methods of every volume."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from distributed import Client
@@ -17,13 +16,12 @@ from .kinds import Checkpoint
 from .known import Verify
 from .lineage import AnyVoxels
 from .options import OnChange, StoreOptions
-from .plan import Plan
-from .running import store
 from .source import Voxels
-from .step import StagePlan
-from .tasks import steps_of
+from .step_tasks import steps_of
+from .stored_as import stored_as
+from .whole_run import store
 
-__all__ = ["checkpoint", "plan", "to_zarr"]
+__all__ = ["checkpoint", "to_zarr"]
 
 
 def checkpoint(
@@ -32,7 +30,11 @@ def checkpoint(
     path: str | os.PathLike[str],
     *,
     block_shape: Sequence[int] | None = None,
-    zarr_format: int = 3,
+    zarr_format: int | None = None,
+    compressor: Any = "zstd",
+    fill_value: Any = 0,
+    dtype: Any = None,
+    pyramid: Any = False,
     overwrite: bool = False,
     resume: bool = True,
     num_workers: int | None = None,
@@ -46,7 +48,8 @@ def checkpoint(
     Parameters
     ----------
     path : path or URL
-    block_shape, zarr_format, overwrite, resume, num_workers, max_retries, timeout, version
+    block_shape, zarr_format, compressor, fill_value, dtype, pyramid, overwrite, resume, \
+    num_workers, max_retries, timeout, version
         As for ``to_zarr``.
     on_change : "ask" or "redo", optional
         As for ``to_zarr``; unless given, as the run is told.
@@ -58,7 +61,14 @@ def checkpoint(
     """
     options = StoreOptions(
         block_shape=block_shape,
-        zarr_format=zarr_format,
+        stored_as=stored_as(
+            volume,
+            zarr_format=zarr_format,
+            compressor=compressor,
+            fill_value=fill_value,
+            dtype=dtype,
+            pyramid=pyramid,
+        ),
         overwrite=overwrite,
         resume=resume,
         num_workers=num_workers,
@@ -70,7 +80,9 @@ def checkpoint(
     block = volume.frame.checked_block(options.block_shape)
     steps_of(volume, block)  # which refuses what can't be stored
     source = Checkpoint((volume,), location_of(path), options)
-    return replace(volume, frame=volume.frame.with_block(block), source=source)
+    dtype = options.stored_as.of(volume.frame)
+    frame = replace(volume.frame.with_block(block), dtype=dtype)
+    return replace(volume, frame=frame, source=source)
 
 
 def to_zarr(
@@ -82,7 +94,11 @@ def to_zarr(
     resume: bool = True,
     progress: bool = True,
     block_shape: Sequence[int] | None = None,
-    zarr_format: int = 3,
+    zarr_format: int | None = None,
+    compressor: Any = "zstd",
+    fill_value: Any = 0,
+    dtype: Any = None,
+    pyramid: Any = False,
     overwrite: bool = False,
     num_workers: int | None = None,
     max_retries: int = 2,
@@ -107,8 +123,23 @@ def to_zarr(
         Whether to show a bar.
     block_shape : sequence of int, optional
         Voxels of a block along all axes but "c", as one shard; the volume's own unless given.
-    zarr_format : int
-        3, or 2 for older readers.
+    zarr_format : int, optional
+        That of the container, or else 3, unless given; 2 for older readers.
+    compressor : str, (str, int), mapping, codec or None
+        ``"zstd"``, ``"gzip"`` or ``"blosc"``, in zarr 2 also ``"zlib"`` and ``"bz2"``; with a level
+        as in ``"zstd:9"``; a codec of zarr or numcodecs of one of these, or its settings; None for
+        no compression.
+    fill_value : number
+        What is read where nothing has been written; any value of the dtype, such as NaN of floats.
+    dtype : dtype or "smallest", optional
+        That of the volume unless given. A block with a value that it can't hold fails, and says so.
+        ``"smallest"`` is for what ``relabel``, ``renumber`` and ``agglomerate`` make: the smallest
+        that holds as many ids as there may be, one for each ``min_size`` voxels.
+    pyramid : bool, int, sequence or Pyramid
+        Coarser levels to be stored beside the first, ``s1``, ``s2`` and so on: True for as many as
+        it takes until one fits in a chunk, how many, or the factors of each to the one before. See
+        `Pyramid` for how they are made. Levels that an earlier call made are kept true, also where
+        none are asked for.
     overwrite : bool
         Whether something else that is stored there is replaced.
     num_workers : int, optional
@@ -152,7 +183,6 @@ def to_zarr(
 
     Examples
     --------
-    >>> import numpy as np
     >>> from dask_blockwise import Volume, open_volume
     >>> volume = Volume.from_array(np.eye(4))
     >>> bool(volume.to_zarr("eye.zarr/copy", progress=False))
@@ -162,7 +192,14 @@ def to_zarr(
     """
     options = StoreOptions(
         block_shape=block_shape,
-        zarr_format=zarr_format,
+        stored_as=stored_as(
+            volume,
+            zarr_format=zarr_format,
+            compressor=compressor,
+            fill_value=fill_value,
+            dtype=dtype,
+            pyramid=pyramid,
+        ),
         overwrite=overwrite,
         resume=resume,
         num_workers=num_workers,
@@ -174,53 +211,3 @@ def to_zarr(
         roi=roi,
     )
     return store(volume, location_of(path), options, client, progress, verify)
-
-
-def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None) -> Plan:
-    """What storing the volume, and the checkpoints on the way to it, would take; runs nothing.
-
-    Parameters
-    ----------
-    block_shape : sequence of int, optional
-        Voxels of a block along each axis but "c"; the volume's own unless given.
-
-    Returns
-    -------
-    Plan
-        A row for each task of the run, as its summary will have.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from dask_blockwise import Volume
-    >>> volume = Volume.from_array(np.zeros((64, 64), np.uint8), chunks=(32, 32))
-    >>> print(volume.checkpoint("a.zarr/copy").plan())
-    stage     block  blocks      read   written  a worker holds  recompute factor
-    ------  -------  ------  --------  --------  --------------  ----------------
-    copy    32 x 32       4  4.00 kiB  4.00 kiB        2.00 kiB              1.00
-    result  32 x 32       4  4.00 kiB  4.00 kiB        2.00 kiB              1.00
-    in all                8  8.00 kiB  8.00 kiB        2.00 kiB
-    """
-    stages = *_checkpoint_plans(volume).values(), *_plans(volume, "result", block_shape)
-    return Plan(stages)
-
-
-def _checkpoint_plans(volume: Voxels) -> dict[tuple[str, str], StagePlan]:
-    """What is stored on the way, by the path of the checkpoint and the name of the step."""
-    plans: dict[tuple[str, str], StagePlan] = {}
-    for inner in volume.source.inputs:
-        plans |= _checkpoint_plans(inner)
-    if isinstance(volume.source, Checkpoint):
-        path, made = volume.source.path, volume.source.made
-        own = _plans(made, Path(path).name, volume.source.options.block_shape)
-        plans |= {(path, plan.name): plan for plan in own}
-    return plans
-
-
-def _plans(volume: Voxels, name: str, block_shape: Sequence[int] | None) -> list[StagePlan]:
-    steps = steps_of(volume, volume.frame.checked_block(block_shape))
-    return [
-        replace(step.cost, name=f"{name}: {step.name}" if step.name else name)
-        for step in steps
-        if step.cost is not None
-    ]

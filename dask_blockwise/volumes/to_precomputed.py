@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distributed import Client
@@ -15,12 +16,14 @@ from ..labels.segment_properties import segment_properties
 from ..storage.location import location_of
 from ..storage.precomputed_encodings import usual_encoding
 from ..storage.scale_output import ScaleOutput
-from ..storage.scales import check_room, clear_room, put_properties
+from ..storage.scales import check_room, put_properties
 from .frame import Frame
 from .known import Verify
 from .options import OnChange, StoreOptions
-from .running import store
+from .precomputed_as import PrecomputedAs
+from .pyramids import Pyramid
 from .source import Voxels
+from .whole_run import store
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -36,6 +39,7 @@ def to_precomputed(
     segmentation: bool | None = None,
     encoding: str | None = None,
     sharded: bool = True,
+    pyramid: Any = True,
     objects: DataFrame | None = None,
     client: Client | None = None,
     resume: bool = True,
@@ -68,6 +72,10 @@ def to_precomputed(
     sharded : bool
         Whether a block is one file, a shard of chunks, each compressed by gzip unless it is png or
         jpeg; or each chunk is a file, as it is encoded.
+    pyramid : bool, int, sequence or Pyramid
+        Coarser scales, as of ``to_zarr``: as many as it takes until one fits in a chunk, unless
+        given. Their voxels lie whole ones from the origin too, so that the first and last may be
+        made of fewer.
     objects : DataFrame, optional
         A table with a row for each label, as ``volume.objects()`` makes it: what it says of them
         is shown beside their ids, and can be searched.
@@ -112,7 +120,7 @@ def to_precomputed(
     kind = _kind(volume.frame, segmentation, encoding, sharded)
     _check(kind, objects, verify)
     options = StoreOptions(
-        kept_as=kind,
+        stored_as=PrecomputedAs(kind, _pyramid_of(pyramid, kind)),
         block_shape=block_shape,
         overwrite=overwrite,
         resume=resume,
@@ -127,13 +135,19 @@ def to_precomputed(
     properties = None if objects is None else segment_properties(objects)
     root = location_of(path)
     where = kind.path_in(root, volume.frame.placement)
-    planned = [where.rpartition("/")[2]]
-    check_room(root, planned, overwrite)
-    ready = partial(clear_room, root, planned)
-    summary = store(volume, where, options, client, progress, verify, ready)
+    check_room(root, Path(where).name, overwrite)
+    summary = store(volume, where, options, client, progress, verify)
     if properties is not None:
         put_properties(root, properties)
     return summary
+
+
+def _pyramid_of(given: Any, kind: ScaleOutput) -> Pyramid | None:
+    """By labels where the values are such."""
+    pyramid = Pyramid.of(given)
+    if pyramid is None or pyramid.method is not None or not kind.segmentation:
+        return pyramid
+    return replace(pyramid, method="labels")
 
 
 def _kind(

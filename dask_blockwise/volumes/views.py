@@ -193,7 +193,7 @@ def _part(
     if channels is not None:
         count = channels.stop - channels.start if isinstance(channels, slice) else None
         chosen = frame.with_values(frame.dtype, count)
-        frame = replace(chosen, stands_for=frame.stands_for)
+        frame = replace(chosen, stands_for=frame.stands_for, names=frame.names)
     return replace(volume, frame=frame, source=Cropped((volume,), begin, channels))
 
 

@@ -24,11 +24,12 @@ from .kinds import InMemory, Stored
 from .labelled_arrays import of_labelled, to_xarray
 from .lineage import own_reach, place_of
 from .objects import objects
+from .planning import plan
 from .reach import Halo
 from .region import computed, dask_array, read_region
 from .shown import repr_html
 from .source import Source
-from .storing import checkpoint, plan, to_zarr
+from .storing import checkpoint, to_zarr
 from .to_precomputed import to_precomputed
 from .views import crop, isel, rechunk, transpose
 from .wiring import places_of, token_of
@@ -277,9 +278,8 @@ class Volume(NDArrayOperatorsMixin):
 
     def compute(self) -> NDArray[Any]:
         """All of the values, by blocks, on the present cluster or in threads."""
-        values: NDArray[Any]
         (values,) = computed(self.data)
-        return values
+        return np.asarray(values)
 
     # Each is a function of its own file.
     __array_ufunc__ = apply_ufunc

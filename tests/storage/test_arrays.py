@@ -240,10 +240,10 @@ def test_mistakes(tmp_path, mistake, error, message):
 
 
 def test_overwriting_leaves_nothing_of_the_old(tmp_path):
-    image(tmp_path / "a.zarr/raw").write(box(*[(0, 4)] * 3), ones(4, 4, 4))
-    array = image(tmp_path / "a.zarr/raw", overwrite=True, zarr_format=2)
+    image(tmp_path / "raw.zarr").write(box(*[(0, 4)] * 3), ones(4, 4, 4))
+    array = image(tmp_path / "raw.zarr", overwrite=True, zarr_format=2)
     assert (array.zarr_format, array.read(whole(array)).any()) == (2, False)
-    assert not (tmp_path / "a.zarr/raw/zarr.json").exists()
+    assert not (tmp_path / "raw.zarr/zarr.json").exists()
 
 
 def test_the_far_border_may_be_written(tmp_path):

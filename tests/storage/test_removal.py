@@ -153,7 +153,7 @@ def test_overwriting_that_is_killed_is_done_again(tmp_path, after):
 
 @kinds
 def test_overwriting_in_a_bucket_that_is_broken_off_is_done_again(bucket, monkeypatch, kind):
-    make, path = made_by(*kind), f"{bucket}/removal/a b.zarr/x"
+    make, path = made_by(*kind), f"{bucket}/removal/a b{kind[1]}.zarr/x"
     make(path)
     new = names_below(path)
     for after in count():

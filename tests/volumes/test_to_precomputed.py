@@ -37,6 +37,10 @@ def info_of(root):
     return json.loads((root / "info").read_text())
 
 
+def keys_of(root):
+    return [scale["key"] for scale in info_of(root)["scales"]]
+
+
 def chunks_in(root, scale):
     """How many chunks are there, within shards too."""
     folder = root / scale["key"]
@@ -68,9 +72,9 @@ def test_what_is_written_is_read(kind, sharded, tmp_path, near):
     root = tmp_path / "made"
     options |= {"sharded": sharded, "block_shape": (8, 8, 16)}
     summary = volume.to_precomputed(root, client=near, progress=False, **options)
-    assert summary.tasks[-1].completed == 3 * 3 * 2
+    assert summary.tasks[0].completed == 3 * 3 * 2
     info = info_of(root)
-    (scale,) = info["scales"]
+    scale = info["scales"][0]
     assert (info["type"], info["data_type"], info["num_channels"]) == (
         *(type_, dtype),
         len(values) if values.ndim == 4 else 1,
@@ -97,7 +101,7 @@ def test_jpeg_is_near(tmp_path, near):
     volume.to_precomputed(tmp_path / "made", **how)
     found = read(tmp_path / "made")[0].astype(int)
     assert 0 < np.abs(found - smooth).max() < 30
-    assert not volume.to_precomputed(tmp_path / "made", **how).tasks[-1].completed
+    assert not volume.to_precomputed(tmp_path / "made", **how).tasks[0].completed
     with pytest.raises(ValueError, match='choose encoding="png"'):
         volume.to_precomputed(tmp_path / "other", verify="content", **how)
 
@@ -107,13 +111,13 @@ def test_numbers_are_nanometers_and_the_world_stays(unit, tmp_path, near):
     length = {"nanometer": 1, "micrometer": 1000, "angstrom": 0.1, "meter": 1e9}[unit]
     made = Volume.from_array(RAW, voxel_size=(2, 0.5, 0.25), offset=(4, 1, -1), unit=unit)
     made.to_precomputed(tmp_path / "made", client=near, progress=False)
-    (scale,) = info_of(tmp_path / "made")["scales"]
+    scale = info_of(tmp_path / "made")["scales"][0]
     assert scale["resolution"] == [0.25 * length, 0.5 * length, 2 * length]
     assert scale["voxel_offset"] == [-4, 2, 2]
     found = dbw.open_volume(tmp_path / "made")
     assert (found.roi, found.unit) == (made.roi, made.unit)
     summary = made.to_precomputed(tmp_path / "made", client=near, progress=False)
-    assert not summary.tasks[-1].completed
+    assert not summary.tasks[0].completed
     assert dbw.status(tmp_path / "made").is_current
     # Without what is kept for its own, it is read by the numbers that others see.
     info = info_of(tmp_path / "made")
@@ -169,11 +173,11 @@ def test_what_is_missing_is_done_again(tmp_path, near):
     shards = sorted((root / "4_4.5_40").glob("*.shard"))
     shards[3].unlink()
     assert "1 of 18 blocks lack files" in str(dbw.status(root))
-    assert labels().to_precomputed(root, **how).tasks[-1].completed == 1
+    assert labels().to_precomputed(root, **how).tasks[0].completed == 1
     shards[4].write_bytes(shards[5].read_bytes())
     with pytest.raises(dbw.OutputChanged, match="aren't the files that were written"):
         labels().to_precomputed(root, **how)
-    assert labels().to_precomputed(root, on_change="redo", **how).tasks[-1].completed == 1
+    assert labels().to_precomputed(root, on_change="redo", **how).tasks[0].completed == 1
     np.testing.assert_array_equal(read(root)[0], LABELS)
 
 
@@ -206,9 +210,9 @@ def test_what_is_stored_otherwise_is_asked_about(otherwise, tmp_path, near):
     how |= OTHERWISE[otherwise]
     with pytest.raises(dbw.OutputChanged):
         raw.to_precomputed(root, **how)
-    assert raw.to_precomputed(root, on_change="redo", **how).tasks[-1].completed == 18
+    assert raw.to_precomputed(root, on_change="redo", **how).tasks[0].completed == 18
     np.testing.assert_array_equal(read(root)[0], RAW)
-    assert not raw.to_precomputed(root, **how).tasks[-1].completed
+    assert not raw.to_precomputed(root, **how).tasks[0].completed
 
 
 def foreign(root, **changed):
@@ -231,7 +235,8 @@ def test_what_others_wrote_is_replaced_only_when_asked(key, tmp_path, near):
         labels().to_precomputed(root, **how)
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
     labels().to_precomputed(root, overwrite=True, **how)
-    assert [scale["key"] for scale in info_of(root)["scales"]] == ["4_4.5_40"]
+    assert keys_of(root)[0] == "4_4.5_40"
+    assert "other" not in keys_of(root)
     assert not (root / "other").exists()
     np.testing.assert_array_equal(read(root)[0], LABELS)
 
@@ -243,7 +248,8 @@ def test_a_volume_of_other_voxels_does_not_join_it(tmp_path, near):
     with pytest.raises(FileExistsError, match="very computation, 4_4"):
         other.to_precomputed(root, **how)
     other.to_precomputed(root, overwrite=True, **how)
-    assert [scale["key"] for scale in info_of(root)["scales"]] == ["8_8_8"]
+    assert keys_of(root)[0] == "8_8_8"
+    assert not (root / "4_4.5_40").exists()
 
 
 def test_other_folders_and_meshes_stay(tmp_path, near):
@@ -265,7 +271,7 @@ def test_a_region_is_computed_again(tmp_path, near):
     volume = labels()
     volume.to_precomputed(root, **how)
     roi = dbw.Roi(volume.offset, volume.voxel_size)
-    assert volume.to_precomputed(root, roi=roi, **how).tasks[-1].completed == 1
+    assert volume.to_precomputed(root, roi=roi, **how).tasks[0].completed == 1
 
 
 def test_a_checkpoint_is_read_on_the_way(tmp_path, client):
@@ -282,6 +288,63 @@ def test_a_checkpoint_is_read_on_the_way(tmp_path, client):
     larger = dbw.open_volume(tmp_path / "cells") + 1
     larger.to_zarr(tmp_path / "in.zarr/larger", client=client, progress=False)
     assert dbw.provenance(tmp_path / "in.zarr/larger").inputs[0]["called"] == "blocks"
+
+
+def cells_of(values, phase, factors):
+    """The voxels of each coarser one, which lies whole ones from the origin, by its number."""
+    ends = [np.arange(-p, n, f) for p, n, f in zip(phase, values.shape, factors)]
+    for number in np.ndindex(*map(len, ends)):
+        begins = [(e[i], e[i] + f) for e, i, f in zip(ends, number, factors)]
+        yield number, values[tuple(slice(max(0, b), e) for b, e in begins)]
+
+
+@pytest.mark.parametrize("kind", ["raw", "channels", "labels"])
+def test_coarser_scales_lie_where_they_say(kind, tmp_path, near):
+    values, dtype, options, _, _ = KINDS[kind]
+    values = values.astype(dtype)
+    volume = Volume.from_array(values, **PLACE, chunks=(2, 8, 8, 8)[-values.ndim :])
+    root, steps = tmp_path / "made", [(1, 2, 2), (2, 2, 2), (1, 3, 2)]
+    volume.to_precomputed(root, pyramid=steps, client=near, progress=False, **options)
+    assert keys_of(root) == ["4_4.5_40", "8_9_40", "16_18_80", "32_54_80"]
+    begin, finer = [5, -3, 7], values
+    for n, step in enumerate(steps, 1):
+        found, domain = read(root, scale_index=n)
+        phase = [b % f for b, f in zip(begin, step)]
+        begin = [b // f for b, f in zip(begin, step)]
+        assert domain.origin == tuple(begin[::-1])
+        channels = finer.reshape(-1, *finer.shape[-3:])
+        for channel, made in zip(channels, found.reshape(-1, *found.shape[-3:])):
+            seen = 0
+            for number, cell in cells_of(channel, phase, step):
+                seen += 1
+                if kind == "labels":
+                    ids, counts = np.unique(cell[cell > 0], return_counts=True)
+                    best = ids[counts == counts.max()] if len(ids) else [0]
+                    assert made[number] in best
+                else:
+                    assert made[number] == np.rint(cell.mean())
+            assert made.size == seen
+        finer = found
+    status = dbw.status(root)
+    assert status.is_current, status
+    assert [each.path for each in status.levels] == keys_of(root)[1:]
+
+
+def test_scales_follow_what_changes(tmp_path, near):
+    root, how = tmp_path / "made", {"client": near, "progress": False}
+    volume = labels()
+    volume.to_precomputed(root, pyramid=2, **how)
+    full = keys_of(root)
+    shard = next((root / full[1]).glob("*.shard"))
+    shard.unlink()
+    summary = volume.to_precomputed(root, pyramid=2, **how)
+    assert [task.completed for task in summary.tasks][:2] == [0, 1]
+    # By other factors they are others, and those that were further on are made of them.
+    volume.to_precomputed(root, pyramid=[(2, 2, 2)], on_change="redo", **how)
+    assert keys_of(root) == ["4_4.5_40", "8_9_80", "16_18_80"]
+    assert not (root / full[1]).exists()
+    volume.to_precomputed(root, pyramid=False, overwrite=True, **how)
+    assert keys_of(root) == ["4_4.5_40"]
 
 
 def test_objects_are_told_of_beside_their_ids(tmp_path, near):
@@ -309,7 +372,7 @@ def test_in_a_bucket(bucket, near):
     root, how = f"{bucket}/precomputed/cells", {"client": near, "progress": False}
     labels().to_precomputed(root, **how)
     np.testing.assert_array_equal(dbw.open_volume(root)[:], LABELS)
-    assert not labels().to_precomputed(root, **how).tasks[-1].completed
+    assert not labels().to_precomputed(root, **how).tasks[0].completed
     with pytest.raises(FileExistsError, match="overwrite=True"):
         labels(voxel_size=(1, 1, 1), offset=(0, 0, 0)).to_precomputed(root, **how)
     labels("uint32").to_precomputed(root, overwrite=True, **how)

@@ -33,6 +33,7 @@ from .unit_names import UnitNames, UnitNaming
 
 # The built-in formats, in the order in which they are asked.
 # isort: split
+from .compressors import codec_for, known_compressor
 from .zarr import Zarr, Zarr2, Zarr3, new_array_documents
 
 # isort: split
@@ -73,9 +74,11 @@ __all__ = [
     "Zarr3",
     "arrays_within",
     "axes_of_bits",
+    "codec_for",
     "find_array",
     "find_file",
     "is_noticed",
+    "known_compressor",
     "new_array_documents",
     "precomputed_attributes",
     "register",

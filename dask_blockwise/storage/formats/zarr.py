@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import zarr
-from numcodecs import Zstd
-from zarr.codecs import ZstdCodec
 from zarr.storage import MemoryStore
 
 from ..checked import mapping
 from ..documents import read_json
 from .by_tensorstore import TensorStoreArray, open_tensorstore
+from .compressors import codec_for
 from .found_names import check_names, has_units, some_names
 from .mended import without_threads, zarr3_as_taken
 from .protocol import OpenArray
@@ -166,19 +165,18 @@ class Zarr2(Zarr):
 
 
 def new_array_documents(
-    zarr_format: int, axes: Sequence[str] | None, **settings: Any
+    zarr_format: int,
+    axes: Sequence[str] | None,
+    compressor: str | Mapping[str, Any] | None,
+    **settings: Any,
 ) -> dict[str, bytes]:
-    """Metadata of a new zarr array, compressed by zstd; the settings are those of zarr-python.
-
-    In zarr 3 each frame of zstd ends in its checksum, also within shards, so that a reader notices
-    a bit that changed on disk. TensorStore knows none in zarr 2.
-    """
+    """Metadata of a new zarr array; the settings are those of zarr-python."""
     documents: dict[str, Any] = {}
     zarr.create_array(
         MemoryStore(documents),
         zarr_format=zarr_format,  # type: ignore[arg-type]
         dimension_names=axes if zarr_format == 3 else None,
-        compressors=ZstdCodec(level=3, checksum=True) if zarr_format == 3 else Zstd(level=3),
+        compressors=codec_for(compressor, zarr_format),
         chunk_key_encoding={"name": "v2" if zarr_format == 2 else "default", "separator": "/"},
         **settings,
     )

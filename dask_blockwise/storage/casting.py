@@ -1,0 +1,39 @@
+"""Values in the dtype of the array that holds them, which must hold them all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["as_dtype"]
+
+
+def as_dtype(values: NDArray[Any], dtype: np.dtype[Any], path: str) -> NDArray[Any]:
+    """The values in another dtype, if it can hold them; of floats as precisely as it can.
+
+    Raises
+    ------
+    ValueError
+        If it can't.
+
+    Examples
+    --------
+    >>> as_dtype(np.array([7, 255]), np.dtype("uint8"), "a.zarr")
+    array([  7, 255], dtype=uint8)
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        cast = values.astype(dtype, copy=False)
+    if np.can_cast(values.dtype, dtype):
+        return cast
+    if dtype.kind in "biu":
+        fits = np.array_equal(cast, values)
+    else:
+        fits = not np.isinf(cast[np.isfinite(values)]).any()
+    if not fits:
+        raise ValueError(
+            f"{path} holds {dtype}, which can't hold all of these {values.dtype} values, up to "
+            f"{values.max()}: store it with a wider dtype, or round and clip them first."
+        )
+    return cast

@@ -1,0 +1,48 @@
+"""The version of zarr that a container has, which what is added to it must have too."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from .documents import has_document, read_json
+from .location import folders_above
+
+__all__ = ["zarr_format_for"]
+
+_GROUPS_SEARCHED = 5
+
+
+def zarr_format_for(location: str, asked: int | None) -> int:
+    """The version of zarr in which something new is stored: that of the group above, or else 3.
+
+    Parameters
+    ----------
+    location : str
+    asked : int, optional
+        2 or 3.
+
+    Raises
+    ------
+    ValueError
+        If another is asked for than the group above has: nobody would find the array in it.
+    """
+    if asked not in (None, 2, 3):
+        raise ValueError(f"zarr_format must be 2 or 3, got {asked}.")
+    for group, name in islice(folders_above(location), _GROUPS_SEARCHED):
+        found = _format_of(group)
+        if found is None:
+            continue
+        if asked not in (None, found):
+            raise ValueError(
+                f"{name} can't be stored as zarr {asked} in {group}, which is a group of zarr "
+                f"{found}: no reader of the group would find it. Leave zarr_format out, so that it "
+                f"is stored as zarr {found}, or choose a path outside of that group."
+            )
+        return found
+    return asked or 3
+
+
+def _format_of(group: str) -> int | None:
+    if has_document(group, ".zgroup"):
+        return 2
+    return 3 if read_json(group, "zarr.json").get("node_type") == "group" else None
