@@ -43,12 +43,16 @@ def objects(values: np.ndarray, place: str, client: Client, **options: Any) -> A
     return made.to_zarr(f"{place}/x", client=client, progress=False, **options)
 
 
+AS_STORED = "zarr_format", "pyramid"
+
 # What is called first, if anything, what is killed, and how.
 SCENARIOS: dict[str, tuple[Callable[..., Any], bool, dict[str, Any]]] = {
     "new": (copied, False, {}),
     "new, zarr 2": (copied, False, {"zarr_format": 2}),
     "overwritten": (copied, True, {"overwrite": True}),
     "done again, zarr 2": (copied, True, {"on_change": "redo", "zarr_format": 2}),
+    "levels": (copied, False, {"pyramid": 2}),
+    "levels done again": (copied, True, {"on_change": "redo", "pyramid": 2}),
     "objects": (objects, False, {}),
     "objects overwritten": (objects, True, {"on_change": "redo", "overwrite": True}),
 }
@@ -94,17 +98,28 @@ def counted(function: Callable[..., Any], calls: Any) -> Callable[..., Any]:
 def is_right(scenario: str, values: np.ndarray, place: str) -> bool:
     stored = dbw.open_volume(f"{place}/x")[:]
     if SCENARIOS[scenario][0] is copied:
-        return np.array_equal(stored, values)
+        return np.array_equal(stored, values) and levels_are_right(scenario, values, place)
     expected = label(255 - values > 100, connectivity=1)
     pairs = np.unique(np.stack([stored.ravel(), expected.ravel()]), axis=1).shape[1]
     return bool(pairs == len(np.unique(stored)) == len(np.unique(expected)))
+
+
+def levels_are_right(scenario: str, values: np.ndarray, place: str) -> bool:
+    """Whether each level has the means, rounded half to even, of the one before it."""
+    for number in range(1, SCENARIOS[scenario][2].get("pyramid", 0) + 1):
+        rows, columns = (n // 2 for n in values.shape)
+        sums = values.astype(int).reshape(rows, 2, columns, 2).sum((1, 3))
+        values = np.rint(sums / 4)
+        if not np.array_equal(dbw.open_volume(f"{place}/x/s{number}")[:], values):
+            return False
+    return bool(dbw.status(f"{place}/x").done)
 
 
 def killed(scenario: str, place: str, call: int) -> None:
     run, is_second, options = SCENARIOS[scenario]
     client = cluster()
     if is_second:
-        run(OLD, place, client, zarr_format=options.get("zarr_format", 3))
+        run(OLD, place, client, **{k: v for k, v in options.items() if k in AS_STORED})
     die_before(call)
     run(NEW, place, client, **options)
 
@@ -114,7 +129,7 @@ def again(scenario: str, place: str, call: int) -> None:
     client = cluster()
     run(NEW, place, client, **options)
     told = {"call": call, "right": is_right(scenario, NEW, place)}
-    summary = run(NEW, place, client, **{k: v for k, v in options.items() if k == "zarr_format"})
+    summary = run(NEW, place, client, **{k: v for k, v in options.items() if k in AS_STORED})
     told["runs still"] = sum(task.completed for task in summary.tasks)
     names = documents.list_names(place)
     told["litter"] = [name for name in names if ".scratch" in name or name.endswith("__lock")]

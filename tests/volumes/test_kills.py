@@ -44,6 +44,8 @@ def assert_well(told: list[dict[str, Any]], least: int) -> None:
         ("new, zarr 2", 2, 8),
         ("overwritten", 3, 10),
         ("done again, zarr 2", 3, 10),
+        ("levels", 7, 4),
+        ("levels done again", 13, 4),
         ("objects", 13, 4),
         ("objects overwritten", 17, 5),
     ],
