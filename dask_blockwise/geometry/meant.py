@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["exact", "meant"]
+__all__ = ["exact", "meant", "meant_between"]
 
 # All decimals of so many digits are different numbers, so that such a one was meant.
 _SURE_DIGITS, _SURE_DIGITS_OF_FLOAT32 = 15, 6
@@ -70,6 +70,28 @@ def meant(value: Any) -> Fraction:
     if near.denominator**2 * 2 * slack * _RARER > 1:
         return written
     return near if number > 0 else -near
+
+
+def meant_between(low: Fraction, high: Fraction) -> Fraction:
+    """The simplest fraction or decimal from one number to another, if it hardly is so by chance.
+
+    Else the middle, as it is.
+
+    Examples
+    --------
+    >>> meant_between(Fraction("5.2399999"), Fraction("5.2400001"))
+    Fraction(131, 25)
+    """
+    if low >= high or low <= 0 <= high:
+        return (low + high) / 2
+    if high < 0:
+        return -meant_between(-high, -low)
+    near, scale = _simplest(low, high), 1
+    while ceil(low * scale) > high * scale:
+        scale *= 10
+    decimal = Fraction(ceil(low * scale), scale)
+    rarity, found = min((near.denominator**2, near), (scale, decimal))
+    return found if rarity * (high - low) * _RARER <= 1 else (low + high) / 2
 
 
 def _as_float32(number: float) -> np.float32 | None:

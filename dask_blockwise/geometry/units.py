@@ -100,7 +100,7 @@ def whole_units(
     parts = _denominator(numbers, [Fraction(1)] * len(units))
     if len(set(units)) <= 1 and (parts == 1 or units[0] in _NO_UNITS):
         return next(iter(units), ""), [Fraction(parts)] * len(units)
-    lengths = [length_of(kind, unit) for unit in units]
+    lengths = [length_of(unit, kind) for unit in units]
     known = [length for length in lengths if length is not None]
     if len(known) == len(units):
         return _finer(kind, known, numbers)
@@ -129,13 +129,15 @@ def _finer(
     return name if parts == 1 else f"1/{parts} {name}", [factor * parts for factor in factors]
 
 
-def length_of(kind: str, unit: str) -> Fraction | None:
-    """Of a unit of "space" or "time" or a part of one; None if it isn't known.
+def length_of(unit: str, kind: str = "space") -> Fraction | None:
+    """A unit, or a part of one such as "1/3 nanometer", in meters; None if it isn't known.
+
+    Of time, in seconds.
 
     Examples
     --------
-    >>> length_of("space", "1/3 nanometer"), length_of("space", "parsec") is None
-    (Fraction(1, 3000000000), True)
+    >>> length_of("1/2 nanometer"), length_of("parsec")
+    (Fraction(1, 2000000000), None)
     """
     part, _, name = unit.rpartition(" ")
     length = UNITS[kind].get(name)

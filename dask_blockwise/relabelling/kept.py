@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Index, common, within
-from ..geometry.placement import Placement
+from ..geometry.placement_json import placement_from_json
 from ..storage.location import location_of
 from ..storage.stored_array import StoredArray
 from ..volumes.frame import Frame
@@ -107,7 +107,7 @@ def open_kept(path: str | PathLike[str]) -> Volume:
     frame = Frame(
         shape=grid.shape,
         dtype=np.dtype(np.uint64),
-        placement=Placement(**{k: _tuple(v) for k, v in known["placement"].items()}),
+        placement=placement_from_json(known["placement"]),
         chunks=grid.block_shape,
     )
     kept = Kept(
@@ -116,7 +116,3 @@ def open_kept(path: str | PathLike[str]) -> Volume:
         as_stored=known.get("as_stored", False),
     )
     return Volume(frame, kept)
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value

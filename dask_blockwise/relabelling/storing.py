@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..engine.evidence import LedgerOf
 from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
+from ..geometry.placement_json import placement_to_json
 from ..volumes.frame import Frame
 from ..volumes.left import left_in
 from ..volumes.lineage import prepared, reach_of
@@ -203,7 +204,7 @@ class Storing:
         """What one needs to know to relabel kept labels."""
         fragments = self.inputs[0]
         return {
-            "placement": asdict(self.frame.placement),
+            "placement": placement_to_json(self.frame.placement),
             "made_from": fragments.token,
             "apart": kept_apart_by(fragments) is not None,
             "connectivity": connectivity_of(fragments),

@@ -54,7 +54,7 @@ def _renewed_zarr2(group: str, path: str, found: Documents) -> Documents:
         there = {name: document for name, document in documents.items() if document}
         kept = _without(kept, node, all_below=node == path and not there)
         kept |= {_join(node, name): document for name, document in there.items()}
-    return {**found, "metadata": kept} if found else {}
+    return {**found, "metadata": _in_order(kept)} if found else {}
 
 
 def _renewed_zarr3(group: str, path: str, found: Documents) -> Documents:
@@ -69,7 +69,12 @@ def _renewed_zarr3(group: str, path: str, found: Documents) -> Documents:
             kept = {key: of for key, of in kept.items() if not f"{key}/".startswith(f"{node}/")}
         else:
             kept[node] = {key: part for key, part in document.items() if key != _INLINE}
-    return {**found, _INLINE: {**inline, "metadata": kept}}
+    return {**found, _INLINE: {**inline, "metadata": _in_order(kept)}}
+
+
+def _in_order(documents: Documents) -> Documents:
+    """By path: zarr-python (3.1) loses what doesn't lie beside what is in the same group."""
+    return dict(sorted(documents.items()))
 
 
 def _on_the_way(path: str) -> Iterator[str]:

@@ -232,6 +232,7 @@ def remove_if_empty(location: str) -> None:
     if is_remote(location):
         if exists(location) and _is_bare(location):
             remove_in_order(location)
+            renew_consolidated(location)
         return
     if not Path(location).is_dir() or read_attributes(location):
         return
@@ -240,6 +241,7 @@ def remove_if_empty(location: str) -> None:
     is_group = _is_group(location) if names else location in groups_above(f"{location}/x")
     if is_group and names <= _OF_GROUPS:
         remove_in_order(location)
+        renew_consolidated(location)
 
 
 def what_is_there(given: str) -> str:

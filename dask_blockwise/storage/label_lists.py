@@ -41,12 +41,9 @@ def list_label(location: str, zarr_format: int) -> None:
         return
     group, name = next(folders_above(location))
 
-    def add(attributes: dict[str, Any]) -> dict[str, Any]:
-        with understood(group):
-            return _with_label(attributes, name, zarr_format)
-
-    if name not in _listed(read_attributes(group)):
-        edit_attributes(group, zarr_format, add)
+    with understood(group):
+        if name not in _listed(read_attributes(group)):
+            edit_attributes(group, zarr_format, lambda found: _with_label(found, name, zarr_format))
 
 
 def _with_label(attributes: dict[str, Any], name: str, zarr_format: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from .formats import Levelled, registered
 from .groups import read_attributes
 from .location import given_as, location_of
 from .multiscales import first_image_levels
+from .scales import keys_of
 
 __all__ = ["image_paths", "level_paths"]
 
@@ -51,9 +52,11 @@ def level_paths(path: str) -> list[str]:
 
 
 def image_paths(given: str) -> list[str]:
-    """The same, of an image of OME-Zarr alone, also where that has one level."""
+    """The same, of OME-Zarr and precomputed data alone, also where there is one level."""
+    location = location_of(given)
     with understood(given):
-        return _below(given, first_image_levels(read_attributes(location_of(given))))
+        found = first_image_levels(read_attributes(location))
+    return _below(given, found or [key for key in keys_of(location) if "/" not in key])
 
 
 def _below(given: str, names: Iterable[str]) -> list[str]:

@@ -69,9 +69,10 @@ def placement_from(
     units = recorded_units(
         array.get("units", array.get("unit")), [axis for axis in axes if axis != "c"]
     )
-    return placement_of(
+    placement = placement_of(
         axes, _measured(size, axes, 1, "resolution"), _measured(begin, axes, 0, "offset"), units
     )
+    return in_the_world_of(array, placement)
 
 
 def ome_attributes(

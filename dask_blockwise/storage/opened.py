@@ -13,7 +13,7 @@ from typing import Any
 
 from ..geometry.boxes import Index
 from .documents import own_cache
-from .formats import Documented, Format, Layout, OpenArray, UnitFiles, UnitNames
+from .formats import Documented, Format, Layout, OpenArray, TurnedNames, UnitFiles, UnitNaming
 from .turned_array import TurnedArray
 
 __all__ = ["Opening", "check_layout", "digest_of", "document_of", "opened", "unit_names_of"]
@@ -47,11 +47,11 @@ def opened(opening: Opening) -> OpenArray:
 
 
 @lru_cache(maxsize=256)
-def unit_names_of(opening: Opening) -> UnitNames | None:
+def unit_names_of(opening: Opening) -> UnitNaming | None:
     """Names of the files of its shards or chunks, where they are known."""
     format = opening.format
     names = format.unit_names(opening.location) if isinstance(format, UnitFiles) else None
-    return names.turned(opening.order) if names and opening.order else names
+    return TurnedNames(names, opening.order) if names and opening.order else names
 
 
 @lru_cache(maxsize=256)

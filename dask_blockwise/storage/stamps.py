@@ -43,8 +43,8 @@ class UnitStamps:
 def stamps_of(array: StoredArray, by: By = "stamps") -> UnitStamps:
     """Ask a store of each shard of an array, or chunk where there are none.
 
-    Arrays whose chunks aren't files of their own, such as those of precomputed, TIFF and HDF5, have
-    one stamp of all their files.
+    Arrays whose chunks aren't files of their own, such as those of TIFF and HDF5, have one stamp of
+    all their files.
 
     Parameters
     ----------

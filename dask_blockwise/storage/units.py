@@ -15,7 +15,7 @@ from xxhash import xxh3_64_intdigest
 
 from ..geometry.boxes import Box, Index
 from .file_stamps import all_names, all_stamps, digests, mixed, stamps_of_files
-from .formats import UnitNames
+from .formats import UnitNaming
 from .location import archive_of, can_be_listed, folders_above, is_remote
 
 __all__ = ["By", "WriteUnits"]
@@ -31,7 +31,7 @@ class WriteUnits:
     shape: Index
     # Voxels of each along all axes; the whole shape, where they aren't files of their own.
     size: Index
-    names: UnitNames | None
+    names: UnitNaming | None
 
     @cached_property
     def grid(self) -> Index:

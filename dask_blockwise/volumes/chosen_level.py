@@ -144,7 +144,7 @@ def _factor(own: str, asked: str, volume: Volume) -> Fraction:
     """How many of the unit that was asked for make one of the volume's own."""
     if not asked or own == asked:
         return Fraction(1)
-    lengths = [length_of("space", unit) for unit in (own, asked)]
+    lengths = [length_of(unit) for unit in (own, asked)]
     if lengths[0] is None or lengths[1] is None:
         raise ValueError(
             f"The voxel size of {volume.path} is in {own or 'no unit'}, which can't be compared "

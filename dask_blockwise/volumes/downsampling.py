@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, product
 from math import prod
 from typing import Any
 
@@ -71,13 +72,15 @@ def downsample(
 
 @dataclass(frozen=True, eq=False)
 class Coarser(Source):
-    """Each voxel made of several; the last ones of what is there, where the frame has them."""
+    """Each voxel made of several; those at the ends of what is there, where the frame has them."""
 
     inputs: tuple[Voxels]
     # Along all axes but "c".
     factors: Index
     method: str
     frame: Frame
+    # How many voxels the first one lacks of all that it is made of, along each; none unless given.
+    lacking: Index = ()
 
     @property
     def reach(self) -> Reach | None:
@@ -91,7 +94,8 @@ class Coarser(Source):
         frame = self.frame
         shape = frame.with_channels(tuple(e - b for b, e in zip(begin, end, strict=True)))
         made = np.empty(shape, frame.dtype)
-        for low, high in _pieces(begin, end, self._bytes_of_a_voxel()):
+        pieces = _pieces(begin, end, self._bytes_of_a_voxel())
+        for low, high in chain.from_iterable(self._apart(*piece) for piece in pieces):
             there = tuple(slice(lo - b, hi - b) for lo, hi, b in zip(low, high, begin))
             made[full_box(frame.axes, *_ends(there))] = self._piece(low, high)
         return made
@@ -99,19 +103,42 @@ class Coarser(Source):
     def _piece(self, begin: Index, end: Index) -> NDArray[Any]:
         (volume,) = self.inputs
         extent, margins = volume.frame.extent, margin_of(self.method, self.factors)
-        axes = list(zip(begin, end, self.factors, margins, extent, strict=True))
-        inner = [(b * f, min(e * f, n)) for b, e, f, _, n in axes]
+        axes = list(zip(begin, end, self.factors, margins, extent, self._lacking, strict=True))
+        inner = [(max(0, b * f - m), min(e * f - m, n)) for b, e, f, _, n, m in axes]
         low = tuple(max(0, b - axis[3]) for (b, _), axis in zip(inner, axes))
         high = tuple(min(axis[4], e + axis[3]) for (_, e), axis in zip(inner, axes))
         values = volume.source.read(low, high)
         core = tuple((b - lo, e - lo) for (b, e), lo in zip(inner, low))
+        if any(empty := self._empty_before(begin)):
+            values = np.pad(values, [(n, 0) for n in self._of_all_axes(empty, 0)])
+            core = tuple((b, e + n) for (b, e), n in zip(core, empty, strict=True))
         box = full_box(self.frame.axes, *zip(*core, strict=True))
         return coarsened(values, self._all_factors, self.method, bounded(box, values.shape))
 
+    def _apart(self, begin: Index, end: Index) -> Iterator[tuple[Index, Index]]:
+        """The box without the first voxels, which are made of fewer, and these."""
+        cut = [
+            ((b, 1), (1, e)) if b == 0 < lack and e > 1 and self.method != "labels" else ((b, e),)
+            for b, e, lack in zip(begin, end, self._lacking, strict=True)
+        ]
+        return (tuple(zip(*box, strict=True)) for box in product(*cut))  # type: ignore[misc]
+
+    def _empty_before(self, begin: Index) -> Index:
+        """What the first voxels lack, which counts for nothing where they are labels."""
+        axes = zip(begin, self._lacking, strict=True)
+        return tuple(lack if b == 0 and self.method == "labels" else 0 for b, lack in axes)
+
+    @property
+    def _lacking(self) -> Index:
+        return self.lacking or (0,) * len(self.factors)
+
     @property
     def _all_factors(self) -> Index:
-        rest = iter(self.factors)
-        return tuple(1 if axis == "c" else next(rest) for axis in self.frame.axes)
+        return self._of_all_axes(self.factors, 1)
+
+    def _of_all_axes(self, values: Index, channel: int) -> Index:
+        rest = iter(values)
+        return tuple(channel if axis == "c" else next(rest) for axis in self.frame.axes)
 
     def _bytes_of_a_voxel(self) -> int:
         """Of all that one is made of."""

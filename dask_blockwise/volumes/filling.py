@@ -14,7 +14,6 @@ from ..engine.evidence import combined
 from ..engine.ledger import Finished, finished
 from ..geometry.boxes import Index
 from ..storage.arrays import StoredArray, open_array
-from ..storage.chunking import chunks_and_shards
 from ..storage.label_lists import is_label
 from ..storage.stamps import stamps_of
 from .kept_volume import keep_volume
@@ -119,15 +118,9 @@ class Filling:
 
     def _is_as_made(self, array: StoredArray) -> bool:
         frame = self.volume.frame
-        layout = array.shape, array.dtype, array.chunks, array.shards
-        formats = () if array.zarr_format is None else (array.zarr_format,)
-        made = (chunks_and_shards(self._written_at_once, frame.axes, of) for of in formats)
-        dtype = self.options.stored_as.of(frame)
-        return any(layout == (frame.shape, dtype, *cut) for cut in made)
-
-    @property
-    def _written_at_once(self) -> Index:
-        return self.volume.frame.with_channels(self.block)
+        stored_as = self.options.stored_as
+        same = (array.shape, array.dtype) == (frame.shape, stored_as.of(frame))
+        return same and stored_as.is_made_so(array, frame, self.block)
 
     @property
     def _is_another(self) -> bool:

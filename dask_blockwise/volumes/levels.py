@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from pathlib import Path
 from typing import Any
 
 from ..engine.task import Task
 from ..geometry.boxes import Index
 from ..storage.arrays import StoredArray, open_array
 from ..storage.label_lists import is_label
-from ..storage.levels import level_after
 from .downsampling import Coarser
 from .filling import Filling
+from .found_places import levels_for
+from .frame import Frame
 from .kinds import Stored
 from .known import ledger_of
 from .lineage import AnyVoxels
 from .options import StoreOptions
-from .places import LevelPlace
+from .places import LevelPlaces, Place
 from .preparation import Preparation
 from .pyramids import Pyramid, factors_after
 from .reading import readings
@@ -29,7 +30,7 @@ from .step_tasks import tasks_into
 
 __all__ = ["LevelStep", "Levels", "check_levels", "level_tasks", "levels_there", "steps_wanted"]
 
-_OURS, _LEVEL, _FIRST = "dask_blockwise", "level", "s0"
+_OURS, _LEVEL = "dask_blockwise", "level"
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,8 @@ class LevelStep:
 class Levels:
     """Coarser levels of a stored image."""
 
-    # Of the image: absolute or a URL; and of the level from which they are made, within it.
-    image: str
-    base: str
-    # That level, in the blocks in which it is stored, and where it is read.
+    where: LevelPlaces
+    # The level from which they are made, in the blocks in which it is stored, and its array.
     volume: Voxels
     array: StoredArray
     steps: tuple[LevelStep, ...]
@@ -73,9 +72,8 @@ class Levels:
 
     def claim(self) -> None:
         """Have the levels to oneself until the run is over."""
-        for number in range(1, len(self.steps) + 1):
-            path = f"{self.image}/{level_after(self.base, number)}"
-            self.preparation.claim(ledger_of(path))
+        for place in _places(self.where, self.volume, self.steps):
+            self.preparation.claim(ledger_of(place.array_path))
 
     def check(self) -> None:
         """Refuse to touch levels that no longer hold, as `Filling.check` does."""
@@ -90,6 +88,8 @@ class Levels:
     def tasks(self, written_by: Task | None) -> list[Task]:
         """One for each level, after the one that writes the level before; arrays are made."""
         volume, tasks = self.read(self.volume, self.array, self.written), []
+        places = _places(self.where, self.volume, self.steps)
+        self.where.keep_only([self.array.location, *(place.array_path for place in places)])
         location = self.array.location
         for number in range(1, len(self.steps) + 1):
             filling = self.filling(number, volume)
@@ -97,7 +97,7 @@ class Levels:
             self.preparation.at_end.append(filling.end)
             if written_by is not None:
                 self.preparation.writers[location] = written_by
-            output = Output(self.image, Target.all_of(array), part=level_after(self.base, number))
+            output = Output(self.where.path, Target.all_of(array), part=Path(array.path).name)
             upstream = [] if written_by is None else [written_by]
             written_by = tasks_into(
                 filling.volume, output, filling.options, upstream, self.preparation
@@ -109,16 +109,8 @@ class Levels:
     def filling(self, number: int, before: Voxels) -> Filling:
         """The level of a number from 1 on, made of the one before it."""
         step = self.steps[number - 1]
-        volume = _coarser(before, step)
-        place = LevelPlace(
-            self.image,
-            level_after(self.base, number),
-            self.base,
-            factors_after([step.factors for step in self.steps[:number]], len(step.factors)),
-            step.method,
-            self.array.zarr_format or 3,
-            volume.frame.axes,
-        )
+        volume = _coarser(before, step, self.where.aligned)
+        place = _place(self.where, volume.frame, self.steps[:number])
         block = volume.frame.block_shape
         read = tuple(readings(volume, spans_of(volume.frame, block)))
         options = self._options
@@ -130,7 +122,7 @@ class Levels:
             self.options,
             block_shape=None,
             notes=None,
-            stored_as=replace(self.options.stored_as, dtype=None, pyramid=None, fill_value=0),
+            stored_as=self.options.stored_as.for_levels(),
         )
 
     def read(self, volume: Voxels, array: StoredArray, written: bool = False) -> Voxels:
@@ -139,29 +131,52 @@ class Levels:
         return replace(volume, source=source)
 
 
-def _coarser(volume: AnyVoxels, step: LevelStep) -> AnyVoxels:
-    """A volume in voxels so many times as large; those at the far end of what is there."""
+def _place(where: LevelPlaces, frame: Frame, steps: Sequence[LevelStep]) -> Place:
+    """That of the last of some levels."""
+    factors = factors_after([step.factors for step in steps], len(frame.extent))
+    return where.at(len(steps), frame, factors, steps[-1].method)
+
+
+def _places(where: LevelPlaces, volume: Voxels, steps: Sequence[LevelStep]) -> Iterator[Place]:
+    """Those of levels, in their order."""
+    for number, step in enumerate(steps, 1):
+        volume = _coarser(volume, step, where.aligned)
+        yield _place(where, volume.frame, steps[:number])
+
+
+def _coarser(volume: AnyVoxels, step: LevelStep, aligned: bool) -> AnyVoxels:
+    """A volume in voxels so many times as large; those at the ends of what is there.
+
+    The first of them begins where the volume does, or, if they are aligned, whole ones from the
+    world's origin.
+    """
     frame, factors = volume.frame, step.factors
-    shape = tuple(-(-n // f) for n, f in zip(frame.extent, factors, strict=True))
+    first = zip(frame.placement.offset, frame.placement.voxel_size, factors, strict=True)
+    lacking = tuple(begin // v % f if aligned else 0 for begin, v, f in first)
+    axes = zip(frame.extent, factors, lacking, strict=True)
+    shape = tuple(-(-(n + lack) // f) for n, f, lack in axes)
     size = tuple(v * f for v, f in zip(frame.placement.voxel_size, factors, strict=True))
+    begins = zip(frame.placement.offset, frame.placement.voxel_size, lacking, strict=True)
+    offset = tuple(begin - v * lack for begin, v, lack in begins)
     block = tuple(min(b, n) for b, n in zip(frame.block_shape, shape, strict=True))
     made = replace(
         frame,
         shape=frame.with_channels(shape),
-        placement=replace(frame.placement, voxel_size=size),
+        placement=replace(frame.placement, voxel_size=size, offset=offset),
     ).with_block(block)
-    return replace(volume, frame=made, source=Coarser((volume,), factors, step.method, made))
+    source = Coarser((volume,), factors, step.method, made, lacking)
+    return replace(volume, frame=made, source=source)
 
 
-def levels_there(image: str, base: str = _FIRST) -> list[LevelStep]:
-    """How the levels were made that lie after one of an image, as far as they were made here."""
-    return list(_levels_there(image, base))
+def levels_there(where: LevelPlaces) -> list[LevelStep]:
+    """How the coarser levels were made that lie there, as far as they were made here."""
+    return list(_levels_there(where))
 
 
-def _levels_there(image: str, base: str) -> Iterator[LevelStep]:
-    for number in count(1):
+def _levels_there(where: LevelPlaces) -> Iterator[LevelStep]:
+    for path in where.there():
         try:
-            step = LevelStep.of(open_array(f"{image}/{level_after(base, number)}"))
+            step = LevelStep.of(open_array(path))
         except FileNotFoundError:
             return
         if step is None:
@@ -183,9 +198,9 @@ def steps_wanted(
 def check_levels(image: Filling) -> None:
     """Have the levels of an image that is about to be stored to oneself, and check them."""
     steps = _steps_of(image)
-    for number in range(1, len(steps) + 1):
-        path = f"{image.path}/{level_after(_FIRST, number)}"
-        image.preparation.claim(ledger_of(path))
+    where = levels_for(image.path, image.options.stored_as)
+    for place in _places(where, _stored(image), steps):
+        image.preparation.claim(ledger_of(place.array_path))
     if image.goes_on and image.stored is not None:
         _levels_of(image, image.stored).check()
 
@@ -200,9 +215,8 @@ def _levels_of(image: Filling, array: StoredArray) -> Levels:
     if image.volume.source.needs_all:
         # A repair of objects changes ids elsewhere, too; levels follow wherever that is.
         options = replace(options, roi=None)
-    return Levels(
-        image.path, _FIRST, _stored(image), array, _steps_of(image), options, image.preparation
-    )
+    where = levels_for(image.path, options.stored_as, array.zarr_format or 3)
+    return Levels(where, _stored(image), array, _steps_of(image), options, image.preparation)
 
 
 def _stored(image: Filling) -> Voxels:
@@ -218,7 +232,8 @@ def _steps_of(image: Filling) -> tuple[LevelStep, ...]:
 
     def look() -> tuple[LevelStep, ...]:
         stored_as, volume = image.options.stored_as, _stored(image)
-        there = [] if image.options.overwrite else levels_there(image.path)
+        where = levels_for(image.path, stored_as)
+        there = [] if image.options.overwrite else levels_there(where)
         if stored_as.pyramid is None and not there:
             return ()
         chunks = stored_as.settings(image.path, volume.frame, image.block)["chunks"]

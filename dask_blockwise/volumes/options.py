@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from ..engine.task import check_limits
 from ..geometry.blocks import Roi
-from .stored_as import StoredAs
+from .stored_as import HowStored, StoredAs
 
 __all__ = ["OnChange", "StoreOptions"]
 
@@ -28,7 +28,7 @@ class StoreOptions:
     _: KW_ONLY
     # Voxels of a block along each axis but "c"; None for the volume's own.
     block_shape: Sequence[int] | None = None
-    stored_as: StoredAs = field(default_factory=StoredAs)
+    stored_as: HowStored = field(default_factory=StoredAs)
     overwrite: bool = False
     resume: bool = True
     # At most so many blocks of a task at once; None for as many as the cluster runs.

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Any, Protocol
 
 from ..geometry.boxes import Index
 from ..storage.arrays import StoredArray, create_image
-from ..storage.levels import create_level, list_level
+from ..storage.levels import create_level, level_after, list_level
 from ..storage.location import location_of
 from .frame import Frame
 from .record import Record
 
-__all__ = ["ImagePlace", "LevelPlace", "Place"]
+__all__ = ["ImageLevels", "ImagePlace", "LevelPlace", "LevelPlaces", "Place"]
 
 _DESCRIPTION = {
     "mean": "mean, of integers rounded half to even",
@@ -46,6 +47,27 @@ class Place(Protocol):
 
     def tell(self) -> None:
         """See to it that metadata tell of the array that is there."""
+
+
+class LevelPlaces(Protocol):
+    """Where coarser levels of an output lie."""
+
+    @property
+    def path(self) -> str:
+        """Of all levels, for people."""
+
+    @property
+    def aligned(self) -> bool:
+        """Whether voxels of a level lie whole ones of it from the world's origin."""
+
+    def at(self, number: int, frame: Frame, factors: Index, method: str) -> Place:
+        """The place of one, counted from 1 on."""
+
+    def there(self) -> Iterator[str]:
+        """Paths of the arrays that may be levels, from the first coarser one on."""
+
+    def keep_only(self, paths: Sequence[str]) -> None:
+        """Remove levels that lie elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -150,3 +172,28 @@ class LevelPlace:
             "type": self.method,
             "metadata": metadata | {"kwargs": {"method": self.method}},
         }
+
+
+@dataclass(frozen=True)
+class ImageLevels:
+    """Levels after one of an image, called by the next names."""
+
+    # Of the image, absolute or a URL; and of the level from which they are made, within it.
+    path: str
+    base: str = "s0"
+    zarr_format: int = 3
+    aligned = False
+
+    def at(self, number: int, frame: Frame, factors: Index, method: str) -> Place:
+        """See `LevelPlaces`."""
+        name = level_after(self.base, number)
+        return LevelPlace(
+            *(self.path, name, self.base, factors, method, self.zarr_format, frame.axes)
+        )
+
+    def there(self) -> Iterator[str]:
+        """See `LevelPlaces`."""
+        return (f"{self.path}/{level_after(self.base, number)}" for number in count(1))
+
+    def keep_only(self, paths: Sequence[str]) -> None:
+        """See `LevelPlaces`; they go by fixed names, of which none is elsewhere."""

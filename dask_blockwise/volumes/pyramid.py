@@ -18,6 +18,7 @@ from .known import Verify, array_id, ledger_of
 from .levels import Levels, LevelStep, levels_there, steps_wanted
 from .opening import open_volume
 from .options import OnChange, StoreOptions
+from .places import ImageLevels
 from .preparation import Preparation
 from .pyramids import Pyramid
 from .running import run_all
@@ -103,7 +104,7 @@ def pyramid(
         timeout=timeout,
         on_change=on_change,
     )
-    steps = steps_wanted(wanted, volume, volume.chunks, levels_there(image, base))
+    steps = steps_wanted(wanted, volume, volume.chunks, levels_there(ImageLevels(image, base)))
     with Preparation(verify, on_change) as preparation:
         made = _levels(volume, image, base, steps, options, preparation)
         made.claim()
@@ -122,7 +123,8 @@ def _levels(
     preparation: Preparation,
 ) -> Levels:
     read = replace(volume, frame=volume.frame.with_block(volume.block_shape))
-    return Levels(image, base, read, volume.stored, steps, options, preparation, written=False)
+    where = ImageLevels(image, base, volume.stored.zarr_format or 3)
+    return Levels(where, read, volume.stored, steps, options, preparation, written=False)
 
 
 def _base(path: str | os.PathLike[str]) -> tuple[Volume, str, str]:

@@ -1,7 +1,7 @@
 """The record that lies with an output: what it was computed by, from what, where and when.
 
 It is in the attributes of the image's group, under "dask_blockwise", beside OME's; that of a
-further level in those of its array.
+further level in those of its array; that of precomputed data in a file beside the marks.
 """
 
 from __future__ import annotations
@@ -102,7 +102,12 @@ class Record:
     @classmethod
     def at(cls, path: str) -> Self | None:
         """That of what is stored at a path; None where there is none."""
-        found = node_attributes(path).get(_KEY)
+        return cls.read_from(node_attributes(path))
+
+    @classmethod
+    def read_from(cls, attributes: Mapping[str, Any]) -> Self | None:
+        """That which these ``attributes`` have; None where there is none."""
+        found = attributes.get(_KEY)
         known = cls.__dataclass_fields__
         if not isinstance(found, Mapping) or not {"id", "digest", "recipe", "verify"} <= {*found}:
             return None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..engine.clients import in_task
 from ..geometry.blocks import Roi
 from ..geometry.boxes import Index, index_bounds
+from ..storage.casting import as_dtype
 from ..storage.chunking import split
 from .kinds import Checkpoint
 from .lineage import check_regional
@@ -52,7 +53,7 @@ def dask_array(volume: Voxels) -> da.Array:
         If a block would need all of another volume.
     """
     if isinstance(volume.source, Checkpoint):
-        return volume.source.made.data
+        return _as_stored(volume.source.made.data, volume.frame.dtype, volume.source.path)
     array = volume.source.dask_array()
     if array is not None:
         return array
@@ -69,6 +70,13 @@ def dask_array(volume: Voxels) -> da.Array:
         name=f"volume-{tokenize(volume)}",
     )
     return blocks
+
+
+def _as_stored(data: da.Array, dtype: np.dtype[Any], path: str) -> da.Array:
+    if data.dtype == dtype:
+        return data
+    cast: da.Array = da.map_blocks(partial(as_dtype, dtype=dtype, path=path), data, dtype=dtype)
+    return cast
 
 
 def computed(*arrays: da.Array) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from distributed import Client
 
@@ -10,11 +11,14 @@ from ..engine.progress import RunSummary
 from ..storage.arrays import open_array
 from ..storage.location import location_of
 from ..storage.stored_array import StoredArray
+from .found_places import place_at
 from .kept_volume import kept_volume
 from .known import Verify, ledger_of
-from .options import OnChange
+from .options import OnChange, StoreOptions
+from .precomputed_as import PrecomputedAs
 from .record import Record
-from .storing import to_zarr
+from .source import Voxels
+from .whole_run import store
 
 __all__ = ["provenance", "recorded", "rerun"]
 
@@ -100,27 +104,19 @@ def rerun(
     given = os.fspath(path)
     record, array = recorded(given)
     volume, options = kept_volume(given, ledger_of(array.location), trust)
-    kept = options.stored_as
-    return to_zarr(
-        volume,
-        location_of(to or path),
-        client=client,
-        progress=progress,
-        block_shape=options.block_shape,
-        zarr_format=kept.zarr_format,
-        compressor=kept.compressor,
-        fill_value=kept.fill_value,
-        dtype=kept.dtype,
-        pyramid=kept.pyramid,
-        num_workers=options.num_workers,
-        max_retries=options.max_retries,
-        timeout=options.timeout,
-        version=options.version,
-        notes=record.notes,
-        on_change=on_change,
-        overwrite=overwrite,
-        verify=verify,
+    there = place_at(path).path if to is None else _path_in(to, volume, options)
+    again = replace(
+        options, overwrite=overwrite, on_change=on_change, resume=True, notes=record.notes, roi=None
     )
+    return store(volume, there, again, client, progress, verify)
+
+
+def _path_in(to: str | os.PathLike[str], volume: Voxels, options: StoreOptions) -> str:
+    """Where an output lies that is stored at a path."""
+    kept = options.stored_as
+    if isinstance(kept, PrecomputedAs):
+        return kept.kind.path_in(location_of(to), volume.frame.placement)
+    return location_of(to)
 
 
 def recorded(given: str) -> tuple[Record, StoredArray]:
@@ -131,10 +127,11 @@ def recorded(given: str) -> tuple[Record, StoredArray]:
     FileNotFoundError
         If nothing is there that was stored here.
     """
-    record = Record.at(given)
+    place = place_at(given)
+    record = place.record()
     if record is None:
         raise FileNotFoundError(
             f"{given} has no record of a computation: it was not stored by to_zarr or checkpoint, "
             "or by a version before 0.2. Give the path that to_zarr was given."
         )
-    return record, open_array(f"{location_of(given)}/s0")
+    return record, open_array(place.array_path)

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..engine.ledger import Finished, finished
+from ..geometry.boxes import Index
 from ..recipes import parts_of
 from ..storage.arrays import open_array
 from ..storage.location import can_be_listed, location_of
 from ..storage.stored_array import StoredArray
 from .filling import Filling
+from .found_places import levels_at
+from .frame import Frame
 from .kept_volume import kept_volume
 from .known import Known, Verify, array_id, known_now, ledger_of
 from .left import left_in
@@ -205,10 +208,12 @@ def _of_checkpoints(volume: Voxels, trust: bool, unknown: list[str]) -> list[str
 
 def _of_levels(image: str, array: StoredArray) -> Iterator[Status]:
     """How each level stands that was made here."""
-    volume = open_volume(array.location)
-    read = replace(volume, frame=volume.frame.with_block(volume.block_shape))
-    steps = tuple(levels_there(image))
-    levels = Levels(image, "s0", read, array, steps, StoreOptions(), Preparation(), written=False)
+    volume, where = open_volume(array.location), levels_at(image)
+    made = finished(ledger_of(array.location), array_id(array))
+    block = volume.block_shape if made is None else _block_of(made, volume.frame)
+    read = replace(volume, frame=volume.frame.with_block(block))
+    steps = tuple(levels_there(where))
+    levels = Levels(where, read, array, steps, StoreOptions(), Preparation(), written=False)
     before: Any = read
     for number in range(1, len(steps) + 1):
         filling = levels.filling(number, before)
@@ -238,7 +243,11 @@ def _known(record: Record, verify: Verify, unknown: list[str]) -> Iterator[Known
 def _looked_at(array: StoredArray, done: Finished) -> tuple[int, int]:
     """Of how many finished blocks files are missing, and how many were altered."""
     frame = open_volume(array.location).frame
-    block = tuple(map(int, done.grid.write_roi.shape / frame.voxel_size))
-    left = left_in(Target.all_of(array), frame, block)
+    left = left_in(Target.all_of(array), frame, _block_of(done, frame))
     differs, lacks = left.differs(done.marks) & done.done, left.lacks(done.marks) & done.done
     return int(lacks.sum()), int(np.count_nonzero(differs & ~lacks))
+
+
+def _block_of(done: Finished, frame: Frame) -> Index:
+    """Voxels of the blocks that marks are of."""
+    return tuple(map(int, done.grid.write_roi.shape / frame.voxel_size))

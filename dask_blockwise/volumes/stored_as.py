@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,13 +12,42 @@ from ..geometry.boxes import Index
 from ..storage.chunking import chunks_and_shards
 from ..storage.container_format import zarr_format_for
 from ..storage.formats import codec_for, known_compressor
+from ..storage.stored_array import StoredArray
 from .frame import Frame
 from .pyramids import Pyramid
 from .source import Voxels
 
-__all__ = ["StoredAs", "stored_as"]
+__all__ = ["HowStored", "StoredAs", "stored_as"]
 
 _KINDS = "buifc"
+
+
+class HowStored(Protocol):
+    """As what a volume is stored, in whichever format."""
+
+    @property
+    def dtype(self) -> str | None:
+        """By name; None for that of the volume."""
+
+    @property
+    def pyramid(self) -> Pyramid | None:
+        """Coarser levels beside the first."""
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What makes the stored array another one, where it isn't as usual."""
+
+    def of(self, frame: Frame) -> np.dtype[Any]:
+        """The dtype in which a volume is stored."""
+
+    def settings(self, path: str, frame: Frame, block: Index) -> dict[str, Any]:
+        """What the array is created with at a path, ``chunks`` among it."""
+
+    def is_made_so(self, array: StoredArray, frame: Frame, block: Index) -> bool:
+        """Whether an array that is there is cut, and encoded, as this makes one."""
+
+    def for_levels(self) -> HowStored:
+        """As what coarser levels of it are stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +71,17 @@ class StoredAs:
         usual = StoredAs()
         names = "compressor", "fill_value", "dtype"
         return {n: getattr(self, n) for n in names if getattr(self, n) != getattr(usual, n)}
+
+    def is_made_so(self, array: StoredArray, frame: Frame, block: Index) -> bool:
+        """Whether an array that is there is cut as this cuts it, in either version of zarr."""
+        if array.zarr_format is None:
+            return False
+        cut = chunks_and_shards(frame.with_channels(block), frame.axes, array.zarr_format)
+        return cut == (array.chunks, array.shards)
+
+    def for_levels(self) -> StoredAs:
+        """As what coarser levels of it are stored."""
+        return replace(self, dtype=None, pyramid=None, fill_value=0)
 
     def of(self, frame: Frame) -> np.dtype[Any]:
         """The dtype in which a volume is stored."""

@@ -12,17 +12,14 @@ from distributed import Client
 from ..engine.progress import RunSummary
 from ..geometry.blocks import Roi
 from ..storage.location import location_of
-from .absent_inputs import absent_of
 from .kinds import Checkpoint
 from .known import Verify
-from .lineage import AnyVoxels, as_it_is_now
+from .lineage import AnyVoxels
 from .options import OnChange, StoreOptions
-from .preparation import Preparation
-from .running import run_all
 from .source import Voxels
 from .step_tasks import steps_of
 from .stored_as import stored_as
-from .tasks import check_outputs, tasks_to_mend, tasks_to_store
+from .whole_run import store
 
 __all__ = ["checkpoint", "to_zarr"]
 
@@ -186,7 +183,7 @@ def to_zarr(
 
     Examples
     --------
-    >>>     >>> from dask_blockwise import Volume, open_volume
+    >>> from dask_blockwise import Volume, open_volume
     >>> volume = Volume.from_array(np.eye(4))
     >>> bool(volume.to_zarr("eye.zarr/copy", progress=False))
     True
@@ -213,26 +210,4 @@ def to_zarr(
         notes=notes,
         roi=roi,
     )
-    volume = as_it_is_now(volume, anew=verify == "content")
-    if roi is not None:
-        volume = replace(volume, source=volume.source.repairing())
-    with Preparation(verify, on_change) as preparation:
-        what = volume, location_of(path), options
-        check_outputs(*what, preparation)
-        how = client, progress, resume
-        first = run_all(tasks, *how) if (tasks := tasks_to_mend(*what, preparation)) else None
-        if first is not None:
-            preparation.look_again()
-        tasks = tasks_to_store(*what, preparation)
-        summary = run_all([*tasks, *preparation.beside], *how, preparation.at_end)
-    if first is not None:
-        summary = _after(first, summary)
-    absent = absent_of(preparation.known.found.values())
-    return replace(summary, absent=absent, changed_ids=volume.source.changed(location_of(path)))
-
-
-def _after(first: RunSummary, second: RunSummary) -> RunSummary:
-    """What became of two runs, of which the second found done what the first did."""
-    done = {task.name: task for task in first.tasks}
-    tasks = tuple(done.get(task.name, task) for task in second.tasks)
-    return replace(second, tasks=tasks, seconds=first.seconds + second.seconds)
+    return store(volume, location_of(path), options, client, progress, verify)

@@ -6,11 +6,11 @@ from ..engine.standing import settled
 from ..engine.task import Task
 from ..storage.location import check_may_be_written
 from .filling import Filling
+from .found_places import place_for
 from .kinds import Checkpoint
 from .levels import check_levels, level_tasks
 from .lineage import check_not_in_place, check_regional
 from .options import StoreOptions
-from .places import ImagePlace
 from .preparation import Preparation
 from .source import Voxels
 from .step import Output, Target
@@ -96,7 +96,7 @@ def filling_of(
     def look() -> Filling:
         block = volume.frame.checked_block(options.block_shape)
         last = next(step for step in steps_of(volume, block) if step.last)
-        place = ImagePlace(path)
+        place = place_for(path, options.stored_as)
         return Filling(volume, place, block, options, preparation, tuple(last.readings()))
 
     return preparation.once(path, volume, look)

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
-from dask.utils import format_bytes
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from ..geometry.blocks import Coordinate, Roi
 from ..geometry.boxes import Index
-from ..geometry.placement import Placement, default_axes, placement_of
+from ..geometry.placement import Placement
 from ..storage.arrays import StoredArray
-from ..storage.chunking import default_block
-from ..tables import by_axis, html_table
 from .arithmetic import Reduction, apply_ufunc, astype
 from .downsampling import downsample
-from .frame import Frame, check_axes
+from .frame import Frame
+from .framing import framed
 from .kinds import InMemory, Stored
+from .labelled_arrays import of_labelled, to_xarray
 from .lineage import own_reach, place_of
 from .objects import objects
 from .planning import plan
 from .reach import Halo
 from .region import computed, dask_array, read_region
+from .shown import repr_html
 from .source import Source
 from .storing import checkpoint, to_zarr
+from .to_precomputed import to_precomputed
 from .views import crop, isel, rechunk, transpose
 from .wiring import places_of, token_of
+
+if TYPE_CHECKING:
+    from xarray import DataArray
 
 __all__ = ["Volume"]
 
@@ -82,7 +85,7 @@ class Volume(NDArrayOperatorsMixin):
         voxel_size: Sequence[Any] | None = None,
         offset: Sequence[Any] | None = None,
         axes: Sequence[str] | None = None,
-        unit: str = "",
+        unit: str | Sequence[str] = "",
         chunks: Sequence[int] | None = None,
         stands_for: tuple[float, float] | None = None,
     ) -> Volume:
@@ -96,7 +99,8 @@ class Volume(NDArrayOperatorsMixin):
             finer; what is stored has them as given.
         axes : sequence of str, optional
             (t, c, z, y, x) from the right unless given.
-        unit : str
+        unit : str or sequence of str
+            Of space, or one for each axis but "c".
         chunks : sequence of int, optional
             Voxels of a block, for all axes.
         stands_for : (float, float), optional
@@ -107,20 +111,26 @@ class Volume(NDArrayOperatorsMixin):
         -------
         Volume
         """
-        placement = placement_of(axes or default_axes(array.ndim), voxel_size, offset, unit)
-        check_axes(placement.axes, array.ndim)
-        if array.dtype.kind not in "buifc":
-            raise TypeError(f"Voxels must be numbers, got {array.dtype}: convert the array first.")
-        if chunks is None:
-            chunks = getattr(array, "chunksize", None) or default_block(placement.axes, array.shape)
-        frame = Frame(
-            shape=tuple(array.shape),
-            dtype=np.dtype(array.dtype),
-            placement=placement,
-            chunks=tuple(min(c, n) for c, n in zip(chunks, array.shape, strict=True)),
-            stands_for=stands_for,
-        )
-        return Volume(frame, InMemory(array, placement.axes))
+        return Volume(*framed(array, voxel_size, offset, axes, unit, chunks, stands_for))
+
+    @staticmethod
+    def from_xarray(dataarray: DataArray, voxel_size: Mapping[str, Any] | None = None) -> Volume:
+        """Make a volume of an array of xarray, lazily; ``to_xarray`` says what coordinates are.
+
+        Parameters
+        ----------
+        dataarray : xarray.DataArray
+            Dimensions are called as axes are, in any order; units by ``attrs["units"]`` of their
+            coordinates. Names of channels, and coordinates beside these, are left out.
+        voxel_size : mapping, optional
+            By names of dimensions along which there is one voxel, or no coordinate.
+
+        Raises
+        ------
+        ValueError
+            If coordinates are uneven or descend, or dimensions aren't known axes.
+        """
+        return Volume.from_array(**of_labelled(dataarray, voxel_size))
 
     @property
     def inputs(self) -> tuple[Volume, ...]:
@@ -254,19 +264,6 @@ class Volume(NDArrayOperatorsMixin):
             )
         return np.array(self[:], dtype, copy=copy if held else None)
 
-    def _repr_html_(self) -> str:
-        axes = self.placement.block_axes
-        spans = [f"{begin} to {end}" for begin, end in zip(self.roi.begin, self.roi.end)]
-        rows = {
-            "shape": by_axis(self.axes, self.shape),
-            "values": f"{self.dtype}, {format_bytes(prod(self.shape) * self.dtype.itemsize)}",
-            "voxel size": by_axis(axes, self.voxel_size, self.unit),
-            "region": by_axis(axes, spans, self.unit),
-            "block": by_axis(axes, self.block_shape),
-            "computed from": " + ".join(map(repr, self.inputs)) or "what is stored",
-        }
-        return html_table(rows)
-
     def __len__(self) -> int:
         return self.shape[0]
 
@@ -294,7 +291,10 @@ class Volume(NDArrayOperatorsMixin):
     transpose = transpose
     max, min, sum, mean = map(Reduction, ("max", "min", "sum", "mean"))
     std, var, any, all = map(Reduction, ("std", "var", "any", "all"))
+    _repr_html_ = repr_html
     checkpoint = checkpoint
     to_zarr = to_zarr
+    to_precomputed = to_precomputed
+    to_xarray = to_xarray
     plan = plan
     objects = objects

@@ -356,3 +356,23 @@ def test_real_membranes_equal_scipy_on_the_whole_volume(data, path, connectivity
     truth = labels_of(raw > 160, connectivity)
     assert truth.max() > 100
     assert_same_up_to_names(stored(objects, path), truth)
+
+
+@pytest.mark.parametrize("unit", ["micrometer", "nanometer", ""], ids=["um", "nm", "none"])
+def test_voxels_of_any_size_are_relabelled_and_kept(unit, path):
+    mask = Volume.from_array(
+        np.arange(64).reshape(8, 8) % 3 > 0,
+        (0.5, 0.108333333333),
+        (1.5, 0),
+        unit=unit,
+        chunks=(4, 4),
+    )
+    ids = stored(relabel(connected_components(mask), keep_scratch=True), path)
+    found, kept = open_volume(path), relabel(f"{path}.scratch").inputs[0]
+    assert (found.roi, found.unit, found.placement.written_size) == (
+        *(mask.roi, mask.unit),
+        mask.placement.written_size,
+    )
+    assert kept.placement == mask.placement
+    again = relabel(f"{path}.scratch", match="touch")
+    np.testing.assert_array_equal(stored(again, f"{path}/../again"), ids)

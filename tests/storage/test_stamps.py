@@ -158,18 +158,25 @@ def test_folders_may_be_links_even_in_circles(tmp_path):
     np.testing.assert_array_equal(stamps_of(array).values, before)
 
 
-def test_precomputed_has_one_stamp(tmp_path):
+def test_precomputed_has_a_stamp_for_each_chunk(tmp_path):
     spec = {
         "driver": "neuroglancer_precomputed",
         "kvstore": {"driver": "file", "path": f"{tmp_path}/em/"},
         "multiscale_metadata": {"type": "image", "data_type": "uint8", "num_channels": 1},
         "scale_metadata": {"size": [8, 8, 8], "resolution": [4, 4, 40], "chunk_size": [4, 4, 4],
-                           "encoding": "raw", "key": "4"},
+                           "encoding": "raw", "key": "4", "voxel_offset": [-3, 0, 7]},
     }  # fmt: skip
-    made = ts.open(spec, create=True).result()
+    made = ts.open(spec, create=True).result()[ts.d[:].translate_to[0]]
     made[4:].write(1).result()
     array = open_array(tmp_path / "em/4")
-    check_one_stamp(array, lambda: made[:4].write(1).result())
+    before = stamps_of(array).values
+    made[:4, :4, :4].write(2).result()
+    after = stamps_of(array)
+    assert after.unit == (4, 4, 4)
+    assert np.argwhere(after.values != before).tolist() == [[0, 0, 0]]
+    assert ((after.values != 0).sum(), before[0, 0, 0]) == (5, 0)
+    region = box((0, 4), (0, 8), (0, 8))
+    assert array.stamp(region) == (3, after.of(region))
 
 
 def test_a_single_file_has_one_stamp(tmp_path):

@@ -44,8 +44,13 @@ def assert_well(told: list[dict[str, Any]], least: int) -> None:
         ("new, zarr 2", 2, 8),
         ("overwritten", 3, 10),
         ("done again, zarr 2", 3, 10),
+        ("levels", 7, 4),
+        ("levels done again", 13, 4),
         ("objects", 13, 4),
         ("objects overwritten", 17, 5),
+        ("precomputed", 7, 4),
+        ("precomputed overwritten", 11, 3),
+        ("precomputed done again", 11, 3),
     ],
 )
 def test_the_same_call_goes_on_after_a_kill(scenario, every, least, tmp_path):

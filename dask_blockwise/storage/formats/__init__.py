@@ -6,6 +6,8 @@ not. A new format is one file with a class that satisfies ``Format``, and a line
 outside the package, it is the class and a call of ``register``.
 """
 
+from .found_names import some_names
+from .morton import axes_of_bits
 from .protocol import (
     Container,
     CorruptChunk,
@@ -30,7 +32,7 @@ from .registry import (
     titles,
     unregister,
 )
-from .unit_names import UnitNames
+from .unit_names import TurnedNames, UnitNames, UnitNaming
 
 # The built-in formats, in the order in which they are asked.
 # isort: split
@@ -41,7 +43,7 @@ from .zarr import Zarr, Zarr2, Zarr3, new_array_documents
 from .n5 import N5
 
 # isort: split
-from .precomputed import Precomputed
+from .precomputed import OURS, Precomputed, precomputed_attributes, scale_keys
 
 # isort: split
 from .tiff import Tiff
@@ -54,6 +56,7 @@ from .npy import Npy
 
 __all__ = [
     "N5",
+    "OURS",
     "Container",
     "CorruptChunk",
     "Documented",
@@ -68,21 +71,27 @@ __all__ = [
     "Precomputed",
     "Strict",
     "Tiff",
+    "TurnedNames",
     "UnitFiles",
     "UnitNames",
+    "UnitNaming",
     "Writable",
     "Zarr",
     "Zarr2",
     "Zarr3",
     "arrays_within",
+    "axes_of_bits",
     "codec_for",
     "find_array",
     "find_file",
     "is_noticed",
     "known_compressor",
     "new_array_documents",
+    "precomputed_attributes",
     "register",
     "registered",
+    "scale_keys",
+    "some_names",
     "titles",
     "unregister",
 ]

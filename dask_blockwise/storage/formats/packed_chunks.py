@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import json
 import lzma
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,7 +17,6 @@ from importlib.util import find_spec
 from itertools import product
 from typing import Any
 
-import tensorstore as ts
 from numcodecs import Zstd
 from numpy.typing import NDArray
 
@@ -27,10 +25,10 @@ from ..documents import read_surely
 from .by_tensorstore import TensorStoreArray
 from .precomputed_names import chunk_name, ending_of
 from .protocol import CorruptChunk, Layout
+from .scale_in_memory import ScaleInMemory
 
-__all__ = ["PACKED", "PackedChunks", "packed_names", "turned_to_c"]
+__all__ = ["PACKED", "PackedChunks", "packed_names"]
 
-_KEY = "chunks"
 _DAMAGED = (EOFError, OSError, RuntimeError, ValueError, lzma.LZMAError, zlib.error)
 
 
@@ -82,12 +80,6 @@ def packed_names(names: Sequence[str]) -> list[str]:
     return found
 
 
-def turned_to_c(array: Any) -> Any:
-    """TensorStore's x, y, z, c as c, z, y, x from 0 on, without c where there is one channel."""
-    array = array.T[ts.d[:].translate_to[0]]
-    return array[0] if array.shape[0] == 1 else array
-
-
 @dataclass(frozen=True)
 class PackedChunks:
     """A scale whose chunks are unpacked into memory, and decoded there, for each read."""
@@ -122,7 +114,7 @@ class PackedChunks:
 
     def _named(self, said: str) -> str:
         """With the folder where the chunks lie in truth."""
-        return said.replace(f"{_KEY}/", f"{self.folder}/")
+        return said.replace(ScaleInMemory.folder, f"{self.folder}/")
 
     def _names(self, region: Box) -> Iterator[str]:
         """Names of the chunks that a region touches, before anything is added to them."""
@@ -152,17 +144,5 @@ class PackedChunks:
         return b""
 
     def _decoding(self, chunks: Mapping[str, bytes]) -> TensorStoreArray:
-        """An array of TensorStore that has these chunks alone, in a memory of its own."""
-        context = ts.Context({"memory_key_value_store": {}})
-        scales = [{**self.info["scales"][0], "key": _KEY}]
-        documents = {"info": json.dumps({**self.info, "scales": scales}).encode()}
-        documents |= {f"{_KEY}/{name}": chunk for name, chunk in chunks.items()}
-        store = ts.KvStore.open({"driver": "memory"}, context=context).result()
-        for name, document in documents.items():
-            store.write(name, document).result()
-        spec = {
-            "driver": "neuroglancer_precomputed",
-            "kvstore": {"driver": "memory"},
-            "fill_missing_data_reads": self.fills,
-        }
-        return TensorStoreArray(turned_to_c(ts.open(spec, open=True, context=context).result()))
+        """An array of TensorStore that has these chunks alone."""
+        return ScaleInMemory.of(self.info, chunks, self.fills).array

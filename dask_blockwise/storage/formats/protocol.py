@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...geometry.boxes import Box, Index
-from .unit_names import UnitNames
+from .unit_names import UnitNaming
 
 __all__ = [
     "Container",
@@ -238,7 +238,7 @@ class Levelled(Protocol):
 class UnitFiles(Protocol):
     """What a format has besides where each shard, or chunk, is one file, and else leaves out."""
 
-    def unit_names(self, location: str) -> UnitNames | None:
+    def unit_names(self, location: str) -> UnitNaming | None:
         """The names of these files, as the array's metadata have it; None where it is unknown."""
         ...
 

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UnitNames", "zarr2_names", "zarr3_names"]
+__all__ = ["TurnedNames", "UnitNames", "UnitNaming", "zarr2_names", "zarr3_names"]
 
 # As libraries write it: without zeros before it; no grid has more digits.
 _NUMBER = "(?:0|[1-9][0-9]{0,17})"
+
+
+class UnitNaming(Protocol):
+    """How the files of an array's shards, or chunks, are named."""
+
+    def of(self, numbers: NDArray[np.int64]) -> list[str]:
+        """Names of the units with these numbers along all axes, one in each row."""
+
+    def numbers(
+        self, names: Sequence[str], dimensions: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """Which of the names are those of units, and these units' numbers."""
 
 
 @dataclass(frozen=True)
@@ -37,24 +49,9 @@ class UnitNames:
     x_first: bool = False
     # Without axes, where there is no prefix.
     alone: str = "0"
-    # Which of the axes by which files are named come first, second, and so on, where numbers are
-    # given in another order.
-    order: tuple[int, ...] | None = None
-
-    def turned(self, order: Sequence[int]) -> UnitNames:
-        """The same names, of numbers in another order.
-
-        Examples
-        --------
-        >>> UnitNames("c", "/").turned((2, 0, 1)).of(np.array([[3, 0, 17]]))
-        ['c/0/17/3']
-        """
-        return replace(self, order=tuple(order))
 
     def of(self, numbers: NDArray[np.int64]) -> list[str]:
         """Names of the units with these numbers, one in each row."""
-        if self.order:
-            numbers = numbers[:, np.argsort(self.order)]
         if self.x_first:
             numbers = numbers[:, ::-1]
         if not numbers.shape[1]:
@@ -74,14 +71,39 @@ class UnitNames:
             found = np.zeros((len(kept), dimensions), np.int64)
         else:
             found = np.fromstring(text, np.int64, sep=" ").reshape(len(kept), dimensions)
-        found = found[:, ::-1] if self.x_first else found
-        return np.array(kept, np.intp), found[:, list(self.order)] if self.order else found
+        return np.array(kept, np.intp), found[:, ::-1] if self.x_first else found
 
     def _pattern(self, dimensions: int) -> str:
         if not dimensions:
             return re.escape(self.prefix or self.alone)
         before = [re.escape(self.prefix)] if self.prefix else []
         return re.escape(self.separator).join([*before, *([_NUMBER] * dimensions)])
+
+
+@dataclass(frozen=True)
+class TurnedNames:
+    """The same names, of numbers in another order.
+
+    Examples
+    --------
+    >>> TurnedNames(UnitNames("c", "/"), (2, 0, 1)).of(np.array([[3, 0, 17]]))
+    ['c/0/17/3']
+    """
+
+    names: UnitNaming
+    # Which of the axes by which files are named come first, second, and so on.
+    order: tuple[int, ...]
+
+    def of(self, numbers: NDArray[np.int64]) -> list[str]:
+        """See `UnitNaming.of`."""
+        return self.names.of(numbers[:, np.argsort(self.order)])
+
+    def numbers(
+        self, names: Sequence[str], dimensions: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """See `UnitNaming.numbers`."""
+        kept, found = self.names.numbers(names, dimensions)
+        return kept, found[:, list(self.order)]
 
 
 def zarr3_names(document: Mapping[str, Any]) -> UnitNames | None:

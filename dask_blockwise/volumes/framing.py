@@ -1,0 +1,41 @@
+"""Arrays in memory, or of dask, as what a volume is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..geometry.placement import default_axes, placement_of
+from ..storage.chunking import default_block
+from .frame import Frame, check_axes
+from .kinds import InMemory
+
+__all__ = ["framed"]
+
+
+def framed(
+    array: Any,
+    voxel_size: Sequence[Any] | None,
+    offset: Sequence[Any] | None,
+    axes: Sequence[str] | None,
+    unit: str | Sequence[str],
+    chunks: Sequence[int] | None,
+    stands_for: tuple[float, float] | None,
+) -> tuple[Frame, InMemory]:
+    """The frame and source of a volume, given as for ``Volume.from_array``."""
+    placement = placement_of(axes or default_axes(array.ndim), voxel_size, offset, unit)
+    check_axes(placement.axes, array.ndim)
+    if array.dtype.kind not in "buifc":
+        raise TypeError(f"Voxels must be numbers, got {array.dtype}: convert the array first.")
+    if chunks is None:
+        chunks = getattr(array, "chunksize", None) or default_block(placement.axes, array.shape)
+    frame = Frame(
+        shape=tuple(array.shape),
+        dtype=np.dtype(array.dtype),
+        placement=placement,
+        chunks=tuple(min(c, n) for c, n in zip(chunks, array.shape, strict=True)),
+        stands_for=stands_for,
+    )
+    return frame, InMemory(array, placement.axes)

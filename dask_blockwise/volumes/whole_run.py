@@ -1,0 +1,71 @@
+"""Store a volume: its tasks, those of checkpoints on the way, and what comes after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from distributed import Client
+
+from ..engine.progress import RunSummary
+from .absent_inputs import absent_of
+from .known import Verify
+from .lineage import as_it_is_now
+from .options import StoreOptions
+from .preparation import Preparation
+from .running import run_all
+from .source import Voxels
+from .tasks import check_outputs, tasks_to_mend, tasks_to_store
+
+__all__ = ["store"]
+
+
+def store(
+    volume: Voxels,
+    path: str,
+    options: StoreOptions,
+    client: Client | None = None,
+    progress: bool = True,
+    verify: Verify = "stamps",
+) -> RunSummary:
+    """Compute a volume block by block and store it.
+
+    Parameters
+    ----------
+    volume : Volume
+    path : str
+        Absolute, or a URL.
+    options : StoreOptions
+    client, progress, verify
+        As for ``to_zarr``.
+
+    Raises
+    ------
+    FileExistsError
+        If something else is stored there; ``OutputChanged`` if it is of this volume, but its
+        blocks no longer hold.
+    BlocksFailed
+        If blocks failed for good, after all others are done.
+    """
+    volume = as_it_is_now(volume, anew=verify == "content")
+    if options.roi is not None:
+        volume = replace(volume, source=volume.source.repairing())
+    with Preparation(verify, options.on_change or "ask") as preparation:
+        what = volume, path, options
+        check_outputs(*what, preparation)
+        how = client, progress, options.resume
+        first = run_all(tasks, *how) if (tasks := tasks_to_mend(*what, preparation)) else None
+        if first is not None:
+            preparation.look_again()
+        tasks = tasks_to_store(*what, preparation)
+        summary = run_all([*tasks, *preparation.beside], *how, preparation.at_end)
+    if first is not None:
+        summary = _after(first, summary)
+    absent = absent_of(preparation.known.found.values())
+    return replace(summary, absent=absent, changed_ids=volume.source.changed(path))
+
+
+def _after(first: RunSummary, second: RunSummary) -> RunSummary:
+    """What became of two runs, of which the second found done what the first did."""
+    done = {task.name: task for task in first.tasks}
+    tasks = tuple(done.get(task.name, task) for task in second.tasks)
+    return replace(second, tasks=tasks, seconds=first.seconds + second.seconds)
