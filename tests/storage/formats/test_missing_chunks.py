@@ -93,9 +93,11 @@ def test_they_are_counted(tmp_path, near):
 
 
 def test_what_is_not_counted_is_said_so(tmp_path):
-    volume = dbw.open_volume(precomputed_scale(tmp_path / "a"))
+    folder = precomputed_scale(tmp_path / "a")
+    assert "absent" not in repr(dbw.open_volume(folder))
+    volume = dbw.open_volume(packed(folder, ".gz", gzip.compress))
     assert repr(volume).endswith(", absent chunks not counted>")
-    assert volume.plan().absent == (f"absent chunks of {tmp_path}/a are not counted",)
+    assert volume.plan().absent == (f"absent chunks of {tmp_path}/a/s are not counted",)
     array = create_array(tmp_path / "b", (5000, 4), "u1", chunks=(1, 1))
     assert repr(dbw.open_volume(array.path)).endswith(", absent chunks not counted>")
     assert dbw.open_volume(array.path).plan().absent[0].startswith("20000 of 20000 chunks of")
