@@ -239,7 +239,7 @@ def to_zarr(
         summary = run_all(tasks, *how, preparation.at_end)
     if first is not None:
         summary = _after(first, summary)
-    absent = absent_of(preparation.known.found.values())
+    absent = absent_of(volume, preparation.known)
     return replace(summary, absent=absent, changed_ids=volume.source.changed(location_of(path)))
 
 

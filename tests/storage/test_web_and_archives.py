@@ -151,7 +151,7 @@ def test_what_an_archive_has_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"Its archive has b/em, raw\."):
         dbw.open_volume(zipped(tmp_path / "a") / "cells")
     (tmp_path / "b.zip").write_bytes(b"no archive")
-    with pytest.raises(OSError, match=r"b\.zip/zarr\.json can't be read: .*ZIP") as seen:
+    with pytest.raises(OSError, match=r"b\.zip/zarr\.json can't be read: its zip") as seen:
         dbw.open_volume(tmp_path / "b.zip")
     assert "tensorstore" not in str(seen.value).lower()
 
@@ -240,6 +240,8 @@ def test_writing_is_refused_before_any_work(tmp_path, web, near):
             computed.checkpoint(f"{place}/out").to_zarr(tmp_path / "out.zarr/a", progress=False)
         with refused():
             dbw.create_volume(f"{place}/out", shape=(4, 4), dtype="u1")
+        with refused():
+            computed.objects(path=f"{place}/out")
         raw = dbw.open_volume(f"{place}/raw" if place == str(file) else f"{place}/a/raw")
         with refused():
             raw[raw.roi] = VALUES
