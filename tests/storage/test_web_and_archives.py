@@ -202,6 +202,10 @@ def test_metadata_that_may_not_be_read(tmp_path, web):
     del web[1].answers[".zarray"]
     with pytest.warns(UserWarning, match=r"zarr\.json may not be read.*voxel size.*taken as 1"):
         dbw.open_volume(f"{web[0]}/a")
+    web[1].answers.clear()
+    web[1].answers["a/.zattrs"] = 403
+    with pytest.warns(UserWarning, match=r"a/\.zattrs may not be read.*voxel size"):
+        dbw.open_volume(f"{web[0]}/a")
     web[1].answers.update({".zarray": 500})
     with pytest.raises(OSError, match=r"a/\.zarray can't be read: .*500"):
         dbw.open_volume(f"{web[0]}/a")
