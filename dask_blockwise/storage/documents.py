@@ -55,6 +55,7 @@ _MAY_BE_NULL = (".zattrs",)
 _LARGEST_JSON = 64 << 20
 
 
+_NO_ZIP = "valid ZIP EOCD"
 _DENIED = ("PERMISSION_DENIED", "Permission denied", "Read-only")
 
 
@@ -222,6 +223,12 @@ def store_error(path: str, done: str, error: Exception) -> OSError:
     if any(words in text for words in _DENIED):
         return PermissionError(
             errno.EACCES, f"{path} can't be {done}. Choose another path, or ask for access to it"
+        )
+    if _NO_ZIP in text:
+        return OSError(
+            errno.EIO,
+            f"{path} can't be {done}: its zip archive is damaged, or only a part of it is there. "
+            "Copy it anew",
         )
     if isinstance(error, OSError) and error.errno:
         return OSError(error.errno, f"{path} can't be {done}: {error.strerror}")

@@ -41,7 +41,7 @@ def plain_path(path: str | os.PathLike[str]) -> str:
     >>> plain_path("file:///data/a%20b.zarr"), plain_path("/data/50%20.zarr")
     ('/data/a b.zarr', '/data/50%20.zarr')
     """
-    text = os.fspath(path)
+    text = path if isinstance(path, str) else _text_of(path)
     if isinstance(path, PurePath):
         # Of two slashes it keeps one.
         text = re.sub(rf"^({'|'.join((*_DRIVERS, *_WEB))}):/(?!/)", r"\1://", text)
@@ -221,6 +221,13 @@ def nearest_names(location: str) -> str:
     folder = next(f for f in (*Path(location).parents, Path("/")) if f.is_dir())
     names = sorted(entry.name for entry in folder.iterdir())[:_HINTS_SHOWN]
     return f"{folder} has {', '.join(names) or 'nothing'}"
+
+
+def _text_of(path: Any) -> str:
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        raise TypeError(f"A path is a text, or one of pathlib, got {path!r}.")
+    return text
 
 
 def _spec(location: str, environ: Mapping[str, str]) -> dict[str, Any]:

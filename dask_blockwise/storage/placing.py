@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from itertools import islice, product
 from typing import Any
 
 from ..geometry.placement import Placement, placement_of
@@ -23,7 +23,7 @@ __all__ = ["placed_as", "read_placement"]
 _GROUPS_SEARCHED = 5
 _MOST_AXES = 16
 _GROUPS_NEAR = 2
-_OF_GROUPS = ("zarr.json", ".zattrs")
+_TELL_OF_SIZES = ("zarr.json", ".zattrs")
 
 
 def read_placement(array: StoredArray, axes: Sequence[str] | None = None) -> Placement:
@@ -50,11 +50,11 @@ def read_placement(array: StoredArray, axes: Sequence[str] | None = None) -> Pla
 
 
 def _warn_of_denied(array: StoredArray, place: Placement) -> None:
-    """Say so where a voxel size of 1 is only what is known without groups that aren't let read."""
+    """Say so where a voxel size of 1 is only what is known without documents that are denied."""
     if place.unit or set(place.voxel_size) != {1} or not is_remote(array.location):
         return
-    above = islice(folders_above(array.location), _GROUPS_NEAR)
-    for folder, name in ((f, name) for f, _ in above for name in _OF_GROUPS):
+    above = (folder for folder, _ in islice(folders_above(array.location), _GROUPS_NEAR))
+    for folder, name in product((array.location, *above), _TELL_OF_SIZES):
         if is_denied(folder, name):
             warnings.warn(
                 f"{folder}/{name} may not be read, so that it isn't known whether {array.path} has "

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..storage.absent import absent_in_words, absent_units
 from ..storage.stored_array import StoredArray
 from .kinds import Checkpoint
-from .known import Known
+from .known import KnownArrays
 from .reading import readings
 from .source import Voxels
 
@@ -31,9 +31,11 @@ def absent_inputs(volume: Voxels) -> tuple[str, ...]:
     return tuple(filter(None, told))
 
 
-def absent_of(known: Iterable[Known]) -> tuple[str, ...]:
-    """The same of arrays whose files were looked at, as a run does."""
-    told = (absent_in_words(each.array, each.absent) for each in known)
+def absent_of(volume: Voxels, known: KnownArrays) -> tuple[str, ...]:
+    """The same after a run, which has looked at their files unless it was told not to."""
+    if known.verify == "none":
+        return absent_inputs(volume)
+    told = (absent_in_words(each.array, each.absent) for each in known.found.values())
     return tuple(dict.fromkeys(filter(None, told)))
 
 

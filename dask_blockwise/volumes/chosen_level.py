@@ -22,6 +22,7 @@ __all__ = ["Level", "all_levels", "chosen_level"]
 Level = int | float | str | Sequence[Any]
 
 _Open = Callable[[str], Volume]
+_Size = tuple[Fraction, str]
 _SIZE = re.compile(r"\s*([-+.\d][-+.\deE/]*)\s*(\D.*?)\s*")
 
 
@@ -47,7 +48,7 @@ def chosen_level(given: str, level: Level, open_at: _Open) -> str:
         If there is no such level, with those that there are.
     """
     paths = level_paths(given)
-    if isinstance(level, bool) or not isinstance(level, Real | str | Sequence):
+    if isinstance(level, bool | bytes) or not isinstance(level, Real | str | Sequence):
         raise ValueError(
             f"level is an index, the path of a dataset, or a voxel size such as 16.0, '16 nm' or "
             f"(40, 8, 8), got {level!r}."
@@ -81,30 +82,31 @@ def _found(given: str, paths: Sequence[str], level: Level, open_at: _Open) -> st
     if asked is None:
         return None
     volumes = {path: open_at(path) for path in paths}
-    sizes = {path: _in_unit(volume, asked) for path, volume in volumes.items()}
-    fit = [path for path, size in sizes.items() if _is_no_coarser(size, asked, volumes[path])]
-    return max(fit, key=lambda path: prod(sizes[path]), default=None)
+    fit = [path for path, volume in volumes.items() if _is_no_coarser(volume, asked)]
+    return max(fit, key=lambda path: prod(_sizes(volumes[path])), default=None)
 
 
 def _plain(path: str) -> str:
     return "/".join(part for part in path.split("/") if part not in ("", "."))
 
 
-def _asked(level: Any) -> list[tuple[Fraction, str]] | None:
-    """Numbers and their units, of all axes or one for each; None if it is no voxel size."""
-    if isinstance(level, str):
-        size = _SIZE.fullmatch(level)
-        return _asked_of(float(size[1]), size[2]) if size and _is_number(size[1]) else None
-    if isinstance(level, Real):
-        return _asked_of(level, "")
-    parts = [_asked(part) if part is not level else None for part in level]
-    if not parts or any(part is None or len(part) != 1 for part in parts):
+def _asked(level: Level) -> _Size | list[_Size] | None:
+    """A voxel size along all axes, or one for each; None if it is none."""
+    if isinstance(level, str) or not isinstance(level, Sequence):
+        return _size(level)
+    parts = [_size(part) for part in level]
+    sizes = [part for part in parts if part is not None]
+    return sizes if sizes and len(sizes) == len(parts) else None
+
+
+def _size(given: Any) -> _Size | None:
+    """A number and its unit, which is empty where none is given."""
+    if isinstance(given, Real):
+        return meant(given), ""
+    found = _SIZE.fullmatch(given) if isinstance(given, str) else None
+    if found is None or not _is_number(found[1]):
         return None
-    return [part[0] for part in parts if part]
-
-
-def _asked_of(number: Any, unit: str) -> list[tuple[Fraction, str]]:
-    return [(meant(number), named_unit(unit))]
+    return meant(float(found[1])), named_unit(found[2])
 
 
 def _is_number(text: str) -> bool:
@@ -127,17 +129,17 @@ def _units(volume: Volume) -> list[str]:
     return [written.unit for axis, written in each if axis != "t"]
 
 
-def _in_unit(volume: Volume, asked: Sequence[tuple[Fraction, str]]) -> list[Fraction]:
-    """The volume's voxel size in the units that were asked for, where there are some."""
+def _is_no_coarser(volume: Volume, asked: _Size | list[_Size]) -> bool:
+    """Whether voxels are no larger than asked for, along each axis of space."""
     sizes, units = _sizes(volume), _units(volume)
-    each = asked if len(asked) > 1 else [*asked] * len(sizes)
+    each = asked if isinstance(asked, list) else [asked] * len(sizes)
     if len(each) != len(sizes):
         raise ValueError(
-            f"level {[float(number) for number, _ in asked]} should be one voxel size, or one for "
+            f"level {[float(number) for number, _ in each]} should be one voxel size, or one for "
             f"each of the {len(sizes)} axes of space of {volume.path}."
         )
-    factors = (_factor(own, unit, volume) for own, (_, unit) in zip(units, each, strict=True))
-    return [size * factor for size, factor in zip(sizes, factors, strict=True)]
+    axes = zip(sizes, units, each, strict=True)
+    return all(size * _factor(own, unit, volume) <= most for size, own, (most, unit) in axes)
 
 
 def _factor(own: str, asked: str, volume: Volume) -> Fraction:
@@ -151,13 +153,6 @@ def _factor(own: str, asked: str, volume: Volume) -> Fraction:
             f"with {asked!r}: give level as a number in that of the volume, such as 16.0."
         )
     return lengths[0] / lengths[1]
-
-
-def _is_no_coarser(
-    sizes: Sequence[Fraction], asked: Sequence[tuple[Fraction, str]], volume: Volume
-) -> bool:
-    each = asked if len(asked) > 1 else [*asked] * len(sizes)
-    return all(size <= number for size, (number, _) in zip(sizes, each, strict=True))
 
 
 def _described(given: str, paths: Sequence[str], open_at: _Open) -> str:

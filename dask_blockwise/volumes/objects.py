@@ -21,7 +21,7 @@ from ..geometry.blocks import Block, Coordinate, Roi
 from ..geometry.placement import Placement
 from ..labels.table import count_objects, finish, join
 from ..recipes import digest_of, recipe_of
-from ..storage.location import location_of
+from ..storage.location import check_may_be_written, location_of
 from .lineage import awaited, place_of, prepared, reach_of
 from .options import StoreOptions
 from .preparation import Preparation
@@ -228,16 +228,19 @@ def _table_path(labels: Voxels, given: str | None) -> str:
     ------
     ValueError
         If none is given and the segments lie in no store.
+    io.UnsupportedOperation
+        If nothing can be written there.
     """
-    if given is not None:
-        return location_of(given)
     stored = place_of(labels)
-    if stored is None:
+    if given is None and stored is None:
         raise ValueError(
             "These segments lie in no store, so there is no place beside them for the table: give "
             'one, objects(path="cells"), which writes cells.parquet and cells.csv.'
         )
-    return f"{location_of(stored).removesuffix('/s0')}.objects"
+    beside = f"{location_of(stored).removesuffix('/s0')}.objects" if stored else ""
+    where = location_of(beside if given is None else given)
+    check_may_be_written(where)
+    return where
 
 
 def _measures(place: Placement) -> tuple[Sequence[float], Sequence[float], str, int]:

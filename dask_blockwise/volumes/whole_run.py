@@ -60,7 +60,7 @@ def store(
         summary = run_all([*tasks, *preparation.beside], *how, preparation.at_end)
     if first is not None:
         summary = _after(first, summary)
-    absent = absent_of(preparation.known.found.values())
+    absent = absent_of(volume, preparation.known)
     return replace(summary, absent=absent, changed_ids=volume.source.changed(path))
 
 

@@ -92,6 +92,13 @@ def test_an_empty_path_is_refused(path):
             act(path)
 
 
+@pytest.mark.parametrize("path", [None, 3, b"a.zarr"])
+def test_what_is_no_path_is_refused(path):
+    for act in (location_of, dbw.open_volume):
+        with pytest.raises(TypeError, match="A path is a text, or one of pathlib, got"):
+            act(path)
+
+
 def test_the_root_is_one():
     assert {location_of(path) for path in ("/", "//", "///", "file:///", "/a/..")} == {"/"}
     assert kvstore_spec("/") == {"driver": "file", "path": "/"}

@@ -151,7 +151,7 @@ def test_what_an_archive_has_is_said(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"Its archive has b/em, raw\."):
         dbw.open_volume(zipped(tmp_path / "a") / "cells")
     (tmp_path / "b.zip").write_bytes(b"no archive")
-    with pytest.raises(OSError, match=r"b\.zip/zarr\.json can't be read: .*ZIP") as seen:
+    with pytest.raises(OSError, match=r"b\.zip/zarr\.json can't be read: its zip") as seen:
         dbw.open_volume(tmp_path / "b.zip")
     assert "tensorstore" not in str(seen.value).lower()
 
@@ -202,6 +202,10 @@ def test_metadata_that_may_not_be_read(tmp_path, web):
     del web[1].answers[".zarray"]
     with pytest.warns(UserWarning, match=r"zarr\.json may not be read.*voxel size.*taken as 1"):
         dbw.open_volume(f"{web[0]}/a")
+    web[1].answers.clear()
+    web[1].answers["a/.zattrs"] = 403
+    with pytest.warns(UserWarning, match=r"a/\.zattrs may not be read.*voxel size"):
+        dbw.open_volume(f"{web[0]}/a")
     web[1].answers.update({".zarray": 500})
     with pytest.raises(OSError, match=r"a/\.zarray can't be read: .*500"):
         dbw.open_volume(f"{web[0]}/a")
@@ -240,6 +244,8 @@ def test_writing_is_refused_before_any_work(tmp_path, web, near):
             computed.checkpoint(f"{place}/out").to_zarr(tmp_path / "out.zarr/a", progress=False)
         with refused():
             dbw.create_volume(f"{place}/out", shape=(4, 4), dtype="u1")
+        with refused():
+            computed.objects(path=f"{place}/out")
         raw = dbw.open_volume(f"{place}/raw" if place == str(file) else f"{place}/a/raw")
         with refused():
             raw[raw.roi] = VALUES

@@ -204,7 +204,9 @@ ALL_SAID = (
 )
 
 
-@pytest.mark.parametrize("asked", [3, -4, "s0", "", "scale", 39.0, "39 nm", (40, 4, 3), "../a"])
+@pytest.mark.parametrize(
+    "asked", [3, -4, "s0", "", "scale", 39.0, -4.0, (40, 4, "x"), (), "39 nm", (40, 4, 3), "../a"]
+)
 def test_levels_that_are_not_there(tmp_path, asked):
     path, _ = ome_zarr(tmp_path / "a")
     with pytest.raises(ValueError, match=rf"a has no level {re.escape(repr(asked))}.*{ALL_SAID}"):
@@ -216,6 +218,9 @@ def test_levels_that_are_not_there(tmp_path, asked):
     [
         (True, "level is an index, the path"),
         ({}, "level is an index, the path"),
+        (b"0", "level is an index, the path"),
+        ((40,), "one for each of the 3 axes"),
+        (float("nan"), "finite numbers, got nan"),
         ((40, 4), "one for each of the 3 axes"),
         ("4 furlong", "can't be compared with 'furlong'"),
     ],

@@ -88,6 +88,8 @@ def test_they_are_counted(tmp_path, near):
     summary = made.to_zarr(tmp_path / "out.zarr/a", progress=False)
     assert summary.absent == (said,)
     assert said in str(summary)
+    again = made.to_zarr(tmp_path / "out.zarr/b", progress=False, verify="none")
+    assert again.absent == (said,)
     strict = dbw.open_volume(folder, on_missing="raise").plan()
     assert strict.absent == (said.replace("read as 7", "an error where they are read"),)
 
