@@ -56,6 +56,8 @@ class TaskSummary:
     log: str | None = None
     # Damaged chunks that its blocks read as fill value, where they were opened to be read so.
     corrupt: tuple[str, ...] = ()
+    # That with the failed attempts alone.
+    failure_log: str | None = None
     # What tables call the task, unless its id.
     title: str | None = None
 
@@ -222,7 +224,8 @@ def _orphans(tasks: Sequence[TaskSummary]) -> Iterator[str]:
 def _logs(tasks: Sequence[TaskSummary]) -> Iterator[str]:
     for task in tasks:
         if task.log:
-            yield f"Task {task.name!r}: failed attempts and printed output are in {task.log}"
+            failed = f"failed attempts are in {task.failure_log}, and " if task.failure_log else ""
+            yield f"Task {task.name!r}: {failed}what blocks printed is in {task.log}"
 
 
 def _traceback(tasks: Sequence[TaskSummary]) -> Iterator[str]:

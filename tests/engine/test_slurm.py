@@ -21,6 +21,7 @@ from dask_blockwise.engine.run import run
 
 pytestmark = [
     pytest.mark.slurm,
+    pytest.mark.timeout(230),
     pytest.mark.skipif(importlib.util.find_spec("dask_jobqueue") is None, reason="dask-jobqueue"),
 ]
 
