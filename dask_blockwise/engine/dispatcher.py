@@ -21,6 +21,7 @@ from typing import Any
 from distributed import Client, Future, KilledWorker, get_worker
 from distributed.comm.addressing import get_address_host
 
+from .memory_deaths import MemoryDeaths
 from .plugins.names import queueable
 from .plugins.scheduler import SentBefore
 from .task_state import TaskState
@@ -43,6 +44,8 @@ _LONELY_SECONDS = 60.0
 _LOADING_DEATHS = 4
 # Seconds that a report may come later than the end of its batch.
 _REPORT_SECONDS = 1.0
+# How much later than a worker's death it may be heard that it was for memory.
+_REASON_SECONDS = 1.0
 # How often a dead worker's journal is searched for on its machine, how long that may wait for
 # another worker there, and how much sooner than blocks it runs.
 _SEARCHES = 3
@@ -62,6 +65,10 @@ class _Unreported(Exception):
     """It has been over for a while and its report has not come."""
 
 
+class _Unexplained(Exception):
+    """It wasn't heard yet why its worker died; its argument is the report."""
+
+
 @dataclass(frozen=True)
 class _Sent:
     """A batch that is out, or the search for the journal of one whose worker died."""
@@ -71,6 +78,8 @@ class _Sent:
     # Address of the worker that died with it, on whose machine its journal is searched for.
     died_on: str | None = None
     searches: int = 0
+    # Whether it was waited for why that worker died.
+    waited: bool = False
 
 
 class Dispatcher:
@@ -90,12 +99,13 @@ class Dispatcher:
         self._client = client
         self._run_id = run_id
         self._states = states
-        self._out: dict[_Key, tuple[_Sent, Future[Any]]] = {}
+        self._out: dict[_Key, tuple[_Sent, Future[Any] | None]] = {}
         self._topic = f"dask-blockwise-{run_id}"
         self._arrived: SimpleQueue[tuple[_Key, BatchReport | BaseException]] = SimpleQueue()
         self._names = map("batch-{}".format, count())
         self._keys = count()
         self._loading_deaths = 0
+        self._memory = MemoryDeaths()
         self._threads = 1
         self._look_again = -math.inf
         self._seen_workers = time.monotonic()
@@ -139,6 +149,9 @@ class Dispatcher:
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
         """A report came, as an event: fetching results would wait for workers that just died."""
         _, content = event
+        if "killed" in content:
+            self._memory.hear(**content["killed"])
+            return
         self._arrived.put((tuple(content["key"]), BatchReport(**content["report"])))
 
     def _finished(self, future: Future[Any]) -> None:
@@ -199,9 +212,9 @@ class Dispatcher:
         return key
 
     def _key(self, sent: _Sent) -> _Key:
-        """Dask shows its first part; the scheduler's plugin knows the run and the limit by it."""
+        """Dask shows its first part; the scheduler's plugin knows the run and limits by it."""
         name = f"{sent.state.task.task_id}-{self._run_id}"
-        return name, next(self._keys), _seconds_allowed(sent)
+        return name, next(self._keys), *_seconds_allowed(sent)
 
     def _take_in(self, key: _Key, outcome: BatchReport | BaseException) -> None:
         if key not in self._out:
@@ -210,13 +223,16 @@ class Dispatcher:
             self._later(_REPORT_SECONDS, key, _Unreported())
             return
         sent, future = self._out.pop(key)
-        future.release()
+        if future is not None:
+            future.release()
         if isinstance(outcome, BatchReport):
             self._settle(sent, outcome)
         elif isinstance(outcome, KilledWorker):
             self._look_for_journal(sent, outcome.last_worker.address)
         elif isinstance(outcome, (SentBefore, _Unreported)):
             self._look_for_journal(sent, *outcome.args)
+        elif isinstance(outcome, _Unexplained):
+            self._explain(sent, *outcome.args)
         elif isinstance(outcome, (_Dropped, OtherCodeError)):
             raise outcome
         else:
@@ -231,12 +247,23 @@ class Dispatcher:
         batch, died_on = sent.batch, sent.died_on or address
         report = post_mortem(self._run_id, died_on, batch.name, batch.numbers)
         if not report.lost or not died_on or sent.searches == _SEARCHES:
-            self._settle(sent, report)
+            self._explain(replace(sent, died_on=died_on), report)
             return
         search = replace(sent, died_on=died_on, searches=sent.searches + 1)
         hosts = [get_address_host(died_on)]
         key = self._send(search, priority=_SEARCH_PRIORITY, workers=hosts)
         self._later(_SEARCH_SECONDS, key, TimeoutError())
+
+    def _explain(self, sent: _Sent, report: BatchReport) -> None:
+        """Settle a batch whose worker died, once it is known whether that was for memory."""
+        address = sent.died_on or ""
+        if not sent.waited and not self._memory.is_clear(report, address):
+            key = self._key(sent)
+            self._out[key] = replace(sent, waited=True), None
+            self._later(_REASON_SECONDS, key, _Unexplained(report))
+            return
+        self._memory.explain(report, address, sent.batch.alone, sent.state.task.memory)
+        self._settle(sent, report)
 
     def _settle(self, sent: _Sent, report: BatchReport) -> None:
         sent.state.running -= 1
@@ -276,8 +303,9 @@ def _not_run(sent: _Sent, error: BaseException) -> RuntimeError:
     )
 
 
-def _seconds_allowed(sent: _Sent) -> float:
+def _seconds_allowed(sent: _Sent) -> tuple[float, float]:
+    """What a block may take, and all of the batch."""
     timeout = sent.state.task.timeout
     if timeout is None or sent.died_on is not None:
-        return math.inf
-    return timeout * len(sent.batch.numbers) + _GRACE_SECONDS
+        return math.inf, math.inf
+    return timeout, timeout * len(sent.batch.numbers) + _GRACE_SECONDS

@@ -22,13 +22,25 @@ from urllib.parse import quote
 
 from .deadline import deadline
 from .failure import Failure, place_of
+from .memory import MemoryNote
 from .own_folder import own_folder
 from .trace import Trace
 
-__all__ = ["BatchReport", "Journal", "kept", "post_mortem", "presence", "run_directory"]
+__all__ = [
+    "DIED",
+    "BatchReport",
+    "Journal",
+    "kept",
+    "memory_note",
+    "post_mortem",
+    "presence",
+    "run_directory",
+]
 
 # Of what a block prints, so many bytes are kept: its last ones.
 _PRINTED_BYTES = 16_384
+# Why a block failed that a process died with, where nothing else is known.
+DIED = "The worker process died while it ran the block."
 _CALL = re.compile(r'  File "(.*)", line (\d+) in (.*)')
 
 
@@ -55,6 +67,10 @@ class BatchReport:
     peak_memory: int = 0
     # The worker died before the first block began, as it loaded the task.
     died_loading: bool = False
+    # The kernel killed a process there for memory meanwhile; as much as those of its group may
+    # have, in bytes, where that is limited.
+    kernel_killed: bool = False
+    group_limit: int | None = None
 
     def __post_init__(self) -> None:
         # Which are plain tuples when they come as an event or from a file.
@@ -153,7 +169,7 @@ class Journal:
         path = _beside(self._path, "trace")
         head, _, stacks = (path.read_text() if path.exists() else "").partition("\n\n")
         if not stacks:
-            return Failure("The worker process died while it ran the block.")
+            return Failure(DIED)
         thread, caller = head.splitlines()
         found = (stack for stack in stacks.split("\n\n") if f"Thread {thread}" in stack)
         frames = next(found, stacks).partition("most recent call first):\n")[2]
@@ -196,6 +212,8 @@ def post_mortem(run_id: str, address: str, name: str, numbers: Sequence[int]) ->
     with Journal(path) as journal:
         report = journal.report(numbers)
     report.died_loading = len(report.left) == len(numbers)
+    if note := MemoryNote.at(memory_note(run_id, address)):
+        report.kernel_killed, report.group_limit = note.kernel_killed, note.group_limit
     return report
 
 
@@ -207,6 +225,11 @@ def run_directory(run_id: str) -> Path:
 def presence(run_id: str, address: str) -> Path:
     """A file that says that a worker runs, or ran, on this machine."""
     return run_directory(run_id) / f"worker-{quote(address, safe='')}"
+
+
+def memory_note(run_id: str, address: str) -> Path:
+    """A file that says what a worker on this machine knows of its memory."""
+    return run_directory(run_id) / f"memory-{quote(address, safe='')}"
 
 
 def _printed(file: IO[bytes], begun: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:
