@@ -1,6 +1,7 @@
 """Segment volumes that do not fit one machine, block by block, with Dask."""
 
 from .blockwise_task import BlockwiseTask, DaCapoBlockwiseTask
+from .engine.any_cluster import cluster
 from .engine.cluster import create_compute_context, jobqueue_cluster, local_cluster
 from .engine.progress import RunSummary
 from .engine.run import run
@@ -50,6 +51,7 @@ __all__ = [
     "Volume",
     "agglomerate",
     "argmax",
+    "cluster",
     "connected_components",
     "create_compute_context",
     "create_volume",

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
+import one_node_slurm
 import pytest
 from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, settings
@@ -93,6 +95,32 @@ def small_disk(tmp_path: Path) -> Iterator[tuple[Path, Callable[[], object]]]:
         )
     finally:
         subprocess.run(["umount", "-l", str(mounted)], check=True)
+
+
+@pytest.fixture(scope="session")
+def slurm(
+    tmp_path_factory: pytest.TempPathFactory, environment: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """The configuration of a SLURM of this machine, which all processes of the session share."""
+    if lacking := one_node_slurm.lacking():
+        pytest.skip(f"a SLURM of this machine takes {lacking}")
+    folder = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        folder = folder.parent
+    with one_node_slurm.shared(folder / "slurm") as conf:
+        environment.setenv("SLURM_CONF", str(conf))
+        modules = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+        paths = [*modules, str(Path(__file__).parent / "engine"), os.environ.get("PYTHONPATH", "")]
+        environment.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+        with dask.config.set({"jobqueue.slurm.shared-temp-directory": str(folder / "clusters")}):
+            yield conf
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if lacking := one_node_slurm.lacking():
+        terminalreporter.write_line(
+            f"WARNING: nothing was tested on SLURM, which takes {lacking}.", yellow=True, bold=True
+        )
 
 
 @pytest.fixture(params=["s3", "gs"])

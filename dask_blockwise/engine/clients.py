@@ -10,6 +10,7 @@ from typing import Any
 from distributed import Client, LocalCluster, get_client, get_worker, worker_client
 
 from .cluster import local_cluster, patient_cluster
+from .jobs.systems import looked_after
 from .worker.batch import beside_batches
 
 __all__ = ["client_for_a_run", "in_task"]
@@ -57,7 +58,7 @@ def client_for_a_run(client: Client | None) -> Iterator[Client]:
                 yield own
             return
         _check(given)
-        with patient_cluster(given):
+        with patient_cluster(given), looked_after(given.cluster):
             yield given
 
 

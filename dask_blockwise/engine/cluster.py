@@ -13,8 +13,10 @@ import dask
 import yaml
 from distributed import Client, LocalCluster, SpecCluster
 
-from .batch_systems import System, ask
+from .jobs.keeper import keeper_of
+from .jobs.systems import System, ask
 from .limits import check_memory, check_whole
+from .worker.allocator import KeepingNanny
 
 __all__ = ["create_compute_context", "jobqueue_cluster", "local_cluster"]
 
@@ -37,7 +39,7 @@ def local_cluster(
     Returns
     -------
     distributed.LocalCluster
-        Its dashboard is on a free port.
+        It listens on this machine alone, its dashboard on a free port.
 
     Raises
     ------
@@ -52,13 +54,17 @@ def local_cluster(
     """
     _refuse_while_importing()
     _check_local(n_workers, memory_limit, options.get("threads_per_worker"))
-    settings = {
+    settings: dict[str, Any] = {
         "n_workers": usable_cores() if n_workers is None else n_workers,
         "threads_per_worker": 1,
         "memory_limit": memory_limit,
-        "dashboard_address": ":0",
+        # Nobody else on the machine is shown what runs.
+        "dashboard_address": "127.0.0.1:0",
+        "worker_dashboard_address": "127.0.0.1:0",
         "silence_logs": "CRITICAL",
     }
+    if options.get("processes", True):
+        settings["worker_class"] = KeepingNanny
     return LocalCluster(**{**settings, **options})
 
 
@@ -75,13 +81,13 @@ def _check_local(n_workers: Any, memory_limit: Any, threads: Any) -> None:
 
 @contextmanager
 def patient_cluster(client: Client) -> Iterator[None]:
-    """Keep a local cluster from giving up workers while they are being restarted.
+    """Keep a cluster from giving up workers while they are being restarted.
 
-    ``LocalCluster`` looks 15 seconds after a worker's death whether it is back, and closes its
-    nanny for good if it happens to be down, be it for another death. Batch systems keep their
-    own rule, by which they replace lost jobs.
+    Dask's clusters look 15 seconds after a worker's death whether it is back, and close its nanny
+    or cancel its job if it happens to be down, be it for another death. Which jobs are lost, the
+    batch system knows.
     """
-    if not isinstance(client.cluster, LocalCluster):
+    if not isinstance(client.cluster, SpecCluster):
         yield
         return
     with dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}):
@@ -144,6 +150,8 @@ def jobqueue_cluster(
         If a number is none, or the time limit no text.
     ImportError
         If dask-jobqueue is not installed.
+    RuntimeError
+        If the batch system refuses the jobs; it says what that said.
 
     Examples
     --------
@@ -158,6 +166,8 @@ def jobqueue_cluster(
     job = {"cores": cores, "processes": processes or cores, "memory": memory}
     cluster = ask(system, walltime, queue, {**job, **options})
     cluster.scale(n_workers)
+    if keeper := keeper_of(cluster):
+        keeper.submit()
     return cluster
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import math
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,14 +17,16 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from distributed import Client, Future, KilledWorker, get_worker
+from distributed import Client, Future, KilledWorker
 from distributed.comm.addressing import get_address_host
 
+from .crew import Crew, judged
 from .memory_deaths import MemoryDeaths
 from .plugins.names import queueable
 from .plugins.scheduler import SentBefore
+from .reporting import run_and_report, search_and_report
 from .task_state import TaskState
-from .worker.batch import Batch, run_batch
+from .worker.batch import Batch
 from .worker.journal import BatchReport, post_mortem
 from .worker.own_code import OtherCodeError
 
@@ -36,21 +37,21 @@ _logger = logging.getLogger(__name__)
 
 # What the scheduler grants a batch beyond its blocks' limits before it has the worker restarted.
 _GRACE_SECONDS = 5.0
-# Seconds between looks at how many threads the cluster has.
-_CLUSTER_SECONDS = 2.0
-# Seconds without any worker after which a warning says that the run waits.
-_LONELY_SECONDS = 60.0
+# Seconds without a report after which the cluster is looked at all the same.
+_CLUSTER_SECONDS = 1.0
 # Deaths of workers as they load a task, with no block done in between, that end a run.
 _LOADING_DEATHS = 4
 # Seconds that a report may come later than the end of its batch.
 _REPORT_SECONDS = 1.0
-# How much later than a worker's death it may be heard that it was for memory.
-_REASON_SECONDS = 1.0
 # How often a dead worker's journal is searched for on its machine, how long that may wait for
 # another worker there, and how much sooner than blocks it runs.
 _SEARCHES = 3
 _SEARCH_SECONDS = 60.0
 _SEARCH_PRIORITY = 1000
+# How often, and after how many seconds each, it is asked again how a job ends whose worker died;
+# where only the process did, the job goes on.
+_QUESTIONS, _QUESTIONS_OF_DEATHS = 10, 2
+_QUESTION_SECONDS = 1.0
 
 
 class _Over(Exception):
@@ -65,8 +66,8 @@ class _Unreported(Exception):
     """It has been over for a while and its report has not come."""
 
 
-class _Unexplained(Exception):
-    """It wasn't heard yet why its worker died; its argument is the report."""
+class _Unjudged(Exception):
+    """It wasn't known yet what became of the job of its worker; its argument is the report."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,12 @@ class _Sent:
 
     state: TaskState
     batch: Batch
-    # Address of the worker that died with it, on whose machine its journal is searched for.
+    # Address of the worker that died with it.
     died_on: str | None = None
+    # How often its journal was searched for on that worker's machine.
     searches: int = 0
-    # Whether it was waited for why that worker died.
-    waited: bool = False
+    # How often it was asked what became of that worker's job.
+    asked: int = 0
 
 
 class Dispatcher:
@@ -93,9 +95,13 @@ class Dispatcher:
         Name of the run that the workers know the tasks by.
     states
         The tasks, each after those upstream of it.
+    crew
+        The workers there are.
     """
 
-    def __init__(self, client: Client, run_id: str, states: Sequence[TaskState]) -> None:
+    def __init__(
+        self, client: Client, run_id: str, states: Sequence[TaskState], crew: Crew
+    ) -> None:
         self._client = client
         self._run_id = run_id
         self._states = states
@@ -106,9 +112,7 @@ class Dispatcher:
         self._keys = count()
         self._loading_deaths = 0
         self._memory = MemoryDeaths()
-        self._threads = 1
-        self._look_again = -math.inf
-        self._seen_workers = time.monotonic()
+        self._crew = crew
 
     def go(self) -> None:
         """Run until no block may run any more.
@@ -171,39 +175,26 @@ class Dispatcher:
 
     def _feed(self) -> None:
         """Fill the window, downstream tasks first, while what they read is fresh."""
-        self._look_at_cluster()
-        window = 2 * self._threads + 2
+        threads = self._crew.look(self._states)
+        window = 2 * threads + 2
         while len(self._out) < window:
             state = next((s for s in reversed(self._states) if s.may_run), None)
             if state is None:
                 break
-            numbers = state.next_batch(min(self._threads, state.task.num_workers or window))
+            numbers = state.next_batch(min(threads, state.task.num_workers or window))
             if numbers:
                 state.running += 1
                 self._send(self._batch(state, numbers), priority=state.index)
 
     def _batch(self, state: TaskState, numbers: list[int]) -> _Sent:
         alone = state.alone(numbers)
-        return _Sent(state, Batch(self._run_id, state.index, numbers, next(self._names), alone))
-
-    def _look_at_cluster(self) -> None:
-        """Follow a cluster that grows and shrinks."""
-        now = time.monotonic()
-        if now < self._look_again:
-            return
-        threads = sum(self._client.nthreads().values())
-        if threads:
-            self._seen_workers = now
-        elif now - self._seen_workers > _LONELY_SECONDS:
-            _logger.warning("The cluster has no workers; the run waits for some.")
-            self._seen_workers = now
-        self._threads = max(1, threads)
-        self._look_again = now + _CLUSTER_SECONDS
+        name, seconds = next(self._names), state.block_seconds or 0.0
+        return _Sent(state, Batch(self._run_id, state.index, numbers, name, alone, seconds))
 
     def _send(self, sent: _Sent, **options: Any) -> _Key:
         """Queue on the scheduler, after all of the same priority: within one graph, Dask sorts."""
         key = self._key(sent)
-        action = _run if sent.died_on is None else partial(_search, sent.died_on)
+        action = partial(search_and_report, sent.died_on or "") if sent.searches else run_and_report
         graph = {key: queueable(key, action, self._topic, list(key), sent.batch)}
         # What is sent within this timeout counts as one graph.
         (future,) = self._client.get(graph, [key], sync=False, fifo_timeout=0, **options)
@@ -231,8 +222,10 @@ class Dispatcher:
             self._look_for_journal(sent, outcome.last_worker.address)
         elif isinstance(outcome, (SentBefore, _Unreported)):
             self._look_for_journal(sent, *outcome.args)
-        elif isinstance(outcome, _Unexplained):
-            self._explain(sent, *outcome.args)
+        elif isinstance(outcome, _Unjudged):
+            self._judge(sent, *outcome.args)
+        elif isinstance(outcome, TimeoutError) and sent.searches:
+            self._look_for_journal(sent)
         elif isinstance(outcome, (_Dropped, OtherCodeError)):
             raise outcome
         else:
@@ -244,25 +237,33 @@ class Dispatcher:
         It is searched for here, and then on the machine of the worker. Where it is lost, every
         block of the batch may have run once.
         """
-        batch, died_on = sent.batch, sent.died_on or address
+        sent = replace(sent, died_on=sent.died_on or address)
+        batch, died_on = sent.batch, sent.died_on or ""
         report = post_mortem(self._run_id, died_on, batch.name, batch.numbers)
-        if not report.lost or not died_on or sent.searches == _SEARCHES:
-            self._explain(replace(sent, died_on=died_on), report)
+        hosts = [get_address_host(died_on)] if died_on else []
+        is_there = self._crew.has_worker_at(hosts)
+        if not report.lost or not is_there or sent.searches == _SEARCHES:
+            self._judge(sent, report)
             return
-        search = replace(sent, died_on=died_on, searches=sent.searches + 1)
-        hosts = [get_address_host(died_on)]
+        search = replace(sent, searches=sent.searches + 1)
         key = self._send(search, priority=_SEARCH_PRIORITY, workers=hosts)
         self._later(_SEARCH_SECONDS, key, TimeoutError())
 
-    def _explain(self, sent: _Sent, report: BatchReport) -> None:
-        """Settle a batch whose worker died, once it is known whether that was for memory."""
-        address = sent.died_on or ""
-        if not sent.waited and not self._memory.is_clear(report, address):
-            key = self._key(sent)
-            self._out[key] = replace(sent, waited=True), None
-            self._later(_REASON_SECONDS, key, _Unexplained(report))
-            return
-        self._memory.explain(report, address, sent.batch.alone, sent.state.task.memory)
+    def _judge(self, sent: _Sent, report: BatchReport) -> None:
+        """Settle a batch whose worker died, by what is known of why it did."""
+        if report.died or report.lost or report.interrupted:
+            address = sent.died_on or ""
+            fate = self._crew.fate(address)
+            most = _QUESTIONS if report.interrupted or report.lost else _QUESTIONS_OF_DEATHS
+            may_be_told = fate is not None and fate.is_open and sent.asked < most
+            if may_be_told or not (sent.asked or self._memory.is_clear(report, address)):
+                key = self._key(sent)
+                self._out[key] = replace(sent, asked=sent.asked + 1), None
+                self._later(_QUESTION_SECONDS, key, _Unjudged(report))
+                return
+            planned = sent.state.task.memory
+            report = self._memory.explained(report, address, sent.batch.alone, planned)
+            report = judged(report, fate)
         self._settle(sent, report)
 
     def _settle(self, sent: _Sent, report: BatchReport) -> None:
@@ -276,20 +277,6 @@ class Dispatcher:
                 "process function crashes them, or takes more memory than they may have; see the "
                 "workers' logs."
             )
-
-
-def _run(topic: str, key: list[Any], batch: Batch) -> None:
-    """On a worker: run a batch and send the report of it as an event."""
-    worker = get_worker()
-    begun = partial(worker.log_event, f"{topic}-begun", {"key": key})
-    report = run_batch(batch, begun if math.isfinite(key[-1]) else lambda: None)
-    worker.log_event(topic, {"key": key, "report": vars(report)})
-
-
-def _search(died_on: str, topic: str, key: list[Any], batch: Batch) -> None:
-    """On a worker: send what the journal of a dead one on the same machine says."""
-    report = post_mortem(batch.run_id, died_on, batch.name, batch.numbers)
-    get_worker().log_event(topic, {"key": key, "report": vars(report)})
 
 
 def _not_run(sent: _Sent, error: BaseException) -> RuntimeError:

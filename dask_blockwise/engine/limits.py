@@ -8,7 +8,7 @@ from typing import Any
 
 from dask.utils import parse_bytes
 
-__all__ = ["check_limits", "check_memory", "check_whole"]
+__all__ = ["check_limits", "check_memory", "check_seconds", "check_whole"]
 
 # Less than a Python process with Dask and numpy takes: more likely meant in GB.
 _LEAST_MEMORY = 50_000_000
@@ -27,7 +27,7 @@ def check_limits(num_workers: int | None, max_retries: int, timeout: float | Non
         check_whole("num_workers", num_workers, 1, instead)
     check_whole("max_retries", max_retries, 0)
     if timeout is not None:
-        _check_seconds("timeout", timeout, "None sets no limit")
+        check_seconds("timeout", timeout, "None sets no limit")
 
 
 def check_whole(name: str, value: Any, least: int, instead: str = "") -> None:
@@ -97,7 +97,29 @@ def check_memory(name: str, value: Any, instead: str) -> None:
         raise ValueError(f"{needed}, which is {size} bytes.")
 
 
-def _check_seconds(name: str, value: Any, instead: str) -> None:
+def check_seconds(name: str, value: Any, instead: str) -> None:
+    """Refuse what is no length of time, or one that no timer takes.
+
+    Parameters
+    ----------
+    name
+        Of the argument.
+    value
+        What was given.
+    instead
+        What else may be given, in half a sentence.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no number, or not a positive one.
+
+    Examples
+    --------
+    >>> check_seconds("timeout", 0, "None sets no limit")
+    Traceback (most recent call last):
+    ValueError: timeout must be a positive number of seconds, got 0; None sets no limit.
+    """
     needed = f"{name} must be a positive number of seconds, got {value!r}; {instead}."
     if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(needed)

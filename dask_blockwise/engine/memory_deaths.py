@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dask.utils import format_bytes
 
+from .worker.ending import KILLED_FOR_MEMORY
 from .worker.failure import Failure
-from .worker.journal import DIED, BatchReport
+from .worker.journal import BatchReport
 
 __all__ = ["MENDS", "MemoryDeaths"]
 
@@ -28,39 +29,42 @@ class MemoryDeaths:
         self._killed[worker] = had, allowed
 
     def is_clear(self, report: BatchReport, address: str) -> bool:
-        """Whether it is known why each block failed that the report of a dead worker has."""
-        died = any(failure.cause == DIED for _, failure in report.failures)
-        return not died or report.kernel_killed or address in self._killed
+        """Whether it is known that a worker was killed for memory, or no nanny could say so yet."""
+        return report.kernel_killed or address in self._killed or not address
 
-    def explain(self, report: BatchReport, address: str, alone: bool, planned: int | None) -> None:
-        """Say of blocks that died with a worker that it was for memory, where it was.
+    def explained(
+        self, report: BatchReport, address: str, alone: bool, planned: int | None
+    ) -> BatchReport:
+        """The report of a batch whose worker died, if that was for memory with what mends it.
 
         Parameters
         ----------
         report
-            What is told is changed in it.
+            As the journal has it.
         address
             The worker's.
         alone
-            Whether nothing ran beside them in the process.
+            Whether nothing ran beside its blocks in the process.
         planned
             Bytes of arrays that a block holds, as far as is known.
         """
         words = self._words(report, address)
         if not words:
-            return
+            return report
         beside = " It ran alone in its process." if alone else ""
-        arrays = f" Its arrays alone take {format_bytes(planned)}, by plan()." if planned else ""
-        failure = Failure(f"{words}{beside}", advice=f"{arrays.lstrip()} {MENDS}".lstrip())
-        report.failures = [
-            (number, failure if told.cause == DIED else told) for number, told in report.failures
-        ]
+        arrays = f"Its arrays alone take {format_bytes(planned)}, by plan(). " if planned else ""
+        why = Failure(f"{words}{beside}", advice=f"{arrays}{MENDS}")
+        if address in self._killed:
+            report = report.unexcused()
+        return report.blamed(why)
 
     def _words(self, report: BatchReport, address: str) -> str:
-        head = "The worker process was killed for memory while it ran the block:"
+        head = f"{KILLED_FOR_MEMORY} while it ran the block:"
         if address in self._killed:
             had, allowed = map(format_bytes, self._killed[address])
             return f"{head} it had {had}, and may have {allowed}."
+        if report.told or not report.died:
+            return report.told
         if report.kernel_killed:
             limit = report.group_limit
             where = f"of the {format_bytes(limit)} of its job or container" if limit else "there"

@@ -13,6 +13,7 @@ from distributed import Client as DaskClient
 
 from ..storage.location import is_remote
 from .clients import client_for_a_run
+from .crew import Crew
 from .dispatcher import Dispatcher
 from .fits import check_fits
 from .frontier import Frontier
@@ -39,6 +40,7 @@ def run(
     client: DaskClient | None = None,
     progress: bool = True,
     resume: bool = True,
+    workers_timeout: float | None = None,
 ) -> RunSummary:
     """Run every block of some tasks, and of the tasks upstream of them.
 
@@ -56,6 +58,8 @@ def run(
         Whether to show a bar a task.
     resume
         Whether to skip the blocks that a task's ledger has as done; otherwise all are run anew.
+    workers_timeout
+        Seconds that the run may wait while it has no worker; as its cluster has it unless given.
 
     Returns
     -------
@@ -101,7 +105,9 @@ def run(
         code = OwnCode.of(involved.names)
         states = _states(stack, ordered, ledgers, contexts, logs, progress)
         stack.enter_context(known_to_workers(dask_client, run_id, blobs, code))
-        return _go(Dispatcher(dask_client, run_id, states), states)
+        crew = Crew(dask_client, run_id, workers_timeout)
+        stack.callback(crew.leave)
+        return _go(Dispatcher(dask_client, run_id, states, crew), states)
 
 
 def _new_run_id() -> str:

@@ -28,6 +28,9 @@ _BATCH_SECONDS = 1.0
 _BATCH_BLOCKS = 256
 # Where blocks have a time limit: the scheduler knows only how long a whole batch may take.
 _TIMED_BATCH_BLOCKS = 32
+# A block that is broken off so often, by what is no fault of its own, fails all the same: it may
+# take longer than any job lasts, or be what ends the jobs.
+_MOST_INTERRUPTIONS = 5
 # Where some blocks may need no run, that is looked at for so many at once.
 _LOOKED_AT = 4096
 _LOST = Failure(
@@ -80,6 +83,7 @@ class TaskState:
         self._settled = np.zeros(len(task.grid), bool)
         self._again: deque[list[int]] = deque()
         self._attempts: Counter[int] = Counter()
+        self._interruptions: Counter[int] = Counter()
         self._errors: dict[int, Failure] = {}
         self._failed: dict[int, Failure] = {}
         self._block_seconds: float | None = None
@@ -93,6 +97,25 @@ class TaskState:
     def begun(self) -> bool:
         """Whether a batch of it was ever taken."""
         return self._begin > 0
+
+    @property
+    def block_seconds(self) -> float | None:
+        """What a block takes; None until the first has ended."""
+        return self._block_seconds
+
+    @property
+    def ready(self) -> int:
+        """Blocks that run, or could run now."""
+        again = sum(map(len, self._again))
+        return self.running + again + len(self._due) + self._frontier.ready(self.index)
+
+    @property
+    def seconds_left(self) -> float:
+        """What the blocks that are left take, at least as long as the first takes by now."""
+        if not self.begun:
+            return 0.0 if not self.ready else 1.0
+        block = self._block_seconds or time.monotonic() - self._begin
+        return block * (len(self._settled) - np.count_nonzero(self._settled))
 
     @property
     def may_run(self) -> bool:
@@ -144,11 +167,13 @@ class TaskState:
             self._write_log(number, "printed", text)
         for number, failure in [*report.failures, *((number, _LOST) for number in report.lost)]:
             self._fail(number, failure)
+        for number, reason in report.interrupted:
+            self._interrupt(number, reason)
         if report.left:
             self._again.append(report.left)
         settled = len(report.done) + len(report.skipped)
         self._bar.update(settled, len(self._failed), self._retries)
-        return bool(settled or report.failures or report.lost)
+        return bool(settled or report.failures or report.lost or report.interrupted)
 
     def summary(self) -> TaskSummary:
         """What became of the task's blocks."""
@@ -217,6 +242,20 @@ class TaskState:
         else:
             self._retries += 1
             self._again.append([number])
+
+    def _interrupt(self, number: int, reason: str) -> None:
+        """A block was broken off by what isn't its fault: it runs again, and is charged nothing."""
+        self._write_log(number, "broken off", f"{reason}; no attempt is counted.")
+        self._interruptions[number] += 1
+        if self._interruptions[number] >= _MOST_INTERRUPTIONS:
+            times = self._interruptions[number]
+            self._settled[number] = True
+            self._failed[number] = Failure(
+                f"The block was broken off {times} times before it was done, the last time as "
+                f"{reason}."
+            )
+            return
+        self._again.append([number])
 
     def _write_log(self, number: int, event: str, text: str) -> None:
         head = f"{time.asctime()} block {number}, attempt {self._attempts[number] + 1}, {event}:"

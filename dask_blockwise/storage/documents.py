@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -26,7 +25,6 @@ __all__ = [
     "put",
     "read_bytes",
     "read_json",
-    "remove_all",
     "remove_documents",
     "store_error",
 ]
@@ -142,17 +140,6 @@ def _shared_cache() -> Any:
 def _new_cache() -> Any:
     megabytes = int(os.environ.get("DASK_BLOCKWISE_CACHE_MB", _CACHE_MEGABYTES))
     return ts.Context({"cache_pool": {"total_bytes_limit": megabytes << 20}})
-
-
-def remove_all(location: str) -> None:
-    """Remove a folder, or all below a URL."""
-    try:
-        if is_remote(location):
-            _kvstore(location).delete_range(ts.KvStore.KeyRange()).result()
-        else:
-            shutil.rmtree(location)
-    except (ValueError, OSError) as error:
-        raise store_error(location, "removed", error) from error
 
 
 def remove_documents(location: str, names: Sequence[str]) -> None:

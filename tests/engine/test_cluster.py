@@ -16,7 +16,6 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
-from dask_blockwise.engine.batch_systems import BATCH_SYSTEMS
 from dask_blockwise.engine.cluster import (
     create_compute_context,
     jobqueue_cluster,
@@ -24,6 +23,7 @@ from dask_blockwise.engine.cluster import (
     patient_cluster,
     usable_cores,
 )
+from dask_blockwise.engine.jobs.systems import BATCH_SYSTEMS
 
 needs_jobqueue = pytest.mark.skipif(find_spec("dask_jobqueue") is None, reason="no dask-jobqueue")
 
@@ -107,7 +107,6 @@ def test_jobqueue_arguments(monkeypatch: pytest.MonkeyPatch, system: Any) -> Non
         "walltime": "24:00" if system == "lsf" else "24:00:00",
         "queue": "gpu",
         "account": "me",
-        "scheduler_options": {"dashboard_address": ":0"},
     }
 
 

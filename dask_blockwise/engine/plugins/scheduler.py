@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -22,6 +24,9 @@ from .names import (
 
 __all__ = ["BlockTaskPlugin", "SentBefore", "withdraw"]
 
+# Of Dask.
+_scheduler_logger = logging.getLogger("distributed.scheduler")
+
 # A worker says every half second or so that it lives, unless all of its process stands still.
 _SILENT_SECONDS = 10.0
 # On which nannies tell of a worker that they are about to kill.
@@ -37,6 +42,13 @@ class SentBefore(RuntimeError):
 
 def _refuse(worker: str) -> None:
     raise SentBefore(worker)
+
+
+def _is_worth_telling(run_id: str, record: logging.LogRecord) -> bool:
+    """Whether the scheduler doesn't say of a batch that it failed: the run goes on with it."""
+    key = record.args[0] if isinstance(record.args, tuple) and record.args else None
+    is_batch = isinstance(key, tuple) and str(key[0]).endswith(run_id)
+    return not (is_batch and "marked as failed" in str(record.msg))
 
 
 class BlockTaskPlugin(SchedulerPlugin):
@@ -68,6 +80,8 @@ class BlockTaskPlugin(SchedulerPlugin):
         self._sent: dict[Any, float] = {}
         self._begun: dict[Any, float] = {}
         self._restarting: set[str] = set()
+        self._quiet = partial(_is_worth_telling, self._run_id)
+        _scheduler_logger.addFilter(self._quiet)
         self._check = PeriodicCallback(self._restart_overdue, self._period * 1000)
         self._check.start()
 
@@ -100,6 +114,7 @@ class BlockTaskPlugin(SchedulerPlugin):
 
     def end(self) -> None:
         """Leave the scheduler, as it was before its first run if this is the last one."""
+        _scheduler_logger.removeFilter(self._quiet)
         self._check.stop()
         self._scheduler.remove_plugin(self.name)
         plugins = self._scheduler.plugins.values()

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Sequence
+from time import time
 
 from distributed import Worker, WorkerPlugin
+from distributed.core import Status
 
-from ..worker.batch import close_run, open_run
+from ..worker.batch import close_run, end_process, is_idle, open_run
+from ..worker.ending import Ending, ending_of_signal, on_termination
+from ..worker.job_end import job_end
 from ..worker.own_code import OwnCode
 from .names import stop_profiler
 
-__all__ = ["RunPlugin", "set_up"]
+__all__ = ["RunPlugin", "leave", "set_up"]
+
+# Between looks whether the last block has ended.
+_LEAVE_SECONDS = 0.1
 
 # Dask's profiler calls sys._current_frames, in which Python 3.11 may collect garbage under a lock
 # that threads need to begin and end: all of the process then stands still, for good (CPython's
@@ -44,9 +52,33 @@ class RunPlugin(WorkerPlugin):
         if _PROFILER_MAY_HANG:
             stop_profiler(worker)
         open_run(self._run_id, worker.address, self._blobs, self._code, owned)
+        if owned:
+            limit = worker.memory_manager.memory_limit
+            on_termination(lambda: end_process(ending_of_signal(limit)))
+        end = job_end()
+        if end is not None:
+            worker.loop.call_later(max(0.0, end.seconds_left), leave, worker)
 
     def teardown(self, worker: Worker) -> None:
+        if worker.status is not Status.running:
+            end_process(Ending("its worker process was closed", True))
         close_run(self._run_id)
+
+
+async def leave(worker: Worker) -> None:
+    """On a worker whose job ends: take no more batches, finish the blocks that run, and go."""
+    if worker.status is not Status.running:
+        return
+    # The scheduler hears of it, and sends no more.
+    worker.status = Status.closing_gracefully
+    end_process(Ending("its job came to its planned end, below its time limit", True))
+    while not is_idle():
+        await asyncio.sleep(_LEAVE_SECONDS)
+    why = "dask-blockwise-job-ends"
+    await worker.scheduler.retire_workers(
+        workers=[worker.address], remove=True, close_workers=False, stimulus_id=f"{why}-{time()}"
+    )
+    await worker.close(nanny=True, reason=why)
 
 
 def set_up(plugin: RunPlugin, dask_worker: Worker) -> None:

@@ -20,8 +20,10 @@ import psutil
 
 from ...geometry.blocks import Block, BlockGrid, BlockStatus
 from .client import BlockLoops, Context, Handover, block_function
+from .ending import Ending, note_ending
 from .failure import failure_of
 from .gate import Gate
+from .job_end import may_begin
 from .journal import BatchReport, Journal, kept, memory_note, presence, run_directory
 from .litter import sweep_meanwhile
 from .memory import MemoryNote
@@ -38,7 +40,9 @@ __all__ = [
     "beside_batches",
     "check_code",
     "close_run",
+    "end_process",
     "forget_run",
+    "is_idle",
     "open_run",
     "run_batch",
 ]
@@ -71,6 +75,8 @@ class Batch:
     name: str
     # Whether nothing else of ours may run in the process meanwhile.
     alone: bool
+    # What a block takes, as far as that is known.
+    block_seconds: float = 0.0
 
 
 class _Run:
@@ -119,6 +125,11 @@ class _Run:
     def forget(self) -> None:
         self.close()
         self._presence.end()
+
+    def note_ending(self, ending: Ending) -> None:
+        """Say why the process ends, to whoever looks for its blocks."""
+        with suppress(OSError):
+            note_ending(self._presence.mark(), ending)
 
 
 def _unpack(blob: bytes, code: OwnCode) -> tuple[Work, Callable[[Block], object]]:
@@ -178,6 +189,18 @@ def close_run(run_id: str) -> None:
         _runs[run_id].close()
 
 
+def end_process(ending: Ending) -> None:
+    """End all runs in this worker process, which is about to end, and say why."""
+    for run in list(_runs.values()):
+        run.note_ending(ending)
+        run.stopped = True
+
+
+def is_idle() -> bool:
+    """Whether no batch runs in this process."""
+    return _gate.is_empty
+
+
 def forget_run(run_id: str) -> None:
     """End a run in this worker process and on this machine."""
     _forgotten.add(run_id)
@@ -215,7 +238,7 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
         _reset_peak_memory()
         begin = time.perf_counter()
         for number in batch.numbers:
-            if run.stopped or not journal.begin(number):
+            if run.stopped or not may_begin(batch.block_seconds) or not journal.begin(number):
                 break
             _run_block(work, function, number, journal)
         report = journal.report(batch.numbers)

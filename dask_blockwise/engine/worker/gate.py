@@ -28,6 +28,12 @@ class Gate:
         self._loners = 0
         self._mine = threading.local()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is inside, or waits to be."""
+        with self._changed:
+            return not (self._inside or self._loners)
+
     @contextmanager
     def passed(self, alone: bool) -> Iterator[None]:
         """Wait for admittance, and hold it for the body."""

@@ -14,20 +14,20 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import IO, Any, Self
 from urllib.parse import quote
 
 from .deadline import deadline
+from .ending import noted_ending
 from .failure import Failure, place_of
 from .memory import MemoryNote
 from .own_folder import own_folder
 from .trace import Trace
 
 __all__ = [
-    "DIED",
     "BatchReport",
     "Journal",
     "kept",
@@ -39,8 +39,7 @@ __all__ = [
 
 # Of what a block prints, so many bytes are kept: its last ones.
 _PRINTED_BYTES = 16_384
-# Why a block failed that a process died with, where nothing else is known.
-DIED = "The worker process died while it ran the block."
+_DIED = Failure("The worker process died while it ran the block.")
 _CALL = re.compile(r'  File "(.*)", line (\d+) in (.*)')
 
 
@@ -57,6 +56,10 @@ class BatchReport:
     left: list[int] = field(default_factory=list)
     # Perhaps begun: the batch's worker is gone, and its journal with it.
     lost: list[int] = field(default_factory=list)
+    # Of those that failed, the one that ran as its process died, of what isn't known.
+    died: list[int] = field(default_factory=list)
+    # With why each was broken off, which is not its fault.
+    interrupted: list[tuple[int, str]] = field(default_factory=list)
     # What blocks wrote to stdout and stderr, of those that did.
     printed: list[tuple[int, str]] = field(default_factory=list)
     # What each of those that are done left.
@@ -67,6 +70,8 @@ class BatchReport:
     peak_memory: int = 0
     # The worker died before the first block began, as it loaded the task.
     died_loading: bool = False
+    # What the process noted as it ended.
+    told: str = ""
     # The kernel killed a process there for memory meanwhile; as much as those of its group may
     # have, in bytes, where that is limited.
     kernel_killed: bool = False
@@ -76,6 +81,28 @@ class BatchReport:
         # Which are plain tuples when they come as an event or from a file.
         self.failures = [(number, Failure(*failure)) for number, failure in self.failures]
         self.traces = [Trace(*trace) for trace in self.traces]
+
+    def excused(self, reason: str) -> BatchReport:
+        """The same, where the process, or its machine, ended for a reason of its own."""
+        broken_off = [*self.died, *self.lost]
+        return replace(
+            self,
+            failures=[failure for failure in self.failures if failure[0] not in self.died],
+            lost=[],
+            died=[],
+            interrupted=[*self.interrupted, *((number, reason) for number in broken_off)],
+        )
+
+    def blamed(self, why: Failure) -> BatchReport:
+        """The same, with what the process died of."""
+        told = [(n, why if n in self.died else other) for n, other in self.failures]
+        return replace(self, failures=told, died=[])
+
+    def unexcused(self) -> BatchReport:
+        """The same, where blocks that were broken off may be the cause after all."""
+        broken_off = [number for number, _ in self.interrupted]
+        failures = [*self.failures, *((number, _DIED) for number in broken_off)]
+        return replace(self, failures=failures, died=[*self.died, *broken_off], interrupted=[])
 
 
 class Journal:
@@ -149,6 +176,7 @@ class Journal:
             if fate == "failures":
                 failure = Failure(*what) if what else self._last_words()
                 report.failures.append((number, failure))
+                report.died += [number] if failure == _DIED else []
                 continue
             getattr(report, fate).append(number)
             if fate == "done":
@@ -169,7 +197,7 @@ class Journal:
         path = _beside(self._path, "trace")
         head, _, stacks = (path.read_text() if path.exists() else "").partition("\n\n")
         if not stacks:
-            return Failure(DIED)
+            return _DIED
         thread, caller = head.splitlines()
         found = (stack for stack in stacks.split("\n\n") if f"Thread {thread}" in stack)
         frames = next(found, stacks).partition("most recent call first):\n")[2]
@@ -211,6 +239,10 @@ def post_mortem(run_id: str, address: str, name: str, numbers: Sequence[int]) ->
         return BatchReport(left=list(numbers))
     with Journal(path) as journal:
         report = journal.report(numbers)
+    ending = noted_ending(presence(run_id, address))
+    if ending is not None and ending.is_blameless:
+        return report.excused(ending.reason)
+    report.told = ending.reason if ending else ""
     report.died_loading = len(report.left) == len(numbers)
     if note := MemoryNote.at(memory_note(run_id, address)):
         report.kernel_killed, report.group_limit = note.kernel_killed, note.group_limit

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import math
 import signal
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import dask
 from distributed import SpecCluster
 
-__all__ = ["BATCH_SYSTEMS", "BatchSystem", "System", "ask"]
+from .job import telling
+from .keeper import Keeper, keep, kept
+from .owned import owned
+from .queues import QUEUES
+from .settings import Wanted, settle
+
+__all__ = ["BATCH_SYSTEMS", "BatchSystem", "System", "ask", "find", "looked_after"]
 
 # A name of `BATCH_SYSTEMS`, a cluster class of dask-jobqueue or one made from it, or anything else
 # that takes a job's options and returns a cluster.
@@ -32,27 +40,67 @@ class BatchSystem:
         Whether a job says its queue.
     disk
         Whether a job says the space that it takes on its machine's disk.
+    counts
+        What the first number of a time limit counts (`walltime.seconds_of`).
+    scratch
+        The folder on a job's own machine that its files may go to, as the job's shell knows it.
+    gpus
+        Options of a job that takes so many GPUs, of so many cores and bytes; None where each site
+        has its own way.
+    name_length
+        Characters that a job's name may have.
     """
 
     cluster: str
     a_day: str | None = "24:00:00"
     queues: bool = True
     disk: bool = False
+    counts: str = "seconds"
+    scratch: str = "${TMPDIR:-/tmp}"
+    gpus: Callable[[int, int, int], dict[str, Any]] | None = None
+    name_length: int = 60
+
+
+def _directive(form: str) -> Callable[[int, int, int], dict[str, Any]]:
+    return lambda gpus, cores, memory: {"job_extra_directives": [form.format(gpus)]}
+
+
+def _of_pbs(gpus: int, cores: int, memory: int) -> dict[str, Any]:
+    size = math.ceil(memory / 2**20)
+    return {"resource_spec": f"select=1:ncpus={cores}:mem={size}MB:ngpus={gpus}"}
+
+
+def _of_condor(gpus: int, cores: int, memory: int) -> dict[str, Any]:
+    return {"job_extra_directives": {"request_gpus": gpus}}
+
+
+def _of_oar(gpus: int, cores: int, memory: int) -> dict[str, Any]:
+    return {"resource_spec": f"/nodes=1/gpu={gpus}"}
 
 
 BATCH_SYSTEMS: Mapping[str, BatchSystem] = {
-    "slurm": BatchSystem("SLURMCluster"),  # to it, "24:00" is 24 minutes
-    "lsf": BatchSystem("LSFCluster", a_day="24:00"),
-    "pbs": BatchSystem("PBSCluster"),
+    "slurm": BatchSystem(
+        "SLURMCluster",  # to it, "24:00" is 24 minutes
+        counts="minutes",
+        scratch="${SLURM_TMPDIR:-${TMPDIR:-/tmp}}",
+        gpus=_directive("--gres=gpu:{}"),
+    ),
+    "lsf": BatchSystem(
+        "LSFCluster", a_day="24:00", counts="hours minutes", gpus=_directive("-gpu num={}")
+    ),
+    "pbs": BatchSystem("PBSCluster", gpus=_of_pbs, name_length=15),
     "sge": BatchSystem("SGECluster"),
-    "htcondor": BatchSystem("HTCondorCluster", a_day=None, queues=False, disk=True),
-    "oar": BatchSystem("OARCluster"),
-    "moab": BatchSystem("MoabCluster"),
+    "htcondor": BatchSystem(
+        "HTCondorCluster",
+        a_day=None,
+        queues=False,
+        disk=True,
+        scratch="${_CONDOR_SCRATCH_DIR:-/tmp}",
+        gpus=_of_condor,
+    ),
+    "oar": BatchSystem("OARCluster", gpus=_of_oar),
+    "moab": BatchSystem("MoabCluster", gpus=_of_pbs, name_length=15),
 }
-
-
-# Of those that log in to one machine, several have clusters: Dask's own port is taken.
-_ON_A_FREE_PORT = {"dashboard_address": ":0"}
 
 
 def ask(
@@ -83,15 +131,19 @@ def ask(
     >>> ask(lambda **job: job, None, "gpu", {"cores": 4})
     {'cores': 4, 'queue': 'gpu'}
     """
-    make, known = _find(system)
+    make, known = find(system)
     if known is not None:
         _check_options(known, walltime, queue)
         walltime = walltime or known.a_day
-    job = {**options, **_settings(make, known, options), "walltime": walltime, "queue": queue}
-    return make(**{name: value for name, value in job.items() if value is not None})
+    job = {**options, "walltime": walltime, "queue": queue}
+    given = {name: value for name, value in job.items() if value is not None}
+    if known is None and getattr(make, "job_cls", None) is None:
+        return make(**given)
+    cluster: SpecCluster = _looked_after(make, known, given)
+    return cluster
 
 
-def _find(system: System) -> tuple[Callable[..., SpecCluster], BatchSystem | None]:
+def find(system: System) -> tuple[Callable[..., SpecCluster], BatchSystem | None]:
     """What makes its clusters, and what is known of it."""
     if isinstance(system, str):
         if system not in BATCH_SYSTEMS:
@@ -119,22 +171,38 @@ def _check_options(known: BatchSystem, walltime: str | None, queue: str | None) 
             )
 
 
-def _settings(
-    make: Callable[..., Any], known: BatchSystem | None, options: Mapping[str, Any]
-) -> dict[str, Any]:
-    """For clusters of dask-jobqueue, what neither the options nor Dask's configuration say."""
-    job = getattr(make, "job_cls", None)
-    if known is None and job is None:
-        return {}
-    section = options.get("config_name") or getattr(job, "config_name", None)
+def _looked_after(
+    make: Callable[..., Any], known: BatchSystem | None, given: dict[str, Any]
+) -> Any:
+    """A cluster of dask-jobqueue, with what neither the options nor Dask's configuration say."""
+    workers_timeout = given.pop("workers_timeout", None)
+    of_job = getattr(make, "job_cls", None)
+    section = given.get("config_name") or getattr(of_job, "config_name", None)
     configured = dask.config.get(f"jobqueue.{section}", None) or {}
-    scheduler = options.get("scheduler_options") or configured.get("scheduler-options") or {}
-    settings: dict[str, Any] = {"scheduler_options": _ON_A_FREE_PORT | scheduler}
-    if known is not None and known.disk:
+    wanted = Wanted(given, configured)
+    if known is not None and known.disk and not wanted.says("disk"):
         # What a worker moves there of its memory is never more than all.
-        disk = options.get("disk") or configured.get("disk") or options.get("memory")
-        settings["disk"] = disk
-    return settings
+        given["disk"] = given.get("memory")
+    if of_job is None:
+        return make(**given)
+    folder = settle(wanted, known.counts if known else None, known.scratch if known else None)
+    cluster = owned(make)(**given, job_cls=telling(of_job))
+    cluster.own(folder)
+    queue = QUEUES.get(known.cluster) if known else None
+    keep(cluster, Keeper(cluster, queue, given.get("log_directory"), workers_timeout))
+    return cluster
+
+
+def looked_after(cluster: Any) -> AbstractContextManager[Keeper | None]:
+    """Within the body, the jobs of a cluster are looked after, whoever made it.
+
+    Parameters
+    ----------
+    cluster
+        Any, or none.
+    """
+    names = {above.__name__ for above in type(cluster).__mro__}
+    return kept(cluster, next((QUEUES[name] for name in names if name in QUEUES), None))
 
 
 def _import_jobqueue() -> Any:

@@ -1,0 +1,155 @@
+"""The workers of a run: how many there are, what the run waits for, what became of one's job."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from distributed import Client
+from distributed.comm.addressing import get_address_host
+
+from .jobs.adaptive import want
+from .jobs.keeper import keeper_of
+from .jobs.queues import JobSeen, Phase
+from .memory_deaths import MENDS
+from .task_state import TaskState
+from .worker.failure import Failure
+from .worker.journal import BatchReport
+
+__all__ = ["Crew", "Fate", "judged"]
+
+_logger = logging.getLogger(__name__)
+
+# Seconds between looks at the cluster.
+_LOOK_SECONDS = 2.0
+# Seconds without any worker after which it is said that the run waits, and then again: jobs of a
+# batch system take some time to start.
+_LONELY_SECONDS = (15.0, 300.0)
+# A worker is asked for where there is so much to do, in seconds.
+_WORTH_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of the job of a worker that died."""
+
+    job: str
+    seen: JobSeen
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the batch system may be about to say how the job ends."""
+        return self.seen.phase in (Phase.RUNS, Phase.ENDING)
+
+
+class Crew:
+    """The workers of a run.
+
+    Parameters
+    ----------
+    client
+        Of their cluster.
+    run_id
+        Name of the run.
+    workers_timeout
+        Seconds that the run may wait while it has no worker; as the cluster has it unless given,
+        and without end if that has none.
+    """
+
+    def __init__(self, client: Client, run_id: str, workers_timeout: float | None = None) -> None:
+        self._client = client
+        self._run_id = run_id
+        self._keeper = keeper_of(client.cluster)
+        of_cluster = self._keeper.workers_timeout if self._keeper else None
+        self._timeout = workers_timeout or of_cluster or math.inf
+        self._hosts: set[str] = set()
+        self._threads = 1
+        self._look_again = -math.inf
+        self._seen = self._said = time.monotonic()
+        self._patience = _LONELY_SECONDS[0]
+
+    def look(self, states: Sequence[TaskState]) -> int:
+        """Follow a cluster that grows and shrinks.
+
+        Parameters
+        ----------
+        states
+            The tasks of the run, for which more workers are asked for if need be.
+
+        Returns
+        -------
+        int
+            Threads that workers have; 1 if there is no worker.
+
+        Raises
+        ------
+        RuntimeError
+            If there is no worker, and will be none, or was none for too long.
+        """
+        now = time.monotonic()
+        if now < self._look_again:
+            return self._threads
+        self._look_again = now + _LOOK_SECONDS
+        threads = self._client.nthreads()
+        self._hosts = {get_address_host(address) for address in threads}
+        self._threads = max(1, sum(threads.values()))
+        want(self._client.cluster, self._run_id, _workers_worth(states))
+        if threads:
+            self._seen, self._said, self._patience = now, now, _LONELY_SECONDS[0]
+        else:
+            self._wait(now)
+        return self._threads
+
+    def leave(self) -> None:
+        """The run is over."""
+        want(self._client.cluster, self._run_id, 0)
+
+    def has_worker_at(self, hosts: Sequence[str]) -> bool:
+        """Whether a worker is there that could look at a machine's files."""
+        return any(host in self._hosts for host in hosts)
+
+    def fate(self, address: str) -> Fate | None:
+        """What became of the job of a worker; None where that isn't known."""
+        seen = self._keeper.fate(address) if self._keeper and address else None
+        return Fate(self._keeper.job_of(address), seen) if self._keeper and seen else None
+
+    def _wait(self, now: float) -> None:
+        waiting = self._keeper.waiting if self._keeper else ""
+        refusal = self._keeper.refusal if self._keeper else ""
+        kept = "Blocks in the ledger are kept, and the same call goes on from there."
+        if refusal:
+            raise RuntimeError(f"There is no worker, and there will be none. {refusal}\n{kept}")
+        if now - self._seen > self._timeout:
+            why = f": {waiting}" if waiting else ""
+            raise RuntimeError(
+                f"There was no worker for {now - self._seen:.0f} seconds{why}. {kept}"
+            )
+        if now - self._said > self._patience:
+            _logger.warning("The run waits for workers%s.", f": {waiting}" if waiting else "")
+            self._said, self._patience = now, _LONELY_SECONDS[1]
+
+
+def _workers_worth(states: Sequence[TaskState]) -> int:
+    """How many workers have enough to do."""
+    wanted = 0
+    for state in states:
+        most = state.task.num_workers or math.inf
+        wanted += int(min(most, state.ready, math.ceil(state.seconds_left / _WORTH_SECONDS)))
+    return max(wanted, sum(state.running for state in states))
+
+
+def judged(report: BatchReport, fate: Fate | None) -> BatchReport:
+    """What became of a batch whose worker died, given what became of the worker's job."""
+    if fate is not None and fate.seen.phase in (Phase.ENDING, Phase.ENDED):
+        why = fate.seen.reason or "ended"
+        if fate.seen.was_for_memory:
+            return report.blamed(
+                Failure(f"Its job {fate.job} was ended for memory ({why}).", advice=MENDS)
+            )
+        reason = f"job {fate.job} ended ({why})"
+        told = replace(report, interrupted=[(n, reason) for n, _ in report.interrupted])
+        return told.excused(reason)
+    return report

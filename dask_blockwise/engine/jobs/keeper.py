@@ -1,0 +1,254 @@
+"""Looks after a cluster's jobs: those that are lost are asked for again, in bounds.
+
+Dask's clusters of specifications take a job for given once it is submitted: one that reaches its
+walltime, or is cancelled, is missed by nobody.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from distributed import Scheduler, SchedulerPlugin, SpecCluster
+from distributed.core import Status
+from tornado.ioloop import PeriodicCallback
+
+from .job import refusal_of
+from .listing import Listing
+from .queues import JobSeen, Phase, Queue
+
+__all__ = ["Keeper", "keep", "keeper_of", "kept"]
+
+_logger = logging.getLogger(__name__)
+
+# Seconds between looks at which workers there are, and, where some are missing, between questions
+# to the batch system: the first and the last, as they become rarer.
+_LOOK_SECONDS = 1.0
+_ASK_SECONDS = (2.0, 30.0)
+# What it said so shortly before still holds: workers of many jobs may die together.
+_FRESH_SECONDS = 0.3
+# So many jobs in a row that end before a worker of theirs began are enough.
+_FAILED_STARTS = 5
+
+
+class _Roster(SchedulerPlugin):
+    """Which job each worker belongs to, also when it is gone."""
+
+    name = "dask-blockwise-roster"
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+
+    def add_worker(self, scheduler: Scheduler, worker: str) -> None:
+        self.names[worker] = str(scheduler.workers[worker].name)
+
+
+class Keeper:
+    """Looks after the jobs of a cluster for as long as that lives.
+
+    Parameters
+    ----------
+    cluster
+        One of dask-jobqueue.
+    queue
+        How its batch system is asked about jobs, if that is known.
+    logs
+        Where the output of jobs goes, for whoever looks for why they end.
+    workers_timeout
+        Seconds that a run may wait for a worker, if it has a limit.
+    """
+
+    def __init__(
+        self,
+        cluster: Any,
+        queue: Queue | None,
+        logs: str | None = None,
+        workers_timeout: float | None = None,
+    ) -> None:
+        self.workers_timeout = workers_timeout
+        # Why no job will ever run; empty as long as one may.
+        self.refusal = ""
+        self._cluster = cluster
+        self._listing = Listing(queue)
+        self._logs = logs
+        self._roster = _Roster()
+        self._joined: set[str] = set()
+        self._failed_starts = 0
+        self._waiting: Counter[str] = Counter()
+        self._ask_seconds = _ASK_SECONDS[0]
+        self._looking: PeriodicCallback | None = None
+
+    def start(self) -> None:
+        """Begin, in the cluster's event loop."""
+        self._cluster.loop.add_callback(self._start)
+
+    async def _start(self) -> None:
+        for worker in self._cluster.scheduler.workers.values():
+            self._roster.names[worker.address] = str(worker.name)
+        self._cluster.scheduler.add_plugin(self._roster)
+        self._looking = PeriodicCallback(self._look, 1000 * _LOOK_SECONDS)
+        self._looking.start()
+
+    def submit(self) -> None:
+        """Wait until jobs that are asked for are submitted.
+
+        Raises
+        ------
+        RuntimeError
+            If the batch system refuses one; the cluster is closed then.
+        """
+        self._cluster.sync(self._submit)
+        if self.refusal:
+            self._cluster.close()
+            raise RuntimeError(self.refusal)
+
+    async def _submit(self) -> None:
+        await self._cluster
+        self._note(dict(self._cluster.workers))
+
+    def stop(self) -> None:
+        """Look no longer; the cluster lives on."""
+        if self._looking is not None and self._cluster.status == Status.running:
+            self._cluster.loop.add_callback(self._looking.stop)
+
+    @property
+    def waiting(self) -> str:
+        """What jobs wait for, in the batch system's words; empty where none does."""
+        total = sum(self._waiting.values())
+        if not total:
+            return ""
+        whys = [f"{n} for {why}" if why else f"{n}" for why, n in self._waiting.most_common(3)]
+        return f"{total} {'jobs wait' if total > 1 else 'job waits'} ({', '.join(whys)})"
+
+    def job_of(self, address: str) -> str:
+        """Id of the job that a worker belongs, or belonged, to; empty where it isn't known."""
+        return self._listing.id(self._name_of_job(address))
+
+    def fate(self, address: str) -> JobSeen | None:
+        """What became of the job that a worker was of, asked now; None where nothing is known."""
+        if not self.job_of(address) or self._cluster.status != Status.running:
+            return None
+        self._cluster.sync(self._ask_again)
+        return self._listing.seen(self._name_of_job(address))
+
+    def _name_of_job(self, address: str) -> str:
+        return self._job_name(self._roster.names.get(address, ""))
+
+    def _forget(self) -> None:
+        _keepers.pop(self._cluster, None)
+        if self._looking is not None:
+            self._looking.stop()
+
+    async def _look(self) -> None:
+        cluster = self._cluster
+        if cluster.status != Status.running:
+            self._forget()
+            return
+        jobs = {name: job for name, job in cluster.workers.items() if name in cluster.worker_spec}
+        self._note(jobs)
+        here = {self._job_name(str(worker.name)) for worker in cluster.scheduler.workers.values()}
+        if here - self._joined:
+            self._failed_starts = 0
+        self._joined |= here
+        missing = [name for name in jobs if name not in here]
+        if not missing:
+            self._waiting.clear()
+            self._ask_seconds = _ASK_SECONDS[0]
+            return
+        if time.monotonic() - self._listing.asked < self._ask_seconds:
+            return
+        self._ask_seconds = min(2 * self._ask_seconds, _ASK_SECONDS[1])
+        if await self._listing.ask():
+            await self._replace(self._listing.ended(missing))
+            seen = [self._listing.seen(name) for name in missing]
+            self._waiting = Counter(s.reason for s in seen if s and s.phase is Phase.WAITS)
+
+    def _note(self, jobs: dict[str, Any]) -> None:
+        for name, job in jobs.items():
+            if refusal_of(job):
+                self.refusal = f"The batch system refuses a job:\n{refusal_of(job)}"
+            if self._listing.add(name, str(job.job_id or "")):
+                self._joined.discard(name)
+
+    def _job_name(self, worker: str) -> str:
+        """A job of several processes has a suffix for each."""
+        if worker in self._cluster.worker_spec or worker in self._listing:
+            return worker
+        return worker.rpartition("-")[0]
+
+    async def _ask_again(self) -> None:
+        self._note(dict(self._cluster.workers))
+        if time.monotonic() - self._listing.asked >= _FRESH_SECONDS:
+            await self._listing.ask()
+
+    def _why(self, name: str) -> str:
+        seen = self._listing.seen(name)
+        return (seen and seen.reason) or "no reason is given"
+
+    async def _replace(self, lost: list[str]) -> None:
+        """Have jobs submitted anew in the place of lost ones."""
+        for name in lost:
+            job, why = self._listing.id(name), self._why(name)
+            if name in self._joined:
+                _logger.info("Job %s has ended (%s); another takes its place.", job, why)
+            else:
+                self._failed_starts += 1
+                _logger.warning("Job %s ended before a worker of it began (%s).", job, why)
+        if self._failed_starts >= _FAILED_STARTS:
+            where = f" Their output is in {self._logs}." if self._logs else ""
+            self.refusal = (
+                f"{self._failed_starts} jobs in a row ended before a worker of theirs began, the "
+                f"last of them, {self._listing.id(lost[-1])}, with: {self._why(lost[-1])}.{where}"
+            )
+        if self.refusal:
+            return
+        for name in lost:
+            # Not closed: there is nothing left to cancel.
+            self._cluster.workers.pop(name, None)
+        if lost:
+            with suppress(Exception):
+                await self._cluster
+            self._ask_seconds = _ASK_SECONDS[0]
+
+
+_keepers: WeakKeyDictionary[Any, Keeper] = WeakKeyDictionary()
+
+
+def keeper_of(cluster: Any) -> Keeper | None:
+    """The one that looks after a cluster's jobs, if one does."""
+    return _keepers.get(cluster) if isinstance(cluster, SpecCluster) else None
+
+
+def keep(cluster: Any, keeper: Keeper) -> None:
+    """Have a cluster's jobs looked after from now on."""
+    _keepers[cluster] = keeper
+    keeper.start()
+
+
+@contextmanager
+def kept(cluster: Any, queue: Queue | None) -> Iterator[Keeper | None]:
+    """Within the body, the jobs of a cluster are looked after, whoever made it.
+
+    Parameters
+    ----------
+    cluster
+        Any, or none.
+    queue
+        How its batch system is asked about jobs, if it is one of dask-jobqueue.
+    """
+    is_of_jobs = isinstance(cluster, SpecCluster) and getattr(cluster, "job_cls", None) is not None
+    if keeper_of(cluster) is not None or not is_of_jobs:
+        yield keeper_of(cluster)
+        return
+    keeper = Keeper(cluster, queue)
+    keep(cluster, keeper)
+    try:
+        yield keeper
+    finally:
+        keeper.stop()
+        _keepers.pop(cluster, None)
