@@ -5,6 +5,7 @@ from .engine.any_cluster import cluster
 from .engine.cluster import create_compute_context, jobqueue_cluster, local_cluster
 from .engine.progress import RunSummary
 from .engine.run import run
+from .engine.stopping import exit_codes
 from .engine.task import Task
 from .engine.worker.client import Client
 from .geometry.blocks import Block, BlockStatus, Coordinate, Roi
@@ -55,6 +56,7 @@ __all__ = [
     "connected_components",
     "create_compute_context",
     "create_volume",
+    "exit_codes",
     "jobqueue_cluster",
     "local_cluster",
     "map_overlap",

@@ -12,8 +12,8 @@ from distributed import Client
 
 from .demo.run import DEMOS, Result, run_demo
 from .engine.cluster import local_cluster
+from .engine.stopping import exit_codes
 from .volumes.status import status
-from .volumes.storing import BlocksFailed
 
 __all__ = ["main"]
 
@@ -33,10 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     SystemExit: 0
     """
     options = _parser().parse_args(arguments)
-    try:
+    with exit_codes("dask-blockwise: "):
         options.command(options)
-    except (OSError, ModuleNotFoundError, ValueError, BlocksFailed) as error:
-        raise SystemExit(f"dask-blockwise: {error}") from error
 
 
 def _parser() -> argparse.ArgumentParser:

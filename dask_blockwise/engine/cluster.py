@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from .limits import check_memory, check_whole
 from .worker.allocator import KeepingNanny
 
 __all__ = ["create_compute_context", "jobqueue_cluster", "local_cluster"]
+
+# Of a cluster that is closed before it has started.
+_CLOSE_SECONDS = 3.0
 
 
 def local_cluster(
@@ -65,7 +68,22 @@ def local_cluster(
     }
     if options.get("processes", True):
         settings["worker_class"] = KeepingNanny
-    return LocalCluster(**{**settings, **options})
+    return _Interruptible(**{**settings, **options})
+
+
+class _Interruptible(LocalCluster):
+    """One whose start may be broken off by Ctrl-C, without more than a sentence about it."""
+
+    def __init__(self, **options: Any) -> None:
+        try:
+            super().__init__(**options)  # type: ignore[no-untyped-call]
+        except KeyboardInterrupt:
+            # Half of it is there, which Dask says much about as it is closed, now or at exit.
+            self.shutdown_on_close = False
+            with suppress(Exception):
+                self.close(timeout=_CLOSE_SECONDS)
+            message = "Stopped while worker processes were starting; no block has run."
+            raise KeyboardInterrupt(message) from None
 
 
 def _check_local(n_workers: Any, memory_limit: Any, threads: Any) -> None:

@@ -15,6 +15,7 @@ from .jobs.adaptive import want
 from .jobs.keeper import keeper_of
 from .jobs.queues import JobSeen, Phase
 from .memory_deaths import MENDS
+from .stopping import NoWorkers
 from .task_state import TaskState
 from .worker.failure import Failure
 from .worker.journal import BatchReport
@@ -86,8 +87,8 @@ class Crew:
 
         Raises
         ------
-        RuntimeError
-            If there is no worker, and will be none, or was none for too long.
+        NoWorkers
+            If there is none, and will be none, or was none for too long.
         """
         now = time.monotonic()
         if now < self._look_again:
@@ -121,12 +122,10 @@ class Crew:
         refusal = self._keeper.refusal if self._keeper else ""
         kept = "Blocks in the ledger are kept, and the same call goes on from there."
         if refusal:
-            raise RuntimeError(f"There is no worker, and there will be none. {refusal}\n{kept}")
+            raise NoWorkers(f"There is no worker, and there will be none. {refusal}\n{kept}")
         if now - self._seen > self._timeout:
             why = f": {waiting}" if waiting else ""
-            raise RuntimeError(
-                f"There was no worker for {now - self._seen:.0f} seconds{why}. {kept}"
-            )
+            raise NoWorkers(f"There was no worker for {now - self._seen:.0f} seconds{why}. {kept}")
         if now - self._said > self._patience:
             _logger.warning("The run waits for workers%s.", f": {waiting}" if waiting else "")
             self._said, self._patience = now, _LONELY_SECONDS[1]

@@ -12,6 +12,7 @@ from pathlib import Path
 from distributed import Client as DaskClient
 
 from ..storage.location import is_remote
+from .bars import Bar, open_bar
 from .clients import client_for_a_run
 from .crew import Crew
 from .dispatcher import Dispatcher
@@ -22,9 +23,11 @@ from .involved import Involved
 from .ledger import Ledger
 from .pickling import pickled
 from .plugins.known import known_to_workers
-from .progress import Bar, RunSummary, open_bar
+from .progress import RunSummary
 from .standing import Standing
+from .stopping import stoppable, stopped
 from .task import Task
+from .task_log import TaskLog
 from .task_state import TaskState
 from .worker.batch import Work
 from .worker.client import Context
@@ -76,8 +79,8 @@ def run(
     OtherCodeError
         If workers have other code in a person's own modules than this process, and so do the files.
     KeyboardInterrupt, SystemExit
-        When interrupted, with how far each task is; ledgers keep what is done. The latter where a
-        signal is made to end the process.
+        When interrupted, with how far each task is; ledgers keep what is done. The latter where the
+        process is told to end (SIGTERM), with the exit code 75.
 
     Examples
     --------
@@ -205,9 +208,14 @@ def _states(
     for index, (task, context, log) in enumerate(zip(tasks, contexts, logs)):
         standing = Standing(task, by_task[task], by_task.__getitem__)
         title = task.title or task.task_id
-        bar = open_bar(title, len(task.grid), standing.count, progress)
+        above = [bars[tasks.index(upstream)] for upstream in task.upstream_tasks or ()]
+        bar = open_bar(title, len(task.grid), standing.count, progress, above)
         bars.append(bar)
-        states.append(TaskState(task, index, frontier, standing, bar, log, context))
+        keeps = task.ledger is not None and not is_remote(task.ledger)
+        notes = TaskLog(log, keeps_progress=keeps)
+        states.append(TaskState(task, index, frontier, standing, bar, notes, context))
+        states[-1].say_progress(now=True)
+        stack.callback(states[-1].say_progress, now=True)
     return states
 
 
@@ -221,15 +229,16 @@ def _log_path(task: Task, run_id: str) -> Path:
     if task.ledger is not None and not is_remote(task.ledger):
         return Path(task.ledger) / "blocks.log"
     name = task.task_id.replace("/", "_")
-    return own_folder() / f"logs/{run_id}-{name}.log"
+    return own_folder() / f"logs/{run_id}-{name}-blocks.log"
 
 
 def _go(dispatcher: Dispatcher, states: Sequence[TaskState]) -> RunSummary:
     begin = time.monotonic()
     try:
-        dispatcher.go()
+        with stoppable():
+            dispatcher.go()
     except (KeyboardInterrupt, SystemExit) as stop:
-        raise type(stop)(_how_to_go_on(states)) from None
+        raise stopped(stop, _how_to_go_on(states)) from None
     return RunSummary(tuple(state.summary() for state in states), time.monotonic() - begin)
 
 

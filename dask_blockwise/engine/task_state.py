@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
+from .bars import Bar
 from .frontier import Frontier
-from .progress import Bar, TaskSummary
+from .progress import TaskSummary
 from .standing import Standing
 from .task import Task
+from .task_log import TaskLog
 from .worker.client import Context
 from .worker.failure import Failure
 from .worker.journal import BatchReport
 
 __all__ = ["TaskState"]
-
-_logger = logging.getLogger(__name__)
 
 # A batch of blocks takes about this long, in seconds, and is never more than so many blocks.
 _BATCH_SECONDS = 1.0
@@ -55,7 +53,7 @@ class TaskState:
     bar
         Where progress is shown.
     log
-        File for the traceback of every failed attempt, and for what blocks print.
+        Where each failed attempt, and what blocks print, is written.
     context
         What the task's ``init_callback_fn`` is given.
     """
@@ -67,7 +65,7 @@ class TaskState:
         frontier: Frontier,
         standing: Standing,
         bar: Bar,
-        log: Path,
+        log: TaskLog,
         context: Context,
     ) -> None:
         self.task = task
@@ -91,7 +89,6 @@ class TaskState:
         self._peak_memory = 0
         self._completed = self._skipped = self._retries = 0
         self._begin = self._end = 0.0
-        self._log_failed = False
 
     @property
     def begun(self) -> bool:
@@ -163,8 +160,9 @@ class TaskState:
         self._skipped += len(report.skipped)
         for number in report.done + report.skipped:
             self._release(number)
+        failed = {number for number, _ in [*report.failures, *report.interrupted]}
         for number, text in report.printed:
-            self._write_log(number, "printed", text)
+            self._write_log(number, "printed", text, is_failure=number in failed)
         for number, failure in [*report.failures, *((number, _LOST) for number in report.lost)]:
             self._fail(number, failure)
         for number, reason in report.interrupted:
@@ -173,7 +171,13 @@ class TaskState:
             self._again.append(report.left)
         settled = len(report.done) + len(report.skipped)
         self._bar.update(settled, len(self._failed), self._retries)
+        self.say_progress()
         return bool(settled or report.failures or report.lost or report.interrupted)
+
+    def say_progress(self, now: bool = False) -> None:
+        """Say beside the ledger how far the task is, now and then."""
+        done = self._completed + self._skipped
+        self._log.say(len(self.task.grid), done, len(self._failed), now)
 
     def summary(self) -> TaskSummary:
         """What became of the task's blocks."""
@@ -191,7 +195,8 @@ class TaskState:
             voxels_written=self._voxels_written(),
             failures=dict(self._failed),
             orphans=tuple(unsettled),
-            log=str(self._log) if self._log.exists() else None,
+            log=str(self._log.path) if self._log.path.exists() else None,
+            failure_log=str(self._log.failures) if self._log.failures.exists() else None,
         )
 
     def _batch_size(self, workers: int) -> int:
@@ -257,17 +262,8 @@ class TaskState:
             return
         self._again.append([number])
 
-    def _write_log(self, number: int, event: str, text: str) -> None:
-        head = f"{time.asctime()} block {number}, attempt {self._attempts[number] + 1}, {event}:"
-        try:
-            self._log.parent.mkdir(parents=True, exist_ok=True)
-            with self._log.open("a") as log:
-                log.write(f"{head}\n{text.rstrip()}\n\n")
-        except OSError as error:
-            # What became of the block is told at the end all the same.
-            if not self._log_failed:
-                _logger.warning("%s can't be written: %s.", self._log, error.strerror)
-            self._log_failed = True
+    def _write_log(self, number: int, event: str, text: str, is_failure: bool = True) -> None:
+        self._log.write(number, self._attempts[number] + 1, event, text, is_failure)
 
     def _voxels_written(self) -> int | None:
         """Voxels of the completed blocks; cut blocks count in the proportion of all blocks."""

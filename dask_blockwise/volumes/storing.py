@@ -37,6 +37,8 @@ class BlocksFailed(RuntimeError):
         Which blocks, and why each failed first.
     """
 
+    exit_code = 1
+
     def __init__(self, summary: RunSummary) -> None:
         super().__init__(
             summary.as_error(

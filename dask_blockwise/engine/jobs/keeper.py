@@ -22,7 +22,7 @@ from .job import refusal_of
 from .listing import Listing
 from .queues import JobSeen, Phase, Queue
 
-__all__ = ["Keeper", "keep", "keeper_of", "kept"]
+__all__ = ["JobsRefused", "Keeper", "keep", "keeper_of", "kept"]
 
 _logger = logging.getLogger(__name__)
 
@@ -34,6 +34,12 @@ _ASK_SECONDS = (2.0, 30.0)
 _FRESH_SECONDS = 0.3
 # So many jobs in a row that end before a worker of theirs began are enough.
 _FAILED_STARTS = 5
+
+
+class JobsRefused(RuntimeError):
+    """A batch system refuses what jobs ask for."""
+
+    exit_code = 2
 
 
 class _Roster(SchedulerPlugin):
@@ -99,13 +105,13 @@ class Keeper:
 
         Raises
         ------
-        RuntimeError
+        JobsRefused
             If the batch system refuses one; the cluster is closed then.
         """
         self._cluster.sync(self._submit)
         if self.refusal:
             self._cluster.close()
-            raise RuntimeError(self.refusal)
+            raise JobsRefused(self.refusal)
 
     async def _submit(self) -> None:
         await self._cluster

@@ -8,7 +8,10 @@ anew. Arithmetic on blocks took 1.5 to 3 times as long.
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Mapping
+from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -44,3 +47,9 @@ class KeepingNanny(Nanny):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.pre_spawn_env |= memory_settings()
+        # Ctrl-C in a terminal reaches worker processes too, which it is the driver's to stop: those
+        # that this thread starts are deaf to it from the first.
+        if threading.current_thread() is not threading.main_thread():
+            # Which, as it starts, has its thread hear signals again.
+            resource_tracker.ensure_running()
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])

@@ -1,0 +1,174 @@
+"""How far each task of a run is, as it goes: bars in a terminal or notebook, lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from tqdm.auto import tqdm
+
+__all__ = ["Bar", "open_bar"]
+
+# A line a minute, or a tenth of the blocks.
+_SECONDS_A_LINE = 60.0
+_LINES = 10
+_WAITING = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} blocks, waits for others{postfix}"
+
+
+class Bar(Protocol):
+    """Shows how far a task is."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether each of the task's blocks is done, or has failed."""
+
+    def update(self, blocks: int, failed: int, retries: int) -> None:
+        """So many more blocks are done; so many failed and were retried in all."""
+
+    def close(self) -> None:
+        """Nothing more will come."""
+
+
+def open_bar(title: str, blocks: int, done: int, shown: bool, upstream: Sequence[Bar] = ()) -> Bar:
+    """A bar in a terminal or notebook, now and then a line elsewhere, or nothing.
+
+    Parameters
+    ----------
+    title
+        What the task is called.
+    blocks, done
+        How many it has, and how many of them are done.
+    shown
+        Whether to show anything.
+    upstream
+        Those of the tasks that it reads from. Until they are over, its rate is theirs, and what is
+        left can't be told from it.
+    """
+    count = _Count(title, blocks, done, upstream)
+    if not shown:
+        return _NoBar(count)
+    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+        return _LiveBar(count)
+    return _Lines(count)
+
+
+class _Count:
+    """Blocks of a task, and since when they tell its own rate."""
+
+    def __init__(self, title: str, blocks: int, done: int, upstream: Sequence[Bar]) -> None:
+        self.title, self.blocks, self.done, self.failed = title, blocks, done, 0
+        self.faults = ""
+        self._upstream = list(upstream)
+        self._restart()
+
+    @property
+    def is_over(self) -> bool:
+        return self.done + self.failed >= self.blocks
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for other tasks."""
+        return bool(self._upstream)
+
+    @property
+    def rate(self) -> float:
+        """Blocks a second since it has waited for none."""
+        return (self.done - self._before) / max(time.monotonic() - self._begin, 1e-9)
+
+    def add(self, blocks: int, failed: int, retries: int) -> bool:
+        """Count more blocks; whether the rate counts anew from now on."""
+        self.done, self.failed = self.done + blocks, failed
+        self.faults = f", {failed} failed, {retries} retries" if failed or retries else ""
+        if not self._upstream:
+            return False
+        self._upstream = [bar for bar in self._upstream if not bar.is_over]
+        self._restart()
+        return not self._upstream
+
+    def _restart(self) -> None:
+        self._begin, self._before = time.monotonic(), self.done
+
+
+class _NoBar:
+    def __init__(self, count: _Count) -> None:
+        self._count = count
+
+    @property
+    def is_over(self) -> bool:
+        return self._count.is_over
+
+    def update(self, blocks: int, failed: int, retries: int) -> None:
+        self._count.add(blocks, failed, retries)
+
+    def close(self) -> None:
+        pass
+
+
+class _LiveBar:
+    def __init__(self, count: _Count) -> None:
+        self._count = count
+        # Of the whole, rather than of the last second: blocks come in batches.
+        self._bar = tqdm(
+            total=count.blocks,
+            initial=count.done,
+            desc=count.title,
+            unit="block",
+            smoothing=0,
+            bar_format=_WAITING if count.waits else None,
+        )
+
+    @property
+    def is_over(self) -> bool:
+        return self._count.is_over
+
+    def update(self, blocks: int, failed: int, retries: int) -> None:
+        if failed or retries:
+            self._bar.set_postfix(failed=failed, retries=retries, refresh=False)
+        if self._count.add(blocks, failed, retries):
+            self._bar.bar_format = None
+            self._bar.initial, self._bar.start_t = self._bar.n + blocks, time.time()
+        self._bar.update(blocks)
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+class _Lines:
+    def __init__(self, count: _Count) -> None:
+        self._count = count
+        self._plan()
+
+    @property
+    def is_over(self) -> bool:
+        return self._count.is_over
+
+    def update(self, blocks: int, failed: int, retries: int) -> None:
+        self._count.add(blocks, failed, retries)
+        if time.monotonic() > self._due or self._count.done >= self._due_blocks:
+            self._write()
+
+    def close(self) -> None:
+        if self._count.done != self._written:
+            self._write()
+
+    def _plan(self) -> None:
+        self._due = time.monotonic() + _SECONDS_A_LINE
+        self._due_blocks = self._count.done + max(1, self._count.blocks // _LINES)
+        self._written = self._count.done
+
+    def _write(self) -> None:
+        count = self._count
+        done = f"{count.title}: {count.done} of {count.blocks} blocks{count.faults}"
+        sys.stderr.write(f"{done}{_pace(count)}\n")
+        self._plan()
+
+
+def _pace(count: _Count) -> str:
+    if count.waits:
+        return ", waits for others"
+    if count.done >= count.blocks or not count.rate:
+        return ""
+    left = (count.blocks - count.done) / count.rate
+    return f", {count.rate:.3g} blocks/s, {left:.0f} s left"

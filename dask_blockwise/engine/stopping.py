@@ -1,0 +1,105 @@
+"""How a process ends whose run is stopped, or fails: in order, and with a code that a shell knows.
+
+Batch systems, and whoever sends SIGTERM, want a process to end by itself; Python's way is to drop
+all, so that no cluster is closed and no job cancelled.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["STOPPED", "NoWorkers", "exit_codes", "stoppable", "stopped"]
+
+# EX_TEMPFAIL of sysexits.h: stopped, and the same call goes on from there.
+STOPPED = 75
+_USAGE = 2
+
+
+class NoWorkers(RuntimeError):
+    """A run has no worker, and waits for none any longer."""
+
+    exit_code = STOPPED
+
+
+class _ToldToEnd(SystemExit):
+    """SIGTERM came."""
+
+
+def _end(*_: object) -> None:
+    raise _ToldToEnd(STOPPED)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Within the body, SIGTERM ends the process in order, unless it means something else here."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def stopped(stop: BaseException, how_to_go_on: str) -> BaseException:
+    """What ends a process whose run was stopped: the same, saying how to go on.
+
+    Parameters
+    ----------
+    stop
+        What stopped it.
+    how_to_go_on
+        In a sentence or two.
+    """
+    if isinstance(stop, _ToldToEnd):
+        sys.stderr.write(f"{how_to_go_on}\n")
+        sys.stderr.flush()
+        return stop
+    return type(stop)(how_to_go_on)
+
+
+@contextmanager
+def exit_codes(speaker: str = "") -> Iterator[None]:
+    """Within the body, a run that fails or is stopped ends the process with a code of its own.
+
+    1 where blocks failed, 2 where a call makes no sense, and 75 where it was stopped, by Ctrl-C,
+    SIGTERM or for want of workers, and the same call goes on from there; 0 where all is done. What
+    there is to say is said without a traceback, but for errors of other kinds.
+
+    Parameters
+    ----------
+    speaker
+        What it begins with.
+
+    Examples
+    --------
+    >>> with exit_codes():
+    ...     raise ValueError("halo must be 0 or more, got -1.")
+    Traceback (most recent call last):
+    SystemExit: 2
+    """
+    try:
+        with stoppable():
+            yield
+    except Exception as error:
+        code = _code_of(error)
+        if code is None:
+            raise
+        sys.stderr.write(f"{speaker}{error}\n")
+        raise SystemExit(code) from error
+    except KeyboardInterrupt as error:
+        sys.stderr.write(f"{speaker}{str(error) or 'Stopped.'}\n")
+        raise SystemExit(STOPPED) from None
+
+
+def _code_of(error: Exception) -> int | None:
+    given: int | None = getattr(error, "exit_code", None)
+    if given is not None:
+        return given
+    return _USAGE if isinstance(error, ValueError | TypeError | OSError | ImportError) else None

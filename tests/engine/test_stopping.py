@@ -1,0 +1,111 @@
+"""Runs that are told to end, and the codes that processes end with."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import Client
+from recording import line, recorder
+
+from dask_blockwise import BlocksFailed
+from dask_blockwise.engine.progress import RunSummary, TaskSummary
+from dask_blockwise.engine.run import run
+from dask_blockwise.engine.stopping import NoWorkers, exit_codes
+from dask_blockwise.engine.worker.failure import Failure
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+sys.path[:0] = {modules!r}
+from recording import line, recorder
+from dask_blockwise.engine.run import run
+
+def slow(number, attempt):
+    time.sleep(0.3)
+
+if __name__ == "__main__":
+    print("begun", flush=True)
+    run(line(200, recorder(Path({folder!r}), slow), ledger={folder!r} + "/ledger"))
+"""
+
+
+def started(tmp_path: Path) -> subprocess.Popen[str]:
+    script = tmp_path / "script.py"
+    modules = [str(Path(__file__).parents[1])]
+    script.write_text(SCRIPT.format(modules=modules, folder=str(tmp_path)))
+    return subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_sigterm_says_how_to_go_on_and_ends_with_75(near: Client, tmp_path: Path) -> None:
+    process = started(tmp_path)
+    marks = tmp_path / "ledger/done.bin"
+    while not marks.exists() or not marks.stat().st_size:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 75
+    told = (
+        r"^Stopped. Task 'task': (\d+) of 200 blocks are done; the same call goes on from there.$"
+    )
+    done = re.search(told, errors, re.MULTILINE)
+    assert done is not None
+    assert "Traceback" not in errors
+    progress = (tmp_path / "ledger/progress.txt").read_text()
+    assert progress.startswith(f"{done[1]} of 200 blocks are done, 0 failed.\n")
+    task = line(200, recorder(tmp_path), ledger=f"{tmp_path}/ledger")
+    assert run(task, near, progress=False)["task"].skipped == int(done[1])
+
+
+@pytest.mark.parametrize("wait", [0.5, 2.0])
+def test_ctrl_c_while_workers_start_is_one_message(tmp_path: Path, wait: float) -> None:
+    process = started(tmp_path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(wait)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to every process
+    _, errors = process.communicate(timeout=60)
+    assert errors.count("Traceback") == 1
+    assert len(re.findall("^KeyboardInterrupt: Stopped", errors, re.MULTILINE)) == 1
+
+
+FAILED = TaskSummary("task", 2, completed=1, failures={1: Failure("ValueError: no")})
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (BlocksFailed(RunSummary((FAILED,))), 1, "ValueError: no"),
+        (ValueError("no such axis"), 2, "no such axis"),
+        (NoWorkers("no worker for 5 seconds"), 75, "no worker for 5 seconds"),
+        (KeyboardInterrupt("Stopped. Task"), 75, "Stopped. Task"),
+        (KeyboardInterrupt(), 75, "Stopped."),
+    ],
+    ids=["blocks", "usage", "workers", "ctrl-c", "bare ctrl-c"],
+)
+def test_exit_codes(
+    error: BaseException, code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended, exit_codes():
+        raise error
+    assert ended.value.code == code
+    assert told in capsys.readouterr().err
+
+
+def test_other_errors_keep_their_traceback() -> None:
+    with pytest.raises(ZeroDivisionError), exit_codes():
+        _: Any = 1 / 0
