@@ -162,14 +162,14 @@ def workers(count: int, seconds: float, rounds: int = 10) -> None:
         ) as cluster,
         Client(cluster) as client,
     ):
-        threads = sum(client.nthreads().values())
+        threads, before = sum(client.nthreads().values()), memory()
         (summary,) = run(
             task_over(grid, _Sleep(seconds), Path(folder)), client, progress=False
         ).tasks
     ideal = len(grid) * seconds / threads
     print(
         f"workers: {threads:,} busy {ideal / summary.seconds:.0%} of the time, with {len(grid):,} "
-        f"blocks of {seconds:g} s in {summary.seconds:.1f} s",
+        f"blocks of {seconds:g} s in {summary.seconds:.1f} s; {peak() - before:+.0f} MB",
         flush=True,
     )
 

@@ -29,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, help="one seed")
     parser.add_argument("--seeds", default="0:3", help="a range such as 0:50")
+    parser.add_argument("--small", action="store_true", help="blobs, without a network")
     parser.add_argument("--folder", help="a new folder that keeps all of it, to look at")
     given = parser.parse_args()
     first, stop = map(int, given.seeds.split(":"))
@@ -36,7 +37,7 @@ def main() -> None:
     with ExitStack() as stack:
         made = given.folder or stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-"))
         folder = Path(made)
-        undisturbed = quiet(folder)
+        undisturbed = quiet(folder, given.small)
         outcomes = []
         for seed in seeds:
             outcomes.append(disturbed(seed, undisturbed, folder / str(seed)))

@@ -17,7 +17,7 @@ __all__ = ["Bucket", "unsteady_bucket"]
 
 _PASSED_ON_NOT = {"connection", "transfer-encoding", "content-length", "date", "server"}
 # Of all requests.
-_REFUSED, _BROKEN_OFF = 0.05, 0.01
+_REFUSED, _BROKEN_OFF = 0.02, 0.005
 
 
 class Bucket(ThreadingHTTPServer):

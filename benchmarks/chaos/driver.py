@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -19,6 +21,8 @@ WORKERS = 2
 def main(prediction: str, place: str, seconds: str) -> None:
     """Make the one call that makes all of it, or goes on with it; blocks may take so long."""
     watch_driver()
+    # Where it stands, for whoever asks.
+    faulthandler.register(signal.SIGUSR1)
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     limits = {"max_retries": MAX_RETRIES, "timeout": float(seconds)}
     segments = segments_at(Path(prediction), place, limits)

@@ -27,7 +27,7 @@ _PLACES = ("disk", "small disk", "bucket")
 _DRIVERS_KILLED = 2
 # A driver is killed so long after its first block.
 _KILLED_AFTER = (1.0, 8.0)
-_CALLS, _SECONDS_A_CALL, _SECONDS_TO_END = 20, 240.0, 30.0
+_CALLS, _SECONDS_A_CALL, _SECONDS_TO_END = 20, 600.0, 30.0
 _MEGABYTES = 8
 _LEAST_SECONDS, _TIMES_THE_SLOWEST = 6.0, 2.0
 _SHOWN = 6
@@ -77,7 +77,7 @@ class _Where:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-def quiet(folder: Path) -> Quiet:
+def quiet(folder: Path, small: bool = False) -> Quiet:
     """Run it undisturbed.
 
     Raises
@@ -87,7 +87,7 @@ def quiet(folder: Path) -> Quiet:
     """
     prediction, where = folder / "prediction.pickle", _Where(str(folder / "quiet.zarr"))
     notes_of = _folder(folder / "quiet")
-    prepare(prediction)
+    prepare(prediction, small)
     if _driver(prediction, where, notes_of, _SECONDS_A_CALL).wait():
         raise RuntimeError((notes_of / "driver.log").read_text())
     seconds = max(_LEAST_SECONDS, _TIMES_THE_SLOWEST * slowest(notes_of))

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from distributed import Worker, WorkerPlugin
 
-from dask_blockwise.engine import dispatcher
+from dask_blockwise.engine import reporting
 from dask_blockwise.engine.task_state import TaskState
 from dask_blockwise.engine.worker import batch
 from dask_blockwise.storage.stored_array import StoredArray
@@ -92,7 +92,7 @@ def _watch_worker() -> None:
         write(array, region, values)
         meet(f"written {name}", *begins)
 
-    dispatcher.run_batch, batch._run_block = noted_batch, noted_block
+    reporting.run_batch, batch._run_block = noted_batch, noted_block
     StoredArray.write = noted_write  # type: ignore[method-assign]
     batch.watched_by = __name__  # type: ignore[attr-defined]
 
