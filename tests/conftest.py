@@ -112,6 +112,8 @@ def slurm(
         modules = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
         paths = [*modules, str(Path(__file__).parent / "engine"), os.environ.get("PYTHONPATH", "")]
         environment.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+        # It sets what it has by default, once.
+        pytest.importorskip("dask_jobqueue")
         with dask.config.set({"jobqueue.slurm.shared-temp-directory": str(folder / "clusters")}):
             yield conf
 

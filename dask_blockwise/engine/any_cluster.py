@@ -171,6 +171,11 @@ def _of_this_machine(given: _Given, devices: Sequence[int | str] | None) -> Spec
     if given.gpus or devices is not None:
         options |= for_devices(given.gpus, devices)
     number = options.pop("n_workers", None)
+    if number is not None and given.most > number:
+        raise ValueError(
+            f"{given.most} worker processes can't share {number} devices, as each has one of its "
+            "own: give as many devices, or fewer workers."
+        )
     if given.workers is not None:
         number = given.least
     if number == 0:
@@ -192,6 +197,7 @@ def _of_jobs(given: _Given, about: dict[str, Any], timeout: float | None) -> Spe
     job = {"cores": given.cores, "memory": memory, "workers_timeout": timeout, **about}
     options = {name: value for name, value in job.items() if value is not None}
     if given.gpus:
+        options["cores"] = max(given.cores, given.gpus)
         options["processes"] = given.gpus
         _join(options, gpus_of_a_job(known, given.gpus, given.cores, memory))
     for name, value in given.extra.items():

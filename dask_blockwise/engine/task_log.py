@@ -57,7 +57,8 @@ class TaskLog:
         self._try(lambda: self._replace(text))
 
     def _replace(self, text: str) -> None:
-        if self._progress is not None:
+        # A ledger of scratch is gone at the end.
+        if self._progress is not None and self._progress.parent.exists():
             partial = self._progress.with_suffix(".partial")
             partial.write_text(text)
             partial.replace(self._progress)

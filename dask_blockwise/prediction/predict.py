@@ -88,7 +88,8 @@ def predict(
     output_range : (low, high), optional
         What the bytes 0 and 255 stand for. Values beyond it are an error, not cut off.
     batch : int
-        How many inputs, or planes, the network is given at once.
+        How many inputs, or planes, the network is given at once; half as many where the device
+        turns out to have no memory for them.
     device : str
         Such as "cuda"; ``"auto"`` takes a GPU if there is one; ``"openvino"`` is the faster way on
         a CPU (extra ``openvino``).

@@ -18,6 +18,7 @@ from ..volumes.padding import Boundary, read_padded
 from ..volumes.reach import Reach
 from ..volumes.source import Source, Voxels
 from ..volumes.time_points import each_time_point
+from .halving import halved_if_need_be
 from .model_source import ModelSource
 from .normalization import Normalization, WholeVolume
 from .quantisation import stored_as
@@ -148,7 +149,9 @@ class Predicted(Source):
 
         arrays = np.stack([piece.array for piece in pieces])
         try:
-            outputs = infer(self.model, arrays, self.device, self.precision)
+            outputs = halved_if_need_be(
+                lambda some: infer(self.model, some, self.device, self.precision), arrays
+            )
         except RuntimeError as error:
             raise RuntimeError(
                 f"The network fails on an input of shape {arrays.shape} "

@@ -1,4 +1,4 @@
-"""A driver that is a batch job itself: cancelled, killed, submitted again; and the real pipeline."""
+"""A driver that is a batch job itself: cancelled, killed and requeued; who may hear a cluster."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def slow(block):
     return 255 - block
 
 if __name__ == "__main__":
-    values = np.arange(160 * 16, dtype=np.uint32).reshape(160, 16).astype(np.uint8)
+    values = np.arange(100 * 16, dtype=np.uint32).reshape(100, 16).astype(np.uint8)
     volume = dbw.Volume.from_array(values, chunks=(1, 16))
     with dbw.exit_codes(), dbw.cluster("slurm", 2, memory="1GB", name="{name}") as jobs:
         with Client(jobs):
@@ -82,8 +82,8 @@ def test_a_driver_in_a_job_is_cancelled_requeued_killed_and_goes_on(
     subprocess.run(["scancel", first], check=True)
     wait_until(lambda: not workers_of(tmp_path))
     text = (tmp_path / "out.txt").read_text()
-    (done,) = re.findall(r"Stopped\. Task '.*': (\d+) of 160 blocks are done; the same call", text)
-    assert 0 < int(done) < 160
+    (done,) = re.findall(r"Stopped\. Task '.*': (\d+) of 100 blocks are done; the same call", text)
+    assert 0 < int(done) < 100
     assert "Traceback" not in text
     assert "\r" not in text  # no bars
 
@@ -96,10 +96,12 @@ def test_a_driver_in_a_job_is_cancelled_requeued_killed_and_goes_on(
     third, before = submitted(tmp_path), marks(tmp_path)
     wait_until(lambda: marks(tmp_path) > before)
     subprocess.run(["scontrol", "requeue", third], check=True)
+    wait_until(lambda: "BeginTime" in squeue(f"--jobs={third}", "--format=%r"))
+    # Which it would wait two minutes for.
     subprocess.run(["scontrol", "update", f"JobId={third}", "StartTime=now"], check=True)
     wait_until(ended(third))
     wait_until(lambda: not workers_of(tmp_path))
-    values = np.arange(160 * 16, dtype=np.uint32).reshape(160, 16).astype(np.uint8)
+    values = np.arange(100 * 16, dtype=np.uint32).reshape(100, 16).astype(np.uint8)
     np.testing.assert_array_equal(dbw.open_volume(tmp_path / "out.zarr/inverse")[:], 255 - values)
 
 
@@ -118,7 +120,7 @@ def test_only_who_has_the_certificates_is_heard(slurm: Path, tmp_path: Path) -> 
                 if found.status == "LISTEN" and found.laddr.port != port:
                     assert found.laddr.ip == "127.0.0.1"
         plain = jobs.scheduler_address.replace("tls://", "tcp://")
-        with pytest.raises(OSError, match="Timed out|to complete"):
+        with pytest.raises(OSError):  # noqa: PT011 - as its end of the connection sees it.
             Client(plain, timeout="2s", set_as_default=False)
         for path in jobs.folder.rglob("*.*"):
             assert path.suffix in (".err", ".out") or path.stat().st_mode & 0o077 == 0

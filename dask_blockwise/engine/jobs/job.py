@@ -84,4 +84,5 @@ def _said(error: Exception, command: str) -> str:
     if isinstance(error, FileNotFoundError):
         return f"there is no program {error.filename or command} here"
     told = re.search(r"stdout:\n(.*)\nstderr:\n(.*)", str(error), re.DOTALL)
-    return "\n".join(part.strip() for part in told.groups() if part.strip()) if told else str(error)
+    said = [part.strip() for part in told.groups() if part.strip()] if told else []
+    return "\n".join(said) or str(error)

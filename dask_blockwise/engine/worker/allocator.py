@@ -46,7 +46,9 @@ class KeepingNanny(Nanny):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.pre_spawn_env |= memory_settings()
+        settings = memory_settings()
+        self.pre_spawn_env |= settings
+        self.env |= settings
         # Ctrl-C in a terminal reaches worker processes too, which it is the driver's to stop: those
         # that this thread starts are deaf to it from the first.
         if threading.current_thread() is not threading.main_thread():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import time
 from typing import IO
 
@@ -31,8 +32,14 @@ _taken: list[IO[bytes]] = []
 
 
 def dask_setup(worker: object) -> None:
-    """What Dask calls as a worker process starts."""
-    take_device()
+    """What Dask calls as a worker process starts.
+
+    It goes on after an exception, and the worker would then take all devices for its own.
+    """
+    try:
+        take_device()
+    except Exception as error:
+        sys.exit(str(error))
 
 
 def take_device() -> str | None:
@@ -44,10 +51,11 @@ def take_device() -> str | None:
         If all of them are taken.
     """
     named = os.environ.get(DEVICES)
-    if not named or _taken:
-        return os.environ.get(_VISIBLE) if _taken else None
-    given = os.environ.get(_VISIBLE) or ",".join(map(str, range(int(named[1:]))))
-    devices = (given if named.startswith("#") else named).split(",")
+    if _taken:
+        return os.environ[_VISIBLE]
+    if not named:
+        return None
+    devices = _names(named)
     end = time.monotonic() + _WAIT_SECONDS
     while True:
         for device in devices:
@@ -63,12 +71,22 @@ def take_device() -> str | None:
         time.sleep(0.2)
 
 
+def _names(named: str) -> list[str]:
+    """The devices, of which a batch system may have given a job some, and says which."""
+    if not named.startswith("#"):
+        return named.split(",")
+    of_job = os.environ.get(_VISIBLE)
+    return of_job.split(",") if of_job else [str(n) for n in range(int(named[1:]))]
+
+
 def _lock(device: str) -> IO[bytes] | None:
+    if fcntl is None:
+        raise RuntimeError("Devices are shared out by locks of files, which this system has not.")
     folder = own_folder() / "devices"
     folder.mkdir(mode=0o700, exist_ok=True)
     # Jobs may each be shown their devices under the same names.
-    scope = f"{os.environ[OF_JOB]}-{os.getppid()}-" if os.environ.get(OF_JOB) else ""
-    name = hashlib.sha256(f"{scope}{device}".encode()).hexdigest()[:16]
+    scope = os.environ.get(OF_JOB, "")
+    name = hashlib.sha256(f"{scope} {device}".encode()).hexdigest()[:16]
     file = (folder / name).open("wb")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -76,9 +94,3 @@ def _lock(device: str) -> IO[bytes] | None:
         file.close()
         return None
     return file
-
-
-if fcntl is None:  # pragma: no cover
-
-    def take_device() -> str | None:
-        raise RuntimeError("Devices are shared out by file locks, which this system has not.")

@@ -1,0 +1,83 @@
+"""What is shown of tasks as they go."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from dask_blockwise.engine import bars
+from dask_blockwise.engine.bars import open_bar
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(bars, "time", clock)
+    return clock
+
+
+def test_a_line_comes_a_minute_or_a_tenth(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    bar = open_bar("smooth", 1000, 0, shown=True)
+    for _ in range(50):  # half of it, in 50 s
+        clock.now += 1
+        bar.update(10, 0, 0)
+    for _ in range(300):  # hardly any, in 5 min
+        clock.now += 1
+        bar.update(0, 1, 2)
+    bar.close()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "smooth: 100 of 1000 blocks, 10 blocks/s, 90 s left"
+    assert [int(re.findall(r": (\d+) of", text)[0]) for text in lines] == [
+        *range(100, 501, 100),
+        *[500] * 4,
+    ]
+    assert "500 of 1000 blocks, 1 failed, 2 retries, " in lines[-1]
+
+
+def test_a_task_that_waits_has_no_rate_of_its_own(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = open_bar("affinities", 20, 0, shown=False)
+    second = open_bar("objects", 20, 0, shown=True, upstream=[first])
+    clock.now = 1000.0
+    first.update(10, 0, 0)
+    second.update(5, 0, 0)
+    first.update(10, 0, 0)
+    second.update(5, 0, 0)
+    clock.now += 1.0
+    second.update(5, 0, 0)
+    clock.now += 1.0
+    second.update(5, 0, 0)
+    assert capsys.readouterr().err.splitlines() == [
+        "objects: 5 of 20 blocks, waits for others",
+        "objects: 10 of 20 blocks",
+        "objects: 15 of 20 blocks, 5 blocks/s, 1 s left",
+        "objects: 20 of 20 blocks",
+    ]
+
+
+def test_in_a_terminal_it_shows_none_either(
+    clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    first = open_bar("affinities", 2, 0, shown=False)
+    second = open_bar("objects", 20, 0, shown=True, upstream=[first])
+    second.update(5, 0, 0)
+    first.update(2, 0, 0)
+    second.update(15, 0, 0)
+    second.close()
+    waiting, *_, last = capsys.readouterr().err.strip("\r\n").split("\r")
+    assert "0/20 blocks, waits for others" in waiting
+    assert "20/20 [" in last
