@@ -13,11 +13,10 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import daisy.v2 as daisy
-import psutil
 from distributed import Client
+from resident import memory, peak
 
 from dask_blockwise.engine.cluster import local_cluster
 from dask_blockwise.engine.frontier import Frontier
@@ -79,18 +78,6 @@ def task(name: str, side: int, conflict: bool = False, upstream: Sequence[Task] 
         num_workers=None,
         upstream_tasks=upstream,
     )
-
-
-def memory() -> float:
-    """Resident memory of this process in MB, from which on its peak counts anew."""
-    Path("/proc/self/clear_refs").write_text("5")
-    return float(psutil.Process().memory_info().rss) / 1e6
-
-
-def peak() -> float:
-    """Largest resident memory of this process since then, in MB."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split(maxsplit=1)[0]) * 1024 / 1e6
 
 
 def report(name: str, blocks: int, begin: float, before: float) -> float:

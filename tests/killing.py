@@ -25,7 +25,7 @@ from dask_blockwise.storage import documents
 
 OLD, NEW = np.random.default_rng(0).integers(0, 200, (2, 8, 12)).astype(np.uint8)
 CALLS = [
-    *((documents, name) for name in ("put", "remove_all", "remove_documents")),
+    *((documents, name) for name in ("put", "remove_documents")),
     *((mark_files._Folder, name) for name in ("append", "write_header")),
     *((os, name) for name in ("unlink", "rmdir")),
 ]

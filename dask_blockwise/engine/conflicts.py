@@ -90,6 +90,13 @@ class Conflicts:
             near[tuple(slice(r - f, r + e + 1) for f, e, r in zip(first, last, self.reach))] = True
         return near
 
+    @property
+    def most(self) -> int:
+        """How many blocks a block conflicts with at most."""
+        axes = zip(self.shape, self.before, self.after, strict=True)
+        box = prod(min(b, n) + min(a, n) + 1 for n, b, a in axes)
+        return box if self.before == self.after else 2 * box
+
     def earlier(self) -> Integers:
         """For every block, how many blocks that conflict with it are of a lower level."""
         if self.before == self.after:
@@ -114,13 +121,14 @@ class Conflicts:
         Levels compare digit by digit, so the blocks that are lower by axis ``a`` have equal digits
         before it (only the block's own position has), a lower one there, and any after it.
         """
-        earlier = np.zeros(self.shape, np.int64)
-        rest = np.ones((1,) * len(self.shape), np.int64)
+        number = np.min_scalar_type(self.most)
+        earlier = np.zeros(self.shape, number)
+        rest = np.ones((1,) * len(self.shape), number)
         for axis in reversed(range(len(self.shape))):
             size, period = self.shape[axis], self._periods[axis]
             lower, near = _neighbours(size, before[axis], after[axis], period)
-            earlier += along(lower, axis, len(self.shape)) * rest
-            rest = along(near, axis, len(self.shape)) * rest
+            earlier += along(lower.astype(number), axis, len(self.shape)) * rest
+            rest = along(near.astype(number), axis, len(self.shape)) * rest
         return earlier
 
 

@@ -14,8 +14,10 @@ from distributed.comm.addressing import get_address_host
 from .jobs.adaptive import want
 from .jobs.keeper import keeper_of
 from .jobs.queues import JobSeen, Phase
+from .memory_deaths import MENDS
 from .stopping import NoWorkers
 from .task_state import TaskState
+from .worker.failure import Failure
 from .worker.journal import BatchReport
 
 __all__ = ["Crew", "Fate", "judged"]
@@ -143,7 +145,9 @@ def judged(report: BatchReport, fate: Fate | None) -> BatchReport:
     if fate is not None and fate.seen.phase in (Phase.ENDING, Phase.ENDED):
         why = fate.seen.reason or "ended"
         if fate.seen.was_for_memory:
-            return report.blamed(f"Its job {fate.job} was ended for memory ({why}).")
+            return report.blamed(
+                Failure(f"Its job {fate.job} was ended for memory ({why}).", advice=MENDS)
+            )
         reason = f"job {fate.job} ended ({why})"
         told = replace(report, interrupted=[(n, reason) for n, _ in report.interrupted])
         return told.excused(reason)

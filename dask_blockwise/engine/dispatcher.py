@@ -21,6 +21,7 @@ from distributed import Client, Future, KilledWorker
 from distributed.comm.addressing import get_address_host
 
 from .crew import Crew, judged
+from .memory_deaths import MemoryDeaths
 from .plugins.names import queueable
 from .plugins.scheduler import SentBefore
 from .reporting import run_and_report, search_and_report
@@ -110,6 +111,7 @@ class Dispatcher:
         self._names = map("batch-{}".format, count())
         self._keys = count()
         self._loading_deaths = 0
+        self._memory = MemoryDeaths()
         self._crew = crew
 
     def go(self) -> None:
@@ -151,6 +153,9 @@ class Dispatcher:
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
         """A report came, as an event: fetching results would wait for workers that just died."""
         _, content = event
+        if "killed" in content:
+            self._memory.hear(**content["killed"])
+            return
         self._arrived.put((tuple(content["key"]), BatchReport(**content["report"])))
 
     def _finished(self, future: Future[Any]) -> None:
@@ -198,9 +203,9 @@ class Dispatcher:
         return key
 
     def _key(self, sent: _Sent) -> _Key:
-        """Dask shows its first part; the scheduler's plugin knows the run and the limit by it."""
+        """Dask shows its first part; the scheduler's plugin knows the run and limits by it."""
         name = f"{sent.state.task.task_id}-{self._run_id}"
-        return name, next(self._keys), _seconds_allowed(sent)
+        return name, next(self._keys), *_seconds_allowed(sent)
 
     def _take_in(self, key: _Key, outcome: BatchReport | BaseException) -> None:
         if key not in self._out:
@@ -245,15 +250,19 @@ class Dispatcher:
         self._later(_SEARCH_SECONDS, key, TimeoutError())
 
     def _judge(self, sent: _Sent, report: BatchReport) -> None:
-        """Settle a batch whose worker died, by what became of the worker's job, if it is of one."""
+        """Settle a batch whose worker died, by what is known of why it did."""
         if report.died or report.lost or report.interrupted:
-            fate = self._crew.fate(sent.died_on or "")
+            address = sent.died_on or ""
+            fate = self._crew.fate(address)
             most = _QUESTIONS if report.interrupted or report.lost else _QUESTIONS_OF_DEATHS
-            if fate is not None and fate.is_open and sent.asked < most:
+            may_be_told = fate is not None and fate.is_open and sent.asked < most
+            if may_be_told or not (sent.asked or self._memory.is_clear(report, address)):
                 key = self._key(sent)
                 self._out[key] = replace(sent, asked=sent.asked + 1), None
                 self._later(_QUESTION_SECONDS, key, _Unjudged(report))
                 return
+            planned = sent.state.task.memory
+            report = self._memory.explained(report, address, sent.batch.alone, planned)
             report = judged(report, fate)
         self._settle(sent, report)
 
@@ -281,8 +290,9 @@ def _not_run(sent: _Sent, error: BaseException) -> RuntimeError:
     )
 
 
-def _seconds_allowed(sent: _Sent) -> float:
+def _seconds_allowed(sent: _Sent) -> tuple[float, float]:
+    """What a block may take, and all of the batch."""
     timeout = sent.state.task.timeout
     if timeout is None or sent.died_on is not None:
-        return math.inf
-    return timeout * len(sent.batch.numbers) + _GRACE_SECONDS
+        return math.inf, math.inf
+    return timeout, timeout * len(sent.batch.numbers) + _GRACE_SECONDS

@@ -14,6 +14,7 @@ from itertools import chain, islice
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..geometry.blocks import BlockGrid
 from ..geometry.boxes import Box, Index
@@ -104,14 +105,13 @@ class _Waiting:
 
     def _count(self, shape: Index, feeds: Sequence[_Feed]) -> None:
         """Set the counters: one condition a feed, one a conflicting block of lower level."""
-        conditions = np.full(shape, len(feeds), np.int64)
+        most = len(feeds) + (self._conflicts.most if self.ordered and self._conflicts else 0)
+        self._conditions = np.full(shape, len(feeds), np.min_scalar_type(most))
         if self.ordered and self._conflicts:
-            conditions += self._conflicts.earlier()
-        largest = max(1, int(conditions.max(initial=0)))
-        self._conditions = conditions.astype(np.min_scalar_type(largest))
-        self._numbers = np.arange(prod(shape), dtype=np.int32 if prod(shape) < 2**31 else np.int64)
-        self._numbers = self._numbers.reshape(shape)
-        self._append(self._numbers[self._conditions == 0])
+            self._conditions += self._conflicts.earlier()
+        # From one block to the next along each axis, in numbers.
+        self._strides = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
+        self._append(np.flatnonzero(self._conditions == 0))
         # What reads no block at all of an upstream task will never be told that one is done.
         for feed in feeds:
             for box in feed.unfed():
@@ -137,15 +137,20 @@ class _Waiting:
         # very block, so none goes below 0.
         conditions = self._conditions[box]
         conditions -= later
-        self._push(self._numbers[box][later & (conditions == 0)])
+        self._push(box, later & (conditions == 0))
 
     def release(self, box: Box) -> None:
         """One condition less for every block of the box."""
         conditions = self._conditions[box]
         conditions -= 1
-        self._push(self._numbers[box][conditions == 0])
+        self._push(box, conditions == 0)
 
-    def _push(self, numbers: Integers) -> None:
+    def _push(self, box: Box, which: NDArray[np.bool_]) -> None:
+        """Let go of some blocks of a box."""
+        if not which.any():
+            return
+        axes = zip(which.nonzero(), box, self._strides)
+        numbers = sum((at + side.start) * stride for at, side, stride in axes)
         if numbers.size > _LARGE_RELEASE:
             self._append(numbers)
             return
@@ -172,9 +177,10 @@ class _Feed:
         runs = [_AxisRuns(upstream, downstream, axis) for axis in axes]
         self._boxes = [run.blocks for run in runs]
         self._readers = [run.readers for run in runs]
-        counts = (along(run.length, axis, len(axes)) for axis, run in enumerate(runs))
-        waiting = np.asarray(reduce(np.multiply, counts))
-        self._waiting = waiting.astype(np.min_scalar_type(max(1, int(waiting.max(initial=0)))))
+        most = prod(int(run.length.max(initial=0)) for run in runs)
+        lengths = [run.length.astype(np.min_scalar_type(max(1, most))) for run in runs]
+        counts = (along(length, axis, len(axes)) for axis, length in enumerate(lengths))
+        self._waiting = np.asarray(reduce(np.multiply, counts))
 
     def unfed(self) -> Iterator[Box]:
         """Boxes of blocks that read no upstream block at all."""

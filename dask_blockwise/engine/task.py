@@ -98,6 +98,9 @@ class Task:
         Which blocks are to be run also if they are done, beside all that aren't.
     voxels_per_block
         Voxels that a whole block writes, for the rate in the summary.
+    memory
+        Bytes of arrays that a block holds at most, where that is known: it is seen before the run
+        whether workers have as much.
     title
         What the progress bar and the summary call the task; its id unless given.
 
@@ -141,6 +144,7 @@ class Task:
     only: NDArray[np.bool_] | None = None
     again: NDArray[np.bool_] | None = None
     voxels_per_block: int | None = None
+    memory: int | None = None
     title: str | None = None
 
     def __post_init__(self) -> None:

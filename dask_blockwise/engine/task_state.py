@@ -23,6 +23,8 @@ __all__ = ["TaskState"]
 
 # A batch of blocks takes about this long, in seconds, and is never more than so many blocks.
 _BATCH_SECONDS = 1.0
+# Of more workers they take longer: a scheduler of Dask's takes in some thousand tasks a second.
+_BATCHES_A_SECOND = 500
 _BATCH_BLOCKS = 2048
 # Where blocks have a time limit: the scheduler knows only how long a whole batch may take.
 _TIMED_BATCH_BLOCKS = 32
@@ -207,7 +209,8 @@ class TaskState:
         if self._block_seconds is None:
             return 1
         most = _BATCH_BLOCKS if self.task.timeout is None else _TIMED_BATCH_BLOCKS
-        by_time = _BATCH_SECONDS / max(self._block_seconds, 1e-6)
+        seconds = max(_BATCH_SECONDS, workers / _BATCHES_A_SECOND)
+        by_time = seconds / max(self._block_seconds, 1e-6)
         by_share = (self._frontier.ready(self.index) + len(self._due)) / (2 * workers)
         return max(1, int(min(most, by_time, by_share)))
 

@@ -19,6 +19,7 @@ __all__ = [
     "BlockLabels",
     "Rule",
     "Values",
+    "Weighed",
     "labels_around",
     "numbered",
     "positions",
@@ -112,6 +113,14 @@ class Rule(Protocol):
         rows : iterable of ndarray of uint64
             What each block found.
         """
+
+
+@runtime_checkable
+class Weighed(Protocol):
+    """A rule that knows how much memory it takes to make objects of what all blocks found."""
+
+    def memory(self, grid: LabelGrid) -> int:
+        """Bytes that `Rule.components`, and what leads to it, takes at most; the plan says it."""
 
 
 def labels_around(

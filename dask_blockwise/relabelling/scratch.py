@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from ..engine.worker.trace import Trace
 from ..geometry.boxes import Box, Index
 from ..storage.arrays import StoredArray, create_array, open_array
-from ..storage.documents import list_names, remove_all
+from ..storage.documents import list_names
 from ..storage.groups import remove_if_empty
 from ..storage.location import is_remote, location_of
+from ..storage.removal import remove_in_order
 from ..storage.stamps import stamps_of
 from ..volumes.known import ledger_of, new_id
 from ..volumes.left import left_in_rows
@@ -267,7 +268,7 @@ class Scratch:
         solved = [location_of(self.solved)] if "edges" in names else []
         for part in (*map(ledger_of, arrays), *solved, *arrays):
             if is_remote(part) or Path(part).is_dir():
-                remove_all(part)
+                remove_in_order(part)
 
     def _open(self, name: str, path: str | None = None) -> StoredArray:
         return open_array(f"{path or self.path}/{name}", writable=True)

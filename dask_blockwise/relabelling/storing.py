@@ -35,7 +35,7 @@ from .fragments import (
 )
 from .grid import LabelGrid
 from .kept import Kept
-from .rule import Rule
+from .rule import Rule, Weighed
 from .scratch import Scratch
 from .steps import Relabelling
 
@@ -145,8 +145,7 @@ class Storing:
             # What is kept depends on what is there.
             again=self.keeps_ids,
             left=lambda output: self._scratch(output).left_of_table(),
-            # What it takes isn't known before.
-            cost=StagePlan("", self.frame.extent, 1, 0, 0, 0),
+            cost=StagePlan("", self.frame.extent, 1, 0, 0, self._memory_to_solve),
         )
 
     @property
@@ -228,6 +227,11 @@ class Storing:
             target=output.target,
             changed=changed_path(output.path) if self.keeps_ids else "",
         )
+
+    @property
+    def _memory_to_solve(self) -> int:
+        """It goes by how many pieces there are, which most rules can't know before."""
+        return self.rule.memory(self.grid) if isinstance(self.rule, Weighed) else 0
 
     def _cost_to_segment(self) -> StagePlan:
         frame, cost = prod(self.grid.frame_shape), plan_of(self.inputs[0], self.block)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -29,7 +28,6 @@ __all__ = [
     "read_bytes",
     "read_json",
     "read_surely",
-    "remove_all",
     "remove_documents",
     "store_error",
 ]
@@ -186,17 +184,6 @@ def _new_cache() -> Any:
     # Without this, a web server that is down is asked for many minutes.
     settings["http_request_retries"] = _WEB_RETRIES
     return ts.Context(settings)
-
-
-def remove_all(location: str) -> None:
-    """Remove a folder, or all below a URL."""
-    try:
-        if is_remote(location):
-            kvstore_of(location).delete_range(ts.KvStore.KeyRange()).result()
-        else:
-            shutil.rmtree(location)
-    except (ValueError, OSError) as error:
-        raise store_error(location, "removed", error) from error
 
 
 def remove_documents(location: str, names: Sequence[str]) -> None:

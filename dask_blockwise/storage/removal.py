@@ -6,6 +6,7 @@ those of the group that holds it: what is left is an array or a group until the 
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Collection, Iterable
 from itertools import groupby
@@ -21,6 +22,10 @@ __all__ = ["CLAIM_FILES", "MARKS", "holds_only_claims", "remove_in_order"]
 MARKS = ".dask_blockwise"
 # Of them, what tells that a run is going on: it may be the very one that makes room for its output.
 CLAIM_FILES = ("run.json", "run.lock")
+
+# So a network file system calls what was removed while somebody has it open; it goes when that one
+# closes it, and can't be removed before.
+_HELD_OPEN = ".nfs"
 
 _MARK, _CHUNK, _BESIDE, _TELLING = range(4)
 _TELL_OF_GROUPS = (".zgroup",)
@@ -63,14 +68,14 @@ def remove_in_order(
 def holds_only_claims(location: str) -> bool:
     """Whether below a local folder there is no file but those that tell of a run."""
     return all(
-        name in CLAIM_FILES and Path(folder).name == MARKS
+        (name in CLAIM_FILES and Path(folder).name == MARKS) or name.startswith(_HELD_OPEN)
         for folder, _, names in os.walk(location)
         for name in names
     )
 
 
 def _remove_folder(folder: Path, kept: Collection[str]) -> bool:
-    """Remove all below a folder, and the folder, if nothing of it is kept."""
+    """Remove all below a folder, and the folder, if nothing of it is kept or held open."""
     if not folder.is_dir() or folder.is_symlink():
         return True
     spared = kept if folder.name == MARKS else ()
@@ -80,13 +85,25 @@ def _remove_folder(folder: Path, kept: Collection[str]) -> bool:
     for entry in found:
         if entry.is_dir(follow_symlinks=False):
             gone &= _remove_folder(Path(entry.path), kept)
-        elif entry.name in spared:
+        elif entry.name in spared or entry.name.startswith(_HELD_OPEN):
             gone = False
         else:
             Path(entry.path).unlink(missing_ok=True)
-    if gone:
+    return gone and _is_removed(folder)
+
+
+def _is_removed(folder: Path) -> bool:
+    """Remove a folder in which nothing is left, unless somebody has something of it open."""
+    try:
         folder.rmdir()
-    return gone
+    except OSError as error:
+        left = [entry.name for entry in os.scandir(folder)]
+        if error.errno != errno.ENOTEMPTY or not left:
+            raise
+        if not all(name.startswith(_HELD_OPEN) for name in left):
+            raise
+        return False
+    return True
 
 
 def _remove_objects(location: str, kept: Collection[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .checked import understood
-from .documents import put, read_json, remove_all
+from .documents import put, read_json
 from .formats import OURS, scale_keys, some_names
 from .location import is_remote
 from .removal import MARKS, remove_in_order
@@ -93,7 +93,7 @@ def put_scale(root: str, about: Mapping[str, Any], scale: Mapping[str, Any]) -> 
     while others and not same:
         remove_in_order(f"{root}/{others.pop()['key']}", keep_claims=True)
     if _PROPERTIES in info:
-        remove_all(f"{root}/{_PROPERTIES}")
+        remove_in_order(f"{root}/{_PROPERTIES}")
     _put(root, {**about, "scales": sorted([*others, scale], key=_voxel)})
 
 

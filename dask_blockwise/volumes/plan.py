@@ -32,7 +32,9 @@ class Plan:
 
     What a stage's function or network allocates while it works is not known, and comes on top of
     what a worker holds; so do Python with its libraries (some 200 MB), and the cache of decoded
-    chunks (256 MB, or what ``DASK_BLOCKWISE_CACHE_MB`` says).
+    chunks (256 MB, or what ``DASK_BLOCKWISE_CACHE_MB`` says). Putting objects together goes by how
+    many fragments there are: of ``match="mutex"`` it is said what it takes at most, of other rules
+    nothing.
     """
 
     stages: tuple[StagePlan, ...]

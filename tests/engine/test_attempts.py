@@ -213,3 +213,26 @@ def test_a_worker_that_is_retired_costs_no_more_than_an_attempt(tmp_path: Path) 
         thread.join()
     assert summary
     assert max(runs(tmp_path).values()) <= 2
+
+
+def test_a_worker_that_stands_still_is_noticed_by_the_limit_of_a_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch of many blocks may take long, and a stopped process ends none of them itself."""
+    monkeypatch.setattr("dask_blockwise.engine.plugins.scheduler._SILENT_SECONDS", 2.0)
+
+    def stop(number: int, attempt: int) -> None:
+        time.sleep(0.01)
+        if number == 60 and attempt == 1:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        task = line(100, recorder(tmp_path, stop), max_retries=1, timeout=10.0)
+        summary = run(task, client, progress=False)
+    assert summary
+    assert summary["task"].retries == 1
+    # The batch of 20 or so might have taken 200 s and more.
+    assert summary["task"].seconds < 100

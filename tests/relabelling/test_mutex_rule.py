@@ -131,6 +131,8 @@ def test_stored_by_processes_as_in_memory_and_kept_for_other_rules(
     objects = relabel(watershed(source, offsets=OFFSETS), keep_scratch=True)
     plan = objects.plan()
     assert [stage.name for stage in plan.stages][:2] == ["result: segment", "result: stitch"]
+    (solved,) = (stage for stage in plan.stages if stage.name == "result: solve")
+    assert solved.worker_bytes == plan.worker_bytes == 72 * source.data.size // len(OFFSETS)
     summary = objects.to_zarr(tmp_path / "a.zarr/ids", client=client, progress=False)
     assert summary.tasks[0].completed == 18
     np.testing.assert_array_equal(open_volume(tmp_path / "a.zarr/ids")[:], computed(objects))

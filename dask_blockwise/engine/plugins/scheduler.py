@@ -29,7 +29,8 @@ _scheduler_logger = logging.getLogger("distributed.scheduler")
 
 # A worker says every half second or so that it lives, unless all of its process stands still.
 _SILENT_SECONDS = 10.0
-
+# On which nannies tell of a worker that they are about to kill.
+_KILLED_FOR_MEMORY = "worker-restart-memory"
 
 # What queues on a scheduler comes out only where the saturation is finite.
 _VAST = 1e6
@@ -60,8 +61,8 @@ class BlockTaskPlugin(SchedulerPlugin):
     Parameters
     ----------
     run_id
-        End of the first part of the keys of the run's batches; their last part is the number of
-        seconds after which the batch is overdue.
+        End of the first part of the keys of the run's batches. Their last two parts are numbers of
+        seconds: what a block may take, and after how many the batch is overdue.
     period
         Seconds between checks.
     """
@@ -96,10 +97,17 @@ class BlockTaskPlugin(SchedulerPlugin):
             self._begun.pop(key, None)
 
     def log_event(self, topic: str, msg: Any) -> None:
-        """A batch's time counts from its first block, not while it queues or its task loads."""
+        """A batch's time counts from its first block, not while it queues or its task loads.
+
+        The run is told of workers that nannies kill for memory.
+        """
         if topic == f"{self.name}-begun":
             # By the clock here, as clocks of machines differ.
             self._begun[tuple(msg["key"])] = time.monotonic()
+        elif topic == _KILLED_FOR_MEMORY and (worker := self._scheduler.workers.get(msg["worker"])):
+            # A client has one handler a topic: that of nannies may be somebody else's.
+            told = {"worker": worker.address, "had": msg["rss"], "allowed": worker.memory_limit}
+            self._scheduler.log_event(self.name, {"killed": told})
 
     async def before_close(self) -> None:
         self._check.stop()
@@ -144,11 +152,14 @@ class BlockTaskPlugin(SchedulerPlugin):
         }
 
     def _is_silent(self, key: Any, worker: WorkerState) -> bool:
-        """Whether a worker fell silent before it could say that it began with a batch."""
+        """Whether a worker says nothing for longer than a block may keep it from doing so.
+
+        Where its process stands still, its own timer does so too.
+        """
         # Both in wall time, in which Dask keeps the former.
         since: float = max(worker.last_seen, self._sent[key])
-        allowed: float = key[-1] + _SILENT_SECONDS
-        return time.time() - since > allowed
+        a_block: float = key[-2]
+        return time.time() - since > a_block + _SILENT_SECONDS
 
 
 # The worker saturation that schedulers had before the first of the runs that are on; the last of

@@ -25,8 +25,9 @@ from .ending import Ending, note_ending
 from .failure import failure_of
 from .gate import Gate
 from .job_end import may_begin
-from .journal import BatchReport, Journal, kept, presence, run_directory
+from .journal import BatchReport, Journal, kept, memory_note, presence, run_directory
 from .litter import sweep_meanwhile
+from .memory import MemoryNote
 from .output import captured, unbuffer
 from .own_code import OwnCode
 from .presence import Presence
@@ -83,9 +84,15 @@ class _Run:
     """A run as a worker process knows it: its tasks, and the directory of its journals."""
 
     def __init__(
-        self, presence: Presence, blobs: Sequence[bytes], code: OwnCode, captures: bool
+        self,
+        presence: Presence,
+        blobs: Sequence[bytes],
+        code: OwnCode,
+        captures: bool,
+        memory: Path,
     ) -> None:
         self._presence = presence
+        self._memory = memory
         self._blobs = blobs
         self.code = code
         self._functions: dict[int, tuple[Work, Callable[[Block], object]]] = {}
@@ -99,7 +106,9 @@ class _Run:
     def journal(self, name: str) -> Journal:
         """A new journal, beside what says that this worker runs."""
         with kept():
-            return Journal(self._presence.mark().with_name(name))
+            journal = Journal(self._presence.mark().with_name(name))
+        MemoryNote.now().write(self._memory)
+        return journal
 
     def task(self, number: int) -> tuple[Work, Callable[[Block], object]]:
         """A task and its function of a block, unpickled and set up once a process."""
@@ -158,7 +167,7 @@ def open_run(run_id: str, address: str, blobs: Sequence[bytes], code: OwnCode, o
     _forgotten.discard(run_id)
     if run_id not in _runs:
         here = Presence(partial(presence, run_id, address))
-        _runs[run_id] = _Run(here, blobs, code, owned)
+        _runs[run_id] = _Run(here, blobs, code, owned, memory_note(run_id, address))
         sweep_meanwhile()
     if owned:
         unbuffer()

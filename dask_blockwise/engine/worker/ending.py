@@ -17,10 +17,18 @@ from typing import NamedTuple
 import dask
 import psutil
 
-__all__ = ["Ending", "ending_of_signal", "note_ending", "noted_ending", "on_termination"]
+__all__ = [
+    "KILLED_FOR_MEMORY",
+    "Ending",
+    "ending_of_signal",
+    "note_ending",
+    "noted_ending",
+    "on_termination",
+]
 
 # Nannies look now and then; what a process has when the signal comes may be somewhat less.
 _NEARLY = 0.9
+KILLED_FOR_MEMORY = "The worker process was killed for memory"
 
 
 class Ending(NamedTuple):
@@ -81,5 +89,5 @@ def ending_of_signal(memory_limit: float | None) -> Ending:
     taken = psutil.Process().memory_info().rss
     if memory_limit and taken > _NEARLY * allowed * memory_limit:
         told = f"{taken / 1e6:.0f} MB of {memory_limit / 1e6:.0f} MB"
-        return Ending(f"The worker process was killed for memory: it took {told}.", False)
+        return Ending(f"{KILLED_FOR_MEMORY}: it took {told}.", False)
     return Ending("its worker process was told to end (SIGTERM)", True)

@@ -23,10 +23,19 @@ from urllib.parse import quote
 from .deadline import deadline
 from .ending import noted_ending
 from .failure import Failure, place_of
+from .memory import MemoryNote
 from .own_folder import own_folder
 from .trace import Trace
 
-__all__ = ["BatchReport", "Journal", "kept", "post_mortem", "presence", "run_directory"]
+__all__ = [
+    "BatchReport",
+    "Journal",
+    "kept",
+    "memory_note",
+    "post_mortem",
+    "presence",
+    "run_directory",
+]
 
 # Of what a block prints, so many bytes are kept: its last ones.
 _PRINTED_BYTES = 16_384
@@ -63,6 +72,12 @@ class BatchReport:
     peak_memory: int = 0
     # The worker died before the first block began, as it loaded the task.
     died_loading: bool = False
+    # What the process noted as it ended.
+    told: str = ""
+    # The kernel killed a process there for memory meanwhile; as much as those of its group may
+    # have, in bytes, where that is limited.
+    kernel_killed: bool = False
+    group_limit: int | None = None
 
     def __post_init__(self) -> None:
         # Which are plain tuples when they come as an event or from a file.
@@ -80,10 +95,16 @@ class BatchReport:
             interrupted=[*self.interrupted, *((number, reason) for number in broken_off)],
         )
 
-    def blamed(self, cause: str) -> BatchReport:
+    def blamed(self, why: Failure) -> BatchReport:
         """The same, with what the process died of."""
-        told = [(n, Failure(cause) if n in self.died else why) for n, why in self.failures]
+        told = [(n, why if n in self.died else other) for n, other in self.failures]
         return replace(self, failures=told, died=[])
+
+    def unexcused(self) -> BatchReport:
+        """The same, where blocks that were broken off may be the cause after all."""
+        broken_off = [number for number, _ in self.interrupted]
+        failures = [*self.failures, *((number, _DIED) for number in broken_off)]
+        return replace(self, failures=failures, died=[*self.died, *broken_off], interrupted=[])
 
 
 class Journal:
@@ -233,9 +254,12 @@ def post_mortem(run_id: str, address: str, name: str, numbers: Sequence[int]) ->
     with Journal(path) as journal:
         report = journal.report(numbers)
     ending = noted_ending(presence(run_id, address))
-    if ending is not None:
-        return (report.excused if ending.is_blameless else report.blamed)(ending.reason)
+    if ending is not None and ending.is_blameless:
+        return report.excused(ending.reason)
+    report.told = ending.reason if ending else ""
     report.died_loading = len(report.left) == len(numbers)
+    if note := MemoryNote.at(memory_note(run_id, address)):
+        report.kernel_killed, report.group_limit = note.kernel_killed, note.group_limit
     return report
 
 
@@ -247,6 +271,11 @@ def run_directory(run_id: str) -> Path:
 def presence(run_id: str, address: str) -> Path:
     """A file that says that a worker runs, or ran, on this machine."""
     return run_directory(run_id) / f"worker-{quote(address, safe='')}"
+
+
+def memory_note(run_id: str, address: str) -> Path:
+    """A file that says what a worker on this machine knows of its memory."""
+    return run_directory(run_id) / f"memory-{quote(address, safe='')}"
 
 
 def _printed(file: IO[bytes], begun: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:

@@ -1,0 +1,1 @@
+"""Runs that are killed, stopped and robbed of their disk at random, against undisturbed ones."""

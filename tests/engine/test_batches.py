@@ -1,0 +1,37 @@
+"""How many blocks a batch has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from recording import line
+
+from dask_blockwise.engine.bars import open_bar
+from dask_blockwise.engine.frontier import Frontier
+from dask_blockwise.engine.standing import Standing
+from dask_blockwise.engine.task_log import TaskLog
+from dask_blockwise.engine.task_state import TaskState
+from dask_blockwise.engine.worker.client import Context
+from dask_blockwise.engine.worker.journal import BatchReport
+
+
+@pytest.mark.parametrize(
+    ("threads", "seconds", "blocks"),
+    [
+        *((8, 0.1, 10), (8, 3.0, 1), (8, 1e-6, 256)),
+        # A scheduler takes in 500 a second, of however many.
+        *((1000, 0.1, 20), (5000, 1.0, 10), (5000, 30.0, 1)),
+    ],
+)
+def test_batches_take_a_second_and_longer_on_many_threads(
+    threads: int, seconds: float, blocks: int, tmp_path: Path
+) -> None:
+    task = line(200_000, print)
+    frontier = Frontier([task.grid], [False], [[]])
+    standing = Standing(task, None, lambda task: None)
+    log, bar = TaskLog(tmp_path / "blocks.log", False), open_bar("task", 200_000, 0, False)
+    state = TaskState(task, 0, frontier, standing, bar, log, Context())
+    assert state.next_batch(threads) == [0]
+    state.settle(BatchReport(done=[0], traces=[(0, 0, 0)], seconds=seconds))
+    assert state.next_batch(threads) == list(range(1, blocks + 1))
