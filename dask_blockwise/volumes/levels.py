@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import Any
 
 from ..engine.task import Task
 from ..geometry.boxes import Index
-from ..storage.arrays import StoredArray, open_array
+from ..storage.arrays import StoredArray, exists, open_array
 from ..storage.label_lists import is_label
-from ..storage.levels import level_after
+from ..storage.levels import level_after, listed_levels
 from .downsampling import Coarser
 from .filling import Filling
 from .kinds import Stored
@@ -27,7 +26,18 @@ from .spans import spans_of
 from .step import Output, Target
 from .step_tasks import tasks_into
 
-__all__ = ["LevelStep", "Levels", "check_levels", "level_tasks", "levels_there", "steps_wanted"]
+__all__ = [
+    "LevelStep",
+    "Levels",
+    "asked_for",
+    "check_levels",
+    "coarser",
+    "level_tasks",
+    "levels_beyond",
+    "levels_there",
+    "step_at",
+    "steps_wanted",
+]
 
 _OURS, _LEVEL, _FIRST = "dask_blockwise", "level", "s0"
 
@@ -109,7 +119,7 @@ class Levels:
     def filling(self, number: int, before: Voxels) -> Filling:
         """The level of a number from 1 on, made of the one before it."""
         step = self.steps[number - 1]
-        volume = _coarser(before, step)
+        volume = coarser(before, step)
         place = LevelPlace(
             self.image,
             level_after(self.base, number),
@@ -139,7 +149,7 @@ class Levels:
         return replace(volume, source=source)
 
 
-def _coarser(volume: AnyVoxels, step: LevelStep) -> AnyVoxels:
+def coarser(volume: AnyVoxels, step: LevelStep) -> AnyVoxels:
     """A volume in voxels so many times as large; those at the far end of what is there."""
     frame, factors = volume.frame, step.factors
     shape = tuple(-(-n // f) for n, f in zip(frame.extent, factors, strict=True))
@@ -155,29 +165,50 @@ def _coarser(volume: AnyVoxels, step: LevelStep) -> AnyVoxels:
 
 def levels_there(image: str, base: str = _FIRST) -> list[LevelStep]:
     """How the levels were made that lie after one of an image, as far as they were made here."""
-    return list(_levels_there(image, base))
+    found: list[LevelStep] = []
+    while (step := step_at(f"{image}/{level_after(base, len(found) + 1)}")) is not None:
+        found.append(step)
+    return found
 
 
-def _levels_there(image: str, base: str) -> Iterator[LevelStep]:
-    for number in count(1):
-        try:
-            step = LevelStep.of(open_array(f"{image}/{level_after(base, number)}"))
-        except FileNotFoundError:
-            return
-        if step is None:
-            return
-        yield step
+def step_at(path: str) -> LevelStep | None:
+    """How the level at a path was made, if one is there that was made here."""
+    return LevelStep.of(open_array(path)) if exists(path) else None
+
+
+def asked_for(pyramid: Pyramid, volume: Voxels, chunk: Index) -> tuple[LevelStep, ...]:
+    """How the levels of a pyramid are made."""
+    method = pyramid.method_for(volume.frame)
+    return tuple(LevelStep(step, method) for step in pyramid.steps(volume.frame, chunk))
 
 
 def steps_wanted(
-    pyramid: Pyramid | None, volume: Voxels, chunk: Index, there: list[LevelStep]
+    pyramid: Pyramid | None, volume: Voxels, chunk: Index, image: str, base: str = _FIRST
 ) -> tuple[LevelStep, ...]:
-    """How levels are made: those that are asked for, and after them those that are there."""
-    if pyramid is None:
-        return tuple(there)
-    method = pyramid.method_for(volume.frame)
-    asked = [LevelStep(factors, method) for factors in pyramid.steps(volume.frame, chunk)]
-    return (*asked, *there[len(asked) :])
+    """How levels are made: those that are asked for, and after them those that are there.
+
+    Raises
+    ------
+    ValueError
+        If there can't be so many, or one is missing from which others were made.
+    """
+    there = levels_there(image, base)
+    asked = () if pyramid is None else asked_for(pyramid, volume, chunk)
+    steps = (*asked, *there[len(asked) :])
+    if stale := levels_beyond(image, len(steps), base):
+        raise ValueError(
+            f"{image} lacks the level {level_after(base, len(steps) + 1)}, of which "
+            f"{', '.join(stale)} {'is' if len(stale) == 1 else 'are'} made: say how many levels "
+            f"there are to be, such as pyramid={len(steps) + 1 + len(stale)}."
+        )
+    return steps
+
+
+def levels_beyond(image: str, count: int, base: str = _FIRST) -> list[str]:
+    """Levels that were made here, though the one after so many isn't there."""
+    known = {base, *(level_after(base, number) for number in range(1, count + 1))}
+    others = {*listed_levels(image, base)} - known
+    return sorted(name for name in others if step_at(f"{image}/{name}") is not None)
 
 
 def check_levels(image: Filling) -> None:
@@ -218,10 +249,10 @@ def _steps_of(image: Filling) -> tuple[LevelStep, ...]:
 
     def look() -> tuple[LevelStep, ...]:
         stored_as, volume = image.options.stored_as, _stored(image)
-        there = [] if image.options.overwrite else levels_there(image.path)
-        if stored_as.pyramid is None and not there:
-            return ()
         chunks = stored_as.settings(image.path, volume.frame, image.block)["chunks"]
-        return steps_wanted(stored_as.pyramid, volume, chunks, there)
+        if image.found is None or image.options.overwrite:
+            pyramid = stored_as.pyramid
+            return () if pyramid is None else asked_for(pyramid, volume, chunks)
+        return steps_wanted(stored_as.pyramid, volume, chunks, image.path)
 
     return image.preparation.once(f"{image.path}/levels", image.volume, look)

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from ..geometry.boxes import Index
-from ..storage.arrays import StoredArray, create_image
-from ..storage.levels import create_level, list_level
+from ..storage.arrays import StoredArray, create_image, node_attributes
+from ..storage.levels import OUR_METHOD, create_level, list_level
 from ..storage.location import location_of
 from .frame import Frame
 from .record import Record
@@ -112,7 +112,7 @@ class LevelPlace:
 
     def record(self) -> Record | None:
         """See `Place`."""
-        return Record.at(self.path)
+        return Record.in_attributes(node_attributes(self.path))
 
     def write(self, record: Record) -> None:
         """See `Place`."""
@@ -145,7 +145,7 @@ class LevelPlace:
     def _how(self) -> dict[str, Any]:
         """Type and metadata, as OME-Zarr has them."""
         described = _DESCRIPTION.get(self.method, self.method)
-        metadata = {"description": described, "method": "dask_blockwise.pyramid"}
+        metadata = {"description": described, "method": OUR_METHOD}
         return {
             "type": self.method,
             "metadata": metadata | {"kwargs": {"method": self.method}},

@@ -101,6 +101,7 @@ def _checked(levels: Any) -> Any:
     """Whether levels are true, a number or tuples of numbers."""
     if levels is True:
         return True
+    levels = levels.tolist() if isinstance(levels, np.ndarray) else levels
     if isinstance(levels, int | np.integer) and not isinstance(levels, bool) and levels >= 1:
         return int(levels)
     is_list = isinstance(levels, Sequence) and not isinstance(levels, str) and len(levels) > 0

@@ -19,7 +19,7 @@ from .filling import Filling
 from .kept_volume import kept_volume
 from .known import Known, Verify, array_id, known_now, ledger_of
 from .left import left_in
-from .levels import Levels, levels_there
+from .levels import Levels, levels_beyond, levels_there
 from .lineage import as_it_is_now
 from .opening import open_volume
 from .options import StoreOptions
@@ -121,12 +121,15 @@ def status(
         return Status(given, 0, 0, 0, 0, ("no block was ever begun",))
     unknown: list[str] = []
     changes = _changes(given, record, array, volume, trust, unknown)
+    levels = tuple(_of_levels(location_of(given), array))
+    if beyond := levels_beyond(location_of(given), len(levels)):
+        changes.append(f"the level before {beyond[0]} isn't there, of which it is made")
     missing, altered = _looked_at(array, done)
     return Status(
         *(given, len(done.grid), int(done.done.sum()), missing, altered),
         tuple(changes),
         tuple(unknown),
-        tuple(_of_levels(location_of(given), array)),
+        levels,
     )
 
 
