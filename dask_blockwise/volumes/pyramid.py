@@ -12,7 +12,6 @@ from distributed import Client
 from ..engine.ledger import finished
 from ..engine.progress import RunSummary
 from ..storage.arrays import StoredArray, exists, open_array
-from ..storage.label_lists import is_image_label
 from ..storage.levels import image_above, listed_levels, make_image
 from .known import Verify, array_id, ledger_of
 from .levels import Levels, LevelStep, step_at, steps_wanted
@@ -140,8 +139,7 @@ def _base(path: str | os.PathLike[str]) -> tuple[Volume, str, str]:
             base = name
     volume = open_volume(f"{image}/{base}")
     _check_finished(volume.stored)
-    names = volume.frame.names or is_image_label(image)
-    return replace(volume, frame=replace(volume.frame, names=names)), image, base
+    return volume, image, base
 
 
 def _check_finished(array: StoredArray) -> None:

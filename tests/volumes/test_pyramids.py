@@ -122,10 +122,20 @@ def test_labels_of_relabel_are_most_frequent_ones(near, tmp_path):
         (lambda raw: dbw.threshold(raw, 9), "labels"),
         (lambda raw: raw.astype("uint32"), "labels"),
         (lambda raw: dbw.relabel(dbw.connected_components(raw)), "labels"),
+        (lambda raw: dbw.relabel(dbw.connected_components(raw)).checkpoint("k.zarr"), "labels"),
+        (lambda raw: dbw.connected_components(raw).astype("uint64"), "labels"),
+        (lambda raw: raw.astype("uint32").astype("uint16"), "labels"),
+        (lambda raw: (raw > 9).astype("uint8").crop(raw.roi), "labels"),
+        (lambda raw: raw.astype("float32").astype("uint16"), "mean"),
+        (lambda raw: dbw.argmax(volume(RAW[:, :8, :8], axes="cyx")), "labels"),
     ],
-    ids=["raw", "float", "bool", "mask", "wide", "objects"],
+    ids=[
+        *("raw", "float", "bool", "mask", "wide", "objects", "kept objects", "components"),
+        *("narrowed", "crop of a mask", "float and back", "classes"),
+    ],
 )
-def test_what_values_are_says_by_which_method(near, tmp_path, make, method):
+def test_what_values_are_says_by_which_method(near, tmp_path, monkeypatch, make, method):
+    monkeypatch.chdir(tmp_path)
     make(volume(RAW[:8, :8, :8] // 128)).to_zarr(
         tmp_path / "a.zarr", pyramid=1, progress=False, client=near
     )
@@ -261,7 +271,7 @@ def test_a_quantised_prediction_keeps_its_meaning(near, tmp_path):
         ("all", "a list of factors"),
         ([2.5], "a list of factors"),
         ([(2, 2)], "one for each of the 3 axes"),
-        ([64], "none is larger"),
+        ([64, 2], "can't be made coarser"),
         (9, "can be halved 5 times"),
     ],
 )
@@ -367,6 +377,10 @@ def test_labels_of_an_image_have_labels_as_levels(near, tmp_path):
     small = volume(LABELS.astype(np.uint8))
     small.to_zarr(tmp_path / "a.zarr/labels/cells", pyramid=1, progress=False, client=near)
     assert metadata(tmp_path / "a.zarr/labels/cells")["type"] == "labels"
+    # Also where they are stored as they are elsewhere.
+    cells = dbw.open_volume(tmp_path / "a.zarr/labels/cells")
+    cells.to_zarr(tmp_path / "b.zarr", pyramid=1, progress=False, client=near)
+    assert metadata(tmp_path / "b.zarr")["type"] == "labels"
 
 
 def test_what_has_no_place_for_levels_is_refused(near, tmp_path):
