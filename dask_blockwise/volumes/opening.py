@@ -10,6 +10,7 @@ from typing import Any, Literal
 from ..storage.arrays import StoredArray, open_array
 from ..storage.checked import understood
 from ..storage.formats import Strict
+from ..storage.label_lists import is_image_label
 from ..storage.placing import placed_as
 from .frame import Frame, check_axes
 from .kinds import Stored
@@ -94,7 +95,7 @@ def open_volume(
         chunks=stored.chunks,
         shards=stored.shards,
         stands_for=stands_for or stands_for_in(stored.attributes),
-        names=are_names(stored.attributes),
+        names=are_names(stored.attributes) or _is_in_image_label(stored),
     )
     return Volume(frame, Stored(stored, placement.axes))
 
@@ -107,3 +108,8 @@ def _strict(stored: StoredArray) -> StoredArray:
             "missing: leave on_missing out."
         )
     return replace(stored, format=stored.format.strict()).again()
+
+
+def _is_in_image_label(stored: StoredArray) -> bool:
+    """Whether the group that holds it says that it labels an image."""
+    return stored.zarr_format is not None and is_image_label(stored.location.rpartition("/")[0])
