@@ -26,6 +26,7 @@ from .transformations import placing_of
 from .worlds import with_world_of_level
 
 __all__ = [
+    "OUR_METHOD",
     "create_level",
     "image_above",
     "level_after",
@@ -34,6 +35,8 @@ __all__ = [
     "make_image",
 ]
 
+# Told of in metadata, and known by that.
+OUR_METHOD = "dask_blockwise.pyramid"
 _GROUPS_SEARCHED = 5
 _NUMBERED = re.compile(r"(.*?)(\d+)")
 
@@ -113,7 +116,7 @@ def list_level(
     factors : tuple of int
         How many of the first's voxels one of its is long, along all axes.
     how : mapping
-        By which method: ``type`` and ``metadata`` of the image, which stay if they are there.
+        By which method: ``type`` and ``metadata`` of the image, unless it has another's.
 
     Raises
     ------
@@ -182,7 +185,10 @@ def _with_level(
     made = {"path": path, "coordinateTransformations": _transformations(finer, factors)}
     others = [level for level in levels if _path(level) != path]
     place = next((n for n, level in enumerate(levels) if _path(level) == path), len(others))
-    return {**how, **image, "datasets": [*others[:place], made, *others[place:]]}
+    told = image.get("metadata")
+    ours = isinstance(told, Mapping) and told.get("method") == OUR_METHOD
+    kept = {**image, **how} if ours else {**how, **image}
+    return {**kept, "datasets": [*others[:place], made, *others[place:]]}
 
 
 def _transformations(finer: Mapping[str, Any], factors: Index) -> list[dict[str, Any]]:

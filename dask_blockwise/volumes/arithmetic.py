@@ -114,7 +114,9 @@ def astype(volume: AnyVoxels, /, dtype: Any) -> AnyVoxels:
     array([[1, 2]], dtype=uint8)
     """
     cast = _Cast(np.dtype(dtype))
-    return _mapped(volume, (volume,), cast, cast.dtype)
+    made = _mapped(volume, (volume,), cast, cast.dtype)
+    names = volume.frame.may_be_names and cast.dtype.kind in "biu"
+    return replace(made, frame=replace(made.frame, names=names))
 
 
 class Reduction:

@@ -34,10 +34,11 @@ def downsample(
     factors : int, or one for each axis of space
         How many voxels become one; those that are left over at the end are left out.
     method : "mean", "max", "min", "first", "mode" or "labels"
-        ``"mean"`` for intensities, unless given, rounded half to even; ``"mode"``, the most
-        frequent value, of equally frequent ones the smallest; ``"labels"``, the same of all but 0,
-        and of equally frequent ones the one that is rarest around, so that thin and small objects
-        survive. One of these two must be named for integers of 32 bits and more.
+        ``"mean"``, of integers rounded half to even, unless given; ``"mode"``, the most frequent
+        value, of equally frequent ones the smallest, unless given for classes and masks;
+        ``"labels"``, the same of all but 0, and of equally frequent ones the one that is rarest
+        around, so that thin and small objects survive. The method must be named for integers of 32
+        bits and more.
 
     Returns
     -------
@@ -180,7 +181,7 @@ def _checked_method(method: str | None, frame: Frame) -> str:
             "'mode' for labels, or method='mean'."
         )
     known = (*METHODS, "labels")
-    chosen = method or ("mode" if frame.dtype.kind == "b" else "mean")
+    chosen = method or ("mode" if frame.names or frame.dtype.kind == "b" else "mean")
     if chosen not in known:
         raise ValueError(f"method must be one of {', '.join(known)}, got {method!r}.")
     return chosen

@@ -86,6 +86,12 @@ class Frame:
         return self.placement.unit
 
     @property
+    def may_be_names(self) -> bool:
+        """Whether values are taken for names: they are known to be, or as wide as ids, or bool."""
+        wide = self.dtype.kind in "iu" and self.dtype.itemsize >= 4
+        return self.names or wide or self.dtype.kind == "b"
+
+    @property
     def roi(self) -> Roi:
         """Where the volume lies, in world units, along all axes but "c"."""
         return Roi(self.offset, Coordinate(self.extent) * self.voxel_size)

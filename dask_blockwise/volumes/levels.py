@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
 from ..engine.task import Task
 from ..geometry.boxes import Index
-from ..storage.arrays import StoredArray, open_array
+from ..storage.arrays import StoredArray, exists, open_array
 from ..storage.label_lists import is_label
 from .downsampling import Coarser
 from .filling import Filling
@@ -28,7 +29,18 @@ from .spans import spans_of
 from .step import Output, Target
 from .step_tasks import tasks_into
 
-__all__ = ["LevelStep", "Levels", "check_levels", "level_tasks", "levels_there", "steps_wanted"]
+__all__ = [
+    "LevelStep",
+    "Levels",
+    "asked_for",
+    "check_levels",
+    "coarser",
+    "level_tasks",
+    "levels_beyond",
+    "levels_there",
+    "step_at",
+    "steps_wanted",
+]
 
 _OURS, _LEVEL = "dask_blockwise", "level"
 
@@ -109,7 +121,7 @@ class Levels:
     def filling(self, number: int, before: Voxels) -> Filling:
         """The level of a number from 1 on, made of the one before it."""
         step = self.steps[number - 1]
-        volume = _coarser(before, step, self.where.aligned)
+        volume = coarser(before, step, self.where.aligned)
         place = _place(self.where, volume.frame, self.steps[:number])
         block = volume.frame.block_shape
         read = tuple(readings(volume, spans_of(volume.frame, block)))
@@ -140,11 +152,11 @@ def _place(where: LevelPlaces, frame: Frame, steps: Sequence[LevelStep]) -> Plac
 def _places(where: LevelPlaces, volume: Voxels, steps: Sequence[LevelStep]) -> Iterator[Place]:
     """Those of levels, in their order."""
     for number, step in enumerate(steps, 1):
-        volume = _coarser(volume, step, where.aligned)
+        volume = coarser(volume, step, where.aligned)
         yield _place(where, volume.frame, steps[:number])
 
 
-def _coarser(volume: AnyVoxels, step: LevelStep, aligned: bool) -> AnyVoxels:
+def coarser(volume: AnyVoxels, step: LevelStep, aligned: bool = False) -> AnyVoxels:
     """A volume in voxels so many times as large; those at the ends of what is there.
 
     The first of them begins where the volume does, or, if they are aligned, whole ones from the
@@ -170,29 +182,48 @@ def _coarser(volume: AnyVoxels, step: LevelStep, aligned: bool) -> AnyVoxels:
 
 def levels_there(where: LevelPlaces) -> list[LevelStep]:
     """How the coarser levels were made that lie there, as far as they were made here."""
-    return list(_levels_there(where))
+    steps = map(step_at, where.there())
+    return list(takewhile(lambda step: step is not None, steps))  # type: ignore[arg-type]
 
 
-def _levels_there(where: LevelPlaces) -> Iterator[LevelStep]:
-    for path in where.there():
-        try:
-            step = LevelStep.of(open_array(path))
-        except FileNotFoundError:
-            return
-        if step is None:
-            return
-        yield step
+def step_at(path: str) -> LevelStep | None:
+    """How the level at a path was made, if one is there that was made here."""
+    return LevelStep.of(open_array(path)) if exists(path) else None
+
+
+def asked_for(pyramid: Pyramid, volume: Voxels, chunk: Index) -> tuple[LevelStep, ...]:
+    """How the levels of a pyramid are made."""
+    method = pyramid.method_for(volume.frame)
+    return tuple(LevelStep(step, method) for step in pyramid.steps(volume.frame, chunk))
 
 
 def steps_wanted(
-    pyramid: Pyramid | None, volume: Voxels, chunk: Index, there: list[LevelStep]
+    pyramid: Pyramid | None, volume: Voxels, chunk: Index, where: LevelPlaces
 ) -> tuple[LevelStep, ...]:
-    """How levels are made: those that are asked for, and after them those that are there."""
-    if pyramid is None:
-        return tuple(there)
-    method = pyramid.method_for(volume.frame)
-    asked = [LevelStep(factors, method) for factors in pyramid.steps(volume.frame, chunk)]
-    return (*asked, *there[len(asked) :])
+    """How levels are made: those that are asked for, and after them those that are there.
+
+    Raises
+    ------
+    ValueError
+        If there can't be so many, or one is missing from which others were made.
+    """
+    there = levels_there(where)
+    asked = () if pyramid is None else asked_for(pyramid, volume, chunk)
+    steps = (*asked, *there[len(asked) :])
+    if stale := levels_beyond(where, len(steps)):
+        (lacking,) = islice(where.there(), len(steps), len(steps) + 1)
+        raise ValueError(
+            f"{where.path} lacks the level {Path(lacking).name}, of which "
+            f"{', '.join(stale)} {'is' if len(stale) == 1 else 'are'} made: say how many levels "
+            f"there are to be, such as pyramid={len(steps) + 1 + len(stale)}."
+        )
+    return steps
+
+
+def levels_beyond(where: LevelPlaces, count: int) -> list[str]:
+    """Levels that were made here, though the one after so many isn't there."""
+    others = {*where.listed()} - {*islice(where.there(), count)}
+    return sorted(Path(path).name for path in others if step_at(path) is not None)
 
 
 def check_levels(image: Filling) -> None:
@@ -232,11 +263,11 @@ def _steps_of(image: Filling) -> tuple[LevelStep, ...]:
 
     def look() -> tuple[LevelStep, ...]:
         stored_as, volume = image.options.stored_as, _stored(image)
-        where = levels_for(image.path, stored_as)
-        there = [] if image.options.overwrite else levels_there(where)
-        if stored_as.pyramid is None and not there:
-            return ()
         chunks = stored_as.settings(image.path, volume.frame, image.block)["chunks"]
-        return steps_wanted(stored_as.pyramid, volume, chunks, there)
+        if image.found is None or image.options.overwrite:
+            pyramid = stored_as.pyramid
+            return () if pyramid is None else asked_for(pyramid, volume, chunks)
+        where = levels_for(image.path, stored_as)
+        return steps_wanted(stored_as.pyramid, volume, chunks, where)
 
     return image.preparation.once(f"{image.path}/levels", image.volume, look)

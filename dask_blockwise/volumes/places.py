@@ -9,8 +9,8 @@ from itertools import count
 from typing import Any, Protocol
 
 from ..geometry.boxes import Index
-from ..storage.arrays import StoredArray, create_image
-from ..storage.levels import create_level, level_after, list_level
+from ..storage.arrays import StoredArray, create_image, node_attributes
+from ..storage.levels import OUR_METHOD, create_level, level_after, list_level, listed_levels
 from ..storage.location import location_of
 from .frame import Frame
 from .record import Record
@@ -65,6 +65,9 @@ class LevelPlaces(Protocol):
 
     def there(self) -> Iterator[str]:
         """Paths of the arrays that may be levels, from the first coarser one on."""
+
+    def listed(self) -> list[str]:
+        """Paths of levels that metadata tell of, wherever they lie."""
 
     def keep_only(self, paths: Sequence[str]) -> None:
         """Remove levels that lie elsewhere."""
@@ -134,7 +137,7 @@ class LevelPlace:
 
     def record(self) -> Record | None:
         """See `Place`."""
-        return Record.at(self.path)
+        return Record.in_attributes(node_attributes(self.path))
 
     def write(self, record: Record) -> None:
         """See `Place`."""
@@ -167,7 +170,7 @@ class LevelPlace:
     def _how(self) -> dict[str, Any]:
         """Type and metadata, as OME-Zarr has them."""
         described = _DESCRIPTION.get(self.method, self.method)
-        metadata = {"description": described, "method": "dask_blockwise.pyramid"}
+        metadata = {"description": described, "method": OUR_METHOD}
         return {
             "type": self.method,
             "metadata": metadata | {"kwargs": {"method": self.method}},
@@ -194,6 +197,11 @@ class ImageLevels:
     def there(self) -> Iterator[str]:
         """See `LevelPlaces`."""
         return (f"{self.path}/{level_after(self.base, number)}" for number in count(1))
+
+    def listed(self) -> list[str]:
+        """See `LevelPlaces`; without that from which they are made."""
+        names = listed_levels(self.path, self.base)
+        return [f"{self.path}/{name}" for name in names if name != self.base]
 
     def keep_only(self, paths: Sequence[str]) -> None:
         """See `LevelPlaces`; they go by fixed names, of which none is elsewhere."""

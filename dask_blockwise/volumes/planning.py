@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from ..geometry.boxes import Index
+from ..storage.chunking import chunks_and_shards
 from .absent_inputs import absent_inputs
 from .kinds import Checkpoint
-from .plan import Plan
+from .levels import asked_for, coarser
+from .options import StoreOptions
+from .plan import Plan, plan_of
 from .source import Voxels
 from .step import StagePlan
 from .step_tasks import steps_of
+from .stored_as import HowStored, StoredAs
 
 __all__ = ["plan"]
 
 
-def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None) -> Plan:
+def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None, pyramid: Any = False) -> Plan:
     """What storing the volume, and the checkpoints on the way to it, would take; runs nothing.
 
     Parameters
     ----------
     block_shape : sequence of int, optional
         Voxels of a block along each axis but "c"; the volume's own unless given.
+    pyramid : bool, int, sequence or Pyramid
+        As for ``to_zarr``.
 
     Returns
     -------
@@ -41,7 +49,8 @@ def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None) -> Plan:
     result  32 x 32       4  4.00 kiB  4.00 kiB        2.00 kiB              1.00
     in all                8  8.00 kiB  8.00 kiB        2.00 kiB
     """
-    stages = *_checkpoint_plans(volume).values(), *_plans(volume, "result", block_shape)
+    own = StoreOptions(block_shape=block_shape, stored_as=stored_as(volume, pyramid=pyramid))
+    stages = *_checkpoint_plans(volume).values(), *_plans(volume, "result", own)
     return Plan(stages, absent_inputs(volume))
 
 
@@ -52,15 +61,31 @@ def _checkpoint_plans(volume: Voxels) -> dict[tuple[str, str], StagePlan]:
         plans |= _checkpoint_plans(inner)
     if isinstance(volume.source, Checkpoint):
         path, made = volume.source.path, volume.source.made
-        own = _plans(made, Path(path).name, volume.source.options.block_shape)
+        own = _plans(made, Path(path).name, volume.source.options)
         plans |= {(path, plan.name): plan for plan in own}
     return plans
 
 
-def _plans(volume: Voxels, name: str, block_shape: Sequence[int] | None) -> list[StagePlan]:
-    steps = steps_of(volume, volume.frame.checked_block(block_shape))
-    return [
+def _plans(volume: Voxels, name: str, options: StoreOptions) -> list[StagePlan]:
+    block = volume.frame.checked_block(options.block_shape)
+    own = [
         replace(step.cost, name=f"{name}: {step.name}" if step.name else name)
-        for step in steps
+        for step in steps_of(volume, block)
         if step.cost is not None
     ]
+    return own + list(_level_plans(volume, name, block, options.stored_as))
+
+
+def _level_plans(volume: Voxels, name: str, block: Index, stored: HowStored) -> Iterator[StagePlan]:
+    """Of coarser levels, each made of the one before as it is stored."""
+    if stored.pyramid is None:
+        return
+    frame = replace(volume.frame.with_block(block), dtype=stored.of(volume.frame))
+    version = stored.zarr_format if isinstance(stored, StoredAs) else None
+    chunks, _ = chunks_and_shards(frame.with_channels(block), frame.axes, version or 3)
+    below: Any = replace(volume, frame=frame, source=Checkpoint((volume,), name))
+    for number, step in enumerate(asked_for(stored.pyramid, below, chunks), 1):
+        level = coarser(below, step)
+        cost = plan_of(level, level.frame.block_shape)
+        yield replace(cost, name=f"{name}: s{number}")
+        below = replace(level, source=Checkpoint((level,), name))

@@ -11,11 +11,10 @@ from distributed import Client
 
 from ..engine.ledger import finished
 from ..engine.progress import RunSummary
-from ..storage.arrays import StoredArray, open_array
-from ..storage.label_lists import is_image_label
+from ..storage.arrays import StoredArray, exists, open_array
 from ..storage.levels import image_above, listed_levels, make_image
 from .known import Verify, array_id, ledger_of
-from .levels import Levels, LevelStep, levels_there, steps_wanted
+from .levels import Levels, LevelStep, step_at, steps_wanted
 from .opening import open_volume
 from .options import OnChange, StoreOptions
 from .places import ImageLevels
@@ -104,7 +103,7 @@ def pyramid(
         timeout=timeout,
         on_change=on_change,
     )
-    steps = steps_wanted(wanted, volume, volume.chunks, levels_there(ImageLevels(image, base)))
+    steps = steps_wanted(wanted, volume, volume.chunks, ImageLevels(image, base))
     with Preparation(verify, on_change) as preparation:
         made = _levels(volume, image, base, steps, options, preparation)
         made.claim()
@@ -137,12 +136,12 @@ def _base(path: str | os.PathLike[str]) -> tuple[Volume, str, str]:
         )
     image, base = image_above(array.location)
     for name in listed_levels(image, base):
-        if LevelStep.of(open_array(f"{image}/{name}")) is None:
+        # One that is lost is made again.
+        if exists(f"{image}/{name}") and step_at(f"{image}/{name}") is None:
             base = name
     volume = open_volume(f"{image}/{base}")
     _check_finished(volume.stored)
-    names = volume.frame.names or is_image_label(image)
-    return replace(volume, frame=replace(volume.frame, names=names)), image, base
+    return volume, image, base
 
 
 def _check_finished(array: StoredArray) -> None:

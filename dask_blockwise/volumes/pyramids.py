@@ -65,10 +65,7 @@ class Pyramid:
 
     def method_for(self, frame: Frame) -> str:
         """The method by which voxels of a volume are made."""
-        if self.method is not None:
-            return self.method
-        wide = frame.dtype.kind in "iu" and frame.dtype.itemsize >= 4
-        return "labels" if frame.names or wide or frame.dtype.kind == "b" else "mean"
+        return self.method or ("labels" if frame.may_be_names else "mean")
 
     def steps(self, frame: Frame, chunk: Index) -> list[Index]:
         """Factors of each level to the one before it, along all axes but "c".
@@ -101,6 +98,7 @@ def _checked(levels: Any) -> Any:
     """Whether levels are true, a number or tuples of numbers."""
     if levels is True:
         return True
+    levels = levels.tolist() if isinstance(levels, np.ndarray) else levels
     if isinstance(levels, int | np.integer) and not isinstance(levels, bool) and levels >= 1:
         return int(levels)
     is_list = isinstance(levels, Sequence) and not isinstance(levels, str) and len(levels) > 0
@@ -159,10 +157,10 @@ def _given(frame: Frame, levels: Any) -> list[Index]:
         steps.append((*(1,) * (axes - space), *step))
     shape = frame.extent
     for step in steps:
-        if any(f > max(1, n) for f, n in zip(step, shape)):
+        if _coarser(shape, step) == shape:
             raise ValueError(
                 f"A level of {shape} voxels can't be made coarser by {step}: factors are of each "
-                "level to the one before it, and none is larger than what there is."
+                "level to the one before it; give fewer of them."
             )
         shape = _coarser(shape, step)
     return steps

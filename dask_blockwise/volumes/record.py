@@ -22,7 +22,7 @@ import numpy as np
 
 from ..geometry.boxes import Index
 from ..recipes import Recipe, differences, digest_of, recipe_of
-from ..storage.arrays import node_attributes, write_attributes
+from ..storage.arrays import node_attributes, read_attributes, write_attributes
 from ..storage.documents import put, read_bytes
 from ..storage.location import location_of
 from .known import Known
@@ -101,12 +101,12 @@ class Record:
 
     @classmethod
     def at(cls, path: str) -> Self | None:
-        """That of what is stored at a path; None where there is none."""
-        return cls.read_from(node_attributes(path))
+        """That of the image that is stored at a path; None where there is none."""
+        return cls.in_attributes(read_attributes(path))
 
     @classmethod
-    def read_from(cls, attributes: Mapping[str, Any]) -> Self | None:
-        """That which these ``attributes`` have; None where there is none."""
+    def in_attributes(cls, attributes: Mapping[str, Any]) -> Self | None:
+        """That which attributes hold; None where they hold none."""
         found = attributes.get(_KEY)
         known = cls.__dataclass_fields__
         if not isinstance(found, Mapping) or not {"id", "digest", "recipe", "verify"} <= {*found}:

@@ -32,7 +32,7 @@ class ScalePlace:
 
     def record(self) -> Record | None:
         """See `Place`."""
-        return Record.read_from(self.kind.record(self.path))
+        return Record.in_attributes(self.kind.record(self.path))
 
     def write(self, record: Record) -> None:
         """See `Place`."""
@@ -68,6 +68,10 @@ class ScaleLevels:
     def there(self) -> Iterator[str]:
         """See `LevelPlaces`."""
         return (f"{self.path}/{key}" for key in keys_of(self.path)[1:])
+
+    def listed(self) -> list[str]:
+        """See `LevelPlaces`."""
+        return list(self.there())
 
     def keep_only(self, paths: Sequence[str]) -> None:
         """See `LevelPlaces`."""

@@ -22,7 +22,7 @@ from .frame import Frame
 from .kept_volume import kept_volume
 from .known import Known, Verify, array_id, known_now, ledger_of
 from .left import left_in
-from .levels import Levels, levels_there
+from .levels import Levels, levels_beyond, levels_there
 from .lineage import as_it_is_now
 from .opening import open_volume
 from .options import StoreOptions
@@ -124,12 +124,15 @@ def status(
         return Status(given, 0, 0, 0, 0, ("no block was ever begun",))
     unknown: list[str] = []
     changes = _changes(given, record, array, volume, trust, unknown)
+    levels = tuple(_of_levels(location_of(given), array))
+    if beyond := levels_beyond(levels_at(given), len(levels)):
+        changes.append(f"the level before {beyond[0]} isn't there, of which it is made")
     missing, altered = _looked_at(array, done)
     return Status(
         *(given, len(done.grid), int(done.done.sum()), missing, altered),
         tuple(changes),
         tuple(unknown),
-        tuple(_of_levels(location_of(given), array)),
+        levels,
     )
 
 

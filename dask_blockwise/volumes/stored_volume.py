@@ -11,6 +11,7 @@ from ..geometry.axes import AXES
 from ..storage.arrays import StoredArray, open_array
 from ..storage.checked import understood
 from ..storage.formats import Strict
+from ..storage.label_lists import is_image_label
 from ..storage.placing import placed_as
 from .frame import Frame, check_axes
 from .kinds import Stored
@@ -59,7 +60,7 @@ def stored_volume(path: str | os.PathLike[str], options: OpenOptions) -> Volume:
         chunks=stored.chunks,
         shards=stored.shards,
         stands_for=options.stands_for or stands_for_in(stored.attributes),
-        names=are_names(stored.attributes),
+        names=are_names(stored.attributes) or _is_in_image_label(stored),
     )
     return Volume(frame, Stored(stored, placement.axes))
 
@@ -90,3 +91,8 @@ def _strict(stored: StoredArray) -> StoredArray:
             "missing: leave on_missing out."
         )
     return replace(stored, format=stored.format.strict()).again()
+
+
+def _is_in_image_label(stored: StoredArray) -> bool:
+    """Whether the group that holds it says that it labels an image."""
+    return stored.zarr_format is not None and is_image_label(stored.location.rpartition("/")[0])

@@ -183,6 +183,7 @@ def to_zarr(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from dask_blockwise import Volume, open_volume
     >>> volume = Volume.from_array(np.eye(4))
     >>> bool(volume.to_zarr("eye.zarr/copy", progress=False))

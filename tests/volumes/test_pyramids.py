@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from math import ceil
 
 import numpy as np
@@ -15,6 +16,7 @@ from ome_zarr_models.v05.image import Image as Image05
 
 import dask_blockwise as dbw
 from dask_blockwise.geometry.placement import placement_of
+from dask_blockwise.storage.claims import Claim
 from dask_blockwise.volumes.cells import coarsened
 from dask_blockwise.volumes.frame import Frame
 
@@ -120,10 +122,20 @@ def test_labels_of_relabel_are_most_frequent_ones(near, tmp_path):
         (lambda raw: dbw.threshold(raw, 9), "labels"),
         (lambda raw: raw.astype("uint32"), "labels"),
         (lambda raw: dbw.relabel(dbw.connected_components(raw)), "labels"),
+        (lambda raw: dbw.relabel(dbw.connected_components(raw)).checkpoint("k.zarr"), "labels"),
+        (lambda raw: dbw.connected_components(raw).astype("uint64"), "labels"),
+        (lambda raw: raw.astype("uint32").astype("uint16"), "labels"),
+        (lambda raw: (raw > 9).astype("uint8").crop(raw.roi), "labels"),
+        (lambda raw: raw.astype("float32").astype("uint16"), "mean"),
+        (lambda raw: dbw.argmax(volume(RAW[:, :8, :8], axes="cyx")), "labels"),
     ],
-    ids=["raw", "float", "bool", "mask", "wide", "objects"],
+    ids=[
+        *("raw", "float", "bool", "mask", "wide", "objects", "kept objects", "components"),
+        *("narrowed", "crop of a mask", "float and back", "classes"),
+    ],
 )
-def test_what_values_are_says_by_which_method(near, tmp_path, make, method):
+def test_what_values_are_says_by_which_method(near, tmp_path, monkeypatch, make, method):
+    monkeypatch.chdir(tmp_path)
     make(volume(RAW[:8, :8, :8] // 128)).to_zarr(
         tmp_path / "a.zarr", pyramid=1, progress=False, client=near
     )
@@ -259,7 +271,7 @@ def test_a_quantised_prediction_keeps_its_meaning(near, tmp_path):
         ("all", "a list of factors"),
         ([2.5], "a list of factors"),
         ([(2, 2)], "one for each of the 3 axes"),
-        ([64], "none is larger"),
+        ([64, 2], "can't be made coarser"),
         (9, "can be halved 5 times"),
     ],
 )
@@ -365,6 +377,10 @@ def test_labels_of_an_image_have_labels_as_levels(near, tmp_path):
     small = volume(LABELS.astype(np.uint8))
     small.to_zarr(tmp_path / "a.zarr/labels/cells", pyramid=1, progress=False, client=near)
     assert metadata(tmp_path / "a.zarr/labels/cells")["type"] == "labels"
+    # Also where they are stored as they are elsewhere.
+    cells = dbw.open_volume(tmp_path / "a.zarr/labels/cells")
+    cells.to_zarr(tmp_path / "b.zarr", pyramid=1, progress=False, client=near)
+    assert metadata(tmp_path / "b.zarr")["type"] == "labels"
 
 
 def test_what_has_no_place_for_levels_is_refused(near, tmp_path):
@@ -394,3 +410,55 @@ def test_the_record_of_a_level_says_how_it_was_made(near, tmp_path):
     ours = document["attributes"]["dask_blockwise"]
     assert ours["level"] == {"factors": [2, 2, 2], "method": "mean"}
     assert ours["end"]
+
+
+def test_a_plan_has_a_row_for_each_task(near, tmp_path):
+    kept = volume(RAW).checkpoint(tmp_path / "a.zarr/kept", pyramid=1)
+    made = kept + np.uint8(1)
+    summary = made.to_zarr(tmp_path / "a.zarr/result", pyramid=2, progress=False, client=near)
+    plan = made.plan(pyramid=2)
+    assert {stage.name: stage.blocks for stage in plan.stages} == computed(summary)
+
+
+def test_no_level_is_stored_over(near, tmp_path):
+    volume(RAW).to_zarr(tmp_path / "a.zarr/raw", pyramid=1, progress=False, client=near)
+    with pytest.raises(FileExistsError, match="s1 exists already"):
+        volume(RAW).to_zarr(tmp_path / "a.zarr/raw/s1", progress=False, client=near)
+    level = dbw.open_volume(tmp_path / "a.zarr/raw/s1")
+    with pytest.raises(ValueError, match="is what this volume is computed from"):
+        level.to_zarr(tmp_path / "a.zarr/raw", overwrite=True, progress=False, client=near)
+
+
+def test_a_level_that_is_lost_is_missed(near, tmp_path):
+    path = tmp_path / "a.zarr/raw"
+    volume(RAW).to_zarr(path, pyramid=3, progress=False, client=near)
+    shutil.rmtree(path / "s2")
+    assert "the level before s3 isn't there" in str(dbw.status(path))
+    with pytest.raises(ValueError, match=r"lacks the level s2, of which s3 is made.*pyramid=3"):
+        volume(RAW).to_zarr(path, progress=False, client=near)
+    volume(RAW).to_zarr(path, pyramid=3, progress=False, client=near)
+    assert dbw.status(path).is_current
+
+
+def test_the_method_that_is_told_is_the_last(near, tmp_path):
+    volume(RAW).to_zarr(tmp_path / "a.zarr", pyramid=1, progress=False, client=near)
+    dbw.pyramid(tmp_path / "a.zarr", 1, method="max", progress=False, client=near)
+    assert metadata(tmp_path / "a.zarr")["type"] == "max"
+
+
+def test_levels_in_a_bucket(near, bucket):
+    path = f"{bucket}/levels/a.zarr/raw"
+    volume(RAW, chunks=16).to_zarr(path, pyramid=1, progress=False, client=near)
+    dbw.pyramid(path, 2, progress=False, client=near)
+    expected = coarsened(coarsened(RAW, (2, 2, 2), "mean"), (2, 2, 2), "mean")
+    np.testing.assert_array_equal(dbw.open_volume(f"{path}/s2")[:], expected)
+    assert dbw.status(path, trust=True).is_current
+
+
+def test_two_runs_dont_make_the_same_levels_at_once(near, tmp_path):
+    volume(RAW).to_zarr(tmp_path / "a.zarr/raw", progress=False, client=near)
+    with (
+        Claim(tmp_path / "a.zarr/raw/s1/.dask_blockwise"),
+        pytest.raises(BlockingIOError, match="Another run has been writing to"),
+    ):
+        dbw.pyramid(tmp_path / "a.zarr/raw", 1, progress=False, client=near)

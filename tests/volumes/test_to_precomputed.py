@@ -377,3 +377,37 @@ def test_in_a_bucket(bucket, near):
         labels(voxel_size=(1, 1, 1), offset=(0, 0, 0)).to_precomputed(root, **how)
     labels("uint32").to_precomputed(root, overwrite=True, **how)
     np.testing.assert_array_equal(dbw.open_volume(root)[:], LABELS)
+
+
+def test_on_missing_is_refused_of_shards_and_kept_of_chunks(tmp_path, near):
+    how = {"client": near, "progress": False, "pyramid": False}
+    labels().to_precomputed(tmp_path / "sharded", **how)
+    with pytest.raises(ValueError, match="leave on_missing out"):
+        dbw.open_volume(tmp_path / "sharded", on_missing="raise")
+    labels().to_precomputed(tmp_path / "plain", sharded=False, **how)
+    strict = dbw.open_volume(tmp_path / "plain", on_missing="raise")
+    np.testing.assert_array_equal(strict[:], LABELS)
+    next((tmp_path / "plain/4_4.5_40").glob("7-*")).unlink()
+    with pytest.raises(OSError, match="missing"):
+        strict[:]
+
+
+def test_zarr_and_precomputed_do_not_lie_in_one_folder(tmp_path, near):
+    how = {"client": near, "progress": False, "pyramid": False}
+    labels().to_precomputed(tmp_path / "made", **how)
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        labels().to_zarr(tmp_path / "made", **how)
+    labels().to_zarr(tmp_path / "made", overwrite=True, **how)
+    np.testing.assert_array_equal(dbw.open_volume(tmp_path / "made")[:], LABELS)
+    assert not (tmp_path / "made/info").exists()
+    with pytest.raises(FileExistsError, match="no precomputed data"):
+        labels().to_precomputed(tmp_path / "made", overwrite=True, **how)
+
+
+def test_it_is_not_stored_over_its_own_input(tmp_path, near):
+    how = {"client": near, "progress": False, "pyramid": False}
+    labels().to_precomputed(tmp_path / "made", **how)
+    larger = dbw.open_volume(tmp_path / "made") + np.uint64(1)
+    with pytest.raises(ValueError, match="computed from"):
+        larger.to_precomputed(tmp_path / "made", overwrite=True, **how)
+    np.testing.assert_array_equal(read(tmp_path / "made")[0], LABELS)

@@ -1,0 +1,1 @@
+"""What other tools write is opened here, and what is written here by other tools."""
