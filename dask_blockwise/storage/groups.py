@@ -11,7 +11,7 @@ from typing import Any
 
 from .checked import mapping, understood
 from .consolidated import renew_consolidated
-from .documents import has_document, list_names, put, read_json
+from .documents import list_names, put, read_json
 from .edits import EDIT_LOCK, edit_json
 from .formats import arrays_within, find_array, find_file, is_noticed, titles
 from .location import groups_above, is_remote, location_of, nearest_names
@@ -88,7 +88,7 @@ def write_attributes(
 ) -> None:
     """Set attributes of a group, which is made where there is none, or of an array."""
     location = location_of(path)
-    if has_document(location, ".zgroup") or has_document(location, ".zarray"):
+    if read_json(location, ".zgroup") or read_json(location, ".zarray"):
         zarr_format = 2
     elif not _is_group(location):
         make_groups_above(location, zarr_format)
