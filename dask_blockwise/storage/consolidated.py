@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from .documents import has_document, read_json
+from .documents import read_json
 from .edits import edit_json
 from .location import folders_above
 
@@ -40,7 +40,7 @@ def renew_consolidated(location: str) -> None:
     if read_json(location, ".zmetadata"):
         edit_json(location, ".zmetadata", partial(_renewed_zarr2, location, ""))
     for group, path in islice(folders_above(location), _GROUPS_SEARCHED):
-        if has_document(group, ".zmetadata"):
+        if read_json(group, ".zmetadata"):
             edit_json(group, ".zmetadata", partial(_renewed_zarr2, group, path))
         if isinstance(read_json(group, "zarr.json").get(_INLINE), Mapping):
             edit_json(group, "zarr.json", partial(_renewed_zarr3, group, path))

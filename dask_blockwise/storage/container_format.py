@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from .documents import has_document, read_json
+from .documents import read_json
 from .location import folders_above
 
 __all__ = ["zarr_format_for"]
@@ -43,6 +43,6 @@ def zarr_format_for(location: str, asked: int | None) -> int:
 
 
 def _format_of(group: str) -> int | None:
-    if has_document(group, ".zgroup"):
+    if read_json(group, ".zgroup"):
         return 2
     return 3 if read_json(group, "zarr.json").get("node_type") == "group" else None

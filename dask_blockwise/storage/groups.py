@@ -98,7 +98,7 @@ def write_attributes(
 ) -> None:
     """Set attributes of a group, which is made where there is none, or of an array."""
     location = location_of(path)
-    if has_document(location, ".zgroup") or has_document(location, ".zarray"):
+    if read_json(location, ".zgroup") or read_json(location, ".zarray"):
         zarr_format = 2
     elif not _is_group(location):
         make_groups_above(location, zarr_format)
