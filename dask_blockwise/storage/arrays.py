@@ -9,6 +9,7 @@ from typing import Any
 
 from ..geometry.placement import Placement
 from .checked import understood
+from .chunking import checked_layout
 from .consolidated import renew_consolidated
 from .container_format import zarr_format_for
 from .documents import put
@@ -169,7 +170,7 @@ def create_array(
         version,
         axes,
         compressor,
-        **_layout(shape, chunks, shards, version),
+        **checked_layout(shape, chunks, shards, version),
         dtype=dtype,
         attributes=dict(attributes or {}),
         fill_value=fill_value,
@@ -236,7 +237,7 @@ def create_image(
     """
     given, location = _given(path), location_of(path)
     version = zarr_format_for(location, zarr_format)
-    _layout(shape, chunks, shards, version)
+    checked_layout(shape, chunks, shards, version)
     make_room(given, location, overwrite)
     make_groups_above(location, version)
     title, told = name or location.rsplit("/", 1)[-1], neighbours_attributes(placement, version)
@@ -277,25 +278,6 @@ def _given(path: str | os.PathLike[str]) -> str:
 
 
 def _first_level(given: str) -> str:
-    """The path itself, or that of the first level of an image's group, or of precomputed data."""
+    """The path itself, or that of an image's first level, or of precomputed data's."""
     levels = levels_at(given) or [key for key in keys_of(location_of(given)) if "/" not in key]
     return f"{given.rstrip('/')}/{levels[0]}" if levels else given
-
-
-def _layout(
-    shape: Sequence[int], chunks: Sequence[int], shards: Sequence[int] | None, zarr_format: int
-) -> dict[str, Any]:
-    """Shape, chunks and shards as zarr takes them, if they agree."""
-    sizes = [tuple(int(n) for n in s) for s in (shape, chunks, shards or chunks)]
-    if zarr_format not in (2, 3):
-        raise ValueError(f"zarr_format must be 2 or 3, got {zarr_format}.")
-    if shards and zarr_format == 2:
-        raise ValueError("zarr 2 has no shards: leave shards out, or use zarr_format=3.")
-    if len({len(s) for s in sizes}) != 1 or min(map(min, sizes)) < 1:
-        raise ValueError(
-            f"Shape {sizes[0]}, chunks {sizes[1]} and shards {sizes[2]} must have one positive "
-            "number for each axis."
-        )
-    if any(s % c for s, c in zip(sizes[2], sizes[1], strict=True)):
-        raise ValueError(f"Chunks {sizes[1]} must divide shards {sizes[2]} along every axis.")
-    return {"shape": sizes[0], "chunks": sizes[1], "shards": sizes[2] if shards else None}

@@ -16,7 +16,7 @@ from .plan import Plan, plan_of
 from .source import Voxels
 from .step import StagePlan
 from .step_tasks import steps_of
-from .stored_as import HowStored, StoredAs
+from .stored_as import HowStored, StoredAs, stored_as
 
 __all__ = ["plan"]
 
