@@ -37,10 +37,11 @@ def python_of(environment: str, folder: Path) -> str:
     place = folder / environment.replace(" ", "-")
     python = place / "bin/python"
     if not (place / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", place], check=True)
-        command = [python, "-m", "pip", "install", "-q", *ENVIRONMENTS[environment]]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"can't be installed: {done.stderr.strip().splitlines()[-1]}")
+        install = [python, "-m", "pip", "install", "-q", *ENVIRONMENTS[environment]]
+        for command in ([sys.executable, "-m", "venv", place], install):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode:
+                said = (done.stderr or done.stdout).strip().splitlines()[-1]
+                raise RuntimeError(f"can't be installed: {said}")
         (place / "ready").touch()
     return str(python)

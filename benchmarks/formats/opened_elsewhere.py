@@ -35,9 +35,10 @@ NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "cloud-volume, labels, second mip": ("cloud-volume", {"voxel_size": [40.0, 16.0, 9.0]}),
     "funlib.persistence, zarr 3": ("funlib.persistence", {"voxel_size": [40.0, 8.0, 4.0],
                                                           "offset": [80.0, -16.0, 8.0]}),
-    "xarray, zarr 3": ("xarray", {}),
+    "xarray, zarr 3, without levels": ("xarray", {}),
+    "xarray, zarr 3, with drop_variables for all levels but one": ("xarray", {}),
     "z5py, zarr 2": ("z5py", {}),
-    "iohub, 0.5": ("iohub", {}),
+    "iohub, 0.4": ("iohub", {}),
 }  # fmt: skip
 
 

@@ -171,12 +171,23 @@ def _(folder: str) -> Read:
     return _by_funlib(f"{folder}/whole.zarr/raw/s0")
 
 
-@reader("xarray, zarr 3")
+@reader("xarray, zarr 3, without levels")
 def _(folder: str) -> Read:
     import xarray
 
-    made = xarray.open_dataset(f"{folder}/zarr3.zarr/raw", engine="zarr", consolidated=False)["s0"]
+    made = xarray.open_dataset(f"{folder}/whole.zarr/raw", engine="zarr", consolidated=False)["s0"]
     return made.transpose("z", "y", "x").values, {}
+
+
+@reader("xarray, zarr 3, with drop_variables for all levels but one")
+def _(folder: str) -> Read:
+    import xarray
+
+    levels = [path.name for path in Path(folder, "zarr3.zarr/raw").glob("s[1-9]*")]
+    made = xarray.open_dataset(
+        f"{folder}/zarr3.zarr/raw", engine="zarr", consolidated=False, drop_variables=levels
+    )
+    return made["s0"].transpose("z", "y", "x").values, {}
 
 
 @reader("z5py, zarr 2")
@@ -187,11 +198,11 @@ def _(folder: str) -> Read:
         return file["raw/s0"][:], {}
 
 
-@reader("iohub, 0.5")
+@reader("iohub, 0.4")
 def _(folder: str) -> Read:
     from iohub.ngff import open_ome_zarr
 
-    with open_ome_zarr(f"{folder}/zarr3.zarr/raw") as made:
+    with open_ome_zarr(f"{folder}/zarr2.zarr/raw") as made:
         return made["s0"][:], _place(made.scale, None)
 
 

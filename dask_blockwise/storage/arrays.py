@@ -9,6 +9,7 @@ from typing import Any
 
 from ..geometry.placement import Placement
 from .checked import understood
+from .chunking import checked_layout
 from .consolidated import renew_consolidated
 from .container_format import zarr_format_for
 from .documents import put
@@ -179,7 +180,7 @@ def create_array(
         version,
         axes,
         compressor,
-        **_layout(shape, chunks, shards, version),
+        **checked_layout(shape, chunks, shards, version),
         dtype=dtype,
         attributes=dict(attributes or {}),
         fill_value=fill_value,
@@ -246,7 +247,7 @@ def create_image(
     """
     given, location = given_as(path), location_of(path)
     version = zarr_format_for(location, zarr_format)
-    _layout(shape, chunks, shards, version)
+    checked_layout(shape, chunks, shards, version)
     make_room(given, location, overwrite)
     make_groups_above(location, version)
     title, told = name or location.rsplit("/", 1)[-1], neighbours_attributes(placement, version)
@@ -279,22 +280,3 @@ def remove(path: str | os.PathLike[str]) -> None:
 def _is_left_empty(location: str) -> bool:
     """Whether it is a folder without anything, as a removal that was broken off leaves it."""
     return not is_remote(location) and os.path.isdir(location) and not os.listdir(location)
-
-
-def _layout(
-    shape: Sequence[int], chunks: Sequence[int], shards: Sequence[int] | None, zarr_format: int
-) -> dict[str, Any]:
-    """Shape, chunks and shards as zarr takes them, if they agree."""
-    sizes = [tuple(int(n) for n in s) for s in (shape, chunks, shards or chunks)]
-    if zarr_format not in (2, 3):
-        raise ValueError(f"zarr_format must be 2 or 3, got {zarr_format}.")
-    if shards and zarr_format == 2:
-        raise ValueError("zarr 2 has no shards: leave shards out, or use zarr_format=3.")
-    if len({len(s) for s in sizes}) != 1 or min(map(min, sizes)) < 1:
-        raise ValueError(
-            f"Shape {sizes[0]}, chunks {sizes[1]} and shards {sizes[2]} must have one positive "
-            "number for each axis."
-        )
-    if any(s % c for s, c in zip(sizes[2], sizes[1], strict=True)):
-        raise ValueError(f"Chunks {sizes[1]} must divide shards {sizes[2]} along every axis.")
-    return {"shape": sizes[0], "chunks": sizes[1], "shards": sizes[2] if shards else None}
