@@ -69,7 +69,11 @@ def test_hanging_and_dying_blocks_cost_no_job(two_jobs: Client, tmp_path: Path) 
     assert len(job_ids(text)) == 2
 
 
-def test_cancelled_jobs_are_replaced_and_charge_nobody(slurm: Path, tmp_path: Path) -> None:
+def test_cancelled_jobs_of_any_cluster_are_replaced_and_charge_nobody(
+    slurm: Path, tmp_path: Path
+) -> None:
+    from dask_jobqueue import SLURMCluster
+
     def cancel(number: int, attempt: int) -> None:
         say_job(number)
         time.sleep(0.05)
@@ -78,12 +82,12 @@ def test_cancelled_jobs_are_replaced_and_charge_nobody(slurm: Path, tmp_path: Pa
             time.sleep(60)
 
     task = line(64, recorder(tmp_path, cancel), max_retries=0)
+    options = {"log_directory": str(tmp_path), "scheduler_options": {"dashboard_address": ":0"}}
     with (
-        cluster("slurm", 2, memory="1GB", walltime="10m") as jobs,
+        SLURMCluster(n_workers=2, cores=1, memory="1GB", walltime="00:10:00", **options) as jobs,
         Client(jobs, set_as_default=False) as client,
     ):
         summary = run(task, client, progress=False)
-        client.wait_for_workers(2, timeout=60)
     assert summary
     assert summary["task"].retries == 0
     assert runs(tmp_path) == dict.fromkeys(range(64), 1) | {10: 2, 30: 2}
@@ -155,3 +159,30 @@ def test_jobs_at_their_walltime_are_replaced_and_charge_nobody(slurm: Path, tmp_
     assert len(re.findall(r"job \d+ ended \(TIMEOUT.*\); no attempt is counted", text)) == 1
     assert text.count("no attempt is counted") == 1
     assert len(job_ids(text)) >= 3
+
+
+def test_jobs_of_several_workers_have_a_device_for_each(slurm: Path, tmp_path: Path) -> None:
+    def cancel(number: int, attempt: int) -> None:
+        say_job(number)
+        print("device", os.environ["CUDA_VISIBLE_DEVICES"])  # noqa: T201
+        time.sleep(0.05)
+        if number == 20 and attempt == 1:
+            os.system(f"scancel {os.environ['SLURM_JOB_ID']}")
+            time.sleep(60)
+
+    with (
+        cluster("slurm", 4, cores=2, gpus=2, memory="2GB", walltime="10m") as jobs,
+        Client(jobs, set_as_default=False) as client,
+    ):
+        client.wait_for_workers(4, timeout=120)
+        devices = client.run(_device)
+        summary = run(line(60, recorder(tmp_path, cancel)), client, progress=False)
+        client.wait_for_workers(4, timeout=120)
+        again = client.run(_device)
+    assert summary
+    assert summary["task"].retries == 0
+    assert sorted(devices.values()) == sorted(again.values()) == ["0", "1", "2", "3"]
+
+
+def _device() -> str:
+    return os.environ["CUDA_VISIBLE_DEVICES"]
