@@ -151,7 +151,9 @@ class _Sleep:
 
 def workers(count: int, seconds: float, rounds: int) -> None:
     """Print how busy so many simulated workers are."""
-    grid = blocks_of(count * rounds)
+    # As many for each: where some have one more, the others wait.
+    block = Roi((0,), (_SIDE,))
+    grid = BlockGrid(Roi((0,), (_SIDE * count * rounds,)), block, block)
     logging.getLogger("distributed").setLevel(logging.ERROR)
     options = {"processes": False, "dashboard_address": None, "memory_limit": 0}
     with (
