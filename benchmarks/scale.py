@@ -35,7 +35,8 @@ from dask_blockwise.geometry.blocks import Block, BlockGrid, Roi
 from .resident import memory, peak
 
 _SIDE, _MANY = 10, 464
-_THREADS_A_WORKER = 10
+# In one process, the event loops of many more workers would have no time for blocks.
+_THREADS_A_WORKER = 100
 
 
 def blocks_of(count: int) -> BlockGrid:
@@ -148,9 +149,11 @@ class _Sleep:
         time.sleep(self._seconds)
 
 
-def workers(count: int, seconds: float, rounds: int = 10) -> None:
+def workers(count: int, seconds: float, rounds: int) -> None:
     """Print how busy so many simulated workers are."""
-    grid = blocks_of(count * rounds)
+    # As many for each: where some have one more, the others wait.
+    block = Roi((0,), (_SIDE,))
+    grid = BlockGrid(Roi((0,), (_SIDE * count * rounds,)), block, block)
     logging.getLogger("distributed").setLevel(logging.ERROR)
     options = {"processes": False, "dashboard_address": None, "memory_limit": 0}
     with (
@@ -181,12 +184,13 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=10**6)
     parser.add_argument("--workers", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=10.0, help="that a block sleeps")
+    parser.add_argument("--rounds", type=int, default=10, help="blocks for each of them")
     given = parser.parse_args()
     measured: dict[str, Callable[[], None]] = {
         "flat": lambda: flat(given.blocks),
         "resume": lambda: resume(given.blocks),
         "plan": plan,
-        "workers": lambda: workers(given.workers, given.seconds),
+        "workers": lambda: workers(given.workers, given.seconds, given.rounds),
     }
     for name in [given.what] if given.what else measured:
         measured[name]()

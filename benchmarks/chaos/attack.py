@@ -67,7 +67,7 @@ class Attacks:
         while self.made["killed"] + self.made["stopped"] < _SIGNALS and not self._over.wait(
             self._generator.uniform(*_SIGNALS_EVERY)
         ):
-            workers = living_workers(self._folder) - self._stopped
+            workers = living_workers(self._folder) & _at_work(self._folder) - self._stopped
             if workers:
                 self._hit(self._generator.choice(sorted(workers)))
 
@@ -96,6 +96,11 @@ class Attacks:
             self.made["disk full"] += 1
             time.sleep(self._generator.uniform(*_FULL_FOR))
             full.unlink()
+
+
+def _at_work(folder: Path) -> set[int]:
+    """Worker processes that have begun with blocks."""
+    return {note.process for note in notes(folder) if note.what == "begun"}
 
 
 def living_workers(folder: Path) -> set[int]:

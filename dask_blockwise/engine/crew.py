@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from distributed import Client
 from distributed.comm.addressing import get_address_host
 
+from .fits import check_fits
 from .jobs.adaptive import want
 from .jobs.keeper import keeper_of
 from .jobs.queues import JobSeen, Phase
@@ -68,6 +69,7 @@ class Crew:
         self._timeout = workers_timeout or of_cluster or math.inf
         self._hosts: set[str] = set()
         self._threads = 1
+        self._fits = False
         self._look_again = -math.inf
         self._seen = self._said = time.monotonic()
         self._patience = _LONELY_SECONDS[0]
@@ -89,6 +91,8 @@ class Crew:
         ------
         NoWorkers
             If there is none, and will be none, or was none for too long.
+        ValueError
+            If blocks don't fit the memory of the first that come.
         """
         now = time.monotonic()
         if now < self._look_again:
@@ -99,6 +103,7 @@ class Crew:
         self._threads = max(1, sum(threads.values()))
         want(self._client.cluster, self._run_id, _workers_worth(states))
         if threads:
+            self._check_fits(states)
             self._seen, self._said, self._patience = now, now, _LONELY_SECONDS[0]
         else:
             self._wait(now)
@@ -116,6 +121,12 @@ class Crew:
         """What became of the job of a worker; None where that isn't known."""
         seen = self._keeper.fate(address) if self._keeper and address else None
         return Fate(self._keeper.job_of(address), seen) if self._keeper and seen else None
+
+    def _check_fits(self, states: Sequence[TaskState]) -> None:
+        """See what workers may have, once there are some: an adaptive cluster begins without."""
+        if not self._fits:
+            check_fits(self._client, [state.task for state in states])
+        self._fits = True
 
     def _wait(self, now: float) -> None:
         waiting = self._keeper.waiting if self._keeper else ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -116,26 +117,56 @@ class _Parts:
         self._pending = bytearray()
         # The first are written at once: whoever kills the run early loses little.
         self._due = time.monotonic()
+        self._turn = threading.RLock()
+        self._timer: threading.Timer | None = None
 
     def write_header(self, header: str) -> None:
         put(self._root, _HEADER, header.encode())
 
     def append(self, marks: bytes) -> None:
-        self._pending += marks
-        if time.monotonic() >= self._due:
-            self._flush()
+        with self._turn:
+            self._pending += marks
+            seconds = self._due - time.monotonic()
+            if seconds <= 0:
+                self._flush()
+            elif self._timer is None:
+                # The next block may take hours.
+                self._timer = threading.Timer(seconds, self._flush_late)
+                self._timer.daemon = True
+                self._timer.start()
 
     def clear(self) -> None:
-        self._pending.clear()
-        remove_documents(self._root, _parts_in(self._root))
-        remove_documents(self._root, [_HEADER])
+        with self._turn:
+            self._stop_timer()
+            self._pending.clear()
+            remove_documents(self._root, _parts_in(self._root))
+            remove_documents(self._root, [_HEADER])
 
     def close(self) -> None:
+        with self._turn:
+            self._stop_timer()
+            self._flush_what_vouches()
+
+    def _flush_late(self) -> None:
+        with self._turn:
+            if self._timer is threading.current_thread():
+                self._timer = None
+                # What can't be written now is told of with the next marks.
+                with suppress(OSError):
+                    self._flush_what_vouches()
+
+    def _flush_what_vouches(self) -> None:
         # Without a header, the array that they vouch for has been removed meanwhile.
         if self._pending and read_bytes(self._root, _HEADER):
             self._flush()
 
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+
     def _flush(self) -> None:
+        self._stop_timer()
         if self._pending:
             name = f"done-{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.bin"
             put(self._root, name, bytes(self._pending))

@@ -16,7 +16,6 @@ from .bars import Bar, open_bar
 from .clients import client_for_a_run
 from .crew import Crew
 from .dispatcher import Dispatcher
-from .fits import check_fits
 from .frontier import Frontier
 from .full_disk import full_disk_named
 from .involved import Involved
@@ -101,7 +100,6 @@ def run(
         ledgers = [_open_ledger(stack, task, resume) for task in ordered]
         dask_client = stack.enter_context(client_for_a_run(client))
         _check_processes(dask_client, ordered)
-        check_fits(dask_client, ordered)
         contexts = [_context(dask_client, task, run_id) for task in ordered]
         involved = Involved()
         blobs = [_pickle(task, context, involved) for task, context in zip(ordered, contexts)]

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dask_blockwise.engine.ledger import Ledger
+from dask_blockwise.engine.ledger import Ledger, finished
 from dask_blockwise.geometry.blocks import BlockGrid, Roi
-from dask_blockwise.storage.documents import list_names, put
+from dask_blockwise.storage.documents import list_names, put, remove_documents
 
 GRID = BlockGrid(Roi((0,), (1000,)), Roi((0,), (10,)), Roi((0,), (10,)))
 OTHER = BlockGrid(Roi((0,), (1000,)), Roi((0,), (20,)), Roi((0,), (20,)))
@@ -96,6 +97,40 @@ def test_lost_marks_cost_only_themselves(tmp_path: Path) -> None:
     write(str(tmp_path), [7])
     (tmp_path / "done.bin").unlink()
     assert done(str(tmp_path)) == []
+
+
+def test_marks_in_a_bucket_are_written_though_no_more_come(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks may take hours, and the driver may be killed meanwhile."""
+    monkeypatch.setattr("dask_blockwise.engine.mark_files._PART_SECONDS", 1.0)
+    path = f"{bucket}{tmp_path}/late"
+    ledger = Ledger(path, GRID)
+    ledger.add([3])
+    ledger.add([4])
+    ledger.add([5])
+    while len(marks := finished(path).marks["check"].nonzero()[0]) < 3:  # type: ignore[union-attr]
+        time.sleep(0.05)
+    assert marks.tolist() == [3, 4, 5]
+    assert len([name for name in list_names(path) if name.startswith("done-")]) == 2
+    ledger.add([6])
+    ledger.close()
+    assert done(path) == [3, 4, 5, 6]
+
+
+def test_marks_in_a_bucket_are_not_written_late_where_their_array_is_gone(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dask_blockwise.engine.mark_files._PART_SECONDS", 0.3)
+    path = f"{bucket}{tmp_path}/gone"
+    ledger = Ledger(path, GRID)
+    ledger.add([3])
+    ledger.add([4])
+    remove_documents(path, list_names(path))
+    time.sleep(1)
+    assert list_names(path) == []
+    ledger.close()
+    assert list_names(path) == []
 
 
 def test_a_lost_part_costs_only_its_blocks(bucket: str, tmp_path: Path) -> None:

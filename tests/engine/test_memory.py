@@ -101,6 +101,17 @@ def test_blocks_that_would_not_fit_are_refused_before_any_runs(
     assert not runs(tmp_path)
 
 
+def test_workers_that_come_later_are_looked_at_as_they_come(tmp_path: Path) -> None:
+    with (
+        LocalCluster(n_workers=0, threads_per_worker=1, memory_limit="400MB", **OPTIONS) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        cluster.adapt(minimum=0, maximum=1)
+        with pytest.raises(ValueError, match=r"nothing was run: a block holds 476.84 MiB"):
+            run(line(8, recorder(tmp_path), memory=500 * MB), client, progress=False)
+    assert not runs(tmp_path)
+
+
 @pytest.mark.parametrize("options", [{"num_workers": 1}, {"memory": 50 * MB}], ids=str)
 def test_blocks_that_fit_run(small: Client, tmp_path: Path, options: dict[str, int]) -> None:
     given = {"memory": 100 * MB} | options
