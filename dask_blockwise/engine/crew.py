@@ -19,7 +19,7 @@ from .memory_deaths import MENDS
 from .stopping import NoWorkers
 from .task_state import TaskState
 from .worker.failure import Failure
-from .worker.journal import BatchReport
+from .worker.report import BatchReport
 
 __all__ = ["Crew", "Fate", "judged"]
 

@@ -27,8 +27,9 @@ from .plugins.scheduler import SentBefore
 from .reporting import run_and_report, search_and_report
 from .task_state import TaskState
 from .worker.batch import Batch
-from .worker.journal import BatchReport, post_mortem
+from .worker.journal import post_mortem
 from .worker.own_code import OtherCodeError
+from .worker.report import BatchReport
 
 __all__ = ["Dispatcher"]
 

@@ -6,7 +6,7 @@ from dask.utils import format_bytes
 
 from .worker.ending import KILLED_FOR_MEMORY
 from .worker.failure import Failure
-from .worker.journal import BatchReport
+from .worker.report import BatchReport
 
 __all__ = ["MENDS", "MemoryDeaths"]
 

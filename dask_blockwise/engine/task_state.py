@@ -17,7 +17,7 @@ from .task import Task
 from .task_log import TaskLog
 from .worker.client import Context
 from .worker.failure import Failure
-from .worker.journal import BatchReport
+from .worker.report import BatchReport
 
 __all__ = ["TaskState"]
 

@@ -13,7 +13,7 @@ from dask_blockwise.engine.standing import Standing
 from dask_blockwise.engine.task_log import TaskLog
 from dask_blockwise.engine.task_state import TaskState
 from dask_blockwise.engine.worker.client import Context
-from dask_blockwise.engine.worker.journal import BatchReport
+from dask_blockwise.engine.worker.report import BatchReport
 
 
 @pytest.mark.parametrize(

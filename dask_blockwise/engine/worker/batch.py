@@ -25,12 +25,13 @@ from .ending import Ending, note_ending
 from .failure import failure_of
 from .gate import Gate
 from .job_end import may_begin
-from .journal import BatchReport, Journal, kept, memory_note, presence, run_directory
+from .journal import Journal, kept, memory_note, presence, run_directory
 from .litter import sweep_meanwhile
 from .memory import MemoryNote
 from .output import captured, unbuffer
 from .own_code import OwnCode
 from .presence import Presence
+from .report import BatchReport
 from .trace import Trace
 from .worker_file import SpawnedWorker
 

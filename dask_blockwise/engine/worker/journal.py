@@ -14,7 +14,6 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
 from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import IO, Any, Self
@@ -25,10 +24,10 @@ from .ending import noted_ending
 from .failure import Failure, place_of
 from .memory import MemoryNote
 from .own_folder import own_folder
+from .report import DIED, BatchReport
 from .trace import Trace
 
 __all__ = [
-    "BatchReport",
     "Journal",
     "kept",
     "memory_note",
@@ -39,72 +38,7 @@ __all__ = [
 
 # Of what a block prints, so many bytes are kept: its last ones.
 _PRINTED_BYTES = 16_384
-_DIED = Failure("The worker process died while it ran the block.")
 _CALL = re.compile(r'  File "(.*)", line (\d+) in (.*)')
-
-
-@dataclass
-class BatchReport:
-    """What became of the blocks of a batch; blocks are given by their numbers."""
-
-    done: list[int] = field(default_factory=list)
-    # The pre-check said that they are done already.
-    skipped: list[int] = field(default_factory=list)
-    # With why each failed.
-    failures: list[tuple[int, Failure]] = field(default_factory=list)
-    # Never begun, and never will be by this batch.
-    left: list[int] = field(default_factory=list)
-    # Perhaps begun: the batch's worker is gone, and its journal with it.
-    lost: list[int] = field(default_factory=list)
-    # Of those that failed, the one that ran as its process died, of what isn't known.
-    died: list[int] = field(default_factory=list)
-    # With why each was broken off, which is not its fault.
-    interrupted: list[tuple[int, str]] = field(default_factory=list)
-    # What blocks wrote to stdout and stderr, of those that did.
-    printed: list[tuple[int, str]] = field(default_factory=list)
-    # What each of those that are done left.
-    traces: list[Trace] = field(default_factory=list)
-    # Damaged chunks that they read as fill value.
-    corrupt: list[str] = field(default_factory=list)
-    # Seconds that the blocks took, all together.
-    seconds: float = 0.0
-    # Largest resident memory of the worker process while it ran them, in bytes.
-    peak_memory: int = 0
-    # The worker died before the first block began, as it loaded the task.
-    died_loading: bool = False
-    # What the process noted as it ended.
-    told: str = ""
-    # The kernel killed a process there for memory meanwhile; as much as those of its group may
-    # have, in bytes, where that is limited.
-    kernel_killed: bool = False
-    group_limit: int | None = None
-
-    def __post_init__(self) -> None:
-        # Which are plain tuples when they come as an event or from a file.
-        self.failures = [(number, Failure(*failure)) for number, failure in self.failures]
-        self.traces = [Trace(*trace) for trace in self.traces]
-
-    def excused(self, reason: str) -> BatchReport:
-        """The same, where the process, or its machine, ended for a reason of its own."""
-        broken_off = [*self.died, *self.lost]
-        return replace(
-            self,
-            failures=[failure for failure in self.failures if failure[0] not in self.died],
-            lost=[],
-            died=[],
-            interrupted=[*self.interrupted, *((number, reason) for number in broken_off)],
-        )
-
-    def blamed(self, why: Failure) -> BatchReport:
-        """The same, with what the process died of."""
-        told = [(n, why if n in self.died else other) for n, other in self.failures]
-        return replace(self, failures=told, died=[])
-
-    def unexcused(self) -> BatchReport:
-        """The same, where blocks that were broken off may be the cause after all."""
-        broken_off = [number for number, _ in self.interrupted]
-        failures = [*self.failures, *((number, _DIED) for number in broken_off)]
-        return replace(self, failures=failures, died=[*self.died, *broken_off], interrupted=[])
 
 
 class Journal:
@@ -183,7 +117,7 @@ class Journal:
             if fate == "failures":
                 failure = Failure(*what) if what else self._last_words()
                 report.failures.append((number, failure))
-                report.died += [number] if failure == _DIED else []
+                report.died += [number] if failure == DIED else []
                 continue
             getattr(report, fate).append(number)
             if fate == "done":
@@ -207,7 +141,7 @@ class Journal:
         path = _beside(self._path, "trace")
         head, _, stacks = (path.read_text() if path.exists() else "").partition("\n\n")
         if not stacks:
-            return _DIED
+            return DIED
         thread, caller = head.splitlines()
         found = (stack for stack in stacks.split("\n\n") if f"Thread {thread}" in stack)
         frames = next(found, stacks).partition("most recent call first):\n")[2]

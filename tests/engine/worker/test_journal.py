@@ -8,13 +8,8 @@ from pathlib import Path
 import pytest
 
 from dask_blockwise.engine.worker.failure import Failure
-from dask_blockwise.engine.worker.journal import (
-    BatchReport,
-    Journal,
-    post_mortem,
-    presence,
-    run_directory,
-)
+from dask_blockwise.engine.worker.journal import Journal, post_mortem, presence, run_directory
+from dask_blockwise.engine.worker.report import BatchReport
 from dask_blockwise.engine.worker.trace import Trace
 
 
