@@ -19,7 +19,7 @@ from dask_blockwise.engine.worker.report import BatchReport
 @pytest.mark.parametrize(
     ("threads", "seconds", "blocks"),
     [
-        *((8, 0.1, 10), (8, 3.0, 1), (8, 1e-6, 256)),
+        *((8, 0.1, 10), (8, 3.0, 1), (8, 1e-6, 2048)),
         # A scheduler takes in 500 a second, of however many.
         *((1000, 0.1, 20), (5000, 1.0, 10), (5000, 30.0, 1)),
     ],
