@@ -26,7 +26,9 @@ _GROUPS_NEAR = 2
 _TELL_OF_SIZES = ("zarr.json", ".zattrs")
 
 
-def read_placement(array: StoredArray, axes: Sequence[str] | None = None) -> Placement:
+def read_placement(
+    array: StoredArray, axes: Sequence[str] | None = None, warns: bool = True
+) -> Placement:
     """Axes, voxel size, offset and unit of an array, from its own and its group's attributes.
 
     Parameters
@@ -34,6 +36,8 @@ def read_placement(array: StoredArray, axes: Sequence[str] | None = None) -> Pla
     array : StoredArray
     axes : sequence of str, optional
         Names of its axes, instead of those that it has.
+    warns : bool
+        Whether it is said where a voxel size of 1 may be wrong.
     """
     n = len(array.shape)
     groups = folders_above(array.location) if array.zarr_format else ()
@@ -45,13 +49,15 @@ def read_placement(array: StoredArray, axes: Sequence[str] | None = None) -> Pla
                 return placement_from(attributes, dataset, array.attributes, n, axes)
     with understood(array.path):
         place = placement_from({}, "", array.attributes, n, axes)
-    _warn_of_denied(array, place)
+    if warns and not place.unit and set(place.voxel_size) == {1}:
+        _warn_of_denied(array)
+        _warn_of_coordinates(array, place.axes)
     return place
 
 
-def _warn_of_denied(array: StoredArray, place: Placement) -> None:
+def _warn_of_denied(array: StoredArray) -> None:
     """Say so where a voxel size of 1 is only what is known without documents that are denied."""
-    if place.unit or set(place.voxel_size) != {1} or not is_remote(array.location):
+    if not is_remote(array.location):
         return
     above = (folder for folder, _ in islice(folders_above(array.location), _GROUPS_NEAR))
     for folder, name in product((array.location, *above), _TELL_OF_SIZES):
@@ -65,6 +71,19 @@ def _warn_of_denied(array: StoredArray, place: Placement) -> None:
             return
 
 
+def _warn_of_coordinates(array: StoredArray, axes: Sequence[str]) -> None:
+    """Say so where arrays beside it are called like its axes, in which xarray keeps coordinates."""
+    folder, _ = next(folders_above(array.location))
+    named = [axis for axis in axes if array.zarr_format and find_array(f"{folder}/{axis}")]
+    if named:
+        warnings.warn(
+            f"The voxel size of {array.path} is taken as 1, but {', '.join(named)} beside it may "
+            "be coordinates as xarray writes them: open it by Volume.from_xarray(xarray.open_zarr("
+            f"{folder!r})[...]), or give open_volume(path, voxel_size=..., unit=...).",
+            stacklevel=2,
+        )
+
+
 def placed_as(
     array: StoredArray,
     axes: Sequence[str] | None,
@@ -76,7 +95,7 @@ def placed_as(
     What it says of its place may be unknown if its axes and voxel size are given.
     """
     try:
-        place = read_placement(array, axes)
+        place = read_placement(array, axes, warns=voxel_size is None)
     except ValueError:
         if axes is None or voxel_size is None:
             raise

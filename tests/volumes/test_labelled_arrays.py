@@ -11,16 +11,19 @@ from hypothesis import strategies as st
 
 import dask_blockwise as dbw
 from dask_blockwise import Volume
+from dask_blockwise.geometry.meant import meant
 
 xr = pytest.importorskip("xarray")
 
 VALUES = np.arange(2 * 3 * 4).reshape(2, 3, 4).astype(np.uint8)
 UNITS = st.sampled_from(["", "nanometer", "micrometer", "angstrom"])
-# As people write them, and as quotients of whole numbers.
+# As people write them, and as quotients of whole numbers, unless that is a decimal by chance.
 SIZES = st.one_of(
     st.integers(1, 10**6),
     st.decimals("0.0001", "9999", places=4).map(float),
-    st.fractions(Fraction(1, 100), 100, max_denominator=600).map(float),
+    st.fractions(Fraction(1, 100), 100, max_denominator=600)
+    .filter(lambda number: meant(float(number)) == number)
+    .map(float),
 )
 OFFSETS = st.one_of(st.integers(-(10**6), 10**6), st.decimals(-999, 999, places=3).map(float))
 
@@ -169,3 +172,17 @@ def test_without_it_the_extra_is_named(monkeypatch):
     for ask in (Volume.from_array(VALUES).to_xarray, lambda: Volume.from_xarray(VALUES)):
         with pytest.raises(ImportError, match=r"dask_blockwise\[xarray\]"):
             ask()
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_coordinates_beside_a_stored_array_are_told_of(tmp_path, zarr_format):
+    where = {axis: 40.0 * np.arange(n) for axis, n in zip("zyx", (4, 5, 6))}
+    array = xr.DataArray(np.ones((4, 5, 6), np.uint8), where, list("zyx"), "em")
+    array.to_dataset().to_zarr(tmp_path / "a.zarr", zarr_format=zarr_format, consolidated=False)
+    with pytest.warns(UserWarning, match="z, y, x beside it may be coordinates as xarray writes"):
+        dbw.open_volume(tmp_path / "a.zarr/em")
+    given = dbw.open_volume(tmp_path / "a.zarr/em", voxel_size=(40, 40, 40), unit="nm")
+    with xr.open_zarr(tmp_path / "a.zarr", consolidated=False) as opened:
+        read = dbw.Volume.from_xarray(opened["em"])
+        assert read.voxel_size == given.voxel_size == (40, 40, 40)
+        np.testing.assert_array_equal(read[:], given[:])
