@@ -112,9 +112,12 @@ def slurm(
         modules = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
         paths = [*modules, str(Path(__file__).parent / "engine"), os.environ.get("PYTHONPATH", "")]
         environment.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+        # Of drivers in jobs, too.
+        shared = str(folder / "clusters")
+        environment.setenv("DASK_JOBQUEUE__SLURM__SHARED_TEMP_DIRECTORY", shared)
         # It sets what it has by default, once.
         pytest.importorskip("dask_jobqueue")
-        with dask.config.set({"jobqueue.slurm.shared-temp-directory": str(folder / "clusters")}):
+        with dask.config.set({"jobqueue.slurm.shared-temp-directory": shared}):
             yield conf
 
 

@@ -186,3 +186,14 @@ def test_jobs_of_several_workers_have_a_device_for_each(slurm: Path, tmp_path: P
 
 def _device() -> str:
     return os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+def test_jobs_that_end_before_their_workers_begin_end_the_run(slurm: Path, tmp_path: Path) -> None:
+    with (
+        cluster("slurm", 2, memory="1GB", job_script_prologue=["exit 3"]) as jobs,
+        Client(jobs, set_as_default=False) as client,
+        pytest.raises(RuntimeError, match="in a row ended before a worker of theirs began") as told,
+    ):
+        run(line(4, recorder(tmp_path)), client, progress=False)
+    assert "FAILED, NonZeroExitCode" in str(told.value)
+    assert f"Their output is in {jobs.folder}/logs." in str(told.value)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from distributed.deploy.spec import ProcessInterface
@@ -40,18 +40,15 @@ class _Telling(ProcessInterface):
 class _TellingOfLSF(_Telling):
     """``bsub`` is called with its errors going to /dev/null, for the sake of its output."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)  # type: ignore[no-untyped-call]
-        self._errors = Path(mkdtemp(prefix="dask-blockwise-bsub-"), "errors")
-        self.submit_command = f"sh -c '{self.submit_command} \"$@\" 2> {self._errors}' bsub"
-
     async def start(self) -> None:
-        await super().start()
-        if self._errors.exists():
-            if self.refusal:
-                self.refusal = self._errors.read_text().strip() or self.refusal
-            self._errors.unlink()
-        self._errors.parent.rmdir()
+        command = self.submit_command
+        with TemporaryDirectory(prefix="dask-blockwise-bsub-") as folder:
+            errors = Path(folder, "errors")
+            self.submit_command = f"sh -c '{command} \"$@\" 2> {errors}' bsub"
+            await super().start()
+            if self.refusal and errors.exists():
+                self.refusal = errors.read_text().strip() or self.refusal
+        self.submit_command = command
 
 
 @cache

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import dask
 
 from ..worker.allocator import memory_settings
 from ..worker.job_end import export_of
@@ -25,11 +26,13 @@ class Wanted:
     # Options of the cluster; settings are added to them.
     given: dict[str, Any]
     # Dask's configuration of the batch system.
-    configured: Mapping[str, Any]
+    configured: dict[str, Any]
 
     def says(self, name: str) -> Any:
         """What either says of an option, if anything."""
-        return self.given.get(name) or self.configured.get(name.replace("_", "-"))
+        # From the environment, names come with underscores.
+        known_as = dask.config.canonical_name(name, self.configured)
+        return self.given.get(name) or self.configured.get(known_as)
 
 
 def settle(wanted: Wanted, counts: str | None, scratch: str | None) -> Path | None:
