@@ -26,6 +26,9 @@ _START_SECONDS = 60.0
 # Whoever started one need not be who stops it.
 _started: list[subprocess.Popen[bytes]] = []
 
+# Files that stand for devices: SLURM counts them, and jobs are told which they have.
+_DEVICES = "".join(f"Name=gpu File=/dev/{name}\n" for name in ("full", "null", "random", "zero"))
+
 _CONF = """
 ClusterName=one_node
 SlurmctldHost={host}(127.0.0.1)
@@ -55,7 +58,8 @@ ReturnToService=2
 KillWait=5
 MinJobAge=300
 JobRequeue=1
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory=16000 State=UNKNOWN
+GresTypes=gpu
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory=16000 Gres=gpu:4 State=UNKNOWN
 PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -79,6 +83,7 @@ def one_node_slurm(folder: Path) -> Iterator[Path]:
     ports = dict(zip(("ctld_port", "slurmd_port"), _free_ports(2)))
     host = socket.gethostname().partition(".")[0]
     conf.write_text(_CONF.format(folder=folder, host=host, cores=_CORES, **ports))
+    (folder / "gres.conf").write_text(_DEVICES)
     with ExitStack() as stack:
         stack.enter_context(_daemon(_munged(folder), folder))
         _wait_for((folder / "munge.socket").exists, folder, "munged")

@@ -21,6 +21,7 @@ from dask_blockwise.engine.run import run
 
 pytestmark = [
     pytest.mark.slurm,
+    pytest.mark.timeout(230),
     pytest.mark.skipif(importlib.util.find_spec("dask_jobqueue") is None, reason="dask-jobqueue"),
 ]
 
@@ -154,3 +155,30 @@ def test_jobs_at_their_walltime_are_replaced_and_charge_nobody(slurm: Path, tmp_
     assert len(re.findall(r"job \d+ ended \(TIMEOUT.*\); no attempt is counted", text)) == 1
     assert text.count("no attempt is counted") == 1
     assert len(job_ids(text)) >= 3
+
+
+def test_jobs_of_several_workers_have_a_device_for_each(slurm: Path, tmp_path: Path) -> None:
+    def cancel(number: int, attempt: int) -> None:
+        say_job(number)
+        print("device", os.environ["CUDA_VISIBLE_DEVICES"])  # noqa: T201
+        time.sleep(0.05)
+        if number == 20 and attempt == 1:
+            os.system(f"scancel {os.environ['SLURM_JOB_ID']}")
+            time.sleep(60)
+
+    with (
+        cluster("slurm", 4, cores=2, gpus=2, memory="2GB", walltime="10m") as jobs,
+        Client(jobs, set_as_default=False) as client,
+    ):
+        client.wait_for_workers(4, timeout=120)
+        devices = client.run(_device)
+        summary = run(line(60, recorder(tmp_path, cancel)), client, progress=False)
+        client.wait_for_workers(4, timeout=120)
+        again = client.run(_device)
+    assert summary
+    assert summary["task"].retries == 0
+    assert sorted(devices.values()) == sorted(again.values()) == ["0", "1", "2", "3"]
+
+
+def _device() -> str:
+    return os.environ["CUDA_VISIBLE_DEVICES"]

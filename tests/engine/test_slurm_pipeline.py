@@ -18,6 +18,7 @@ import dask_blockwise as dbw
 
 pytestmark = [
     pytest.mark.slurm,
+    pytest.mark.timeout(230),
     pytest.mark.skipif(importlib.util.find_spec("dask_jobqueue") is None, reason="dask-jobqueue"),
 ]
 
@@ -45,23 +46,23 @@ def cancel_one(jobs: str, marks: Path) -> None:
 
 
 def test_objects_in_jobs_are_those_of_a_local_run(
-    slurm: Path, near: Client, tmp_path: Path
+    slurm: Path, client: Client, tmp_path: Path
 ) -> None:
     smooth = gaussian_filter(np.random.default_rng(0).random((48, 48, 48)), 2)
     values = (255 * (smooth - smooth.min()) / np.ptp(smooth)).astype(np.uint8)
     dbw.Volume.from_array(
         values, voxel_size=(8, 8, 8), unit="nanometer", chunks=(12, 24, 24)
-    ).to_zarr(tmp_path / "raw.zarr/raw", client=near, progress=False)
+    ).to_zarr(tmp_path / "raw.zarr/raw", client=client, progress=False)
     raw = dbw.open_volume(tmp_path / "raw.zarr/raw")
     here, there = tmp_path / "here", tmp_path / "there"
-    objects(raw, here).to_zarr(here / "out.zarr/objects", client=near, progress=False)
+    objects(raw, here).to_zarr(here / "out.zarr/objects", client=client, progress=False)
     with (
         dbw.cluster("slurm", 2, memory="2GB", walltime="10m", name="em-pipeline") as jobs,
-        Client(jobs, set_as_default=False) as client,
+        Client(jobs, set_as_default=False) as far,
     ):
         cancelling = threading.Thread(target=cancel_one, args=("em-pipeline", there))
         cancelling.start()
-        run = objects(raw, there).to_zarr(there / "out.zarr/objects", client=client, progress=False)
+        run = objects(raw, there).to_zarr(there / "out.zarr/objects", client=far, progress=False)
         cancelling.join()
     assert not sum(task.retries for task in run.tasks)
     for name in ("affinities", "objects"):
