@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from .memory import MENDS
+
 __all__ = ["FailedElsewhere", "Failure", "failure_of", "place_of"]
 
 _OURS = f"{Path(__file__).parents[2]}{os.sep}"
@@ -94,6 +96,8 @@ def _advice(error: BaseException | None) -> str:
             return _OF_CHILDREN
         if isinstance(error, OSError) and error.errno in _FULL and not error.filename:
             return _of_a_full_disk(error)
+        if isinstance(error, MemoryError):
+            return MENDS
         error = error.__cause__ or error.__context__
     return ""
 
