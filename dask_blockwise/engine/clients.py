@@ -58,7 +58,7 @@ def client_for_a_run(client: Client | None) -> Iterator[Client]:
                 yield own
             return
         _check(given)
-        with patient_cluster(given), looked_after(given.cluster):
+        with looked_after(given.cluster), patient_cluster(given):
             yield given
 
 

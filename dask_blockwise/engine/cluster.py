@@ -103,9 +103,10 @@ def patient_cluster(client: Client) -> Iterator[None]:
 
     Dask's clusters look 15 seconds after a worker's death whether it is back, and close its nanny
     or cancel its job if it happens to be down, be it for another death. Which jobs are lost, the
-    batch system knows.
+    batch system says, where it is known how to ask.
     """
-    if not isinstance(client.cluster, SpecCluster):
+    keeper = keeper_of(client.cluster)
+    if not (isinstance(client.cluster, LocalCluster) or (keeper and keeper.asks)):
         yield
         return
     with dask.config.set({"distributed.deploy.lost-worker-timeout": "1 day"}):

@@ -69,7 +69,11 @@ def test_hanging_and_dying_blocks_cost_no_job(two_jobs: Client, tmp_path: Path) 
     assert len(job_ids(text)) == 2
 
 
-def test_cancelled_jobs_are_replaced_and_charge_nobody(slurm: Path, tmp_path: Path) -> None:
+def test_cancelled_jobs_of_any_cluster_are_replaced_and_charge_nobody(
+    slurm: Path, tmp_path: Path
+) -> None:
+    from dask_jobqueue import SLURMCluster
+
     def cancel(number: int, attempt: int) -> None:
         say_job(number)
         time.sleep(0.05)
@@ -78,12 +82,12 @@ def test_cancelled_jobs_are_replaced_and_charge_nobody(slurm: Path, tmp_path: Pa
             time.sleep(60)
 
     task = line(64, recorder(tmp_path, cancel), max_retries=0)
+    options = {"log_directory": str(tmp_path), "scheduler_options": {"dashboard_address": ":0"}}
     with (
-        cluster("slurm", 2, memory="1GB", walltime="10m") as jobs,
+        SLURMCluster(n_workers=2, cores=1, memory="1GB", walltime="00:10:00", **options) as jobs,
         Client(jobs, set_as_default=False) as client,
     ):
         summary = run(task, client, progress=False)
-        client.wait_for_workers(2, timeout=60)
     assert summary
     assert summary["task"].retries == 0
     assert runs(tmp_path) == dict.fromkeys(range(64), 1) | {10: 2, 30: 2}
@@ -182,3 +186,14 @@ def test_jobs_of_several_workers_have_a_device_for_each(slurm: Path, tmp_path: P
 
 def _device() -> str:
     return os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+def test_jobs_that_end_before_their_workers_begin_end_the_run(slurm: Path, tmp_path: Path) -> None:
+    with (
+        cluster("slurm", 2, memory="1GB", job_script_prologue=["exit 3"]) as jobs,
+        Client(jobs, set_as_default=False) as client,
+        pytest.raises(RuntimeError, match="in a row ended before a worker of theirs began") as told,
+    ):
+        run(line(4, recorder(tmp_path)), client, progress=False)
+    assert "FAILED, NonZeroExitCode" in str(told.value)
+    assert f"Their output is in {jobs.folder}/logs." in str(told.value)

@@ -7,9 +7,10 @@ walltime, or is cancelled, is missed by nobody.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -43,15 +44,15 @@ class JobsRefused(RuntimeError):
 
 
 class _Roster(SchedulerPlugin):
-    """Which job each worker belongs to, also when it is gone."""
+    """Tells of each worker that joins."""
 
     name = "dask-blockwise-roster"
 
-    def __init__(self) -> None:
-        self.names: dict[str, str] = {}
+    def __init__(self, joined: Callable[[str, str], None]) -> None:
+        self._joined = joined
 
     def add_worker(self, scheduler: Scheduler, worker: str) -> None:
-        self.names[worker] = str(scheduler.workers[worker].name)
+        self._joined(worker, str(scheduler.workers[worker].name))
 
 
 class Keeper:
@@ -82,11 +83,12 @@ class Keeper:
         self._cluster = cluster
         self._listing = Listing(queue)
         self._logs = logs
-        self._roster = _Roster()
         self._joined: set[str] = set()
+        # Which job each worker is, or was, of: its name passes on to the next job.
+        self._jobs: dict[str, str] = {}
         self._failed_starts = 0
         self._waiting: Counter[str] = Counter()
-        self._ask_seconds = _ASK_SECONDS[0]
+        self._ask_seconds, self._asked = _ASK_SECONDS[0], -math.inf
         self._looking: PeriodicCallback | None = None
 
     def start(self) -> None:
@@ -95,8 +97,8 @@ class Keeper:
 
     async def _start(self) -> None:
         for worker in self._cluster.scheduler.workers.values():
-            self._roster.names[worker.address] = str(worker.name)
-        self._cluster.scheduler.add_plugin(self._roster)
+            self._join(worker.address, str(worker.name))
+        self._cluster.scheduler.add_plugin(_Roster(self._join))
         self._looking = PeriodicCallback(self._look, 1000 * _LOOK_SECONDS)
         self._looking.start()
 
@@ -109,13 +111,13 @@ class Keeper:
             If the batch system refuses one; the cluster is closed then.
         """
         self._cluster.sync(self._submit)
-        if self.refusal:
+        if refused := self._refused():
             self._cluster.close()
-            raise JobsRefused(self.refusal)
+            raise JobsRefused(refused)
 
     async def _submit(self) -> None:
         await self._cluster
-        self._note(dict(self._cluster.workers))
+        self._note()
 
     def stop(self) -> None:
         """Look no longer; the cluster lives on."""
@@ -133,17 +135,26 @@ class Keeper:
 
     def job_of(self, address: str) -> str:
         """Id of the job that a worker belongs, or belonged, to; empty where it isn't known."""
-        return self._listing.id(self._name_of_job(address))
+        return self._jobs.get(address, "")
+
+    @property
+    def asks(self) -> bool:
+        """Whether it knows how to ask the batch system."""
+        return self._listing.can_ask
 
     def fate(self, address: str) -> JobSeen | None:
         """What became of the job that a worker was of, asked now; None where nothing is known."""
         if not self.job_of(address) or self._cluster.status != Status.running:
             return None
         self._cluster.sync(self._ask_again)
-        return self._listing.seen(self._name_of_job(address))
+        return self._listing.seen(self.job_of(address))
 
-    def _name_of_job(self, address: str) -> str:
-        return self._job_name(self._roster.names.get(address, ""))
+    def _join(self, address: str, worker: str) -> None:
+        self._note()
+        name = self._job_name(worker)
+        self._jobs[address] = self._listing.id(name)
+        self._joined.add(name)
+        self._failed_starts = 0
 
     def _forget(self) -> None:
         _keepers.pop(self._cluster, None)
@@ -155,31 +166,47 @@ class Keeper:
         if cluster.status != Status.running:
             self._forget()
             return
-        jobs = {name: job for name, job in cluster.workers.items() if name in cluster.worker_spec}
-        self._note(jobs)
+        self._note()
         here = {self._job_name(str(worker.name)) for worker in cluster.scheduler.workers.values()}
-        if here - self._joined:
-            self._failed_starts = 0
-        self._joined |= here
-        missing = [name for name in jobs if name not in here]
+        missing = [name for name in cluster.worker_spec if name not in here]
         if not missing:
             self._waiting.clear()
             self._ask_seconds = _ASK_SECONDS[0]
-            return
-        if time.monotonic() - self._listing.asked < self._ask_seconds:
-            return
-        self._ask_seconds = min(2 * self._ask_seconds, _ASK_SECONDS[1])
-        if await self._listing.ask():
-            await self._replace(self._listing.ended(missing))
-            seen = [self._listing.seen(name) for name in missing]
-            self._waiting = Counter(s.reason for s in seen if s and s.phase is Phase.WAITS)
+        elif time.monotonic() - self._asked >= self._ask_seconds:
+            self._asked = time.monotonic()
+            self._ask_seconds = min(2 * self._ask_seconds, _ASK_SECONDS[1])
+            await self._ask_about(missing)
 
-    def _note(self, jobs: dict[str, Any]) -> None:
-        for name, job in jobs.items():
-            if refusal_of(job):
-                self.refusal = f"The batch system refuses a job:\n{refusal_of(job)}"
+    async def _ask_about(self, missing: list[str]) -> None:
+        refused = self._refused()
+        # Once it has taken some, it may take more later.
+        if refused and (self._listing.is_empty or self._failed_starts >= _FAILED_STARTS):
+            self._give_up(refused)
+        self._failed_starts += bool(refused)
+        lost = self._listing.ended(missing) if await self._listing.ask() else []
+        for name in lost:
+            self._tell(name)
+        if self._failed_starts >= _FAILED_STARTS and lost:
+            self._give_up(self._no_start(lost[-1]))
+        if not self.refusal:
+            await self._submit_again(lost)
+        seen = [self._listing.seen(self._listing.id(name)) for name in missing]
+        self._waiting = Counter(s.reason for s in seen if s and s.phase is Phase.WAITS)
+
+    def _note(self) -> None:
+        for name, job in self._cluster.workers.items():
             if self._listing.add(name, str(job.job_id or "")):
                 self._joined.discard(name)
+
+    def _refused(self) -> str:
+        """What the batch system said of a job that it refused; empty where it took all."""
+        told = filter(None, map(refusal_of, self._cluster.workers.values()))
+        return next((f"The batch system refuses a job:\n{refusal}" for refusal in told), "")
+
+    def _give_up(self, refusal: str) -> None:
+        if not self.refusal:
+            self.refusal = refusal
+            _logger.warning("No further jobs are asked for. %s", refusal)
 
     def _job_name(self, worker: str) -> str:
         """A job of several processes has a suffix for each."""
@@ -188,37 +215,41 @@ class Keeper:
         return worker.rpartition("-")[0]
 
     async def _ask_again(self) -> None:
-        self._note(dict(self._cluster.workers))
+        self._note()
         if time.monotonic() - self._listing.asked >= _FRESH_SECONDS:
             await self._listing.ask()
 
     def _why(self, name: str) -> str:
-        seen = self._listing.seen(name)
+        seen = self._listing.seen(self._listing.id(name))
         return (seen and seen.reason) or "no reason is given"
 
-    async def _replace(self, lost: list[str]) -> None:
-        """Have jobs submitted anew in the place of lost ones."""
-        for name in lost:
-            job, why = self._listing.id(name), self._why(name)
-            if name in self._joined:
-                _logger.info("Job %s has ended (%s); another takes its place.", job, why)
-            else:
-                self._failed_starts += 1
-                _logger.warning("Job %s ended before a worker of it began (%s).", job, why)
-        if self._failed_starts >= _FAILED_STARTS:
-            where = f" Their output is in {self._logs}." if self._logs else ""
-            self.refusal = (
-                f"{self._failed_starts} jobs in a row ended before a worker of theirs began, the "
-                f"last of them, {self._listing.id(lost[-1])}, with: {self._why(lost[-1])}.{where}"
-            )
-        if self.refusal:
-            return
-        for name in lost:
-            # Not closed: there is nothing left to cancel.
-            self._cluster.workers.pop(name, None)
-        if lost:
+    def _tell(self, name: str) -> None:
+        """Say that a job was lost."""
+        job, why = self._listing.id(name), self._why(name)
+        if name in self._joined:
+            _logger.info("Job %s has ended (%s); another takes its place.", job, why)
+        else:
+            self._failed_starts += 1
+            _logger.warning("Job %s ended before a worker of it began (%s).", job, why)
+
+    def _no_start(self, name: str) -> str:
+        where = f" Their output is in {self._logs}." if self._logs else ""
+        return (
+            f"{self._failed_starts} jobs in a row ended before a worker of theirs began, the last "
+            f"of them, {self._listing.id(name)}, with: {self._why(name)}.{where}"
+        )
+
+    async def _submit_again(self, lost: list[str]) -> None:
+        """Have jobs submitted anew in the place of those that are lost, or were refused."""
+        workers = self._cluster.workers
+        refused = [name for name, job in workers.items() if refusal_of(job)]
+        for name in [*lost, *refused]:
+            # Not closed: there is nothing to cancel.
+            workers.pop(name, None)
+        if set(self._cluster.worker_spec) - set(workers):
             with suppress(Exception):
                 await self._cluster
+        if lost:
             self._ask_seconds = _ASK_SECONDS[0]
 
 

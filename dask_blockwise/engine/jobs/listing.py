@@ -33,6 +33,11 @@ class Listing:
         self._submitted: dict[str, float] = {}
         self._seen: dict[str, JobSeen] = {}
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether it is known how the batch system is asked."""
+        return self._queue is not None
+
     def __contains__(self, name: object) -> bool:
         return name in self._ids
 
@@ -47,13 +52,18 @@ class Listing:
         """The batch system's id of a job; empty where it has none."""
         return self._ids.get(name, "")
 
-    def seen(self, name: str) -> JobSeen | None:
-        """What the batch system said of a job when it was asked last, if it was."""
-        return self._seen.get(self.id(name))
+    @property
+    def is_empty(self) -> bool:
+        """Whether the batch system has taken no job yet."""
+        return not self._ids
+
+    def seen(self, job: str) -> JobSeen | None:
+        """What the batch system said last of a job, by its own id; what has ended stays known."""
+        return self._seen.get(job)
 
     def ended(self, names: Iterable[str]) -> list[str]:
         """Those of some jobs that have ended."""
-        states = {name: self.seen(name) for name in names}
+        states = {name: self.seen(self.id(name)) for name in names}
         return [name for name, seen in states.items() if seen and seen.phase is Phase.ENDED]
 
     async def ask(self) -> bool:
@@ -75,7 +85,7 @@ class Listing:
 
     def _is_gone(self, name: str) -> bool:
         """Whether a job that isn't listed has just ended: what was said of its end holds."""
-        seen = self.seen(name)
+        seen = self.seen(self.id(name))
         is_known = seen is not None and seen.phase is Phase.ENDED
         return not is_known and time.monotonic() - self._submitted[name] > _LISTING_SECONDS
 
