@@ -144,3 +144,22 @@ def test_memory_that_could_not_be_had_says_what_mends_it() -> None:
     told = failure(take)
     assert "Unable to allocate" in told.cause
     assert "smaller blocks (block_shape=)" in told.advice
+
+
+@pytest.mark.parametrize(
+    ("raised", "may_pass"),
+    [
+        (OSError(errno.EIO, "a store did not answer"), True),
+        (OSError(errno.ESTALE, "a file was replaced"), True),
+        (TimeoutError(), True),
+        (FileNotFoundError(errno.ENOENT, "no such path"), False),
+        (PermissionError(errno.EACCES, "no access"), False),
+        (ValueError(), False),
+    ],
+    ids=repr,
+)
+def test_what_may_go_well_a_little_later(raised: Exception, may_pass: bool) -> None:
+    def process(block: Block) -> None:
+        raise raised
+
+    assert failure(process).may_pass == may_pass
