@@ -154,7 +154,7 @@ def _workers_worth(states: Sequence[TaskState]) -> int:
 def judged(report: BatchReport, fate: Fate | None) -> BatchReport:
     """What became of a batch whose worker died, given what became of the worker's job."""
     if fate is not None and fate.seen.phase in (Phase.ENDING, Phase.ENDED):
-        why = fate.seen.reason or "ended"
+        why = fate.seen.reason or "no reason is given"
         if fate.seen.was_for_memory:
             return report.blamed(
                 Failure(f"Its job {fate.job} was ended for memory ({why}).", advice=MENDS)

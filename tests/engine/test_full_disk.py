@@ -84,7 +84,7 @@ def test_a_log_that_cannot_be_written_costs_what_it_would_say_alone(
     caplog.set_level("WARNING")
     summary = run(line(4, recorder(tmp_path, fail), max_retries=0), client, progress=False)
     assert summary["task"].failed == 4
-    (warned,) = (r.getMessage() for r in caplog.records if r.name.endswith("task_state"))
+    (warned,) = (r.getMessage() for r in caplog.records if r.name.endswith("task_log"))
     assert "can't be written: No space left on device" in warned
 
 

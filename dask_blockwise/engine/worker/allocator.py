@@ -35,8 +35,10 @@ def memory_settings() -> Mapping[str, str]:
     {}
     """
     configured = dask.config.get("distributed.nanny.pre-spawn-environ", None) or {}
-    for name in _KEEP:
-        if name in os.environ or configured.get(name) != _USUAL.get(name):
+    for name, size in _KEEP.items():
+        # A nanny leaves in its own environment what it gave to its worker.
+        nobodys = (None, str(size), str(_USUAL.get(name)))
+        if os.environ.get(name) not in nobodys or configured.get(name) != _USUAL.get(name):
             return {}
     return {name: str(size) for name, size in _KEEP.items()}
 

@@ -56,10 +56,6 @@ class BatchReport:
     left: list[int] = field(default_factory=list)
     # Perhaps begun: the batch's worker is gone, and its journal with it.
     lost: list[int] = field(default_factory=list)
-    # Of those that failed, the one that ran as its process died, of what isn't known.
-    died: list[int] = field(default_factory=list)
-    # With why each was broken off, which is not its fault.
-    interrupted: list[tuple[int, str]] = field(default_factory=list)
     # What blocks wrote to stdout and stderr, of those that did.
     printed: list[tuple[int, str]] = field(default_factory=list)
     # What each of those that are done left.
@@ -70,6 +66,10 @@ class BatchReport:
     peak_memory: int = 0
     # The worker died before the first block began, as it loaded the task.
     died_loading: bool = False
+    # Of those that failed, the one that ran as its process died, of what isn't known.
+    died: list[int] = field(default_factory=list)
+    # With why each was broken off, which is not its fault.
+    interrupted: list[tuple[int, str]] = field(default_factory=list)
     # What the process noted as it ended.
     told: str = ""
     # The kernel killed a process there for memory meanwhile; as much as those of its group may

@@ -45,10 +45,8 @@ def test_blocks_are_sorted_by_their_last_note(run_id: str) -> None:
         report = journal.report([3, 4, 5, 6, 7])
     died = Failure("The worker process died while it ran the block.")
     words = [(number, f"words of {number}\n") for number in (3, 4, 5)]
-    failed = [(5, why), (6, died)]
-    assert report == BatchReport(
-        [3], [4], failed, [7], died=[6], printed=words, traces=[Trace(1, 2, 3)]
-    )
+    fates = [3], [4], [(5, why), (6, died)], [7], [], words, [Trace(1, 2, 3)]
+    assert report == BatchReport(*fates, died=[6])
     assert post_mortem(run_id, "tcp://here:1", "batch", [3, 4, 5, 6, 7]) == report
 
 
