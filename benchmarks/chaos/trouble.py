@@ -16,7 +16,7 @@ from pathlib import Path
 __all__ = ["FOLDER", "KINDS", "meet", "met", "plan"]
 
 # The folder of a seed: its plan, and notes of what happened.
-FOLDER = "DASK_BLOCKWISE_CHAOS"
+FOLDER = "DASK_BLOCKWISE_CHAOS_FOLDER"
 _PLAN, _MET = "plan.json", "met"
 _PLANNED = 6
 

@@ -15,10 +15,10 @@ from .fits import check_fits
 from .jobs.adaptive import want
 from .jobs.keeper import keeper_of
 from .jobs.queues import JobSeen, Phase
-from .memory_deaths import MENDS
 from .stopping import NoWorkers
 from .task_state import TaskState
 from .worker.failure import Failure
+from .worker.memory import MENDS
 from .worker.report import BatchReport
 
 __all__ = ["Crew", "Fate", "judged"]

@@ -189,8 +189,8 @@ class Dispatcher:
 
     def _batch(self, state: TaskState, numbers: list[int]) -> _Sent:
         alone = state.alone(numbers)
-        name, seconds = next(self._names), state.block_seconds or 0.0
-        return _Sent(state, Batch(self._run_id, state.index, numbers, name, alone, seconds))
+        how = next(self._names), alone, state.block_seconds or 0.0, state.pause(numbers)
+        return _Sent(state, Batch(self._run_id, state.index, numbers, *how))
 
     def _send(self, sent: _Sent, **options: Any) -> _Key:
         """Queue on the scheduler, after all of the same priority: within one graph, Dask sorts."""

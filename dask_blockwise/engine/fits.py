@@ -9,8 +9,8 @@ import dask
 from dask.utils import format_bytes
 from distributed import Client
 
-from .memory_deaths import MENDS
 from .task import Task
+from .worker.memory import MENDS
 
 __all__ = ["check_fits"]
 

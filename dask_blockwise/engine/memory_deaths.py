@@ -6,15 +6,10 @@ from dask.utils import format_bytes
 
 from .worker.ending import KILLED_FOR_MEMORY
 from .worker.failure import Failure
+from .worker.memory import MENDS
 from .worker.report import BatchReport
 
-__all__ = ["MENDS", "MemoryDeaths"]
-
-MENDS = (
-    "Use smaller blocks (block_shape=), fewer threads a worker (threads_per_worker=1 on this "
-    "machine, processes= as many as cores= in jobs), or workers with more memory (memory_limit= "
-    "on this machine, memory= in jobs)."
-)
+__all__ = ["MemoryDeaths"]
 
 
 class MemoryDeaths:
@@ -66,7 +61,9 @@ class MemoryDeaths:
         if report.told or not report.died:
             return report.told
         if report.kernel_killed:
-            limit = report.group_limit
-            where = f"of the {format_bytes(limit)} of its job or container" if limit else "there"
-            return f"{head} by the kernel, as no more was left {where}."
+            if limit := report.group_limit:
+                of = f"the {format_bytes(limit)} of its job or container"
+                return f"{head} by the kernel, as no more was left of {of}."
+            there = "it has killed a process of its machine or container for memory meanwhile"
+            return f"{head} by the kernel, as it seems: {there}."
         return ""

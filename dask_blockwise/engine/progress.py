@@ -200,7 +200,7 @@ def _causes(tasks: Sequence[TaskSummary]) -> Iterator[str]:
     for task in tasks:
         if task.failures:
             number = min(task.failures)
-            cause, place, _, advice = task.failures[number]
+            cause, place, _, advice, _ = task.failures[number]
             where = f"in {place}, on block {number}" if place else f"on block {number}"
             failed = f"blocks {_listed(sorted(task.failures))} failed, {task.failed} of"
             yield cause

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,8 @@ def run_and_report(topic: str, key: list[Any], batch: Batch) -> None:
         The blocks.
     """
     worker = get_worker()
+    # Before it is alone in the process, as others go on meanwhile.
+    time.sleep(batch.pause)
     begun = partial(worker.log_event, f"{topic}-begun", {"key": key})
     report = run_batch(batch, begun if math.isfinite(key[-1]) else lambda: None)
     worker.log_event(topic, {"key": key, "report": vars(report)})

@@ -23,6 +23,8 @@ __all__ = ["TaskState"]
 
 # A batch of blocks takes about this long, in seconds, and is never more than so many blocks.
 _BATCH_SECONDS = 1.0
+# Before a block is tried again that could not read or write; 4 times as long each time.
+_PAUSE_SECONDS, _LONGEST_PAUSE = 0.5, 30.0
 # Of more workers they take longer: a scheduler of Dask's takes in some thousand tasks a second.
 _BATCHES_A_SECOND = 500
 _BATCH_BLOCKS = 2048
@@ -83,6 +85,8 @@ class TaskState:
         self._settled = np.zeros(len(task.grid), bool)
         self._again: deque[list[int]] = deque()
         self._attempts: Counter[int] = Counter()
+        # Blocks whose last failure may pass by itself.
+        self._passing: set[int] = set()
         self._interruptions: Counter[int] = Counter()
         self._errors: dict[int, Failure] = {}
         self._failed: dict[int, Failure] = {}
@@ -153,6 +157,12 @@ class TaskState:
         because of another.
         """
         return self.task.max_retries == 0 or any(self._attempts[n] for n in numbers)
+
+    def pause(self, numbers: Sequence[int]) -> float:
+        """Seconds to wait before blocks run again, each time longer: a store may answer by then."""
+        attempts = [self._attempts[n] for n in numbers if n in self._passing]
+        pause = _PAUSE_SECONDS * 4.0 ** (max(attempts) - 1) if attempts else 0.0
+        return min(pause, _LONGEST_PAUSE)
 
     def settle(self, report: BatchReport) -> bool:
         """Take in what became of a batch; whether any block got further."""
@@ -247,6 +257,7 @@ class TaskState:
         self._write_log(number, "failed", str(failure))
         self._attempts[number] += 1
         self._errors.setdefault(number, failure)
+        (self._passing.add if failure.may_pass else self._passing.discard)(number)
         if self._attempts[number] > self.task.max_retries:
             self._settled[number] = True
             self._failed[number] = self._errors[number]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import random
@@ -236,3 +237,19 @@ def test_a_worker_that_stands_still_is_noticed_by_the_limit_of_a_block(
     assert summary["task"].retries == 1
     # The batch of 20 or so might have taken 200 s and more.
     assert summary["task"].seconds < 100
+
+
+def test_what_a_store_refuses_for_a_moment_is_tried_again_a_little_later(
+    client: Client, tmp_path: Path
+) -> None:
+    """Three attempts at once would all meet the same full disk, or the same 503."""
+
+    def write(number: int, attempt: int) -> None:
+        if number == 3 and attempt < 3:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    begun = time.monotonic()
+    assert run(line(8, recorder(tmp_path, write)), client, progress=False)
+    assert runs(tmp_path)[3] == 3
+    # After the first attempt half a second, after the second two.
+    assert time.monotonic() - begun > 2.5

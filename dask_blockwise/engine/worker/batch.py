@@ -79,6 +79,8 @@ class Batch:
     alone: bool
     # What a block takes, as far as that is known.
     block_seconds: float = 0.0
+    # Seconds to wait before it.
+    pause: float = 0.0
 
 
 class _Run:

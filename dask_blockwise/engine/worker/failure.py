@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from .memory import MENDS
+
 __all__ = ["FailedElsewhere", "Failure", "failure_of", "place_of"]
 
 _OURS = f"{Path(__file__).parents[2]}{os.sep}"
@@ -30,6 +32,10 @@ _OF_CHILDREN = (
     "one of jobs."
 )
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_OF_PATHS = (
+    *(FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError),
+    PermissionError,
+)
 
 
 class Failure(NamedTuple):
@@ -42,6 +48,8 @@ class Failure(NamedTuple):
     traceback: str = ""
     # How to mend it, where the exception does not say so itself.
     advice: str = ""
+    # Whether it may go well a little later, as where a store did not answer.
+    may_pass: bool = False
 
     def __str__(self) -> str:
         told = self.traceback or self.cause
@@ -84,7 +92,8 @@ def failure_of(error: BaseException) -> Failure:
     shown = _without_top(error.__traceback__, _calls_before_users(calls))
     told = traceback.TracebackException(type(error), error, shown)
     cause = "".join(told.format_exception_only()).strip()
-    return Failure(cause, place_of(calls), "".join(told.format()).rstrip(), _advice(error))
+    text = "".join(told.format()).rstrip()
+    return Failure(cause, place_of(calls), text, _advice(error), _may_pass(error))
 
 
 def _advice(error: BaseException | None) -> str:
@@ -94,8 +103,19 @@ def _advice(error: BaseException | None) -> str:
             return _OF_CHILDREN
         if isinstance(error, OSError) and error.errno in _FULL and not error.filename:
             return _of_a_full_disk(error)
+        if isinstance(error, MemoryError):
+            return MENDS
         error = error.__cause__ or error.__context__
     return ""
+
+
+def _may_pass(error: BaseException | None) -> bool:
+    """Whether it came of the system or a store, but for what is wrong with a path."""
+    while error is not None:
+        if isinstance(error, OSError):
+            return not isinstance(error, _OF_PATHS)
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _of_a_full_disk(error: OSError) -> str:

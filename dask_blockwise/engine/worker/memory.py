@@ -13,7 +13,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-__all__ = ["MemoryNote"]
+__all__ = ["MENDS", "MemoryNote"]
+
+MENDS = (
+    "Use smaller blocks (block_shape=), fewer threads a worker (threads_per_worker=1 on this "
+    "machine, processes= as many as cores= in jobs), or workers with more memory (memory_limit= "
+    "on this machine, memory= in jobs)."
+)
 
 _GROUPS, _COUNT = Path("/sys/fs/cgroup"), "oom_kill"
 # Of all the machine, where a process is in no group of its own.

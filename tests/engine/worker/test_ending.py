@@ -17,6 +17,7 @@ from dask_blockwise.engine.worker.ending import (
 )
 from dask_blockwise.engine.worker.failure import Failure
 from dask_blockwise.engine.worker.journal import BatchReport
+from dask_blockwise.engine.worker.memory import MENDS
 
 DIED = Failure("The worker process died while it ran the block.")
 OWN = Failure("ValueError: no")
@@ -38,7 +39,10 @@ def report(**more: Any) -> BatchReport:
         (JobSeen(Phase.ENDED), [(1, OWN)], [(2, "job 12 ended (no reason is given)")]),
         (
             JobSeen(Phase.ENDED, "OUT_OF_MEMORY"),
-            [(1, OWN), (2, Failure("Its job 12 was ended for memory (OUT_OF_MEMORY)."))],
+            [
+                (1, OWN),
+                (2, Failure("Its job 12 was ended for memory (OUT_OF_MEMORY).", "", "", MENDS)),
+            ],
             [],
         ),
     ],

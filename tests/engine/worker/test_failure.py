@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
+import numpy as np
 import pytest
 
 from dask_blockwise.engine.worker import batch
@@ -134,3 +135,31 @@ def test_a_full_disk_that_is_named_needs_no_advice() -> None:
         raise OSError(errno.ENOSPC, "The disk of here is full")
 
     assert failure(write).advice == ""
+
+
+def test_memory_that_could_not_be_had_says_what_mends_it() -> None:
+    def take(block: Block) -> None:
+        np.zeros(1 << 50)
+
+    told = failure(take)
+    assert "Unable to allocate" in told.cause
+    assert "smaller blocks (block_shape=)" in told.advice
+
+
+@pytest.mark.parametrize(
+    ("raised", "may_pass"),
+    [
+        (OSError(errno.EIO, "a store did not answer"), True),
+        (OSError(errno.ESTALE, "a file was replaced"), True),
+        (TimeoutError(), True),
+        (FileNotFoundError(errno.ENOENT, "no such path"), False),
+        (PermissionError(errno.EACCES, "no access"), False),
+        (ValueError(), False),
+    ],
+    ids=repr,
+)
+def test_what_may_go_well_a_little_later(raised: Exception, may_pass: bool) -> None:
+    def process(block: Block) -> None:
+        raise raised
+
+    assert failure(process).may_pass == may_pass
