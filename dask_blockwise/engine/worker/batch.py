@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import pickle
 import shutil
 import signal
@@ -12,11 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from ...geometry.blocks import Block, BlockGrid, BlockStatus
 from ...storage.corrupt import collected
@@ -30,6 +27,7 @@ from .litter import sweep_meanwhile
 from .memory import MemoryNote
 from .output import captured, unbuffer
 from .own_code import OwnCode
+from .peak_memory import peak_memory, reset_peak_memory
 from .presence import Presence
 from .report import BatchReport
 from .trace import Trace
@@ -239,14 +237,14 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
             stack.enter_context(captured(journal.output.fileno()))
         work, function = run.task(batch.task)
         begun()
-        _reset_peak_memory()
+        reset_peak_memory()
         begin = time.perf_counter()
         for number in batch.numbers:
             if run.stopped or not may_begin(batch.block_seconds) or not journal.begin(number):
                 break
             _run_block(work, function, number, journal)
         report = journal.report(batch.numbers)
-        report.seconds, report.peak_memory = time.perf_counter() - begin, _peak_memory()
+        report.seconds, report.peak_memory = time.perf_counter() - begin, peak_memory()
     return report
 
 
@@ -282,21 +280,3 @@ def _process(work: Work, function: Callable[[Block], object], block: Block) -> T
             "but left something else than the check expects."
         )
     return returned if isinstance(returned, Trace) else Trace()
-
-
-@cache
-def _keeps_peak_memory() -> bool:
-    return os.access("/proc/self/clear_refs", os.W_OK)
-
-
-def _reset_peak_memory() -> None:
-    if _keeps_peak_memory():
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak_memory() -> int:
-    """Largest resident memory since the last reset, where the system keeps it; else the present."""
-    if _keeps_peak_memory():
-        status = Path("/proc/self/status").read_text()
-        return 1024 * int(status.partition("VmHWM:")[2].split(maxsplit=1)[0])
-    return int(psutil.Process().memory_info().rss)
