@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from .axes import default_axes, known_axes
 from .meant import exact, meant
 from .units import UNITS, axis_kind, units_of_axes, whole_units
@@ -174,10 +176,12 @@ def _world(
 
 
 def _listed(values: Sequence[Any] | None, default: int, block_axes: Sequence[str]) -> list[Any]:
-    numbers = [default] * len(block_axes) if values is None else list(values)
+    if values is None:
+        return [default] * len(block_axes)
+    numbers = list(values) if np.iterable(values) and not isinstance(values, str) else []
     if len(numbers) != len(block_axes):
         raise ValueError(
             f"voxel_size and offset need one number for each of the axes {tuple(block_axes)} "
-            f"(channels have none), got {tuple(numbers)}."
+            f"(channels have none), got {values!r}."
         )
     return numbers
