@@ -129,7 +129,7 @@ def placement_of(
     given = [_listed(voxel_size, 1, block_axes), _listed(offset, 0, block_axes)]
     sizes, begins = ([meant(number) for number in numbers] for numbers in given)
     if min(sizes, default=Fraction(1)) <= 0:
-        raise ValueError(f"voxel_size must be positive, got {tuple(voxel_size or ())}.")
+        raise ValueError(f"voxel_size must be positive, got {', '.join(map(str, given[0]))}.")
     units = units_of_axes(unit, block_axes)
     factors, chosen = _world(block_axes, units, list(zip(sizes, begins, strict=True)))
     whole_sizes, whole_begins = (

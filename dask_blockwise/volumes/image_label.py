@@ -12,7 +12,7 @@ from ..labels.shown_labels import Colors, colors_of, properties_of, with_both
 from ..storage.arrays import StoredArray, open_array
 from ..storage.groups import levels_at
 from ..storage.label_lists import edit_image_label
-from ..storage.location import location_of
+from ..storage.location import check_may_be_written, location_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -49,6 +49,8 @@ def image_label(
     ------
     FileNotFoundError
         If there is no array.
+    io.UnsupportedOperation
+        If it lies on a web server or in a zip archive.
     TypeError, ValueError
         If there is no OME-Zarr image, its values are no labels, or can't be what is given; or a
         colour or property isn't understood.
@@ -68,6 +70,7 @@ def image_label(
     """
     array = open_array(path)
     location = location_of(path)
+    check_may_be_written(location)
     if array.zarr_format is None or not levels_at(location):
         raise ValueError(
             f"{path} is no image of OME-Zarr, of which alone labels can be told: give the group "
