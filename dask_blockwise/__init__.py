@@ -23,6 +23,7 @@ from .segmentation.segment import connected_components, segment, watershed
 from .volumes.creation import create_volume
 from .volumes.filling import OutputChanged
 from .volumes.frame import Frame
+from .volumes.image_label import image_label
 from .volumes.map_overlap import map_overlap
 from .volumes.opening import open_levels, open_volume
 from .volumes.pyramid import pyramid
@@ -60,6 +61,7 @@ __all__ = [
     "create_compute_context",
     "create_volume",
     "exit_codes",
+    "image_label",
     "jobqueue_cluster",
     "local_cluster",
     "map_overlap",

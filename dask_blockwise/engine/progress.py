@@ -147,8 +147,9 @@ class RunSummary:
     def notes(self) -> Iterator[str]:
         """What was read otherwise than as it is, for people; what is damaged first."""
         if self.corrupt:
+            were = "chunk was" if len(self.corrupt) == 1 else "chunks were"
             yield (
-                f"{len(self.corrupt)} damaged chunks were read as fill value, which "
+                f"{len(self.corrupt)} damaged {were} read as fill value, which "
                 f"summary.corrupt lists, such as {self.corrupt[0]}"
             )
         yield from self.absent

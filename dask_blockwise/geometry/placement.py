@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from .axes import default_axes, known_axes
 from .meant import exact, meant
 from .units import UNITS, axis_kind, units_of_axes, whole_units
@@ -127,7 +129,7 @@ def placement_of(
     given = [_listed(voxel_size, 1, block_axes), _listed(offset, 0, block_axes)]
     sizes, begins = ([meant(number) for number in numbers] for numbers in given)
     if min(sizes, default=Fraction(1)) <= 0:
-        raise ValueError(f"voxel_size must be positive, got {tuple(voxel_size or ())}.")
+        raise ValueError(f"voxel_size must be positive, got {', '.join(map(str, given[0]))}.")
     units = units_of_axes(unit, block_axes)
     factors, chosen = _world(block_axes, units, list(zip(sizes, begins, strict=True)))
     whole_sizes, whole_begins = (
@@ -174,10 +176,12 @@ def _world(
 
 
 def _listed(values: Sequence[Any] | None, default: int, block_axes: Sequence[str]) -> list[Any]:
-    numbers = [default] * len(block_axes) if values is None else list(values)
+    if values is None:
+        return [default] * len(block_axes)
+    numbers = list(values) if np.iterable(values) and not isinstance(values, str) else []
     if len(numbers) != len(block_axes):
         raise ValueError(
             f"voxel_size and offset need one number for each of the axes {tuple(block_axes)} "
-            f"(channels have none), got {tuple(numbers)}."
+            f"(channels have none), got {values!r}."
         )
     return numbers

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .object_ids import ID, ids_in
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 __all__ = ["segment_properties"]
 
-_MOST_IDS = 2**64
-_ID = "id"
 # Columns that are the same for all, or say nothing in numbers.
 _UNIT = "unit"
-_TIME = "t"
 
 
 def segment_properties(table: DataFrame) -> dict[str, Any]:
@@ -38,6 +37,8 @@ def segment_properties(table: DataFrame) -> dict[str, Any]:
 
     Raises
     ------
+    TypeError
+        If it is no table.
     ValueError
         If there is no column ``id`` of different whole numbers from 0 on, or a column ``t``, or a
         column is of neither numbers nor texts.
@@ -54,31 +55,15 @@ def segment_properties(table: DataFrame) -> dict[str, Any]:
     >>> made["ids"], made["properties"][0]["values"], made["properties"][0]["description"]
     (['4', '7'], [2.5, 8.0], 'volume, in nanometer')
     """
-    ids = _ids_of(table)
+    ids = [str(n) for n in ids_in(table)]
     units = [str(unit) for unit in dict.fromkeys(table.get(_UNIT, ())) if unit]
     in_unit = f", in {' or '.join(units)}" if units else ""
-    columns = [name for name in table.columns if name not in (_ID, _UNIT)]
+    columns = [name for name in table.columns if name not in (ID, _UNIT)]
     properties = [_property(str(name), table[name].to_numpy(), in_unit) for name in columns]
     return {
         "@type": "neuroglancer_segment_properties",
         "inline": {"ids": ids, "properties": properties},
     }
-
-
-def _ids_of(table: DataFrame) -> list[str]:
-    if _TIME in table:
-        raise ValueError(
-            "The table has a column 't': precomputed data have no time, so give the rows of one "
-            "time point, table[table['t'] == 0].drop(columns='t')."
-        )
-    ids = [] if _ID not in table else table[_ID].tolist()
-    whole = all(isinstance(n, int) and 0 <= n < _MOST_IDS for n in ids)
-    if _ID not in table or not whole or len(set(ids)) != len(ids):
-        raise ValueError(
-            "A table of objects has a column 'id' of whole numbers from 0 on, each once, as "
-            f"volume.objects() makes it; this one has the columns {', '.join(map(str, table))}."
-        )
-    return [str(n) for n in ids]
 
 
 def _property(name: str, values: NDArray[Any], in_unit: str) -> dict[str, Any]:

@@ -33,7 +33,14 @@ def as_dtype(values: NDArray[Any], dtype: np.dtype[Any], path: str) -> NDArray[A
         fits = not np.isinf(cast[np.isfinite(values)]).any()
     if not fits:
         raise ValueError(
-            f"{path} holds {dtype}, which can't hold all of these {values.dtype} values, up to "
-            f"{values.max()}: store it with a wider dtype, or round and clip them first."
+            f"{path} holds {dtype}, which can't hold all of these {values.dtype} values, "
+            f"{_said(values)}: store it with a wider dtype, or round and clip them first."
         )
     return cast
+
+
+def _said(values: NDArray[Any]) -> str:
+    """From where to where they go, for people."""
+    numbers = values[~np.isnan(values)]
+    ends = (f"from {numbers.min()} to {numbers.max()}",) if numbers.size else ()
+    return " and ".join((*ends, *("NaN",) * (numbers.size < values.size)))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .checked import listing, mapping, understood
 from .groups import edit_attributes, read_attributes
 from .location import folders_above, groups_above
 
-__all__ = ["is_image_label", "is_label", "list_label"]
+__all__ = ["edit_image_label", "is_image_label", "is_label", "list_label"]
 
 _GROUP, _LIST, _OF_IMAGE = "labels", "labels", "image-label"
 
@@ -44,6 +44,29 @@ def list_label(location: str, zarr_format: int) -> None:
     with understood(group):
         if name not in _listed(read_attributes(group)):
             edit_attributes(group, zarr_format, lambda found: _with_label(found, name, zarr_format))
+
+
+def edit_image_label(
+    location: str, zarr_format: int, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    """Change what an image's attributes say of its labels; from then on it is a label image.
+
+    Raises
+    ------
+    ValueError
+        If what is there isn't understood.
+    """
+
+    def changed(attributes: dict[str, Any]) -> dict[str, Any]:
+        ome = attributes.get("ome")
+        holder = ome if isinstance(ome, Mapping) else attributes
+        version = holder.get("version", "0.4")
+        with understood(location):
+            found = mapping(holder.get(_OF_IMAGE) or {"version": version}, _OF_IMAGE)
+        said = {_OF_IMAGE: change(dict(found))}
+        return attributes | ({"ome": {**ome, **said}} if isinstance(ome, Mapping) else said)
+
+    edit_attributes(location, zarr_format, changed)
 
 
 def _with_label(attributes: dict[str, Any], name: str, zarr_format: int) -> dict[str, Any]:

@@ -73,8 +73,9 @@ def _warn_of_denied(array: StoredArray) -> None:
 
 def _warn_of_coordinates(array: StoredArray, axes: Sequence[str]) -> None:
     """Say so where arrays beside it are called like its axes, in which xarray keeps coordinates."""
-    folder, _ = next(folders_above(array.location))
-    named = [axis for axis in axes if array.zarr_format and find_array(f"{folder}/{axis}")]
+    folder, own = next(folders_above(array.location))
+    others = {*axes} - {own} if array.zarr_format else ()
+    named = [axis for axis in axes if axis in others and find_array(f"{folder}/{axis}")]
     if named:
         warnings.warn(
             f"The voxel size of {array.path} is taken as 1, but {', '.join(named)} beside it may "

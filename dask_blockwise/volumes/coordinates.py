@@ -77,6 +77,12 @@ def spacing_of(name: str, values: NDArray[Any], unit: Any, step: Any = None) -> 
     numbers: list[Any] = values.tolist()
     if len(numbers) == 1:
         return _of_one(name, values[0], unit, step)
+    if len(numbers) > 1 and numbers[-1] == numbers[0]:
+        raise ValueError(
+            f"Coordinates along {name!r} begin and end with {numbers[0]}, and a volume's ascend: "
+            f"assign others, such as dataarray.assign_coords({name}=step * "
+            f"np.arange(dataarray.sizes[{name!r}]))."
+        )
     if numbers[-1] < numbers[0]:
         raise ValueError(
             f"Coordinates along {name!r} descend, from {numbers[0]} to {numbers[-1]}, and a "

@@ -33,6 +33,12 @@ __all__ = ["Filling", "OutputChanged"]
 
 _OTHER_FILES = "aren't the files that were written"
 _OF_COPIES = ' Where files were merely copied, verify="none" takes them as they are.'
+_ANOTHER = "the array there isn't the one that was stored"
+_TOUCHED = 'To compute again only what that touches, pass on_change="redo"; to replace all of it,'
+_OUTSIDE = (
+    "What lies outside of roi would be lost: to compute all that this touches again, leave roi out "
+    'and pass on_change="redo"; to have the region alone,'
+)
 
 
 class OutputChanged(FileExistsError):
@@ -45,19 +51,24 @@ class OutputChanged(FileExistsError):
         Blocks.
     reasons : sequence of str
         What is no longer what it was.
+    outside : bool
+        Whether they can't be kept where a region alone is computed again.
     """
 
-    def __init__(self, path: str, finished: int, reasons: Sequence[str]) -> None:
+    def __init__(
+        self, path: str, finished: int, reasons: Sequence[str], outside: bool = False
+    ) -> None:
         super().__init__(
             f"{path} has {finished} finished {'block' if finished == 1 else 'blocks'}, and "
-            f"something has changed since: {'; '.join(reasons)}. To compute again only what that "
-            'touches, pass on_change="redo"; to replace all of it, overwrite=True; or store at '
+            f"something has changed since: {'; '.join(reasons)}. "
+            f"{_OUTSIDE if outside else _TOUCHED} overwrite=True; or store at "
             f"another path.{_OF_COPIES * any(map(_is_of_files, reasons))}"
         )
         self.path, self.finished, self.reasons = path, finished, tuple(reasons)
+        self.outside = outside
 
-    def __reduce__(self) -> tuple[type[OutputChanged], tuple[str, int, tuple[str, ...]]]:
-        return type(self), (self.path, self.finished, self.reasons)
+    def __reduce__(self) -> tuple[type[OutputChanged], tuple[str, int, tuple[str, ...], bool]]:
+        return type(self), (self.path, self.finished, self.reasons, self.outside)
 
 
 @dataclass(frozen=True)
@@ -166,10 +177,14 @@ class Filling:
         if not self.goes_on:
             self.options.stored_as.settings(self.path, self.volume.frame, self.block)
         on_change = self.options.on_change or self.preparation.on_change
-        if self.options.overwrite or on_change == "redo" or not self.options.resume:
+        if self.options.overwrite:
+            return
+        if self.options.roi is not None and not self.volume.source.needs_all:
+            self._check_outside()
+        if on_change == "redo" or not self.options.resume:
             return
         if self._is_another:
-            raise OutputChanged(self.path, 0, ["the array there isn't the one that was stored"])
+            raise OutputChanged(self.path, 0, [_ANOTHER])
         if self.done is not None and (reasons := self._reasons()):
             raise OutputChanged(self.path, int(self.done.done.sum()), reasons)
 
@@ -186,6 +201,16 @@ class Filling:
                 f"roi={self.options.roi} repairs what is stored, and {self.path} isn't yet, or not "
                 "all of it: an object's id depends on the whole volume. Store it without roi first."
             )
+
+    def _check_outside(self) -> None:
+        """Refuse to make an array anew, for a region alone, in which there is more."""
+        if self.goes_on:
+            return
+        if self._is_another:
+            raise OutputChanged(self.path, 0, [_ANOTHER], outside=True)
+        if self.found is not None and self.done is not None:
+            reasons = self.found.changes_to(self.record)
+            raise OutputChanged(self.path, int(self.done.done.sum()), reasons, outside=True)
 
     def array(self) -> StoredArray:
         """The array to fill: the one that is there, or a new one."""

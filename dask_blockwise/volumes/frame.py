@@ -207,7 +207,7 @@ class Frame:
 
     def describe(self, kind: str, note: str = "") -> str:
         """A line that says all of it."""
-        place = f"{''.join(self.axes)}, {self.roi} {self.unit}"
+        place = f"{''.join(self.axes)}, {self.roi} {self.unit}".rstrip()
         return f"<{kind} {self.shape} {self.dtype} {place}{note and ', '}{note}>"
 
 

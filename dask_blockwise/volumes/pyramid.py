@@ -13,6 +13,7 @@ from ..engine.ledger import finished
 from ..engine.progress import RunSummary
 from ..storage.arrays import StoredArray, exists, open_array
 from ..storage.levels import image_above, listed_levels, make_image
+from ..storage.location import check_may_be_written
 from .known import Verify, array_id, ledger_of
 from .levels import Levels, LevelStep, step_at, steps_wanted
 from .opening import open_volume
@@ -73,7 +74,7 @@ def pyramid(
     FileNotFoundError
         If there is no array.
     io.UnsupportedOperation
-        If it isn't zarr.
+        If it isn't zarr, or lies on a web server or in a zip archive.
     ValueError
         If it lies where no levels can be told of, is of a version of OME-Zarr that isn't written,
         is not finished, or can't have so many levels.
@@ -129,6 +130,7 @@ def _levels(
 def _base(path: str | os.PathLike[str]) -> tuple[Volume, str, str]:
     """The level that levels are made from, the image, and the level's path within it."""
     array = open_array(path)
+    check_may_be_written(array.location)
     if array.zarr_format is None:
         raise UnsupportedOperation(
             f"{array.path} is {array.format.title}, to which no levels can be added here: store it "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from io import UnsupportedOperation
 from types import FunctionType
 from typing import Any
 
@@ -14,7 +15,7 @@ from ..engine.ledger import Finished, finished
 from ..geometry.boxes import Index
 from ..recipes import parts_of
 from ..storage.arrays import open_array
-from ..storage.location import can_be_listed, location_of
+from ..storage.location import can_be_listed, is_only_read, location_of
 from ..storage.stored_array import StoredArray
 from .filling import Filling
 from .found_places import levels_at
@@ -106,6 +107,8 @@ def status(
     ------
     FileNotFoundError
         If nothing is there that was stored here.
+    io.UnsupportedOperation
+        If it lies on a web server or in a zip archive.
 
     Examples
     --------
@@ -119,6 +122,11 @@ def status(
     """
     given = os.fspath(path)
     record, array = recorded(given)
+    if is_only_read(array.location):
+        raise UnsupportedOperation(
+            f"{given} lies on a web server or in a zip archive, where marks of blocks aren't "
+            "found: ask where it was stored, or unpack it."
+        )
     done = finished(ledger_of(array.location), array_id(array))
     if done is None:
         return Status(given, 0, 0, 0, 0, ("no block was ever begun",))

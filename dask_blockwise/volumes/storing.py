@@ -163,6 +163,7 @@ def to_zarr(
         For the record that is stored with the volume; what JSON can hold.
     roi : Roi, optional
         Compute the blocks that meet this region alone, again if they are done, and touch no others.
+        Refused where others were made by another computation, and can't stay beside these.
         Of what ``relabel`` or ``agglomerate`` makes, the region is segmented and stitched again,
         and objects keep their ids as far as that can be: ``changed_ids`` of the summary, and
         ``<path>.changed.csv``, say which don't.

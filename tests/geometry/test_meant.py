@@ -52,6 +52,12 @@ def test_what_is_no_size_is_refused(size):
         placement_of(("y", "x"), (size, 1.5))
 
 
+@pytest.mark.parametrize("given", [4, "44", "4 nm", (4,), (4, 4, 4)])
+def test_what_is_no_number_for_each_axis_is_refused(given):
+    with pytest.raises(ValueError, match="one number for each of the axes"):
+        placement_of(("y", "x"), given)
+
+
 def test_levels_of_a_third_are_twice_as_large():
     fine, coarse = (placement_of("x", (size,), unit="um") for size in (13 / 120, 13 / 60))
     assert 2 * fine.voxel_size[0] == coarse.voxel_size[0]

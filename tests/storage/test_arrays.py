@@ -221,11 +221,11 @@ def ones(*shape, dtype="u1"):
         (lambda p: write(p / "w.zarr", [(0, 4), (0, 4)], ones(4)), ValueError, "of that shape"),
         (
             lambda p: write(p / "w.zarr", [(0, 4), (0, 4)], 299 * ones(4, 4, dtype=int)),
-            *(ValueError, "can't hold all of these int64"),
+            *(ValueError, "can't hold all of these int64 values, from 299 to 299:"),
         ),
         (
             lambda p: write(p / "w.zarr", [(0, 4), (0, 4)], np.nan * ones(4, 4)),
-            *(ValueError, "can't hold all of these float64"),
+            *(ValueError, "can't hold all of these float64 values, NaN:"),
         ),
     ],
 )

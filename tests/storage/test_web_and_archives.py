@@ -253,6 +253,22 @@ def test_writing_is_refused_before_any_work(tmp_path, web, near):
     assert not (tmp_path / "out.zarr").exists()
 
 
+def test_what_is_there_is_not_changed(tmp_path, web, near):
+    image = tmp_path / "a/image"
+    volume = dbw.Volume.from_array(VALUES, chunks=(2, 2))
+    volume.to_zarr(image, client=near, progress=False, pyramid=1)
+    file = zipped(tmp_path / "a")
+    before = file.read_bytes()
+    for place in f"{file}/image", f"{web[0]}/a/image":
+        with refused():
+            dbw.pyramid(place, client=near, progress=False)
+        with refused():
+            dbw.image_label(place, colors={1: "#ff0000"})
+        with pytest.raises(UnsupportedOperation, match="marks of blocks aren't found"):
+            dbw.status(place)
+    assert file.read_bytes() == before
+
+
 def test_what_would_be_an_archive_is_not_written(tmp_path):
     volume = dbw.Volume.from_array(VALUES)
     for path in (tmp_path / "out.zip", tmp_path / "out.ozx/a"):

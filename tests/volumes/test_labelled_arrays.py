@@ -123,7 +123,7 @@ def test_one_voxel_and_no_coordinates():
 REFUSED = {
     "uneven": (labelled(x=[0, 1, 2, 4]), "voxel 1 would be 1.33333333, and it is 1"),
     "descending": (labelled(y=[9, 4.5, 0]), r"sortby\('y'\)"),
-    "the same": (labelled(y=[9, 9, 9]), "evenly"),
+    "the same": (labelled(y=[9, 9, 9]), "begin and end with 9"),
     "not a number": (labelled(y=[0, np.nan, 9]), "finite numbers"),
     "texts": (labelled(y=["a", "b", "c"]), "assign_coords"),
     "dates": (labelled(z=np.array(["2026-01-01", "2026-01-02"], "M8[ns]")), "since a first one"),

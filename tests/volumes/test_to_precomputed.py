@@ -411,3 +411,25 @@ def test_it_is_not_stored_over_its_own_input(tmp_path, near):
     with pytest.raises(ValueError, match="computed from"):
         larger.to_precomputed(tmp_path / "made", overwrite=True, **how)
     np.testing.assert_array_equal(read(tmp_path / "made")[0], LABELS)
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "other bytes", "zeros"])
+def test_a_damaged_shard_is_written_anew(tmp_path, near, damage):
+    labels = np.random.default_rng(0).integers(0, 9, (16, 16, 16)).astype(np.uint64)
+    volume = Volume.from_array(labels, voxel_size=(8, 8, 8), unit="nm", chunks=(8, 16, 16))
+    how = {"client": near, "progress": False, "pyramid": False}
+    volume.to_precomputed(tmp_path / "a", **how)
+    shards = sorted((tmp_path / "a/8_8_8").glob("*.shard"))
+    kept = shards[0].read_bytes()
+    damaged = {
+        "cut": kept[:-5],
+        "empty": b"",
+        "other bytes": bytes(255 - n for n in kept),
+        "zeros": bytes(len(kept)),
+    }
+    shards[0].write_bytes(damaged[damage])
+    assert len(shards) == 2
+    summary = volume.to_precomputed(tmp_path / "a", on_change="redo", **how)
+    assert summary.tasks[0].completed == 1
+    assert np.array_equal(dbw.open_volume(tmp_path / "a")[:], labels)
+    assert shards[0].read_bytes() == kept

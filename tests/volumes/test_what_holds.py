@@ -311,3 +311,17 @@ def test_only_a_region_is_computed_again(store, raw, tmp_path):
     assert store() == {"above": 0}
     with pytest.raises(OutputChanged, match="threshold"):
         store(120, roi=Roi((0, 0, 0), (8, 8, 8)))
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_region_of_something_else_takes_nothing_from_outside(store, raw, tmp_path, resume):
+    store()
+    before = result(tmp_path)
+    roi = Roi((0, 0, 0), (8, 8, 8))
+    with pytest.raises(OutputChanged, match=r"threshold.*outside of roi would be lost.*leave roi"):
+        store(120, roi=roi, on_change="redo", resume=resume)
+    assert np.array_equal(result(tmp_path), before)
+    assert store() == {"above": 0}
+    assert store(120, roi=roi, overwrite=True) == {"above": 1}
+    assert store(120) == {"above": BLOCKS - 1}
+    assert np.array_equal(result(tmp_path), expected(raw, 120))

@@ -1,4 +1,4 @@
-"""Where a level of bdv.n5 lies, by BigDataViewer's XML beside the container.
+"""Where a level of bdv.n5 or bdv.hdf5 lies, by BigDataViewer's XML beside the container.
 
 References
 ----------
@@ -20,7 +20,11 @@ from ..documents import read_bytes
 
 __all__ = ["view_attributes"]
 
-_LEVEL = re.compile(r"(.*)/([^/]+)\.n5/setup(\d+)/timepoint(\d+)/s\d+")
+_STEM = r"(?P<folder>.*)/(?P<stem>[^/]+)"
+_LEVELS = (
+    re.compile(_STEM + r"\.n5/setup(?P<setup>\d+)/timepoint(?P<time>\d+)/s\d+"),
+    re.compile(_STEM + r"\.h(?:df)?5/t(?P<time>\d+)/s(?P<setup>\d+)/\d+/cells"),
+)
 _IDENTITY = (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0)
 
 
@@ -30,23 +34,24 @@ def view_attributes(location: str) -> dict[str, Any]:
     Parameters
     ----------
     location : str
-        Of a level, ``dataset.n5/setup0/timepoint0/s0``, beside which ``dataset.xml`` is looked for.
+        Of a level, ``dataset.n5/setup0/timepoint0/s0`` or ``dataset.h5/t00000/s00/0/cells``, beside
+        which ``dataset.xml`` is looked for.
 
     Raises
     ------
     ValueError
         If its view is turned or sheared, or scaled otherwise than its voxel size.
     """
-    level = _LEVEL.fullmatch(location)
-    document = read_bytes(level[1], f"{level[2]}.xml") if level else b""
+    level = next(filter(None, (pattern.fullmatch(location) for pattern in _LEVELS)), None)
+    document = read_bytes(level["folder"], f"{level['stem']}.xml") if level else b""
     if level is None or not document:
         return {}
-    file = f"{level[2]}.xml"
+    file = f"{level['stem']}.xml"
     try:
         root = ElementTree.fromstring(document)
     except ElementTree.ParseError as error:
-        raise ValueError(f"{level[1]}/{file} is damaged: {error}") from error
-    setup, time = int(level[3]), int(level[4])
+        raise ValueError(f"{level['folder']}/{file} is damaged: {error}") from error
+    setup, time = int(level["setup"]), int(level["time"])
     size, unit = _voxel_size(root, setup)
     scale, shift = _registration(root, setup, time, file)
     by = {s / n for s, n in zip(scale, size or scale, strict=True)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from ...geometry.axes import known_axes
 from ..checked import listing, mapping
 from ..documents import store_error
 from ..location import folders_above
+from .bdv_xml import view_attributes
+from .n5 import n5_attributes
+from .n5_dialects import level_attributes
 from .registry import register
 from .single_file import FileArray, is_file, library, order_of
 
@@ -25,6 +29,8 @@ __all__ = ["Hdf5"]
 _SUFFIXES = (".h5", ".hdf5", ".hdf")
 _KEPT = ("resolution", "voxel_size", "offset", "units", "unit", "axis_names")
 _CACHE_BYTES = 64 << 20
+# Of a time point and a setup of BigDataViewer's.
+_LEVEL = re.compile(r"t\d{5}/(s\d\d+)/(\d+)/cells")
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,9 @@ class Hdf5:
         if not name:
             return None
         with _opened(file) as opened:
-            return _attributes(opened[name]) if _is_array(opened, name) else None
+            if not _is_array(opened, name):
+                return None
+            return _attributes(opened[name]) or _of_view(opened, name, location)
 
     def open(self, location: str, rechecks: bool) -> FileArray:
         """Open a dataset for reading, together with others who read."""
@@ -122,6 +130,17 @@ def _check_filters(dataset: Any, file: str) -> None:
                 f"{code}), which isn't installed: python -m pip install hdf5plugin, where workers "
                 "run, too"
             )
+
+
+def _of_view(opened: Any, name: str, location: str) -> dict[str, Any]:
+    """Where a level of BigDataViewer's lies, by its XML and factors; nothing where it is none."""
+    level = _LEVEL.fullmatch(name)
+    factors = f"{level[1]}/resolutions" if level else ""
+    if level is None or not _is_array(opened, factors):
+        return {}
+    scales = _plain(opened[factors][()])
+    view = view_attributes(location) or {"resolution": scales[0]}
+    return n5_attributes(level_attributes({}, [view | {"scales": scales}], level[2]))
 
 
 def _attributes(dataset: Any) -> dict[str, Any]:

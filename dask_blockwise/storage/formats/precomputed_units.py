@@ -14,7 +14,7 @@ from ...geometry.boxes import Index
 from .morton import axes_of_bits, bits_along, codes_of, places_of
 from .unit_names import UnitNaming
 
-__all__ = ["grid_of", "units_of"]
+__all__ = ["grid_of", "shard_names", "units_of"]
 
 _CHUNK = "_".join([r"(-?\d+)-(-?\d+)"] * 3)
 _SHARD = "([0-9a-f]+)[.]shard"
@@ -47,6 +47,29 @@ def units_of(scale: Mapping[str, Any], folder: str = "") -> UnitNaming | None:
     if sharding.get("hash") != "identity" or within + shard_bits < len(axes_of_bits(grid)):
         return None
     return _Shards(prefix, grid, within, shard_bits)
+
+
+def shard_names(scale: Mapping[str, Any], codes: NDArray[np.uint64]) -> list[str]:
+    """Files of a scale with the hash "identity" that hold the chunks of these codes.
+
+    Examples
+    --------
+    >>> sharding = {"preshift_bits": 1, "minishard_bits": 2, "shard_bits": 5}
+    >>> shard_names({"sharding": sharding}, np.array([7, 8, 9, 170], np.uint64))
+    ['00.shard', '01.shard', '15.shard']
+    """
+    sharding = scale["sharding"]
+    within = int(sharding["preshift_bits"]) + int(sharding["minishard_bits"])
+    numbers = np.unique(codes >> np.uint64(within))
+    return [_shard_name(number, int(sharding["shard_bits"])) for number in numbers.tolist()]
+
+
+def _shard_name(number: int, shard_bits: int) -> str:
+    return f"{number:0{_digits(shard_bits)}x}.shard"
+
+
+def _digits(shard_bits: int) -> int:
+    return max(1, -(-shard_bits // 4))
 
 
 @dataclass(frozen=True)
@@ -95,7 +118,7 @@ class _Shards:
     def of(self, numbers: NDArray[np.int64]) -> list[str]:
         """See `UnitNaming.of`."""
         codes = codes_of(_x_first(numbers) << self._spanned, self.grid) >> np.uint64(self.within)
-        return [f"{self.prefix}{code:0{self._digits}x}.shard" for code in codes.tolist()]
+        return [self.prefix + _shard_name(code, self.shard_bits) for code in codes.tolist()]
 
     def numbers(
         self, names: Sequence[str], dimensions: int
@@ -104,15 +127,11 @@ class _Shards:
         matches = re.compile(re.escape(self.prefix) + _SHARD).fullmatch
         found = [(i, match[1]) for i, name in enumerate(names) if (match := matches(name))]
         most = 1 << max(0, len(axes_of_bits(self.grid)) - self.within)
-        whole = [(i, int(text, 16)) for i, text in found if len(text) == self._digits]
+        whole = [(i, int(text, 16)) for i, text in found if len(text) == _digits(self.shard_bits)]
         known = [(i, code) for i, code in whole if code < most]
         codes = np.array([code for _, code in known], np.uint64) << np.uint64(self.within)
         places = places_of(codes, self.grid) >> self._spanned
         return np.array([i for i, _ in known], np.intp), _of_all_axes(places, dimensions)
-
-    @property
-    def _digits(self) -> int:
-        return max(1, -(-self.shard_bits // 4))
 
     @property
     def _spanned(self) -> NDArray[np.int64]:

@@ -16,15 +16,19 @@ import tensorstore as ts
 from numpy.typing import NDArray
 
 from ...geometry.boxes import Box
+from ..documents import remove_documents
 from ..location import kvstore_spec
 from .by_tensorstore import TensorStoreArray
 from .morton import codes_of
 from .precomputed_names import chunk_name
-from .precomputed_units import grid_of
+from .precomputed_units import grid_of, shard_names
 from .protocol import Layout
 from .scale_in_memory import ScaleInMemory
 
 __all__ = ["ShardedChunks"]
+
+# As TensorStore says that a shard can't be decoded.
+_DAMAGED = ("FAILED_PRECONDITION", "DATA_LOSS")
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,27 @@ class ShardedChunks:
         touched = [range(part.start // chunk, -(-part.stop // chunk)) for part, chunk in axes]
         places = list(product(*touched))
         codes = codes_of(np.array(places, np.int64), grid_of(scale))
+        names = [chunk_name(scale, place) for place in places]
+        chunks = dict(zip(codes.tolist(), map(encoding.chunk, names), strict=True))
+        try:
+            self._put(chunks)
+        except ValueError as error:
+            if not str(error).startswith(_DAMAGED):
+                raise
+            # What is there is read before it is replaced, and can't be.
+            remove_documents(self.folder, shard_names(scale, codes))
+            self._put(chunks)
+
+    def _put(self, chunks: Mapping[int, bytes]) -> None:
+        """Write chunks, by their codes, into the shards."""
         shards = ts.KvStore.open(
             {
                 "driver": "neuroglancer_uint64_sharded",
-                "metadata": scale["sharding"],
+                "metadata": self.info["scales"][0]["sharding"],
                 "base": kvstore_spec(self.folder),
             }
         ).result()
         together = ts.Transaction()
-        for place, code in zip(places, codes.tolist(), strict=True):
-            chunk = encoding.chunk(chunk_name(scale, place))
+        for code, chunk in chunks.items():
             shards.with_transaction(together)[code.to_bytes(8, "big")] = chunk
         together.commit_async().result()
