@@ -17,7 +17,7 @@ from ..engine.worker.trace import Trace
 from ..geometry.boxes import Box, Index
 from ..storage.arrays import StoredArray, create_array, open_array
 from ..storage.documents import list_names
-from ..storage.groups import remove_if_empty
+from ..storage.groups import make_group, remove_if_empty
 from ..storage.location import is_remote, location_of
 from ..storage.removal import remove_in_order
 from ..storage.stamps import stamps_of
@@ -112,8 +112,8 @@ class Scratch:
         """Make the arrays that hold the labels of a grid's blocks, in place of what is there."""
         chunks, shard = _label_chunks(grid.frame_shape)
         self._remove(_LABELS)
-        create_array(
-            f"{self.path}/labels",
+        self._create(
+            "labels",
             (grid.blocks, *shard),
             np.uint32,
             chunks=(1, *chunks),
@@ -242,22 +242,17 @@ class Scratch:
         return ids
 
     def _create_table(self, name: str, size: int) -> StoredArray:
-        return create_array(
-            f"{self.path}/{name}",
-            (max(1, size),),
-            np.uint64,
-            chunks=(_TABLE_CHUNK,),
-        )
+        return self._create(name, (max(1, size),), np.uint64, chunks=(_TABLE_CHUNK,))
 
     def _create_rows(self, name: str, rows: int, capacity: int) -> None:
         chunk = min(_MOST_CHUNK, max(_LEAST_CHUNK, capacity // _CHUNKS_A_ROW))
-        create_array(
-            f"{self.path}/{name}",
-            (rows, _whole(capacity + 1, chunk)),
-            np.uint64,
-            chunks=(1, chunk),
-            attributes=new_id(),
-        )
+        shape = rows, _whole(capacity + 1, chunk)
+        self._create(name, shape, np.uint64, chunks=(1, chunk), attributes=new_id())
+
+    def _create(self, name: str, shape: Index, dtype: Any, **settings: Any) -> StoredArray:
+        # Of zarr 3 in containers of zarr 2 too: it is read here alone, and has shards.
+        make_group(location_of(self.path), 3)
+        return create_array(f"{self.path}/{name}", shape, dtype, **settings)
 
     def _remove(self, names: Sequence[str]) -> None:
         """Remove arrays, and what is left of those whose removal was broken off.

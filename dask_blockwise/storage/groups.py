@@ -32,6 +32,7 @@ __all__ = [
     "edit_attributes",
     "exists",
     "levels_at",
+    "make_group",
     "make_groups_above",
     "make_room",
     "node_attributes",
@@ -194,8 +195,13 @@ def make_groups_above(location: str, zarr_format: int) -> None:
     for group in groups_above(location):
         if find_array(group) is not None:
             raise ValueError(f"{location} would lie in the array {group}: choose another path.")
-        if not _is_group(group):
-            put_group(group, {}, zarr_format)
+        make_group(group, zarr_format)
+
+
+def make_group(location: str, zarr_format: int) -> None:
+    """Make a group, unless it is one."""
+    if not _is_group(location):
+        put_group(location, {}, zarr_format)
 
 
 def _arrays_below(top: str, folders: int | None = None) -> Iterator[str]:

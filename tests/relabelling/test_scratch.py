@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dask_blockwise.relabelling.grid import LabelGrid
 from dask_blockwise.relabelling.scratch import Scratch
+from dask_blockwise.storage.arrays import create_array
 from dask_blockwise.storage.documents import list_names, put
 from dask_blockwise.storage.stored_array import StoredArray
 
@@ -206,3 +207,17 @@ def test_labels_that_were_kept_stay_if_they_are_relabelled_in_their_place(tmp_pa
     again.remove()
     assert not (tmp_path / "out.scratch/edges").exists()
     assert Scratch(kept.path).sizes.lengths().tolist() == [-1] * GRID.blocks
+
+
+def test_it_lies_in_a_container_of_zarr_2(tmp_path):
+    create_array(tmp_path / "a.zarr/raw", (4, 4), "u1", chunks=(4, 4), zarr_format=2)
+    scratch = Scratch(f"{tmp_path}/a.zarr/out.scratch")
+    scratch.create_labels(GRID, {})
+    scratch.create_edges(GRID.blocks, 3000)
+    assert scratch.labels.shards
+    scratch.remove()
+    assert sorted(path.name for path in (tmp_path / "a.zarr").iterdir()) == [
+        ".zattrs",
+        ".zgroup",
+        "raw",
+    ]
