@@ -27,6 +27,9 @@ class Bar(Protocol):
     def update(self, blocks: int, failed: int, retries: int) -> None:
         """So many more blocks are done; so many failed and were retried in all."""
 
+    def wait(self, why: str, is_idle: bool) -> None:
+        """What more workers wait for, empty if for nothing; whether there is none to run blocks."""
+
     def close(self) -> None:
         """Nothing more will come."""
 
@@ -59,7 +62,7 @@ class _Count:
 
     def __init__(self, title: str, blocks: int, done: int, upstream: Sequence[Bar]) -> None:
         self.title, self.blocks, self.done, self.failed = title, blocks, done, 0
-        self.faults = ""
+        self.faults = self._waiting = ""
         self._upstream = list(upstream)
         self._restart()
 
@@ -73,19 +76,32 @@ class _Count:
         return bool(self._upstream)
 
     @property
+    def held_up(self) -> str:
+        """What holds it up, beside other tasks."""
+        return "" if self.waits or self.is_over else self._waiting
+
+    @property
     def rate(self) -> float:
-        """Blocks a second since it has waited for none."""
+        """Blocks a second since it has waited for none, neither tasks nor workers."""
         return (self.done - self._before) / max(time.monotonic() - self._begin, 1e-9)
 
     def add(self, blocks: int, failed: int, retries: int) -> bool:
         """Count more blocks; whether the rate counts anew from now on."""
         self.done, self.failed = self.done + blocks, failed
-        self.faults = f", {failed} failed, {retries} retries" if failed or retries else ""
+        self.faults = f"{failed} failed, {retries} retries" if failed or retries else ""
         if not self._upstream:
             return False
         self._upstream = [bar for bar in self._upstream if not bar.is_over]
         self._restart()
         return not self._upstream
+
+    def wait(self, why: str, is_idle: bool) -> bool:
+        """Note what workers wait for; whether that is news."""
+        is_news = why != self._waiting
+        self._waiting = why
+        if is_idle:
+            self._restart()
+        return is_news
 
     def _restart(self) -> None:
         self._begin, self._before = time.monotonic(), self.done
@@ -101,6 +117,9 @@ class _NoBar:
 
     def update(self, blocks: int, failed: int, retries: int) -> None:
         self._count.add(blocks, failed, retries)
+
+    def wait(self, why: str, is_idle: bool) -> None:
+        pass
 
     def close(self) -> None:
         pass
@@ -124,15 +143,29 @@ class _LiveBar:
         return self._count.is_over
 
     def update(self, blocks: int, failed: int, retries: int) -> None:
-        if failed or retries:
-            self._bar.set_postfix(failed=failed, retries=retries, refresh=False)
         if self._count.add(blocks, failed, retries):
             self._bar.bar_format = None
-            self._bar.initial, self._bar.start_t = self._bar.n + blocks, time.time()
+            self._restart(self._bar.n + blocks)
+        self._note()
         self._bar.update(blocks)
+
+    def wait(self, why: str, is_idle: bool) -> None:
+        is_news = self._count.wait(why, is_idle)
+        if is_idle:
+            self._restart(self._bar.n)
+        if is_news:
+            self._note()
+            self._bar.refresh()
 
     def close(self) -> None:
         self._bar.close()
+
+    def _note(self) -> None:
+        notes = filter(None, (self._count.faults, self._count.held_up))
+        self._bar.set_postfix_str(", ".join(notes), refresh=False)
+
+    def _restart(self, done: float) -> None:
+        self._bar.initial, self._bar.start_t = done, time.time()
 
 
 class _Lines:
@@ -145,8 +178,14 @@ class _Lines:
         return self._count.is_over
 
     def update(self, blocks: int, failed: int, retries: int) -> None:
-        self._count.add(blocks, failed, retries)
-        if time.monotonic() > self._due or self._count.done >= self._due_blocks:
+        count = self._count
+        count.add(blocks, failed, retries)
+        if count.is_over or count.done >= self._due_blocks or time.monotonic() > self._due:
+            self._write()
+
+    def wait(self, why: str, is_idle: bool) -> None:
+        # Where blocks go on, the next line says it.
+        if self._count.wait(why, is_idle) and is_idle and self._count.held_up:
             self._write()
 
     def close(self) -> None:
@@ -160,15 +199,16 @@ class _Lines:
 
     def _write(self) -> None:
         count = self._count
-        done = f"{count.title}: {count.done} of {count.blocks} blocks{count.faults}"
-        sys.stderr.write(f"{done}{_pace(count)}\n")
+        done = f"{count.title}: {count.done} of {count.blocks} blocks"
+        told = filter(None, (done, count.faults, _pace(count), count.held_up))
+        sys.stderr.write(f"{', '.join(told)}\n")
         self._plan()
 
 
 def _pace(count: _Count) -> str:
     if count.waits:
-        return ", waits for others"
+        return "waits for others"
     if count.done >= count.blocks or not count.rate:
         return ""
     left = (count.blocks - count.done) / count.rate
-    return f", {count.rate:.3g} blocks/s, {left:.0f} s left"
+    return f"{count.rate:.3g} blocks/s, {left:.0f} s left"

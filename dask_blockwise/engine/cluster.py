@@ -86,6 +86,10 @@ class _Interruptible(LocalCluster):
             raise KeyboardInterrupt(message) from None
 
 
+# What people are shown.
+_Interruptible.__name__ = "LocalCluster"
+
+
 def _check_local(n_workers: Any, memory_limit: Any, threads: Any) -> None:
     if n_workers is not None:
         check_whole("n_workers", n_workers, 1, "None stands for one a core")

@@ -27,8 +27,9 @@ _logger = logging.getLogger(__name__)
 
 # Seconds between looks at the cluster.
 _LOOK_SECONDS = 2.0
-# Seconds without any worker after which it is said that the run waits, and then again: jobs of a
-# batch system take some time to start.
+# Seconds without any worker after which that is shown: one that starts again is soon back.
+_SHOWN_SECONDS = 4.0
+# After which it is a warning, and then again, where nothing is shown.
 _LONELY_SECONDS = (15.0, 300.0)
 # A worker is asked for where there is so much to do, in seconds.
 _WORTH_SECONDS = 30.0
@@ -59,11 +60,20 @@ class Crew:
     workers_timeout
         Seconds that the run may wait while it has no worker; as the cluster has it unless given,
         and without end if that has none.
+    shown
+        Whether the tasks show what the run waits for; it is a warning if not.
     """
 
-    def __init__(self, client: Client, run_id: str, workers_timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        run_id: str,
+        workers_timeout: float | None = None,
+        shown: bool = False,
+    ) -> None:
         self._client = client
         self._run_id = run_id
+        self._shown = shown
         self._keeper = keeper_of(client.cluster)
         of_cluster = self._keeper.workers_timeout if self._keeper else None
         self._timeout = workers_timeout or of_cluster or math.inf
@@ -107,6 +117,8 @@ class Crew:
             self._seen, self._said, self._patience = now, now, _LONELY_SECONDS[0]
         else:
             self._wait(now)
+        for state in states:
+            state.bar.wait(self._waits_for(now), is_idle=not threads)
         return self._threads
 
     def leave(self) -> None:
@@ -128,6 +140,15 @@ class Crew:
             check_fits(self._client, [state.task for state in states])
         self._fits = True
 
+    def _waits_for(self, now: float) -> str:
+        """Which jobs wait; that there is no worker, where that lasts."""
+        jobs = self._keeper.waiting if self._keeper else ""
+        if now == self._seen:
+            return jobs
+        if now - self._seen < _SHOWN_SECONDS:
+            return ""
+        return f"waits for workers: {jobs}" if jobs else "waits for workers"
+
     def _wait(self, now: float) -> None:
         waiting = self._keeper.waiting if self._keeper else ""
         refusal = self._keeper.refusal if self._keeper else ""
@@ -137,7 +158,7 @@ class Crew:
         if now - self._seen > self._timeout:
             why = f": {waiting}" if waiting else ""
             raise NoWorkers(f"There was no worker for {now - self._seen:.0f} seconds{why}. {kept}")
-        if now - self._said > self._patience:
+        if now - self._said > self._patience and not self._shown:
             _logger.warning("The run waits for workers%s.", f": {waiting}" if waiting else "")
             self._said, self._patience = now, _LONELY_SECONDS[1]
 

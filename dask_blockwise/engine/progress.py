@@ -225,7 +225,11 @@ def _orphans(tasks: Sequence[TaskSummary]) -> Iterator[str]:
 def _logs(tasks: Sequence[TaskSummary]) -> Iterator[str]:
     for task in tasks:
         if task.log:
-            failed = f"failed attempts are in {task.failure_log}, and " if task.failure_log else ""
+            failed = (
+                f"what failed or was broken off is in {task.failure_log}, and "
+                if task.failure_log
+                else ""
+            )
             yield f"Task {task.name!r}: {failed}what blocks printed is in {task.log}"
 
 

@@ -106,7 +106,7 @@ def run(
         code = OwnCode.of(involved.names)
         states = _states(stack, ordered, ledgers, contexts, logs, progress)
         stack.enter_context(known_to_workers(dask_client, run_id, blobs, code))
-        crew = Crew(dask_client, run_id, workers_timeout)
+        crew = Crew(dask_client, run_id, workers_timeout, shown=progress)
         stack.callback(crew.leave)
         return _go(Dispatcher(dask_client, run_id, states, crew), states)
 
@@ -201,7 +201,6 @@ def _states(
     )
     states: list[TaskState] = []
     bars: list[Bar] = []
-    stack.callback(_close_all, bars)
     by_task = dict(zip(tasks, ledgers))
     for index, (task, context, log) in enumerate(zip(tasks, contexts, logs)):
         standing = Standing(task, by_task[task], by_task.__getitem__)
@@ -213,13 +212,8 @@ def _states(
         notes = TaskLog(log, keeps_progress=keeps)
         states.append(TaskState(task, index, frontier, standing, bar, notes, context))
         states[-1].say_progress(now=True)
-        stack.callback(states[-1].say_progress, now=True)
+        stack.callback(states[-1].close)
     return states
-
-
-def _close_all(bars: Sequence[Bar]) -> None:
-    for bar in bars:
-        bar.close()
 
 
 def _log_path(task: Task, run_id: str) -> Path:
@@ -236,6 +230,9 @@ def _go(dispatcher: Dispatcher, states: Sequence[TaskState]) -> RunSummary:
         with stoppable():
             dispatcher.go()
     except (KeyboardInterrupt, SystemExit) as stop:
+        # How to go on is the last that is said.
+        for state in states:
+            state.close()
         raise stopped(stop, _how_to_go_on(states)) from None
     return RunSummary(tuple(state.summary() for state in states), time.monotonic() - begin)
 

@@ -77,7 +77,7 @@ class TaskState:
         self.running = 0
         self._frontier = frontier
         self._standing = standing
-        self._bar = bar
+        self.bar = bar
         self._log = log
         self._context = context
         # Blocks that may run, and were found to need it.
@@ -184,7 +184,7 @@ class TaskState:
         if report.left:
             self._again.append(report.left)
         settled = len(report.done) + len(report.skipped)
-        self._bar.update(settled, len(self._failed), self._retries)
+        self.bar.update(settled, len(self._failed), self._retries)
         self.say_progress()
         return bool(settled or report.failures or report.lost or report.interrupted)
 
@@ -192,6 +192,11 @@ class TaskState:
         """Say beside the ledger how far the task is, now and then."""
         done = self._completed + self._skipped
         self._log.say(len(self.task.grid), done, len(self._failed), now)
+
+    def close(self) -> None:
+        """Say how far it is for the last time."""
+        self.bar.close()
+        self.say_progress(now=True)
 
     def summary(self) -> TaskSummary:
         """What became of the task's blocks."""
@@ -244,7 +249,7 @@ class TaskState:
         """Blocks that stand as they are."""
         self._skipped += len(numbers)
         if not self._standing.count and numbers:
-            self._bar.update(len(numbers), len(self._failed), self._retries)
+            self.bar.update(len(numbers), len(self._failed), self._retries)
         for number in numbers:
             self._release(number)
 

@@ -78,7 +78,7 @@ class Status:
         yield f"{self.path}: {self.done} of {self.blocks} blocks are done."
         for of in self.levels:
             yield f"Level {of.path}: {of.done} of {of.blocks} blocks are done."
-        yield from (f"Changed since: {problem}" for problem in self.problems)
+        yield from (f"Not current: {problem}" for problem in self.problems)
         yield from (f"Not known: {why}" for why in self.unknown)
         if self.is_current:
             yield "They hold: what they were made from is what it was."

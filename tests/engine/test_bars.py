@@ -81,3 +81,42 @@ def test_in_a_terminal_it_shows_none_either(
     waiting, *_, last = capsys.readouterr().err.strip("\r\n").split("\r")
     assert "0/20 blocks, waits for others" in waiting
     assert "20/20 [" in last
+
+
+def test_what_workers_wait_for_is_shown_and_counts_for_no_rate(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = open_bar("affinities", 20, 0, shown=True)
+    second = open_bar("objects", 20, 0, shown=True, upstream=[first])
+    for why in ("", "waits for workers: 2 jobs wait (2 for Priority)"):
+        for _ in range(100):
+            clock.now += 1.0
+            for bar in (first, second):
+                bar.wait(why, is_idle=True)
+    for bar in (first, second):
+        bar.wait("1 job waits (1 for Resources)", is_idle=False)
+    clock.now += 1.0
+    first.update(10, 0, 0)
+    for bar in (first, second):
+        bar.wait("", is_idle=False)
+    clock.now += 1.0
+    first.update(10, 0, 0)
+    assert capsys.readouterr().err.splitlines() == [
+        "affinities: 0 of 20 blocks, waits for workers: 2 jobs wait (2 for Priority)",
+        "affinities: 10 of 20 blocks, 10 blocks/s, 1 s left, 1 job waits (1 for Resources)",
+        "affinities: 20 of 20 blocks",
+    ]
+
+
+def test_a_terminal_shows_what_workers_wait_for(
+    clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    bar = open_bar("objects", 20, 0, shown=True)
+    bar.wait("waits for workers: 2 jobs wait (2 for Priority)", is_idle=True)
+    bar.update(20, 1, 2)
+    bar.close()
+    _, waiting, *_, last = capsys.readouterr().err.strip("\r\n").split("\r")
+    assert "0/20" in waiting
+    assert waiting.rstrip().endswith(", waits for workers: 2 jobs wait (2 for Priority)]")
+    assert last.rstrip().endswith(", 1 failed, 2 retries]")

@@ -79,7 +79,10 @@ def _said(error: Exception, command: str) -> str:
     'sbatch: no'
     """
     if isinstance(error, FileNotFoundError):
-        return f"there is no program {error.filename or command} here"
+        return (
+            f"there is no program {error.filename or command} here: begin where jobs are submitted "
+            "from, such as a login node"
+        )
     told = re.search(r"stdout:\n(.*)\nstderr:\n(.*)", str(error), re.DOTALL)
     said = [part.strip() for part in told.groups() if part.strip()] if told else []
     return "\n".join(said) or str(error)

@@ -21,6 +21,7 @@ from tornado.ioloop import PeriodicCallback
 
 from .job import refusal_of
 from .listing import Listing
+from .lost import tell_of_lost, why_ended
 from .queues import JobSeen, Phase, Queue
 
 __all__ = ["JobsRefused", "Keeper", "keep", "keeper_of", "kept"]
@@ -130,8 +131,9 @@ class Keeper:
         total = sum(self._waiting.values())
         if not total:
             return ""
-        whys = [f"{n} for {why}" if why else f"{n}" for why, n in self._waiting.most_common(3)]
-        return f"{total} {'jobs wait' if total > 1 else 'job waits'} ({', '.join(whys)})"
+        whys = [f"{n} for {why}" for why, n in self._waiting.most_common(3) if why]
+        told = f" ({', '.join(whys)})" if whys else ""
+        return f"{total} {'jobs wait' if total > 1 else 'job waits'}{told}"
 
     def job_of(self, address: str) -> str:
         """Id of the job that a worker belongs, or belonged, to; empty where it isn't known."""
@@ -184,8 +186,7 @@ class Keeper:
             self._give_up(refused)
         self._failed_starts += bool(refused)
         lost = self._listing.ended(missing) if await self._listing.ask() else []
-        for name in lost:
-            self._tell(name)
+        self._tell(lost)
         if self._failed_starts >= _FAILED_STARTS and lost:
             self._give_up(self._no_start(lost[-1]))
         if not self.refusal:
@@ -220,17 +221,16 @@ class Keeper:
             await self._listing.ask()
 
     def _why(self, name: str) -> str:
-        seen = self._listing.seen(self._listing.id(name))
-        return (seen and seen.reason) or "no reason is given"
+        return why_ended(self._listing.seen(self._listing.id(name)))
 
-    def _tell(self, name: str) -> None:
-        """Say that a job was lost."""
-        job, why = self._listing.id(name), self._why(name)
-        if name in self._joined:
-            _logger.info("Job %s has ended (%s); another takes its place.", job, why)
-        else:
-            self._failed_starts += 1
-            _logger.warning("Job %s ended before a worker of it began (%s).", job, why)
+    def _tell(self, lost: list[str]) -> None:
+        """Say which jobs were lost, and why."""
+        tell_of_lost({self._listing.id(n): self._why(n) for n in lost if n in self._joined})
+        for name in lost:
+            if name not in self._joined:
+                self._failed_starts += 1
+                job, why = self._listing.id(name), self._why(name)
+                _logger.warning("Job %s ended before a worker of it began (%s).", job, why)
 
     def _no_start(self, name: str) -> str:
         where = f" Their output is in {self._logs}." if self._logs else ""

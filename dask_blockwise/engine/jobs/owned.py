@@ -42,7 +42,9 @@ class _Owned:
         how = f"DASK_CONFIG={self.connection_file}, and distributed.Client()"
         told = f"\nFrom another process: {how}" if self.connection_file else ""
         script = self.job_script()  # type: ignore[attr-defined]
-        return f"{super().__repr__()}{told}\nEach of its jobs is:\n\n{script.strip()}\n"
+        number = len(self.worker_spec)  # type: ignore[attr-defined]
+        jobs = f"{number} job{'s' if number > 1 else ''} asked for; each" if number else "A job"
+        return f"{super().__repr__()}{told}\n{jobs} is:\n\n{script.strip()}\n"
 
     def _repr_html_(self, cluster_status: Any = None) -> str:
         shown = super()._repr_html_(cluster_status)  # type: ignore[misc]
