@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+from distributed import Client, LocalCluster
+from recording import line, recorder
 
-from dask_blockwise.engine import bars
+from dask_blockwise.engine import bars, crew
 from dask_blockwise.engine.bars import open_bar
+from dask_blockwise.engine.run import run
+from dask_blockwise.engine.stopping import NoWorkers
 
 
 class Clock:
@@ -120,3 +125,17 @@ def test_a_terminal_shows_what_workers_wait_for(
     assert "0/20" in waiting
     assert waiting.rstrip().endswith(", waits for workers: 2 jobs wait (2 for Priority)]")
     assert last.rstrip().endswith(", 1 failed, 2 retries]")
+
+
+def test_a_run_without_workers_says_so_until_it_ends(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(crew, "_SHOWN_SECONDS", 0.5)
+    with (
+        LocalCluster(n_workers=0, processes=False, dashboard_address=":0") as empty,
+        Client(empty, set_as_default=False) as client,
+        pytest.raises(NoWorkers, match="no worker for"),
+    ):
+        run(line(4, recorder(tmp_path)), client, workers_timeout=2.5)
+    assert capsys.readouterr().err.splitlines() == ["task: 0 of 4 blocks, waits for workers"]
