@@ -137,7 +137,8 @@ class Crew:
     def _check_fits(self, states: Sequence[TaskState]) -> None:
         """See what workers may have, once there are some: an adaptive cluster begins without."""
         if not self._fits:
-            check_fits(self._client, [state.task for state in states])
+            begun = any(state.begun for state in states)
+            check_fits(self._client, [state.task for state in states], begun)
         self._fits = True
 
     def _waits_for(self, now: float) -> str:

@@ -14,16 +14,26 @@ from .worker.memory import MENDS
 
 __all__ = ["check_fits"]
 
+_NOTHING, _ENDED = "nothing was run", "the run is over"
 _OF_ONE = (
     "It is one block, whatever the shape of blocks: use workers with more memory (memory_limit= on "
     "this machine, memory= in jobs), or compute less at once."
 )
 
 
-def check_fits(client: Client, tasks: Sequence[Task]) -> None:
+def check_fits(client: Client, tasks: Sequence[Task], begun: bool = False) -> None:
     """Refuse tasks of which a worker can't hold as many blocks as it runs at once.
 
     Workers without a limit, and those that are threads of this process, aren't asked.
+
+    Parameters
+    ----------
+    client
+        Of the workers.
+    tasks
+        What they are to run.
+    begun
+        Whether blocks wait for workers already, so that the first to come may have begun with one.
 
     Raises
     ------
@@ -38,7 +48,7 @@ def check_fits(client: Client, tasks: Sequence[Task]) -> None:
     }
     for task in tasks:
         for refusal in _refusals(task, limited):
-            raise ValueError(refusal)
+            raise ValueError(refusal.replace(_NOTHING, _ENDED) if begun else refusal)
 
 
 def _refusals(task: Task, workers: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -60,8 +70,8 @@ def _refusal(
     arrays, needed = format_bytes(block), format_bytes(has + at_once * block)
     several = f"{at_once} blocks at once hold {at_once} x {arrays}"
     return (
-        f"Task {task.title or task.task_id!r} doesn't fit the memory of its workers, and nothing "
-        f"was run: {several if at_once > 1 else f'a block holds {arrays}'} of arrays, as plan() "
+        f"Task {task.title or task.task_id!r} doesn't fit the memory of its workers, and "
+        f"{_NOTHING}: {several if at_once > 1 else f'a block holds {arrays}'} of arrays, as plan() "
         f"says, beside {format_bytes(has)} that a worker has by itself, {needed} in all; {address} "
         f"may have {terminated:.0%} of {format_bytes(limit)} before it is killed. "
         f"{MENDS if len(task.grid) > 1 else _OF_ONE} Workers without a limit (memory_limit=0) are "

@@ -107,9 +107,9 @@ def test_workers_that_come_later_are_looked_at_as_they_come(tmp_path: Path) -> N
         Client(cluster, set_as_default=False) as client,
     ):
         cluster.adapt(minimum=0, maximum=1)
-        with pytest.raises(ValueError, match=r"nothing was run: a block holds 476.84 MiB"):
+        # The first to come may have begun with a block.
+        with pytest.raises(ValueError, match=r"the run is over: a block holds 476.84 MiB"):
             run(line(8, recorder(tmp_path), memory=500 * MB), client, progress=False)
-    assert not runs(tmp_path)
 
 
 @pytest.mark.parametrize("options", [{"num_workers": 1}, {"memory": 50 * MB}], ids=str)
