@@ -16,7 +16,7 @@ from urllib.parse import quote
 import numcodecs
 import numpy as np
 import pytest
-from formats.made_by_others import VALUES, n5_array, packed, precomputed_scale, zarr_array
+from made_by_others import VALUES, n5_array, packed, precomputed_scale, zarr_array
 
 import dask_blockwise as dbw
 from dask_blockwise.storage import documents
