@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -138,6 +139,12 @@ def _of_view(opened: Any, name: str, location: str) -> dict[str, Any]:
     factors = f"{level[1]}/resolutions" if level else ""
     if level is None or not _is_array(opened, factors):
         return {}
+    if opened[name].dtype == np.int16:
+        warnings.warn(
+            f"{location} has int16, in which BigDataViewer keeps values without a sign: those over "
+            '32767 are negative here. volume.astype("uint16") has them as they are meant.',
+            stacklevel=2,
+        )
     scales = _plain(opened[factors][()])
     view = view_attributes(location) or {"resolution": scales[0]}
     return n5_attributes(level_attributes({}, [view | {"scales": scales}], level[2]))

@@ -56,3 +56,13 @@ def test_a_view_that_is_turned_is_refused(level, tmp_path):
         return
     with pytest.raises(ValueError, match=r"a\.xml turns or shears the view of setup 1"):
         dbw.open_volume(path)
+
+
+def test_what_is_kept_with_a_sign_is_warned_of(tmp_path):
+    values = np.array([[[0, 1, 40_000]]], np.uint16)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["s01/resolutions"] = np.array([[1.0, 1, 1]])
+        file["t00000/s01/0/cells"] = values.view(np.int16)
+    with pytest.warns(UserWarning, match="in which BigDataViewer keeps values without a sign"):
+        volume = dbw.open_volume(tmp_path / "a.h5/t00000/s01/0/cells")
+    np.testing.assert_array_equal(volume.astype("uint16")[:], values)
