@@ -117,8 +117,9 @@ class Crew:
             self._seen, self._said, self._patience = now, now, _LONELY_SECONDS[0]
         else:
             self._wait(now)
+        why = self._waits_for(now)
         for state in states:
-            state.bar.wait(self._waits_for(now), is_idle=not threads)
+            state.bar.wait(why, is_idle=not threads)
         return self._threads
 
     def leave(self) -> None:

@@ -14,7 +14,6 @@ from .worker.memory import MENDS
 
 __all__ = ["check_fits"]
 
-_NOTHING, _ENDED = "nothing was run", "the run is over"
 _OF_ONE = (
     "It is one block, whatever the shape of blocks: use workers with more memory (memory_limit= on "
     "this machine, memory= in jobs), or compute less at once."
@@ -47,11 +46,11 @@ def check_fits(client: Client, tasks: Sequence[Task], begun: bool = False) -> No
         if worker["memory_limit"] and not address.startswith("inproc:")
     }
     for task in tasks:
-        for refusal in _refusals(task, limited):
-            raise ValueError(refusal.replace(_NOTHING, _ENDED) if begun else refusal)
+        for refusal in _refusals(task, limited, "the run is over" if begun else "nothing was run"):
+            raise ValueError(refusal)
 
 
-def _refusals(task: Task, workers: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _refusals(task: Task, workers: Mapping[str, Mapping[str, Any]], outcome: str) -> Iterator[str]:
     if not task.memory:
         return
     terminated = dask.config.get("distributed.worker.memory.terminate") or 1.0
@@ -60,18 +59,24 @@ def _refusals(task: Task, workers: Mapping[str, Mapping[str, Any]]) -> Iterator[
         has = worker["metrics"].get("memory", 0)
         limit = worker["memory_limit"]
         if has + at_once * task.memory > terminated * limit:
-            yield _refusal(task, address, at_once, has, limit, terminated)
+            yield _refusal(task, outcome, address, at_once, has, limit, terminated)
 
 
 def _refusal(
-    task: Task, address: str, at_once: int, has: int, limit: int, terminated: float
+    task: Task,
+    outcome: str,
+    address: str,
+    at_once: int,
+    has: int,
+    limit: int,
+    terminated: float,
 ) -> str:
     block = task.memory or 0
     arrays, needed = format_bytes(block), format_bytes(has + at_once * block)
     several = f"{at_once} blocks at once hold {at_once} x {arrays}"
     return (
         f"Task {task.title or task.task_id!r} doesn't fit the memory of its workers, and "
-        f"{_NOTHING}: {several if at_once > 1 else f'a block holds {arrays}'} of arrays, as plan() "
+        f"{outcome}: {several if at_once > 1 else f'a block holds {arrays}'} of arrays, as plan() "
         f"says, beside {format_bytes(has)} that a worker has by itself, {needed} in all; {address} "
         f"may have {terminated:.0%} of {format_bytes(limit)} before it is killed. "
         f"{MENDS if len(task.grid) > 1 else _OF_ONE} Workers without a limit (memory_limit=0) are "

@@ -192,8 +192,7 @@ def holds(path: str, fingerprint: str, vouches_for: str = "") -> bool:
     -------
     bool
     """
-    wanted = {"fingerprint": fingerprint, "vouches_for": vouches_for}
-    return wanted.items() <= _as_dict(read_header(path)).items()
+    return _is_of(read_header(path), fingerprint, vouches_for)
 
 
 def forget_others(path: str, fingerprint: str, vouches_for: str = "") -> None:
@@ -206,7 +205,8 @@ def forget_others(path: str, fingerprint: str, vouches_for: str = "") -> None:
     vouches_for : str
         The array's id.
     """
-    if read_header(path) and not holds(path, fingerprint, vouches_for):
+    header = read_header(path)
+    if header and not _is_of(header, fingerprint, vouches_for):
         files = mark_files(path, _MARK.itemsize)
         files.clear()
         files.close()
@@ -263,6 +263,11 @@ def _as_dict(header: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _is_of(header: str, fingerprint: str, vouches_for: str) -> bool:
+    wanted = {"fingerprint": fingerprint, "vouches_for": vouches_for}
+    return wanted.items() <= _as_dict(header).items()
 
 
 def _check_parameters(path: str, header: str, parameters: dict[str, Any]) -> None:
