@@ -24,7 +24,7 @@ from .pickling import pickled
 from .plugins.known import known_to_workers
 from .progress import RunSummary
 from .standing import Standing
-from .stopping import stoppable, stopped
+from .stopping import stoppable, stopped, told_in_a_sentence
 from .task import Task
 from .task_log import TaskLog
 from .task_state import TaskState
@@ -96,6 +96,7 @@ def run(
     sweep_meanwhile()
     logs = [_log_path(task, run_id) for task in ordered]
     with ExitStack() as stack:
+        stack.enter_context(told_in_a_sentence())
         stack.enter_context(full_disk_named(logs))
         ledgers = [_open_ledger(stack, task, resume) for task in ordered]
         dask_client = stack.enter_context(client_for_a_run(client))

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["STOPPED", "NoWorkers", "exit_codes", "stoppable", "stopped"]
+__all__ = ["STOPPED", "NoWorkers", "exit_codes", "stoppable", "stopped", "told_in_a_sentence"]
 
 # EX_TEMPFAIL of sysexits.h: stopped, and the same call goes on from there.
 STOPPED = 75
@@ -103,3 +103,14 @@ def _code_of(error: Exception) -> int | None:
     if given is not None:
         return given
     return _USAGE if isinstance(error, ValueError | TypeError | OSError | ImportError) else None
+
+
+@contextmanager
+def told_in_a_sentence() -> Iterator[None]:
+    """Within the body, Ctrl-C says that the run has stopped, unless it says so already."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if stop.args:
+            raise
+        raise KeyboardInterrupt("Stopped. Blocks in the ledger are kept.") from None
