@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,16 @@ import pytest
 from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, settings
 
+from dask_blockwise.engine.jobs.systems import find
+
 # A busy machine is no fault of the code.
 settings.register_profile("any-speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-speed")
+
+
+if find_spec("dask_jobqueue") is not None:
+    # Its import makes Ctrl-C end the process; ours, at its door, puts back what Ctrl-C did.
+    find("slurm")
 
 
 @pytest.fixture(scope="session")
