@@ -9,9 +9,9 @@ from typing import Any, get_args
 import numpy as np
 
 from ..volumes.volume import Volume
+from .activation import Activation
 from .model_source import ModelSource
 from .openvino import OpenVinoNetwork
-from .predicted import Activation
 
 __all__ = ["check_context", "check_device_name", "check_onnx", "check_options"]
 

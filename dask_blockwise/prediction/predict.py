@@ -13,6 +13,7 @@ import numpy as np
 from ..volumes.frame import Frame
 from ..volumes.padding import boundaries_of, halo_of
 from ..volumes.volume import Volume
+from .activation import Activation
 from .bioimageio import Description
 from .declared import declared_normalization
 from .footprint import Footprint, UnfitNetworkError
@@ -21,7 +22,7 @@ from .normalization import Normalization, WholeVolume, normalization_of
 from .options import check_context, check_device_name, check_onnx, check_options
 from .outputs import UnfitOutputError, keys_of
 from .perturbations import Spread
-from .predicted import Activation, Predicted
+from .predicted import Predicted
 from .proof import prove
 from .quantisation import Range, checked_range, range_of
 from .tiling import AxisTiling, tilings_of

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import lcm
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,14 @@ from ..volumes.padding import Boundary, read_padded
 from ..volumes.reach import Reach
 from ..volumes.source import Source, Voxels
 from ..volumes.time_points import each_time_point
+from .activation import Activation, activated
 from .halving import halved_if_need_be
 from .model_source import ModelSource
 from .normalization import Normalization, WholeVolume
-from .quantisation import stored_as
+from .quantisation import in_bytes, whole
 from .tiling import AxisTiling
 
-__all__ = ["Activation", "Predicted"]
-
-Activation = Literal["sigmoid", "softmax", "tanh"]
+__all__ = ["Predicted"]
 
 
 @dataclass(frozen=True)
@@ -145,32 +144,36 @@ class Predicted(Source):
                 yield _Piece(array[:, plane], core[1:], (at, *target[1:]))
 
     def _infer(self, pieces: list[_Piece], result: NDArray[Any]) -> None:
-        from .networks import infer
-
-        arrays = np.stack([piece.array for piece in pieces])
+        shape = pieces[0].array.shape
         try:
-            outputs = halved_if_need_be(
-                lambda some: infer(self.model, some, self.device, self.precision), arrays
-            )
+            outputs = halved_if_need_be(self._outputs, pieces, shape)
         except RuntimeError as error:
             raise RuntimeError(
-                f"The network fails on an input of shape {arrays.shape} "
+                f"The network fails on an input of shape {(len(pieces), *shape)} "
                 f"({' '.join(str(error).split())[:300]}): where that is too small for it, give a "
                 "larger block_shape or input_shape; where it is too large, a smaller one."
             ) from error
         for output, piece in zip(outputs, pieces, strict=True):
-            values = self._stored(output[(slice(None), *piece.core)])
-            result[(slice(None), *piece.target)] = values
+            result[(slice(None), *piece.target)] = self._stored(output)
+
+    def _outputs(self, pieces: Sequence[_Piece]) -> list[NDArray[Any]]:
+        from .networks import finished
+
+        def finish(outputs: Any, xp: Any) -> list[Any]:
+            return [
+                self._finished(output[(slice(None), *piece.core)], xp)
+                for output, piece in zip(outputs, pieces, strict=True)
+            ]
+
+        arrays = np.stack([piece.array for piece in pieces])
+        return finished(self.model, arrays, self.device, self.precision, finish)
+
+    def _finished(self, values: Any, xp: Any) -> Any:
+        values = activated(values, self.activation, xp)
+        span = self.frame.stands_for
+        return values if span is None else in_bytes(values, span, xp)
 
     def _stored(self, values: NDArray[Any]) -> NDArray[Any]:
-        values = _activate(values, self.activation)
-        return stored_as(values, self.frame.dtype, self.frame.stands_for)
-
-
-def _activate(values: NDArray[Any], activation: Activation | None) -> NDArray[Any]:
-    if activation == "sigmoid":
-        return np.asarray(1 / (1 + np.exp(-values.clip(-80, 80))), np.float32)
-    if activation == "softmax":
-        powers = np.exp(values - values.max(0))
-        return np.asarray(powers / powers.sum(0), np.float32)
-    return np.tanh(values) if activation == "tanh" else values
+        dtype = self.frame.dtype
+        is_real = self.frame.stands_for is not None or dtype.kind == "f"
+        return values.astype(dtype, copy=False) if is_real else whole(values, dtype)
