@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
@@ -103,19 +103,27 @@ def plan_of(volume: Voxels, block: Index) -> StagePlan:
         Voxels along all axes but "c".
     """
     frame = volume.frame
-    seen = [(_seen(source, reach, frame, block), source) for source, reach in _read(volume)]
+    read = list(_read(volume))
+    seen = [(_seen(source, reach, frame, block), source) for source, reach in read]
+    alone = Reach.none(len(frame.extent))
+    needed = [(_seen(source, alone, frame, block), source) for source, _ in read]
     world = prod(frame.extent) * prod(frame.voxel_size)
     return StagePlan(
         "",
         block,
         blocks=prod(-(-n // b) for n, b in zip(frame.extent, block)),
-        read_bytes=sum(voxels * _voxel_bytes(source) for voxels, source in seen),
+        read_bytes=_bytes_of(seen),
         write_bytes=prod(frame.extent) * _voxel_bytes(frame),
         worker_bytes=max(_peak(volume, block), 2 * prod(block) * _voxel_bytes(frame)),
         recompute_factor=max(
             voxels * prod(source.voxel_size) / max(1, world) for voxels, source in seen
         ),
+        needed_bytes=_bytes_of(needed),
     )
+
+
+def _bytes_of(seen: Iterable[tuple[int, Frame]]) -> int:
+    return sum(voxels * _voxel_bytes(source) for voxels, source in seen)
 
 
 def _bytes(number: int) -> str:
