@@ -133,6 +133,10 @@ class RunSummary:
     tasks: tuple[TaskSummary, ...]
     # Wall time of the run.
     seconds: float = 0.0
+    # Of workers, that there were at once: so many blocks ran side by side.
+    threads: int = 0
+    # With which blocks it would have taken less, where that is worth it.
+    advice: str = ""
     # Where a region of objects was repaired: a table of the ids that voxels had and have.
     changed_ids: Any = None
     # Of which inputs chunks are absent, and what they are read as.
@@ -174,6 +178,8 @@ class RunSummary:
             again = sum(task.bytes_redundant or 0 for task in self.tasks)
             share = f", {again / self.spent.bytes_read:.0%} of it again" if again else ""
             yield str(self.spent).replace(" read,", f" read{share},")
+        if self.advice:
+            yield self.advice
         yield from self.notes
 
     @property

@@ -11,6 +11,7 @@ from math import ceil, prod
 import numpy as np
 from dask.utils import format_bytes
 
+from ..engine.worker.spent import Spent
 from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
 from ..tables import html_columns, text_columns
@@ -20,6 +21,7 @@ from .lineage import is_stored, own_reach
 from .reach import Reach
 from .source import Voxels
 from .step import StagePlan
+from .suggestion import Suggestion
 
 __all__ = ["Plan", "plan_of"]
 
@@ -40,6 +42,10 @@ class Plan:
     stages: tuple[StagePlan, ...]
     # Of which inputs chunks are absent, and what they are read as, or that it wasn't counted.
     absent: tuple[str, ...] = ()
+    # What workers will spend on it, but for waiting, where it was said what they spent before.
+    estimate: Spent | None = None
+    # With which blocks it would take least, where that was asked for.
+    suggestion: Suggestion | None = None
 
     @property
     def blocks(self) -> int:
@@ -77,13 +83,21 @@ class Plan:
         return max(stage.recompute_factor for stage in self.stages)
 
     def __str__(self) -> str:
-        return "\n".join([text_columns(_COLUMNS, self._rows()), *self.absent])
+        return "\n".join([text_columns(_COLUMNS, self._rows()), *self._told])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        absent = escape("\n".join(self.absent))
-        return html_columns(_COLUMNS, self._rows()) + (f"<pre>{absent}</pre>" if absent else "")
+        told = escape("\n".join(self._told))
+        return html_columns(_COLUMNS, self._rows()) + (f"<pre>{told}</pre>" if told else "")
+
+    @property
+    def _told(self) -> Iterator[str]:
+        yield from self.absent
+        if self.estimate is not None:
+            yield f"{self.estimate}, in some {self.estimate.seconds:.3g} s of workers."
+        if self.suggestion is not None:
+            yield str(self.suggestion)
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows = [_row(stage) for stage in self.stages]
