@@ -81,9 +81,12 @@ class Plan:
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
+    def to_html(self) -> str:
+        """The same as a table of HTML, as notebooks show it."""
         absent = escape("\n".join(self.absent))
         return html_columns(_COLUMNS, self._rows()) + (f"<pre>{absent}</pre>" if absent else "")
+
+    _repr_html_ = to_html
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows = [_row(stage) for stage in self.stages]

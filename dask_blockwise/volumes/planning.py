@@ -19,7 +19,7 @@ from .step import StagePlan
 from .step_tasks import steps_of
 from .stored_as import HowStored, StoredAs, stored_as
 
-__all__ = ["plan"]
+__all__ = ["plan", "plan_without_files"]
 
 
 def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None, pyramid: Any = False) -> Plan:
@@ -50,8 +50,16 @@ def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None, pyramid: A
     in all                8  8.00 kiB  8.00 kiB        2.00 kiB
     """
     own = StoreOptions(block_shape=block_shape, stored_as=stored_as(volume, pyramid=pyramid))
-    stages = *_checkpoint_plans(volume).values(), *_plans(volume, "result", own)
-    return Plan(stages, absent_inputs(volume))
+    return replace(_planned(volume, own), absent=absent_inputs(volume))
+
+
+def plan_without_files(volume: Voxels) -> Plan:
+    """The same without a look at which chunks are absent of what is stored."""
+    return _planned(volume, StoreOptions())
+
+
+def _planned(volume: Voxels, own: StoreOptions) -> Plan:
+    return Plan((*_checkpoint_plans(volume).values(), *_plans(volume, "result", own)))
 
 
 def _checkpoint_plans(volume: Voxels) -> dict[tuple[str, str], StagePlan]:
