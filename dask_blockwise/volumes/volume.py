@@ -29,6 +29,7 @@ from .reach import Halo
 from .region import as_numpy, computed, dask_array, read_region
 from .seen.html import repr_html
 from .seen.show import show
+from .seen.viewer import view
 from .source import Source
 from .storing import checkpoint, to_zarr
 from .to_precomputed import to_precomputed
@@ -279,6 +280,7 @@ class Volume(NDArrayOperatorsMixin):
     std, var, any, all = map(Reduction, ("std", "var", "any", "all"))
     _repr_html_ = repr_html
     show = show
+    view = view
     checkpoint = checkpoint
     to_zarr = to_zarr
     to_precomputed = to_precomputed

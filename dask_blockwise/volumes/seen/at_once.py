@@ -20,7 +20,7 @@ from ..source import Voxels
 from ..stored_frame import OpenOptions, stored_frame
 from ..views import Cropped
 
-__all__ = ["Look", "is_walked_at_once", "look_at", "under"]
+__all__ = ["Look", "is_walked_at_once", "levels_of", "look_at", "under"]
 
 # Of chunks that are decoded for one section; a disk and one core give so much in some tenths of a
 # second, a store elsewhere in some seconds.
@@ -95,20 +95,27 @@ def _answers_at_once(volume: Voxels) -> bool:
     return isinstance(source, (Stored, *_READ_AT_ONCE))
 
 
-def _coarsest(volume: Voxels) -> Voxels:
-    """The coarsest level of its image that has enough voxels, if it is the first of one."""
+def levels_of(volume: Voxels) -> Iterator[Voxels]:
+    """A volume after the coarser levels of its image, the coarsest first, if it has some."""
     source: Any = volume.source
-    if not isinstance(source, Stored) or max(volume.frame.extent) <= _ENOUGH:
+    if isinstance(source, Stored):
+        image = source.stored.location.rpartition("/")[0]
+        for path in reversed(level_paths(image)):
+            frame, stored = stored_frame(path, OpenOptions())
+            if stored.stored.location == source.stored.location:
+                break
+            if frame.axes == volume.frame.axes:
+                own = volume.frame
+                frame = replace(frame, names=own.names, stands_for=own.stands_for)
+                yield replace(volume, frame=frame, source=stored)
+    yield volume
+
+
+def _coarsest(volume: Voxels) -> Voxels:
+    """The coarsest level of its image that has enough voxels."""
+    if max(volume.frame.extent) <= _ENOUGH:
         return volume
-    image = source.stored.location.rpartition("/")[0]
-    for path in reversed(level_paths(image)):
-        frame, stored = stored_frame(path, OpenOptions())
-        if stored.stored.location == source.stored.location:
-            return volume
-        if frame.axes == volume.frame.axes and max(frame.space) >= _ENOUGH // 2:
-            named = replace(frame, names=volume.frame.names, stands_for=volume.frame.stands_for)
-            return replace(volume, frame=named, source=stored)
-    return volume
+    return next((one for one in levels_of(volume) if max(one.frame.space) >= _ENOUGH // 2), volume)
 
 
 def _small_enough(volume: Voxels, shape: Index) -> Index | None:
