@@ -21,14 +21,17 @@ import numpy.typing as npt
 from ..geometry.blocks import BlockGrid, Roi
 from .evidence import mixed
 from .mark_files import mark_files, read_header, read_marks
+from .spending import Spending, read_spent
+from .worker.spent import Spent
 from .worker.trace import Trace
 
-__all__ = ["Finished", "Ledger", "finished", "forget_others", "holds"]
+__all__ = ["Finished", "Ledger", "finished", "forget_others", "holds", "spent_in_all"]
 
 Marks = npt.NDArray[Any]
 
 _NAMES = "number", "made_from", "via", "files", "stamp", "content", "check"
 _MARK = np.dtype([(name, "<u8") for name in _NAMES])
+_PARAMETERS = "tiling", "fingerprint", "vouches_for"
 
 
 class Ledger:
@@ -88,6 +91,8 @@ class Ledger:
             # What stands for each block where another task reads it; 0 while it isn't done.
             self.identities = identities_of(self.marks)
             self._files.write_header(json.dumps(parameters, indent=1))
+            # By all runs, since blocks were begun anew.
+            self.spending = Spending(path, int(self._key), resume)
             on_error.pop_all()
 
     @property
@@ -128,6 +133,7 @@ class Ledger:
 
     def close(self) -> None:
         """Bring every mark to the disk."""
+        self.spending.keep()
         self._files.close()
 
 
@@ -167,7 +173,7 @@ def finished(path: str, vouches_for: str | None = None) -> Finished | None:
     if vouches_for is not None and header.get("vouches_for") != vouches_for:
         return None
     try:
-        parameters = {name: header[name] for name in ("tiling", "fingerprint", "vouches_for")}
+        parameters = {name: header[name] for name in _PARAMETERS}
         fit, *rois = parameters["tiling"]
         total, read, write = (Roi(*roi) for roi in rois)
         grid = BlockGrid(total, read, write, fit)
@@ -176,6 +182,12 @@ def finished(path: str, vouches_for: str | None = None) -> Finished | None:
     marks = _sound(read_marks(path, _MARK.itemsize), _key(parameters), len(grid))
     of = parameters["fingerprint"], parameters["vouches_for"]
     return Finished(grid, *of, marks, identities_of(marks))
+
+
+def spent_in_all(path: str) -> Spent:
+    """What all runs together have spent on the blocks of a ledger; nothing where there is none."""
+    header = _as_dict(read_header(path))
+    return read_spent(path, int(_key({name: header.get(name) for name in _PARAMETERS})))
 
 
 def holds(path: str, fingerprint: str, vouches_for: str = "") -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
@@ -11,6 +11,7 @@ from math import ceil, prod
 import numpy as np
 from dask.utils import format_bytes
 
+from ..engine.worker.spent import Spent
 from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
 from ..tables import html_columns, text_columns
@@ -20,6 +21,7 @@ from .lineage import is_stored, own_reach
 from .reach import Reach
 from .source import Voxels
 from .step import StagePlan
+from .suggestion import Suggestion
 
 __all__ = ["Plan", "plan_of"]
 
@@ -40,6 +42,10 @@ class Plan:
     stages: tuple[StagePlan, ...]
     # Of which inputs chunks are absent, and what they are read as, or that it wasn't counted.
     absent: tuple[str, ...] = ()
+    # What workers will spend on it, but for waiting, where it was said what they spent before.
+    estimate: Spent | None = None
+    # With which blocks it would take least, where that was asked for.
+    suggestion: Suggestion | None = None
 
     @property
     def blocks(self) -> int:
@@ -77,14 +83,22 @@ class Plan:
         return max(stage.recompute_factor for stage in self.stages)
 
     def __str__(self) -> str:
-        return "\n".join([text_columns(_COLUMNS, self._rows()), *self.absent])
+        return "\n".join([text_columns(_COLUMNS, self._rows()), *self._told])
 
     __repr__ = __str__
 
     def to_html(self) -> str:
         """The same as a table of HTML, as notebooks show it."""
-        absent = escape("\n".join(self.absent))
-        return html_columns(_COLUMNS, self._rows()) + (f"<pre>{absent}</pre>" if absent else "")
+        told = escape("\n".join(self._told))
+        return html_columns(_COLUMNS, self._rows()) + (f"<pre>{told}</pre>" if told else "")
+
+    @property
+    def _told(self) -> Iterator[str]:
+        yield from self.absent
+        if self.estimate is not None:
+            yield f"{self.estimate}, in some {self.estimate.seconds:.3g} s of workers."
+        if self.suggestion is not None:
+            yield str(self.suggestion)
 
     _repr_html_ = to_html
 
@@ -106,19 +120,27 @@ def plan_of(volume: Voxels, block: Index) -> StagePlan:
         Voxels along all axes but "c".
     """
     frame = volume.frame
-    seen = [(_seen(source, reach, frame, block), source) for source, reach in _read(volume)]
+    read = list(_read(volume))
+    seen = [(_seen(source, reach, frame, block), source) for source, reach in read]
+    alone = Reach.none(len(frame.extent))
+    needed = [(_seen(source, alone, frame, block), source) for source, _ in read]
     world = prod(frame.extent) * prod(frame.voxel_size)
     return StagePlan(
         "",
         block,
         blocks=prod(-(-n // b) for n, b in zip(frame.extent, block)),
-        read_bytes=sum(voxels * _voxel_bytes(source) for voxels, source in seen),
+        read_bytes=_bytes_of(seen),
         write_bytes=prod(frame.extent) * _voxel_bytes(frame),
         worker_bytes=max(_peak(volume, block), 2 * prod(block) * _voxel_bytes(frame)),
         recompute_factor=max(
             voxels * prod(source.voxel_size) / max(1, world) for voxels, source in seen
         ),
+        needed_bytes=_bytes_of(needed),
     )
+
+
+def _bytes_of(seen: Iterable[tuple[int, Frame]]) -> int:
+    return sum(voxels * _voxel_bytes(source) for voxels, source in seen)
 
 
 def _bytes(number: int) -> str:
