@@ -87,7 +87,8 @@ class Plan:
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
+    def to_html(self) -> str:
+        """The same as a table of HTML, as notebooks show it."""
         told = escape("\n".join(self._told))
         return html_columns(_COLUMNS, self._rows()) + (f"<pre>{told}</pre>" if told else "")
 
@@ -98,6 +99,8 @@ class Plan:
             yield f"{self.estimate}, in some {self.estimate.seconds:.3g} s of workers."
         if self.suggestion is not None:
             yield str(self.suggestion)
+
+    _repr_html_ = to_html
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows = [_row(stage) for stage in self.stages]

@@ -22,7 +22,7 @@ from .step_tasks import steps_of
 from .stored_as import HowStored, StoredAs, stored_as
 from .suggestion import suggestion
 
-__all__ = ["plan"]
+__all__ = ["plan", "plan_without_files"]
 
 
 def plan(
@@ -95,6 +95,12 @@ def plan(
         estimate(stages, measured),
         suggestion(volume.frame, block, plan_of, *of_limits) if suggest else None,
     )
+
+
+def plan_without_files(volume: Voxels) -> Plan:
+    """The same without a look at which chunks are absent of what is stored."""
+    own = _plans(volume, "result", StoreOptions())
+    return Plan((*_checkpoint_plans(volume).values(), *own))
 
 
 def _check_measured(suggest: bool, memory: object, workers: object) -> None:
