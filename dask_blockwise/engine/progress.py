@@ -17,6 +17,7 @@ _COLUMNS = (
     "blocks",
     "completed",
     "skipped",
+    "empty",
     "failed",
     "orphaned",
     "retries",
@@ -38,6 +39,8 @@ class TaskSummary:
     completed: int = 0
     # Blocks that the ledger or the pre-check said were done already.
     skipped: int = 0
+    # Blocks that were skipped as a mask, or ``skip_if``, says that they hold nothing.
+    empty: int = 0
     retries: int = 0
     # Seconds from the task's first block to its last.
     seconds: float = 0.0
@@ -82,9 +85,14 @@ class TaskSummary:
         return len(self.orphans)
 
     @property
+    def done(self) -> int:
+        """Blocks that are done, by this run or an earlier one."""
+        return self.completed + self.skipped + self.empty
+
+    @property
     def succeeded(self) -> bool:
         """Whether every block is done."""
-        return self.completed + self.skipped == self.blocks
+        return self.done == self.blocks
 
     @property
     def seconds_per_block(self) -> float:
@@ -172,6 +180,7 @@ def _row(task: TaskSummary) -> tuple[str, ...]:
         task.blocks,
         task.completed,
         task.skipped,
+        task.empty,
         task.failed,
         task.orphaned,
         task.retries,

@@ -54,6 +54,11 @@ class BatchReport:
         self.failures = [(number, Failure(*failure)) for number, failure in self.failures]
         self.traces = [Trace(*trace) for trace in self.traces]
 
+    @property
+    def empty(self) -> int:
+        """How many of those that are done were skipped, as they are known to hold nothing."""
+        return sum(trace.empty for trace in self.traces)
+
     def excused(self, reason: str) -> BatchReport:
         """The same, where the process, or its machine, ended for a reason of its own."""
         broken_off = [*self.died, *self.lost]
