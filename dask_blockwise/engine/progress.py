@@ -14,20 +14,8 @@ from .worker.spent import NOTHING, Spent
 
 __all__ = ["RunSummary", "TaskSummary"]
 
-_COLUMNS = (
-    "task",
-    "blocks",
-    "completed",
-    "skipped",
-    "failed",
-    "orphaned",
-    "retries",
-    "seconds",
-    "s/block",
-    "peak MB",
-    "Mvoxel/s",
-    "bound by",
-)
+_COUNTS = "blocks", "completed", "skipped", "empty", "failed", "orphaned", "retries"
+_COLUMNS = ("task", *_COUNTS, "seconds", "s/block", "peak MB", "Mvoxel/s", "bound by")
 _SHOWN_BLOCKS = 10
 
 
@@ -41,6 +29,8 @@ class TaskSummary:
     completed: int = 0
     # Blocks that the ledger or the pre-check said were done already.
     skipped: int = 0
+    # Blocks that were skipped as a mask, or ``skip_if``, says that they hold nothing.
+    empty: int = 0
     retries: int = 0
     # Seconds from the task's first block to its last.
     seconds: float = 0.0
@@ -90,9 +80,14 @@ class TaskSummary:
         return len(self.orphans)
 
     @property
+    def done(self) -> int:
+        """Blocks that are done, by this run or an earlier one."""
+        return self.completed + self.skipped + self.empty
+
+    @property
     def succeeded(self) -> bool:
         """Whether every block is done."""
-        return self.completed + self.skipped == self.blocks
+        return self.done == self.blocks
 
     @property
     def busy_seconds(self) -> float:
@@ -207,17 +202,9 @@ class RunSummary:
 
 def _row(task: TaskSummary) -> tuple[str, ...]:
     rate = task.mvoxels_per_second
-    counts = (
-        task.blocks,
-        task.completed,
-        task.skipped,
-        task.failed,
-        task.orphaned,
-        task.retries,
-    )
     return (
         task.name,
-        *map(str, counts),
+        *(str(getattr(task, name)) for name in _COUNTS),
         f"{task.seconds:.1f}",
         f"{task.seconds_per_block:.3g}",
         f"{task.peak_memory / 1e6:.0f}",

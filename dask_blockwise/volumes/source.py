@@ -105,6 +105,17 @@ class Source(Protocol):
         """Values of the block with a number in raster order, where they depend on that."""
         return self.read(begin, end)
 
+    def is_empty(self, begin: Index, end: Index) -> bool:
+        """Whether a box is known to hold nothing, without reading more than a mask."""
+        return False
+
+    def masked(self, mask: Any) -> Source | None:
+        """The same where nothing lies outside of a `Mask`; None if its values are to be replaced.
+
+        To be written where values within the mask would be others if nothing lay outside.
+        """
+        return None
+
     @property
     def note(self) -> str:
         """What else people should see of the volume, in its one line; mostly nothing."""
