@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..geometry.blocks import BlockGrid, Roi
 from .mark import MARK, Marks, identities_of, is_set, made_marks, sound_marks, were_empty
@@ -97,9 +97,9 @@ class Ledger:
     def add(
         self,
         numbers: Iterable[int],
-        made_from: npt.ArrayLike = 0,
-        via: npt.ArrayLike = 0,
-        traces: npt.ArrayLike = Trace(),  # noqa: B008 - a tuple.
+        made_from: ArrayLike = 0,
+        via: ArrayLike = 0,
+        traces: ArrayLike = Trace(),  # noqa: B008 - a tuple.
     ) -> None:
         """Mark blocks as done.
 
