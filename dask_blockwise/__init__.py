@@ -33,6 +33,7 @@ from .volumes.rerunning import provenance, rerun
 from .volumes.running import BlocksFailed
 from .volumes.source import Source
 from .volumes.status import Status, status
+from .volumes.viewing import view
 from .volumes.volume import Volume
 
 __all__ = [
@@ -80,5 +81,6 @@ __all__ = [
     "segment_blockwise",
     "status",
     "threshold",
+    "view",
     "watershed",
 ]

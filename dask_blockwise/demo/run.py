@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from ..engine.progress import RunSummary, TaskSummary
 from ..labels.scores import dice, score_segmentation
+from ..pictures.colours import colour_segments
+from ..pictures.panels import Panel, save_panels
 from ..prediction.argmax import argmax
 from ..prediction.predict import predict
 from ..prediction.threshold import threshold
 from ..relabelling.relabel import relabel
-from ..reports.picture import Panel, colour_segments, save_panels
 from ..segmentation.segment import connected_components, watershed
 from ..volumes.map_overlap import map_overlap
 from ..volumes.opening import open_volume

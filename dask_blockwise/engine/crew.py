@@ -81,6 +81,8 @@ class Crew:
         self._threads = 1
         self._fits = False
         self._look_again = -math.inf
+        # That there were at once.
+        self.most_threads = 1
         self._seen = self._said = time.monotonic()
         self._patience = _LONELY_SECONDS[0]
 
@@ -111,6 +113,7 @@ class Crew:
         threads = self._client.nthreads()
         self._hosts = {get_address_host(address) for address in threads}
         self._threads = max(1, sum(threads.values()))
+        self.most_threads = max(self.most_threads, self._threads)
         want(self._client.cluster, self._run_id, _workers_worth(states))
         if threads:
             self._check_fits(states)

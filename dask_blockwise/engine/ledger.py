@@ -14,15 +14,18 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..geometry.blocks import BlockGrid, Roi
 from .mark import MARK, Marks, identities_of, is_set, made_marks, sound_marks, were_empty
 from .mark_files import mark_files, read_header, read_marks
+from .spending import Spending, read_spent
+from .worker.spent import Spent
 from .worker.trace import Trace
 
-__all__ = ["Finished", "Ledger", "finished", "forget_others", "holds"]
+__all__ = ["Finished", "Ledger", "finished", "forget_others", "holds", "spent_in_all"]
+
+_PARAMETERS = "tiling", "fingerprint", "vouches_for"
 
 
 class Ledger:
@@ -82,6 +85,8 @@ class Ledger:
             # What stands for each block where another task reads it; 0 while it isn't done.
             self.identities = identities_of(self.marks)
             self._files.write_header(json.dumps(parameters, indent=1))
+            # By all runs, since blocks were begun anew.
+            self.spending = Spending(path, int(self._key), resume)
             on_error.pop_all()
 
     @property
@@ -92,9 +97,9 @@ class Ledger:
     def add(
         self,
         numbers: Iterable[int],
-        made_from: npt.ArrayLike = 0,
-        via: npt.ArrayLike = 0,
-        traces: npt.ArrayLike = Trace(),  # noqa: B008 - a tuple.
+        made_from: ArrayLike = 0,
+        via: ArrayLike = 0,
+        traces: ArrayLike = Trace(),  # noqa: B008 - a tuple.
     ) -> None:
         """Mark blocks as done.
 
@@ -118,6 +123,7 @@ class Ledger:
 
     def close(self) -> None:
         """Bring every mark to the disk."""
+        self.spending.keep()
         self._files.close()
 
 
@@ -162,7 +168,7 @@ def finished(path: str, vouches_for: str | None = None) -> Finished | None:
     if vouches_for is not None and header.get("vouches_for") != vouches_for:
         return None
     try:
-        parameters = {name: header[name] for name in ("tiling", "fingerprint", "vouches_for")}
+        parameters = {name: header[name] for name in _PARAMETERS}
         fit, *rois = parameters["tiling"]
         total, read, write = (Roi(*roi) for roi in rois)
         grid = BlockGrid(total, read, write, fit)
@@ -171,6 +177,12 @@ def finished(path: str, vouches_for: str | None = None) -> Finished | None:
     marks = sound_marks(read_marks(path, MARK.itemsize), _key(parameters), len(grid))
     of = parameters["fingerprint"], parameters["vouches_for"]
     return Finished(grid, *of, marks, identities_of(marks))
+
+
+def spent_in_all(path: str) -> Spent:
+    """What all runs together have spent on the blocks of a ledger; nothing where there is none."""
+    header = _as_dict(read_header(path))
+    return read_spent(path, int(_key({name: header.get(name) for name in _PARAMETERS})))
 
 
 def holds(path: str, fingerprint: str, vouches_for: str = "") -> bool:

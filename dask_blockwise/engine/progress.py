@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from html import escape
 from typing import Any
 
 from ..tables import Table, html_columns, text_columns, without_column
 from .worker.failure import Failure
+from .worker.spent import NOTHING, Spent
 
 __all__ = ["RunSummary", "TaskSummary"]
 
-_COLUMNS = (
-    "task",
-    "blocks",
-    "completed",
-    "skipped",
-    "empty",
-    "failed",
-    "orphaned",
-    "retries",
-    "seconds",
-    "s/block",
-    "peak MB",
-    "Mvoxel/s",
-)
+_COUNTS = "blocks", "completed", "skipped", "empty", "failed", "orphaned", "retries"
+_COLUMNS = ("task", *_COUNTS, "seconds", "s/block", "peak MB", "Mvoxel/s", "bound by")
 _SHOWN_BLOCKS = 10
 
 
@@ -44,8 +34,13 @@ class TaskSummary:
     retries: int = 0
     # Seconds from the task's first block to its last.
     seconds: float = 0.0
-    # Seconds that workers spent in its blocks, all together.
-    busy_seconds: float = 0.0
+    # What workers spent on it: seconds of reading, computing, writing and waiting, bytes.
+    spent: Spent = NOTHING
+    # The same by all runs that worked on what is stored, as its ledger keeps it.
+    spent_in_all: Spent = NOTHING
+    # What its completed blocks would have read if none read what another one does; None where the
+    # task does not say.
+    bytes_needed: int | None = None
     # Largest resident memory of a worker process while it ran the task's blocks, in bytes.
     peak_memory: int = 0
     # None where the task does not say how many voxels a block has.
@@ -95,9 +90,21 @@ class TaskSummary:
         return self.done == self.blocks
 
     @property
+    def busy_seconds(self) -> float:
+        """Seconds that workers spent in its blocks, all together."""
+        return self.spent.seconds_busy
+
+    @property
     def seconds_per_block(self) -> float:
         """Seconds that a worker spent in a block, on average."""
         return self.busy_seconds / self.completed if self.completed else 0.0
+
+    @property
+    def bytes_redundant(self) -> int | None:
+        """Bytes read beyond that, such as halos and tables; None where that isn't known."""
+        if self.bytes_needed is None:
+            return None
+        return max(0, self.spent.bytes_read - self.bytes_needed)
 
     @property
     def mvoxels_per_second(self) -> float | None:
@@ -121,10 +128,19 @@ class RunSummary:
     tasks: tuple[TaskSummary, ...]
     # Wall time of the run.
     seconds: float = 0.0
+    # Of workers, that there were at once: so many blocks ran side by side.
+    threads: int = 0
+    # With which blocks it would have taken less, where that is worth it.
+    advice: str = ""
     # Where a region of objects was repaired: a table of the ids that voxels had and have.
     changed_ids: Any = None
     # Of which inputs chunks are absent, and what they are read as.
     absent: tuple[str, ...] = ()
+
+    @property
+    def spent(self) -> Spent:
+        """What workers spent on all tasks."""
+        return reduce(Spent.plus, (task.spent for task in self.tasks), NOTHING)
 
     @property
     def corrupt(self) -> tuple[str, ...]:
@@ -139,17 +155,27 @@ class RunSummary:
         return (named | {task.task_id: task for task in self.tasks})[task_id]
 
     def __str__(self) -> str:
-        return "\n".join([self._table(), *self.notes, *_faults(self.tasks)])
+        return "\n".join([self._table(), *self._told, *_faults(self.tasks)])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        faults = escape("\n".join([*self.notes, *_faults(self.tasks)]).strip())
+        faults = escape("\n".join([*self._told, *_faults(self.tasks)]).strip())
         table = html_columns(*_table(self.tasks))
         return table + (f"<pre>{faults}</pre>" if faults else "")
 
     def _table(self) -> str:
         return text_columns(*_table(self.tasks))
+
+    @property
+    def _told(self) -> Iterator[str]:
+        if self.spent.seconds:
+            again = sum(task.bytes_redundant or 0 for task in self.tasks)
+            share = f", {again / self.spent.bytes_read:.0%} of it again" if again else ""
+            yield str(self.spent).replace(" read,", f" read{share},")
+        if self.advice:
+            yield self.advice
+        yield from self.notes
 
     @property
     def notes(self) -> Iterator[str]:
@@ -183,23 +209,20 @@ def _table(tasks: Sequence[TaskSummary]) -> Table:
 
 def _row(task: TaskSummary) -> tuple[str, ...]:
     rate = task.mvoxels_per_second
-    counts = (
-        task.blocks,
-        task.completed,
-        task.skipped,
-        task.empty,
-        task.failed,
-        task.orphaned,
-        task.retries,
-    )
     return (
         task.name,
-        *map(str, counts),
+        *(str(getattr(task, name)) for name in _COUNTS),
         f"{task.seconds:.1f}",
         f"{task.seconds_per_block:.3g}",
         f"{task.peak_memory / 1e6:.0f}",
         "-" if rate is None else f"{rate:.3g}",
+        _bound_by(task.spent),
     )
+
+
+def _bound_by(spent: Spent) -> str:
+    what, share = spent.bound_by
+    return f"{what}: {share:.0%}" if spent.seconds else "-"
 
 
 def _faults(tasks: Sequence[TaskSummary]) -> Iterator[str]:

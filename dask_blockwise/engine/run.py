@@ -109,7 +109,7 @@ def run(
         stack.enter_context(known_to_workers(dask_client, run_id, blobs, code))
         crew = Crew(dask_client, run_id, workers_timeout, shown=progress)
         stack.callback(crew.leave)
-        return _go(Dispatcher(dask_client, run_id, states, crew), states)
+        return _go(Dispatcher(dask_client, run_id, states, crew), states, crew)
 
 
 def _new_run_id() -> str:
@@ -225,7 +225,7 @@ def _log_path(task: Task, run_id: str) -> Path:
     return own_folder() / f"logs/{run_id}-{name}-blocks.log"
 
 
-def _go(dispatcher: Dispatcher, states: Sequence[TaskState]) -> RunSummary:
+def _go(dispatcher: Dispatcher, states: Sequence[TaskState], crew: Crew) -> RunSummary:
     begin = time.monotonic()
     try:
         with stoppable():
@@ -235,7 +235,8 @@ def _go(dispatcher: Dispatcher, states: Sequence[TaskState]) -> RunSummary:
         for state in states:
             state.close()
         raise stopped(stop, _how_to_go_on(states)) from None
-    return RunSummary(tuple(state.summary() for state in states), time.monotonic() - begin)
+    tasks = tuple(state.summary() for state in states)
+    return RunSummary(tasks, time.monotonic() - begin, threads=crew.most_threads)
 
 
 def _how_to_go_on(states: Sequence[TaskState]) -> str:

@@ -12,6 +12,7 @@ from .evidence import LedgerOf, Vouching, combined
 from .ledger import Finished, Ledger, finished
 from .mark import traces_of
 from .task import Task
+from .worker.spent import Spent
 from .worker.trace import Trace
 
 __all__ = ["Standing", "settled"]
@@ -69,6 +70,16 @@ class Standing:
             if numbers:
                 made_from, via = self._known[:, numbers]
                 self._ledger.add(numbers, made_from, via, left)
+
+    def spend(self, spent: Spent) -> None:
+        """Add what a batch took to what is kept of it."""
+        if self._ledger is not None:
+            self._ledger.spending.add(spent)
+
+    @property
+    def spent_in_all(self) -> Spent | None:
+        """What all runs together have spent on the task; None where that isn't kept."""
+        return None if self._ledger is None else self._ledger.spending.in_all
 
     def _same(self, marks: NDArray[Any], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which blocks were made from what is there now, or may count as if they were."""

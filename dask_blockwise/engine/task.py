@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
@@ -98,6 +99,9 @@ class Task:
         Which blocks are to be run also if they are done, beside all that aren't.
     voxels_per_block
         Voxels that a whole block writes, for the rate in the summary.
+    bytes_needed
+        Bytes that its blocks would read together if none read what another one does: all that they
+        read beyond that is redundant.
     memory
         Bytes of arrays that a block holds at most, where that is known: it is seen before the run
         whether workers have as much.
@@ -144,6 +148,7 @@ class Task:
     only: NDArray[np.bool_] | None = None
     again: NDArray[np.bool_] | None = None
     voxels_per_block: int | None = None
+    bytes_needed: int | None = None
     memory: int | None = None
     title: str | None = None
 
@@ -163,6 +168,20 @@ class Task:
         if isinstance(self.check_function, tuple):
             return self.check_function
         return self.check_function, self.check_function
+
+    def voxels_in(self, blocks: int) -> int | None:
+        """Voxels that so many blocks write; cut ones count in the proportion of all blocks."""
+        if self.voxels_per_block is None:
+            return None
+        whole = len(self.grid) * math.prod(map(int, self.grid.write_roi.shape))
+        share = self.grid.writable / whole if self.grid.fit == "shrink" else 1.0
+        return round(blocks * self.voxels_per_block * share)
+
+    def bytes_needed_by(self, blocks: int) -> int | None:
+        """Bytes that so many blocks would read if none read what another one does."""
+        if self.bytes_needed is None:
+            return None
+        return round(self.bytes_needed * blocks / len(self.grid))
 
 
 def _check_functions(task: Task) -> None:

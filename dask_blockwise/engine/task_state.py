@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from .task_log import TaskLog
 from .worker.client import Context
 from .worker.failure import Failure
 from .worker.report import BatchReport
+from .worker.spent import NOTHING
 
 __all__ = ["TaskState"]
 
@@ -92,7 +92,7 @@ class TaskState:
         self._errors: dict[int, Failure] = {}
         self._failed: dict[int, Failure] = {}
         self._block_seconds: float | None = None
-        self._busy_seconds = 0.0
+        self._spent = NOTHING
         self._peak_memory = 0
         self._corrupt: dict[str, None] = {}
         self._completed = self._skipped = self._empty = self._retries = 0
@@ -212,9 +212,11 @@ class TaskState:
             empty=self._empty,
             retries=self._retries,
             seconds=self._end - self._begin if self.begun else 0.0,
-            busy_seconds=self._busy_seconds,
+            spent=self._spent,
+            spent_in_all=self._standing.spent_in_all or self._spent,
+            bytes_needed=self.task.bytes_needed_by(self._completed),
             peak_memory=self._peak_memory,
-            voxels_written=self._voxels_written(),
+            voxels_written=self.task.voxels_in(self._completed),
             failures=dict(self._failed),
             orphans=tuple(unsettled),
             corrupt=tuple(self._corrupt),
@@ -240,12 +242,13 @@ class TaskState:
             self.task.init_callback_fn(self._context)
 
     def _measure(self, report: BatchReport) -> None:
-        self._busy_seconds += report.seconds
+        self._spent = self._spent.plus(report.spent)
+        self._standing.spend(report.spent)
         self._peak_memory = max(self._peak_memory, report.peak_memory)
         # Empty ones take next to nothing, and tell nothing of others.
         run = len(report.done) - report.empty + len(report.skipped) + len(report.failures)
-        if run and report.seconds:
-            latest = report.seconds / run
+        if run and report.spent.seconds_busy:
+            latest = report.spent.seconds_busy / run
             self._block_seconds = ((self._block_seconds or latest) + latest) / 2
 
     def _pass_over(self, numbers: Sequence[int]) -> None:
@@ -289,12 +292,3 @@ class TaskState:
 
     def _write_log(self, number: int, event: str, text: str, is_failure: bool = True) -> None:
         self._log.write(number, self._attempts[number] + 1, event, text, is_failure)
-
-    def _voxels_written(self) -> int | None:
-        """Voxels of the completed blocks; cut blocks count in the proportion of all blocks."""
-        if self.task.voxels_per_block is None:
-            return None
-        grid = self.task.grid
-        whole = len(grid) * math.prod(map(int, grid.write_roi.shape))
-        share = grid.writable / whole if grid.fit == "shrink" else 1.0
-        return round(self._completed * self.task.voxels_per_block * share)

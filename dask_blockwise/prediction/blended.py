@@ -20,7 +20,7 @@ from .blending import Blend, TiledAxis, overlaps_of
 from .footprint import Footprint
 from .inference import Inference
 from .normalization import Normalization, moved, volumes_of
-from .quantisation import stored_as
+from .quantisation import in_bytes
 from .tiling import tilings_of
 
 __all__ = ["Blended", "tiled_axes"]
@@ -76,10 +76,12 @@ class Blended(Source):
         mean = np.zeros((self.frame.channels or 1, *np.subtract(end, begin)), np.float32)
         tiles = product(*(t.meeting(b, e) for t, b, e in zip(self.tiled, begin, end, strict=True)))
         while some := list(islice(tiles, self.batch)):
-            arrays = np.stack([self._given(sources[0], start) for start in some])
-            for start, output in zip(some, self.network(arrays), strict=True):
+            arrays = [self._given(sources[0], start) for start in some]
+            outputs = self.network(arrays, [()] * len(some), lambda values, _: values)
+            for start, output in zip(some, outputs, strict=True):
                 self._add(mean, output, start, begin, end)
-        return stored_as(mean, self.frame.dtype, self.frame.stands_for)
+        span = self.frame.stands_for
+        return mean if span is None else np.asarray(in_bytes(mean, span, np))
 
     def _given(self, raw: Voxels, start: Index) -> NDArray[np.float32]:
         """What the network is given for a tile."""

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .activation import Activation, activated
 from .augmentation import Augmentation
 from .halving import halved_if_need_be
 from .model_source import ModelSource
 
-__all__ = ["Activation", "Inference"]
+__all__ = ["Core", "Inference", "Then"]
 
-Activation = Literal["sigmoid", "softmax", "tanh"]
+# Which part of an output is wanted, along its axes of space.
+Core = tuple[Any, ...]
+# Makes what is stored of a part of an output, and of the module whose array it is.
+Then = Callable[[Any, Any], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,39 +36,57 @@ class Inference:
     # In which ways inputs are turned, of whose outputs the mean is taken.
     augmentation: Augmentation | None = None
 
-    def __call__(self, arrays: NDArray[np.float32]) -> NDArray[Any]:
-        """Activated outputs, shape ``(n, channels, ...)``, of inputs of shape ``(n, c, ...)``.
+    def __call__(
+        self, arrays: Sequence[NDArray[np.float32]], cores: Sequence[Core], then: Then
+    ) -> list[NDArray[Any]]:
+        """What is made of the wanted part of each output, once it is activated.
+
+        Parameters
+        ----------
+        arrays : sequence of ndarray of float32, shape (c, ...)
+            All of one shape.
+        cores : sequence of tuple
+        then : callable
 
         Raises
         ------
         RuntimeError
             If the network fails on them.
         """
-        if self.augmentation is None:
-            return self._activated(arrays)
-        return self.augmentation.mean(self._activated, arrays)
-
-    def _activated(self, arrays: NDArray[np.float32]) -> NDArray[Any]:
-        from .networks import infer
-
-        def run(some: NDArray[np.float32]) -> NDArray[np.float32]:
-            return infer(self.model, some, self.device, self.precision, self.compiled)
-
+        shape = arrays[0].shape
+        pieces = list(zip(arrays, cores, strict=True))
         try:
-            outputs = halved_if_need_be(run, arrays)
+            return halved_if_need_be(partial(self._made, then), pieces, shape)
         except RuntimeError as error:
             raise RuntimeError(
-                f"The network fails on an input of shape {arrays.shape} "
+                f"The network fails on an input of shape {(len(pieces), *shape)} "
                 f"({' '.join(str(error).split())[:300]}): where that is too small for it, give a "
                 "larger block_shape or input_shape; where it is too large, a smaller one."
             ) from error
-        return _activate(outputs, self.activation)
 
+    def _made(
+        self, then: Then, pieces: Sequence[tuple[NDArray[np.float32], Core]]
+    ) -> list[NDArray[Any]]:
+        arrays = np.stack([array for array, _ in pieces])
+        if self.augmentation is not None:
+            mean = self.augmentation.mean(self._activated, arrays)
+            return [then(m[(slice(None), *core)], np) for m, (_, core) in zip(mean, pieces)]
 
-def _activate(values: NDArray[Any], activation: Activation | None) -> NDArray[Any]:
-    if activation == "sigmoid":
-        return np.asarray(1 / (1 + np.exp(-values.clip(-80, 80))), np.float32)
-    if activation == "softmax":
-        powers = np.exp(values - values.max(1, keepdims=True))
-        return np.asarray(powers / powers.sum(1, keepdims=True), np.float32)
-    return np.tanh(values) if activation == "tanh" else values
+        def finish(outputs: Any, xp: Any) -> list[Any]:
+            parts = (output[(slice(None), *core)] for output, (_, core) in zip(outputs, pieces))
+            return [then(activated(part, self.activation, xp), xp) for part in parts]
+
+        return self._finished(arrays, finish)
+
+    def _activated(self, arrays: NDArray[np.float32]) -> NDArray[Any]:
+        def finish(outputs: Any, xp: Any) -> list[Any]:
+            return [activated(output, self.activation, xp) for output in outputs]
+
+        return np.stack(self._finished(arrays, finish))
+
+    def _finished(
+        self, arrays: NDArray[np.float32], finish: Callable[[Any, Any], list[Any]]
+    ) -> list[NDArray[Any]]:
+        from .networks import finished
+
+        return finished(self.model, arrays, self.device, self.precision, finish, self.compiled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
@@ -13,14 +14,14 @@ from numpy.typing import NDArray
 
 from .footprint import Footprint
 from .model_source import ModelSource
-from .network_files import built, only_shape
+from .modules import module_of, only_shape
 from .openvino import OpenVinoNetwork
 from .outputs import UnfitOutputError, paths_of, picked, told
 from .perturbations import UNKNOWN, Spread
 from .probing import probe
 from .threads import SharedThreads
 
-__all__ = ["best_device", "check_device", "footprint_of", "infer", "load"]
+__all__ = ["best_device", "check_device", "finished", "footprint_of", "infer", "load"]
 
 _PRECISIONS = ("float32", "bfloat16", "float16")
 _loaded: dict[tuple[ModelSource, str, str, tuple[Any, ...]], Any] = {}
@@ -30,12 +31,15 @@ _lock = threading.Lock()
 _threads = SharedThreads(torch.get_num_threads, torch.set_num_threads)
 
 
+# Given arrays of numpy, or of torch where they lie on a GPU, and which of the two.
+Finish = Callable[[Any, Any], list[Any]]
+
+
 def infer(
     source: ModelSource,
     arrays: NDArray[np.float32],
     device: str = "cpu",
     precision: str = "float32",
-    compiled: bool = False,
 ) -> NDArray[np.float32]:
     """Run a network on arrays of one shape at once.
 
@@ -44,8 +48,6 @@ def infer(
     source, device
     arrays : ndarray of float32, shape (n, c, z, y, x) or (n, c, y, x)
     precision : "float32", "bfloat16" or "float16"
-    compiled : bool
-        Whether torch compiles it, for each shape.
 
     Returns
     -------
@@ -57,21 +59,53 @@ def infer(
     >>> infer(source, np.eye(3, dtype=np.float32)[None, None]).min()
     np.float32(1.0)
     """
+    (result,) = finished(source, arrays, device, precision, lambda outputs, _: [outputs])
+    return result
+
+
+def finished(
+    source: ModelSource,
+    arrays: NDArray[np.float32],
+    device: str,
+    precision: str,
+    finish: Finish,
+    compiled: bool = False,
+) -> list[NDArray[Any]]:
+    """Run a network on arrays of one shape at once, and make something of its outputs.
+
+    Parameters
+    ----------
+    source, arrays, device, precision
+        See `infer`.
+    finish
+        Makes arrays of what `infer` returns, on the GPU if the network runs on one: less is then
+        carried back, and a GPU computes faster than the core that feeds it.
+    compiled : bool
+        Whether torch compiles the network, for each shape.
+
+    Examples
+    --------
+    >>> source = ModelSource.of(torch.nn.ReLU())
+    >>> arrays = np.array([[[[-4.0, 2.0]]]], np.float32)
+    >>> finished(source, arrays, "cpu", "float32", lambda outputs, np: [np.amax(outputs, 3)])
+    [array([[[2.]]], dtype=float32)]
+    """
     network = load(source, device, precision, compiled)
     with _threads.share() as threads, torch.inference_mode():
         if isinstance(network, OpenVinoNetwork):
             values = network.run(arrays, threads)
-            return values[:, None] if values.ndim < arrays.ndim else values
+            return finish(values[:, None] if values.ndim < arrays.ndim else values, np)
         layout = torch.channels_last_3d if arrays.ndim == 5 else torch.channels_last
         batch = torch.from_numpy(np.ascontiguousarray(arrays)).to(device, memory_format=layout)
         kind = getattr(torch, precision)
         with torch.autocast(device.split(":")[0], kind, precision != "float32"):
             result = network(batch)
-    result = _joined(
-        [_with_channels(picked(result, path), batch) for path in paths_of(source.output)]
-    )
-    result = result.float() if result.is_floating_point() else result
-    return np.asarray(result.cpu().numpy())
+        paths = paths_of(source.output)
+        result = _joined([_with_channels(picked(result, path), batch) for path in paths])
+        result = result.float() if result.is_floating_point() else result
+        if result.device.type != "cpu":
+            return [array.cpu().numpy() for array in finish(result, torch)]
+    return finish(result.numpy(), np)
 
 
 def _with_channels(result: Any, batch: torch.Tensor) -> torch.Tensor:
@@ -192,8 +226,8 @@ def load(
     with _lock:
         if key not in _loaded:
             _forget(*key[:3])
-            made: Any = _of_openvino(source, precision) if is_openvino else built(source).to(device)
-            _loaded[key] = torch.compile(made) if how == "compiled" else made
+            made = _of_openvino if is_openvino else _of_torch
+            _loaded[key] = made(source, device, how)
         return _loaded[key]
 
 
@@ -203,7 +237,12 @@ def _forget(*key: Any) -> None:
         _loaded.pop(old, None)
 
 
-def _of_openvino(source: ModelSource, precision: str) -> OpenVinoNetwork:
+def _of_torch(source: ModelSource, device: str, how: str) -> Any:
+    module = module_of(source).to(device)
+    return torch.compile(module) if how == "compiled" else module
+
+
+def _of_openvino(source: ModelSource, device: str, precision: str) -> OpenVinoNetwork:
     if source.kind == "onnx":
         return OpenVinoNetwork.of_onnx(source.where, precision)
-    return OpenVinoNetwork.of_torch(built(source), precision, torch.zeros)
+    return OpenVinoNetwork.of_torch(module_of(source), precision, torch.zeros)

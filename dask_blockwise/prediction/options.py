@@ -12,7 +12,7 @@ from typing import Any, get_args
 import numpy as np
 
 from ..volumes.volume import Volume
-from .inference import Activation
+from .activation import Activation
 from .model_source import ModelSource
 from .openvino import OpenVinoNetwork
 

@@ -13,13 +13,14 @@ import numpy as np
 from ..volumes.frame import Frame
 from ..volumes.padding import boundaries_of, halo_of
 from ..volumes.volume import Volume
+from .activation import Activation
 from .augmentation import augmentation_of
 from .bioimageio import Description
 from .blended import Blended, tiled_axes
 from .blending import Blend, check_blend
 from .declared import declared_normalization
 from .footprint import Footprint, UnfitNetworkError
-from .inference import Activation, Inference
+from .inference import Inference
 from .model_source import ModelSource
 from .normalization import Normalization, WholeVolume, normalization_of
 from .options import check_compiler, check_context, check_device_name, check_onnx, check_options

@@ -20,7 +20,7 @@ from ..volumes.source import Source, Voxels
 from ..volumes.time_points import each_time_point
 from .inference import Inference
 from .normalization import Normalization, WholeVolume, moved, volumes_of
-from .quantisation import stored_as
+from .quantisation import in_bytes, whole
 from .tiling import AxisTiling
 
 __all__ = ["Predicted"]
@@ -136,8 +136,16 @@ class Predicted(Source):
                 yield _Piece(array[:, plane], core[1:], (at, *target[1:]))
 
     def _infer(self, pieces: list[_Piece], result: NDArray[Any]) -> None:
-        outputs = self.network(np.stack([piece.array for piece in pieces]))
-        for output, piece in zip(outputs, pieces, strict=True):
-            values = output[(slice(None), *piece.core)]
-            stored = stored_as(values, self.frame.dtype, self.frame.stands_for)
-            result[(slice(None), *piece.target)] = stored
+        arrays = [piece.array for piece in pieces]
+        made = self.network(arrays, [piece.core for piece in pieces], self._finished)
+        for output, piece in zip(made, pieces, strict=True):
+            result[(slice(None), *piece.target)] = self._stored(output)
+
+    def _finished(self, values: Any, xp: Any) -> Any:
+        span = self.frame.stands_for
+        return values if span is None else in_bytes(values, span, xp)
+
+    def _stored(self, values: NDArray[Any]) -> NDArray[Any]:
+        dtype = self.frame.dtype
+        is_real = self.frame.stands_for is not None or dtype.kind == "f"
+        return values.astype(dtype, copy=False) if is_real else whole(values, dtype)

@@ -171,6 +171,7 @@ class Storing:
             cost=StagePlan(
                 *("", self.block, self.grid.blocks),
                 *(own * labels, own * ids, core * (labels + 2 * ids)),
+                needed_bytes=own * labels,
             ),
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .picture import colour_segments
+from ..pictures.colours import colour_segments
 from .seam_measures import Labels, named_alike
 from .seam_meets import Section
 

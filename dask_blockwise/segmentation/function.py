@@ -195,6 +195,14 @@ class SegmentFunction:
         return _name(self.function)
 
     @property
+    def title(self) -> str:
+        """The function's name, or that of its file where all files call theirs so."""
+        if isinstance(self.function, FileFunction):
+            return Path(self.function.file.path).stem
+        in_file = self.name == "segment_function"
+        return self.function.__module__.rpartition(".")[2] if in_file else self.name
+
+    @property
     def plain(self) -> Callable[..., Any]:
         """The function itself, also where a file has it."""
         function = self.function

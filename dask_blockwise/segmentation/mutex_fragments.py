@@ -36,6 +36,7 @@ class MutexFragments(Source):
 
     kind = "MutexFragments"
     apart = False
+    title = "watershed"
 
     @classmethod
     def of(cls, labels: Voxels) -> Self | None:

@@ -48,6 +48,11 @@ class Segmented(Source):
     kind = "SegmentVolume"
 
     @property
+    def title(self) -> str:
+        """See `Source.title`."""
+        return self.function.title
+
+    @property
     def halo(self) -> Halo:
         """Voxels that a block sees before and after itself, along each axis of space."""
         return self.margin.halo

@@ -18,6 +18,7 @@ from .documents import store_error
 from .formats import CorruptChunk, Format, Mendable, OpenArray, Strict, Writable, Zarr
 from .location import archive_of, check_may_be_written
 from .opened import Opening, check_layout, digest_of, document_of, opened, unit_names_of
+from .traffic import reading, writing
 from .units import WriteUnits
 
 __all__ = ["StoredArray"]
@@ -164,6 +165,12 @@ class StoredArray:
         OSError
             If the store can't be read, or what it holds is damaged.
         """
+        with reading() as traffic:
+            values = self._read(region)
+            traffic.bytes_read += values.nbytes
+        return values
+
+    def _read(self, region: Box) -> NDArray[Any]:
         array = self._open()
         try:
             return array.read(region)
@@ -189,12 +196,14 @@ class StoredArray:
         """
         self._check_whole(region)
         cast = self._cast(region, values)
-        try:
-            self.writable().write(region, cast)
-        except UnsupportedOperation:
-            raise
-        except (ValueError, OSError) as error:
-            raise store_error(self.path, "written", error) from error
+        with writing() as traffic:
+            try:
+                self.writable().write(region, cast)
+            except UnsupportedOperation:
+                raise
+            except (ValueError, OSError) as error:
+                raise store_error(self.path, "written", error) from error
+            traffic.bytes_written += cast.nbytes
 
     def writable(self) -> Writable:
         """The open array, if its format can be written.
@@ -236,7 +245,8 @@ class StoredArray:
         OSError
             If the store can't be asked.
         """
-        return self.units.stamp(region)
+        with writing():  # of which it is the end
+            return self.units.stamp(region)
 
     def __recipe__(self) -> dict[str, Any]:
         """How the array is stored, without attributes and, but for people, where."""

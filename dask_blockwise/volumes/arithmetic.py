@@ -34,6 +34,11 @@ class Pointwise(Source):
 
     kind = "MappedVolume"
 
+    @property
+    def title(self) -> str:
+        """The function's name."""
+        return str(getattr(self.function, "name", self.kind))
+
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
         arrays = [volume.source.read(begin, end) for volume in self.inputs]
@@ -57,6 +62,12 @@ class _Ufunc:
     given: tuple[Any, ...]
     options: tuple[tuple[str, Any], ...]
 
+    @property
+    def name(self) -> str:
+        """As numpy calls it, and with which numbers."""
+        numbers = [f"{value:g}" for value in self.given if isinstance(value, int | float)]
+        return " ".join([self.ufunc.__name__, *numbers])
+
     def __call__(self, *arrays: NDArray[Any]) -> Any:
         rest = iter(arrays)
         arguments = [next(rest) if value is None else value for value in self.given]
@@ -66,6 +77,11 @@ class _Ufunc:
 @dataclass(frozen=True)
 class _Cast:
     dtype: np.dtype[Any]
+
+    @property
+    def name(self) -> str:
+        """What it converts to."""
+        return f"as {self.dtype}"
 
     def __call__(self, array: NDArray[Any]) -> NDArray[Any]:
         return array.astype(self.dtype)

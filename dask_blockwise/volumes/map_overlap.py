@@ -36,6 +36,13 @@ class Mapped(Source):
     kind = "MappedVolume"
 
     @property
+    def title(self) -> str:
+        """The function's name, and such of its parameters as are numbers or text."""
+        plain = {k: v for k, v in self.parameters.items() if isinstance(v, int | float | str)}
+        given = ", ".join(f"{name}={value}" for name, value in plain.items())
+        return f"{_name(self.function)}({given})" if given else _name(self.function)
+
+    @property
     def reach(self) -> Reach:
         """The halo, in world units."""
         return self.margin.reach(self.frame)

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..storage.location import given_as
 from .chosen_level import Level, all_levels, chosen_level
-from .stored_volume import OnCorrupt, OnMissing, OpenOptions, stored_volume
+from .stored_frame import OnCorrupt, OnMissing, OpenOptions
+from .stored_volume import stored_volume
 from .volume import Volume
 
 __all__ = ["open_levels", "open_volume"]

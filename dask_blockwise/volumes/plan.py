@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
@@ -12,6 +12,7 @@ from math import ceil, prod
 import numpy as np
 from dask.utils import format_bytes
 
+from ..engine.worker.spent import Spent
 from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
 from ..tables import Table, html_columns, text_columns, without_column
@@ -22,6 +23,7 @@ from .masks import Regions
 from .reach import Reach
 from .source import Source, Voxels
 from .step import StagePlan
+from .suggestion import Suggestion
 
 __all__ = ["Plan", "empty_blocks", "plan_of"]
 
@@ -53,6 +55,10 @@ class Plan:
     stages: tuple[StagePlan, ...]
     # Of which inputs chunks are absent, and what they are read as, or that it wasn't counted.
     absent: tuple[str, ...] = ()
+    # What workers will spend on it, but for waiting, where it was said what they spent before.
+    estimate: Spent | None = None
+    # With which blocks it would take least, where that was asked for.
+    suggestion: Suggestion | None = None
 
     @property
     def blocks(self) -> int:
@@ -96,13 +102,24 @@ class Plan:
         return max(stage.recompute_factor for stage in self.stages)
 
     def __str__(self) -> str:
-        return "\n".join([text_columns(*self._table()), *self.absent])
+        return "\n".join([text_columns(*self._table()), *self._told])
 
     __repr__ = __str__
 
-    def _repr_html_(self) -> str:
-        absent = escape("\n".join(self.absent))
-        return html_columns(*self._table()) + (f"<pre>{absent}</pre>" if absent else "")
+    def to_html(self) -> str:
+        """The same as a table of HTML, as notebooks show it."""
+        told = escape("\n".join(self._told))
+        return html_columns(*self._table()) + (f"<pre>{told}</pre>" if told else "")
+
+    _repr_html_ = to_html
+
+    @property
+    def _told(self) -> Iterator[str]:
+        yield from self.absent
+        if self.estimate is not None:
+            yield f"{self.estimate}, in some {self.estimate.seconds:.3g} s of workers."
+        if self.suggestion is not None:
+            yield str(self.suggestion)
 
     def _table(self) -> Table:
         """How many blocks are empty is told where any is."""
@@ -130,13 +147,16 @@ def plan_of(volume: Voxels, block: Index) -> StagePlan:
         Voxels along all axes but "c".
     """
     frame = volume.frame
-    seen = [(_seen(source, reach, frame, block), source) for source, reach in _read(volume)]
+    read = list(_read(volume))
+    seen = [(_seen(source, reach, frame, block), source) for source, reach in read]
+    alone = Reach.none(len(frame.extent))
+    needed = [(_seen(source, alone, frame, block), source) for source, _ in read]
     world = prod(frame.extent) * prod(frame.voxel_size)
     return StagePlan(
         "",
         block,
         blocks=prod(-(-n // b) for n, b in zip(frame.extent, block)),
-        read_bytes=sum(voxels * _voxel_bytes(source) for voxels, source in seen),
+        read_bytes=_bytes_of(seen),
         write_bytes=prod(frame.extent) * _voxel_bytes(frame),
         worker_bytes=max(_peak(volume, block), 2 * prod(block) * _voxel_bytes(frame)),
         recompute_factor=max(
@@ -148,7 +168,12 @@ def plan_of(volume: Voxels, block: Index) -> StagePlan:
             ),
             default=1.0,
         ),
+        needed_bytes=_bytes_of(needed),
     )
+
+
+def _bytes_of(seen: Iterable[tuple[int, Frame]]) -> int:
+    return sum(voxels * _voxel_bytes(source) for voxels, source in seen)
 
 
 def empty_blocks(volume: Voxels, block: Index) -> int | None:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..engine.progress import RunSummary
 from ..geometry.boxes import Index
 from ..storage.chunking import chunks_and_shards
 from .absent_inputs import absent_inputs
+from .estimate import estimate
 from .kinds import Checkpoint
 from .levels import asked_for, coarser
 from .options import StoreOptions
@@ -18,11 +20,22 @@ from .source import Voxels
 from .step import StagePlan, Step
 from .step_tasks import steps_of
 from .stored_as import HowStored, StoredAs, stored_as
+from .suggestion import suggestion
 
-__all__ = ["plan"]
+__all__ = ["plan", "plan_without_files"]
 
 
-def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None, pyramid: Any = False) -> Plan:
+def plan(
+    volume: Voxels,
+    /,
+    block_shape: Sequence[int] | None = None,
+    pyramid: Any = False,
+    *,
+    measured: RunSummary | None = None,
+    suggest: bool = False,
+    memory: str | int | None = None,
+    workers: int | None = None,
+) -> Plan:
     """What storing the volume, and the checkpoints on the way to it, would take; runs nothing.
 
     Parameters
@@ -31,11 +44,26 @@ def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None, pyramid: A
         Voxels of a block along each axis but "c"; the volume's own unless given.
     pyramid : bool, int, sequence or Pyramid
         As for ``to_zarr``.
+    measured : RunSummary, optional
+        Of a run of the same stages, such as over a part of the volume or with other blocks: then
+        it is said how long workers will take, and what they will be bound by.
+    suggest : bool
+        Whether to say, too, with which blocks it would be stored soonest.
+    memory : str or int, optional
+        For that, what a worker may have, such as "8GB"; this machine's, divided by its cores,
+        unless given.
+    workers : int, optional
+        For that, how many there may be; as many as this machine has cores unless given.
 
     Returns
     -------
     Plan
         A row for each task of the run, as its summary will have.
+
+    Raises
+    ------
+    ValueError
+        If what was measured isn't of these stages, is missing, or no blocks fit.
 
     Examples
     --------
@@ -50,8 +78,37 @@ def plan(volume: Voxels, /, block_shape: Sequence[int] | None = None, pyramid: A
     in all                8  8.00 kiB  8.00 kiB        2.00 kiB
     """
     own = StoreOptions(block_shape=block_shape, stored_as=stored_as(volume, pyramid=pyramid))
-    stages = *_checkpoint_plans(volume).values(), *_plans(volume, "result", own)
-    return Plan(stages, absent_inputs(volume))
+    checkpoints = tuple(_checkpoint_plans(volume).values())
+    stages = *checkpoints, *_plans(volume, "result", own)
+    if measured is None:
+        _check_measured(suggest, memory, workers)
+        return Plan(stages, absent_inputs(volume))
+
+    def plan_of(block: Index) -> tuple[StagePlan, ...]:
+        return *checkpoints, *_plans(volume, "result", replace(own, block_shape=block))
+
+    block = volume.frame.checked_block(block_shape)
+    of_limits = measured, memory, workers
+    return Plan(
+        stages,
+        absent_inputs(volume),
+        estimate(stages, measured),
+        suggestion(volume.frame, block, plan_of, *of_limits) if suggest else None,
+    )
+
+
+def plan_without_files(volume: Voxels) -> Plan:
+    """The same without a look at which chunks are absent of what is stored."""
+    own = _plans(volume, "result", StoreOptions())
+    return Plan((*_checkpoint_plans(volume).values(), *own))
+
+
+def _check_measured(suggest: bool, memory: object, workers: object) -> None:
+    if suggest or memory is not None or workers is not None:
+        raise ValueError(
+            "Which blocks are best goes by how fast the stages run: give measured=, the summary of "
+            "a run of them, which may be over a part, volume.crop(roi).to_zarr(path)."
+        )
 
 
 def _checkpoint_plans(volume: Voxels) -> dict[tuple[str, str], StagePlan]:

@@ -15,11 +15,11 @@ from ..geometry.blocks import Roi
 from ..geometry.boxes import Index, index_bounds
 from ..storage.casting import as_dtype
 from ..storage.chunking import split
-from .kinds import Checkpoint
+from .kinds import Checkpoint, InMemory
 from .lineage import check_regional
 from .source import Voxels
 
-__all__ = ["computed", "dask_array", "read_region"]
+__all__ = ["as_numpy", "computed", "dask_array", "read_region"]
 
 
 def read_region(volume: Voxels, key: Any) -> NDArray[Any]:
@@ -42,6 +42,24 @@ def read_region(volume: Voxels, key: Any) -> NDArray[Any]:
         values = values[(slice(None),) * channel + (slice(*bounds[channel]),)]
     part: NDArray[Any] = values[rest]
     return part
+
+
+def as_numpy(volume: Voxels, /, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    """All of the values, for numpy's functions.
+
+    Raises
+    ------
+    ValueError
+        If no copy may be made of values that aren't in memory.
+    """
+    source = volume.source
+    held = isinstance(source, InMemory) and isinstance(source.array, np.ndarray)
+    if copy is False and not held:
+        raise ValueError(
+            f"The values of {volume!r} are made when they are asked for, which copy=False "
+            "forbids: leave copy out."
+        )
+    return np.array(read_region(volume, ...), dtype, copy=copy if held else None)
 
 
 def dask_array(volume: Voxels) -> da.Array:

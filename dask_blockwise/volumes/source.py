@@ -127,6 +127,11 @@ class Source(Protocol):
         return type(self).__name__
 
     @property
+    def title(self) -> str:
+        """What a stage is called in drawings, such as by its function."""
+        return self.kind.removesuffix("Volume").lower()
+
+    @property
     def reach(self) -> Reach | None:
         """What ``read`` needs of the inputs around a box; None for no more than the box."""
         return None

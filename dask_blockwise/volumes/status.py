@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.ledger import Finished, finished
+from ..engine.ledger import Finished, finished, spent_in_all
+from ..engine.worker.spent import NOTHING, Spent
 from ..geometry.boxes import Index
 from ..recipes import parts_of
 from ..storage.arrays import open_array
@@ -55,6 +56,8 @@ class Status:
     levels: tuple[Status, ...] = ()
     # Of the finished blocks, those that were skipped as they hold nothing.
     empty: int = 0
+    # What all runs together spent on writing it: of labels and objects, on the last pass alone.
+    spent: Spent = NOTHING
 
     @property
     def is_current(self) -> bool:
@@ -85,6 +88,8 @@ class Status:
         yield from (f"Not known: {why}" for why in self.unknown)
         if self.is_current:
             yield "They hold: what they were made from is what it was."
+        if self.spent.seconds:
+            yield f"{self.spent}, in {self.spent.seconds:.1f} s of workers."
 
 
 def status(
@@ -122,6 +127,7 @@ def status(
     >>> print(status("eye.zarr/copy"))
     eye.zarr/copy: 2 of 2 blocks are done.
     They hold: what they were made from is what it was.
+    Bound by ...
     """
     given = os.fspath(path)
     record, array = recorded(given)
@@ -145,6 +151,7 @@ def status(
         tuple(unknown),
         levels,
         int(done.empty.sum()),
+        spent_in_all(ledger_of(array.location)),
     )
 
 

@@ -150,6 +150,7 @@ def _task(
         only=forced if step.in_region == "only" else None,
         again=None if step.in_region == "only" else forced,
         voxels_per_block=prod(step.block),
+        bytes_needed=step.cost.needed_bytes if step.cost else None,
         memory=step.cost.worker_bytes if step.cost else None,
         title=title,
     )

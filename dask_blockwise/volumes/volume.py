@@ -20,15 +20,17 @@ from .arithmetic import Reduction, apply_ufunc, astype
 from .downsampling import downsample
 from .frame import Frame
 from .framing import framed
-from .kinds import InMemory, Stored
+from .kinds import Stored
 from .labelled_arrays import of_labelled, to_xarray
 from .lineage import own_reach, place_of
 from .masked import masked
 from .objects import objects
 from .planning import plan
 from .reach import Halo
-from .region import computed, dask_array, read_region
-from .shown import repr_html
+from .region import as_numpy, computed, dask_array, read_region
+from .seen.html import repr_html
+from .seen.show import show
+from .seen.viewer import view
 from .source import Source
 from .storing import checkpoint, to_zarr
 from .to_precomputed import to_precomputed
@@ -246,22 +248,6 @@ class Volume(NDArrayOperatorsMixin):
         begin, end = axes.voxels(roi)
         stored.write(Stored(stored, axes.axes).box(begin, end), np.asarray(values))
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """All of the values, for numpy's functions.
-
-        Raises
-        ------
-        ValueError
-            If no copy may be made of values that aren't in memory.
-        """
-        held = isinstance(self.source, InMemory) and isinstance(self.source.array, np.ndarray)
-        if copy is False and not held:
-            raise ValueError(
-                f"The values of {self!r} are made when they are asked for, which copy=False "
-                "forbids: leave copy out."
-            )
-        return np.array(self[:], dtype, copy=copy if held else None)
-
     def __len__(self) -> int:
         return self.shape[0]
 
@@ -281,6 +267,7 @@ class Volume(NDArrayOperatorsMixin):
 
     # Each is a function of its own file.
     __array_ufunc__ = apply_ufunc
+    __array__ = as_numpy
     astype = astype
     crop = crop
     isel = isel
@@ -291,6 +278,8 @@ class Volume(NDArrayOperatorsMixin):
     max, min, sum, mean = map(Reduction, ("max", "min", "sum", "mean"))
     std, var, any, all = map(Reduction, ("std", "var", "any", "all"))
     _repr_html_ = repr_html
+    show = show
+    view = view
     checkpoint = checkpoint
     to_zarr = to_zarr
     to_precomputed = to_precomputed

@@ -11,12 +11,16 @@ from .absent_inputs import absent_of
 from .known import Verify
 from .lineage import as_it_is_now
 from .options import StoreOptions
+from .planning import plan
 from .preparation import Preparation
 from .running import run_all
 from .source import Voxels
 from .tasks import check_outputs, tasks_to_mend, tasks_to_store
 
 __all__ = ["store"]
+
+# Seconds of workers below which nobody is told how a run would take less.
+_WORTH_ADVICE = 60.0
 
 
 def store(
@@ -61,7 +65,22 @@ def store(
     if first is not None:
         summary = _after(first, summary)
     absent = absent_of(volume, preparation.known)
-    return replace(summary, absent=absent, changed_ids=volume.source.changed(path))
+    advice, changed = _advice(volume, options, summary), volume.source.changed(path)
+    return replace(summary, absent=absent, advice=advice, changed_ids=changed)
+
+
+def _advice(volume: Voxels, options: StoreOptions, summary: RunSummary) -> str:
+    """With which blocks the next run would take less; nothing where that isn't known."""
+    if options.roi is not None or summary.spent.seconds_busy < _WORTH_ADVICE:
+        return ""
+    try:
+        planned = plan(
+            volume, options.block_shape, measured=summary, suggest=True, workers=summary.threads
+        )
+    except ValueError:
+        return ""  # an earlier run did all of a stage
+    found = planned.suggestion
+    return str(found) if found is not None and found.is_worth_it else ""
 
 
 def _after(first: RunSummary, second: RunSummary) -> RunSummary:

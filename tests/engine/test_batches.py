@@ -14,6 +14,7 @@ from dask_blockwise.engine.task_log import TaskLog
 from dask_blockwise.engine.task_state import TaskState
 from dask_blockwise.engine.worker.client import Context
 from dask_blockwise.engine.worker.report import BatchReport
+from dask_blockwise.engine.worker.spent import Spent
 
 
 @pytest.mark.parametrize(
@@ -33,5 +34,5 @@ def test_batches_take_a_second_and_longer_on_many_threads(
     log, bar = TaskLog(tmp_path / "blocks.log", False), open_bar("task", 200_000, 0, False)
     state = TaskState(task, 0, frontier, standing, bar, log, Context())
     assert state.next_batch(threads) == [0]
-    state.settle(BatchReport(done=[0], traces=[(0, 0, 0)], seconds=seconds))
+    state.settle(BatchReport(done=[0], traces=[(0, 0, 0)], spent=Spent(0.0, seconds)))
     assert state.next_batch(threads) == list(range(1, blocks + 1))

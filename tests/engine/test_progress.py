@@ -62,7 +62,7 @@ def fail_line() -> int:
 def test_a_summary_says_it_below_its_table(client: Client, tmp_path: Path) -> None:
     summary = failed_run(client, tmp_path)
     table, _, faults = str(summary).partition("\n\n")
-    assert len(table.splitlines()) == 2 + len(summary.tasks)
+    assert len(table.splitlines()) == 3 + len(summary.tasks)
     assert faults.startswith("ValueError: no room for 2\nin fail (")
     assert str(summary).endswith("ValueError: no room for 2")
 

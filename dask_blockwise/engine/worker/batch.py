@@ -7,7 +7,6 @@ import pickle
 import shutil
 import signal
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from .own_code import OwnCode
 from .peak_memory import peak_memory, reset_peak_memory
 from .presence import Presence
 from .report import BatchReport
+from .spent import Clock
 from .trace import Trace
 from .worker_file import SpawnedWorker
 
@@ -98,6 +98,7 @@ class _Run:
         self.code = code
         self._functions: dict[int, tuple[Work, Callable[[Block], object]]] = {}
         self._lock = threading.Lock()
+        self.clock = Clock()
         self.stopped = False
         self.captures = captures
         # A journal that can't be kept is told of with the first block.
@@ -238,13 +239,13 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
         work, function = run.task(batch.task)
         begun()
         reset_peak_memory()
-        begin = time.perf_counter()
-        for number in batch.numbers:
-            if run.stopped or not may_begin(batch.block_seconds) or not journal.begin(number):
-                break
-            _run_block(work, function, number, journal)
-        report = journal.report(batch.numbers)
-        report.seconds, report.peak_memory = time.perf_counter() - begin, peak_memory()
+        with run.clock.batch() as clocked:
+            for number in batch.numbers:
+                if run.stopped or not may_begin(batch.block_seconds) or not journal.begin(number):
+                    break
+                _run_block(work, function, number, journal)
+            report = journal.report(batch.numbers)
+        report.spent, report.peak_memory = clocked.spent, peak_memory()
     return report
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from ...geometry.blocks import Block, BlockStatus
+from ...storage.traffic import Traffic, count_here, counted_here
 from .failure import FailedElsewhere, Failure, failure_of
 from .joining import join_cluster
 
@@ -88,7 +89,7 @@ class Handover:
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
-        self._blocks: SimpleQueue[Block | None] = SimpleQueue()
+        self._blocks: SimpleQueue[tuple[Block | None, Traffic | None]] = SimpleQueue()
         self._outcomes: SimpleQueue[_Outcome] = SimpleQueue()
         self._held: Block | None = None
 
@@ -98,12 +99,14 @@ class Handover:
     def process(self, block: Block) -> _Outcome:
         """Have the loop process a block, and wait for it."""
         with self._turn:
-            self._blocks.put(block)
+            self._blocks.put((block, counted_here()))
             return self._outcomes.get()
 
     def acquire(self) -> Block | None:
         """The next block, or None when the run is over; waits for it."""
-        self._held = self._blocks.get()
+        self._held, traffic = self._blocks.get()
+        # What the loop's thread reads and writes, it does for the block.
+        count_here(traffic)
         return self._held
 
     def release(self, failure: Failure | None) -> None:
@@ -117,7 +120,7 @@ class Handover:
 
     def close(self) -> None:
         """Let the loop end."""
-        self._blocks.put(None)
+        self._blocks.put((None, None))
 
 
 @dataclass(frozen=True)

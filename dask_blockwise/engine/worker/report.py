@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from .failure import Failure
+from .spent import NOTHING, Spent
 from .trace import Trace
 
 __all__ = ["DIED", "BatchReport"]
@@ -36,8 +37,8 @@ class BatchReport:
     traces: list[Trace] = field(default_factory=list)
     # Damaged chunks that they read as fill value.
     corrupt: list[str] = field(default_factory=list)
-    # Seconds that the blocks took, all together.
-    seconds: float = 0.0
+    # What the blocks took, all together.
+    spent: Spent = NOTHING
     # Largest resident memory of the worker process while it ran them, in bytes.
     peak_memory: int = 0
     # The worker died before the first block began, as it loaded the task.
@@ -53,6 +54,7 @@ class BatchReport:
         # Which are plain tuples when they come as an event or from a file.
         self.failures = [(number, Failure(*failure)) for number, failure in self.failures]
         self.traces = [Trace(*trace) for trace in self.traces]
+        self.spent = Spent(*self.spent)
 
     @property
     def empty(self) -> int:

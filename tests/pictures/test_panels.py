@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from dask_blockwise.reports.picture import Panel, colour_segments, save_panels
+from dask_blockwise.pictures.colours import colour_segments
+from dask_blockwise.pictures.panels import Panel, save_panels
 
 
 def test_each_segment_has_its_colour_and_background_stays_grey() -> None:

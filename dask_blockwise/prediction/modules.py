@@ -1,4 +1,4 @@
-"""Networks as their files hold them: read, made of classes and weights, and checked."""
+"""Modules of torch, from all that a network may be given as."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .model_source import ModelSource
 from .outputs import UnfitOutputError
 from .weights import matching
 
-__all__ = ["built", "only_shape"]
+__all__ = ["module_of", "only_shape"]
 
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
-def built(source: ModelSource) -> torch.nn.Module:
+def module_of(source: ModelSource) -> torch.nn.Module:
     """Load a network, in float32 and ready for inference."""
     if source.kind == "module":
         module = pickle.loads(source.content)
@@ -110,7 +110,7 @@ def _load_state(module: torch.nn.Module, path: str) -> None:
             f"{'; in '.join(map(str, found))}: store the ones that you want alone, torch.save."
         )
     if found and (found[0].nesting or found[0].prefix):
-        _logger.info("The weights are those in %s of %s", found[0], path)
+        logger.info("The weights are those in %s of %s", found[0], path)
     try:
         module.load_state_dict(found[0].values if found else checkpoint)
     except (RuntimeError, TypeError, AttributeError) as error:

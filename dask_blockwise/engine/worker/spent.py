@@ -1,0 +1,149 @@
+"""What workers spend on blocks: how long they read, compute, write and wait, and how much moves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from dask.utils import format_bytes
+
+from ...storage.traffic import Traffic, counted
+
+__all__ = ["NOTHING", "Clock", "Spent"]
+
+
+class Spent(NamedTuple):
+    """What workers have spent on blocks, all of them together.
+
+    The four kinds of seconds are all that a worker has from the moment when it knows of a run
+    until its last block of it has ended. Blocks of processes that died aren't in it.
+
+    Examples
+    --------
+    >>> one = Spent(seconds_reading=3.0, seconds_computing=1.0, bytes_read=8)
+    >>> one.plus(one).seconds, one.bound_by
+    (8.0, ('reading', 0.75))
+    >>> print(one)
+    Bound by reading: 75% (computing 25%, writing 0%, waiting 0%); 8 B read, 0 B written
+    """
+
+    # In reads of arrays from stores, decoding included.
+    seconds_reading: float = 0.0
+    # All else that blocks do.
+    seconds_computing: float = 0.0
+    # In writes to arrays, encoding included, until the store has told what lies there.
+    seconds_writing: float = 0.0
+    # Between batches of blocks: for blocks that may run, for the scheduler and the driver, for a
+    # store that was busy, to be alone in the process, and while the task was loaded.
+    seconds_waiting: float = 0.0
+    # Before compression, as often as blocks asked for them.
+    bytes_read: int = 0
+    # Before compression.
+    bytes_written: int = 0
+
+    @property
+    def by_name(self) -> dict[str, float]:
+        """Its numbers by name."""
+        return dict(zip(Spent.__annotations__, self, strict=True))
+
+    @classmethod
+    def of_names(cls, numbers: Mapping[str, Any]) -> Spent:
+        """Of numbers by name.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If one isn't there, or is none.
+        """
+        # Each of the kind that it is where nothing was spent.
+        kinds: dict[str, Any] = {name: type(none) for name, none in cls().by_name.items()}
+        return cls(**{name: kind(numbers[name]) for name, kind in kinds.items()})
+
+    @property
+    def seconds_busy(self) -> float:
+        """In blocks."""
+        return self.seconds_reading + self.seconds_computing + self.seconds_writing
+
+    @property
+    def seconds(self) -> float:
+        """In blocks and between them."""
+        return self.seconds_busy + self.seconds_waiting
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Of all seconds, how much went into what, the most first."""
+        kinds = {
+            "reading": self.seconds_reading,
+            "computing": self.seconds_computing,
+            "writing": self.seconds_writing,
+            "waiting": self.seconds_waiting,
+        }
+        ordered = sorted(kinds.items(), key=lambda kind: -kind[1])
+        return {kind: seconds / self.seconds if self.seconds else 0.0 for kind, seconds in ordered}
+
+    @property
+    def bound_by(self) -> tuple[str, float]:
+        """What most seconds went into, and its share of them."""
+        return next(iter(self.shares.items()))
+
+    def __str__(self) -> str:
+        (most, share), *others = self.shares.items()
+        less = ", ".join(f"{kind} {part:.0%}" for kind, part in others)
+        read, written = format_bytes(self.bytes_read), format_bytes(self.bytes_written)
+        return f"Bound by {most}: {share:.0%} ({less}); {read} read, {written} written"
+
+    def plus(self, other: Spent) -> Spent:
+        """Both together."""
+        return Spent(
+            self.seconds_reading + other.seconds_reading,
+            self.seconds_computing + other.seconds_computing,
+            self.seconds_writing + other.seconds_writing,
+            self.seconds_waiting + other.seconds_waiting,
+            self.bytes_read + other.bytes_read,
+            self.bytes_written + other.bytes_written,
+        )
+
+
+NOTHING = Spent()
+
+
+@dataclass
+class _Batch:
+    spent: Spent = NOTHING
+
+
+class Clock:
+    """Tells what each thread of a process spends on the batches of a run."""
+
+    def __init__(self) -> None:
+        self._begin = time.perf_counter()
+        self._mine = threading.local()
+
+    @contextmanager
+    def batch(self) -> Iterator[_Batch]:
+        """A batch whose blocks run in the body; what they took is known when it ends."""
+        batch, begin = _Batch(), time.perf_counter()
+        waited = begin - getattr(self._mine, "end", self._begin)
+        try:
+            with counted() as traffic:
+                yield batch
+        finally:
+            self._mine.end = time.perf_counter()
+            batch.spent = _spent(traffic, self._mine.end - begin, waited)
+
+
+def _spent(traffic: Traffic, busy: float, waited: float) -> Spent:
+    # Threads that work for one another count side by side.
+    computing = max(0.0, busy - traffic.seconds_reading - traffic.seconds_writing)
+    return Spent(
+        traffic.seconds_reading,
+        computing,
+        traffic.seconds_writing,
+        waited,
+        traffic.bytes_read,
+        traffic.bytes_written,
+    )

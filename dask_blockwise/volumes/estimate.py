@@ -1,0 +1,73 @@
+"""How long storing a volume will take, by what an earlier run took for the same stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import reduce
+
+from ..engine.progress import RunSummary, TaskSummary
+from ..engine.worker.spent import NOTHING, Spent
+from .step import StagePlan
+
+__all__ = ["estimate"]
+
+
+def estimate(stages: Sequence[StagePlan], measured: RunSummary) -> Spent:
+    """What workers will spend on stages, but for waiting, by what they spent on the same before.
+
+    Reading and computing go by the bytes that are read, halos included; writing by those written.
+    Where a stage reads or writes none, as the plan has it, they go by the voxels that the last
+    stage writes.
+
+    Parameters
+    ----------
+    stages : sequence of StagePlan
+    measured : RunSummary
+        Of a run of the same stages: with other blocks, over a part, of another volume.
+
+    Raises
+    ------
+    ValueError
+        If a stage isn't among those of the run, or the run computed nothing of it.
+    """
+    tasks = list(_matched(stages, measured))
+    whole = stages[-1].write_bytes / max(1, tasks[-1].spent.bytes_written)
+    each = (_scaled(stage, task, whole) for stage, task in zip(stages, tasks, strict=True))
+    return reduce(Spent.plus, each, NOTHING)
+
+
+def _matched(stages: Sequence[StagePlan], measured: RunSummary) -> Iterator[TaskSummary]:
+    """The task of each stage: in the same order, whatever arrays are called."""
+    tasks = iter(measured.tasks)
+    for stage in stages:
+        step = _step(stage.name)
+        task = next((task for task in tasks if _step(task.name) == step), None)
+        if task is None or not task.completed:
+            made = ", ".join(f"{task.name} ({task.completed})" for task in measured.tasks)
+            raise ValueError(
+                f"What {stage.name!r} takes isn't told by the summary of a run of {made or 'none'}"
+                " (blocks that were computed): give that of a run of the same stages, which may "
+                "be over a part, volume.crop(roi).to_zarr(path)."
+            )
+        yield task
+
+
+def _step(name: str) -> str:
+    """What is done, of a name such as "segments: stitch"."""
+    return name.partition(": ")[2]
+
+
+def _scaled(stage: StagePlan, task: TaskSummary, whole: float) -> Spent:
+    spent = task.spent
+    # What lies in memory is needed, but isn't read from a store.
+    was_read = max(spent.bytes_read, task.bytes_needed or 0)
+    more_read = stage.read_bytes / was_read if stage.read_bytes and was_read else whole
+    were_written = stage.write_bytes and spent.bytes_written
+    more_written = stage.write_bytes / spent.bytes_written if were_written else whole
+    return Spent(
+        seconds_reading=spent.seconds_reading * more_read,
+        seconds_computing=spent.seconds_computing * more_read,
+        seconds_writing=spent.seconds_writing * more_written,
+        bytes_read=round(spent.bytes_read * more_read),
+        bytes_written=round(spent.bytes_written * more_written),
+    )
