@@ -98,7 +98,8 @@ class Source(Protocol):
         Returns
         -------
         ndarray
-            All channels, of the frame's dtype; its axes are those of the frame.
+            All channels, of the frame's dtype; its axes are those of the frame. An array that is
+            kept is returned as a view, since others may change what isn't one.
         """
 
     def block(self, number: int, begin: Index, end: Index) -> NDArray[Any]:
