@@ -57,7 +57,7 @@ def check_context(halo: Any, boundary: Any) -> None:
 def check_onnx(source: ModelSource, device: str, halo: Any) -> None:
     """Refuse what OpenVINO can't do with an ONNX file."""
     OpenVinoNetwork.check_installed(source.where)
-    if device not in ("auto", "cpu", "openvino"):
+    if device not in ("auto", "cpu", "fastest", "openvino"):
         raise ValueError(
             f"{source.where} is run by OpenVINO on a CPU, not on device={device!r}: leave device "
             "out, or give the network as one of torch."
