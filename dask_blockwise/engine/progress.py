@@ -8,7 +8,7 @@ from functools import reduce
 from html import escape
 from typing import Any
 
-from ..tables import html_columns, text_columns
+from ..tables import Table, html_columns, text_columns, without_column
 from .worker.failure import Failure
 from .worker.spent import NOTHING, Spent
 
@@ -161,11 +161,11 @@ class RunSummary:
 
     def _repr_html_(self) -> str:
         faults = escape("\n".join([*self._told, *_faults(self.tasks)]).strip())
-        table = html_columns(_COLUMNS, list(map(_row, self.tasks)))
+        table = html_columns(*_table(self.tasks))
         return table + (f"<pre>{faults}</pre>" if faults else "")
 
     def _table(self) -> str:
-        return text_columns(_COLUMNS, list(map(_row, self.tasks)))
+        return text_columns(*_table(self.tasks))
 
     @property
     def _told(self) -> Iterator[str]:
@@ -198,6 +198,13 @@ class RunSummary:
         """
         told = [*_causes(self.tasks), "", advice, *_logs(self.tasks), "", self._table()]
         return "\n".join([*told, *_orphans(self.tasks), *_traceback(self.tasks)])
+
+
+def _table(tasks: Sequence[TaskSummary]) -> Table:
+    """How many blocks were empty is told where any was."""
+    rows = list(map(_row, tasks))
+    told = any(task.empty for task in tasks)
+    return (_COLUMNS, rows) if told else without_column("empty", _COLUMNS, rows)
 
 
 def _row(task: TaskSummary) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
@@ -15,7 +15,7 @@ from dask.utils import format_bytes
 from ..engine.worker.spent import Spent
 from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
-from ..tables import html_columns, text_columns
+from ..tables import Table, html_columns, text_columns, without_column
 from .frame import Frame
 from .kinds import Turned
 from .lineage import is_stored, own_reach
@@ -121,12 +121,11 @@ class Plan:
         if self.suggestion is not None:
             yield str(self.suggestion)
 
-    def _table(self) -> tuple[Sequence[str], list[tuple[str, ...]]]:
-        """Columns and rows; whether blocks are empty is told where any is."""
+    def _table(self) -> Table:
+        """How many blocks are empty is told where any is."""
         told = any(stage.empty != 0 for stage in self.stages)
-        kept = [column for column in range(len(_COLUMNS)) if told or _COLUMNS[column] != "empty"]
-        rows = [tuple(row[column] for column in kept) for row in self._rows()]
-        return [_COLUMNS[column] for column in kept], rows
+        rows = self._rows()
+        return (_COLUMNS, rows) if told else without_column("empty", _COLUMNS, rows)
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows = [_row(stage) for stage in self.stages]
