@@ -108,6 +108,7 @@ def to_zarr(
     version: str | None = None,
     notes: Any = None,
     roi: Roi | None = None,
+    report: str | os.PathLike[str] | None = None,
 ) -> RunSummary:
     """Compute the volume block by block and store it as OME-Zarr.
 
@@ -167,6 +168,9 @@ def to_zarr(
         Of what ``relabel`` or ``agglomerate`` makes, the region is segmented and stitched again,
         and objects keep their ids as far as that can be: ``changed_ids`` of the summary, and
         ``<path>.changed.csv``, say which don't.
+    report : path, optional
+        Where a page is written that explains the run, ``"run.html"``, or the same as ``.json``,
+        also where blocks failed; ``summary.report(path)`` writes it later.
 
     Returns
     -------
@@ -212,4 +216,4 @@ def to_zarr(
         notes=notes,
         roi=roi,
     )
-    return store(volume, location_of(path), options, client, progress, verify)
+    return store(volume, location_of(path), options, client, progress, verify, report)
