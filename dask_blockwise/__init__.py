@@ -15,6 +15,7 @@ from .prediction.threshold import threshold
 from .relabelling.agglomerate import agglomerate
 from .relabelling.relabel import relabel
 from .relabelling.renumber import renumber
+from .reports.evaluation import Evaluation, evaluate
 from .reports.seam_report import SeamReport
 from .reports.seams import seams
 from .scheduler import run_blockwise
@@ -44,6 +45,7 @@ __all__ = [
     "Client",
     "Coordinate",
     "DaCapoBlockwiseTask",
+    "Evaluation",
     "Frame",
     "OutputChanged",
     "Pyramid",
@@ -61,6 +63,7 @@ __all__ = [
     "connected_components",
     "create_compute_context",
     "create_volume",
+    "evaluate",
     "exit_codes",
     "image_label",
     "jobqueue_cluster",
