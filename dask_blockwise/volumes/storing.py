@@ -114,6 +114,7 @@ def to_zarr(
     roi: Roi | None = None,
     mask: Any = None,
     skip_if: Any = None,
+    report: str | os.PathLike[str] | None = None,
 ) -> RunSummary:
     """Compute the volume block by block and store it as OME-Zarr.
 
@@ -182,6 +183,9 @@ def to_zarr(
         is made of has no other value than this; those of whose values in it, or in another volume
         such as a coarse level, the function says True. Without a halo: so what is stored depends
         on the blocks.
+    report : path, optional
+        Where a page is written that explains the run, ``"run.html"``, or the same as ``.json``,
+        also where blocks failed; ``summary.report(path)`` writes it later.
 
     Returns
     -------
@@ -229,4 +233,4 @@ def to_zarr(
     )
     block = volume.frame.checked_block(block_shape)
     volume = only_where(volume, mask, skip_if, block, fill_value)
-    return store(volume, location_of(path), options, client, progress, verify)
+    return store(volume, location_of(path), options, client, progress, verify, report)
