@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from html import escape
 from typing import Any
 
 from ..tables import html_columns, text_columns
 from .worker.failure import Failure
-from .worker.spent import NOTHING, Spent
+from .worker.spent import NOTHING, Spent, in_all
 
 __all__ = ["RunSummary", "TaskSummary"]
 
@@ -145,7 +144,7 @@ class RunSummary:
     @property
     def spent(self) -> Spent:
         """What workers spent on all tasks."""
-        return reduce(Spent.plus, (task.spent for task in self.tasks), NOTHING)
+        return in_all(task.spent for task in self.tasks)
 
     @property
     def corrupt(self) -> tuple[str, ...]:
