@@ -16,7 +16,7 @@ from .footprint import Footprint
 from .model_source import ModelSource
 from .modules import module_of, only_shape
 from .openvino import OpenVinoNetwork
-from .outputs import UnfitOutputError, picked, told
+from .outputs import UnfitOutputError, paths_of, picked, told
 from .perturbations import UNKNOWN, Spread
 from .probing import probe
 from .threads import SharedThreads
@@ -69,6 +69,7 @@ def finished(
     device: str,
     precision: str,
     finish: Finish,
+    compiled: bool = False,
 ) -> list[NDArray[Any]]:
     """Run a network on arrays of one shape at once, and make something of its outputs.
 
@@ -79,6 +80,8 @@ def finished(
     finish
         Makes arrays of what `infer` returns, on the GPU if the network runs on one: less is then
         carried back, and a GPU computes faster than the core that feeds it.
+    compiled : bool
+        Whether torch compiles the network, for each shape.
 
     Examples
     --------
@@ -87,7 +90,7 @@ def finished(
     >>> finished(source, arrays, "cpu", "float32", lambda outputs, np: [np.amax(outputs, 3)])
     [array([[[2.]]], dtype=float32)]
     """
-    network = load(source, device, precision)
+    network = load(source, device, precision, compiled)
     with _threads.share() as threads, torch.inference_mode():
         if isinstance(network, OpenVinoNetwork):
             values = network.run(arrays, threads)
@@ -97,7 +100,8 @@ def finished(
         kind = getattr(torch, precision)
         with torch.autocast(device.split(":")[0], kind, precision != "float32"):
             result = network(batch)
-        result = _with_channels(picked(result, source.output), batch)
+        paths = paths_of(source.output)
+        result = _joined([_with_channels(picked(result, path), batch) for path in paths])
         result = result.float() if result.is_floating_point() else result
         if result.device.type != "cpu":
             return [array.cpu().numpy() for array in finish(result, torch)]
@@ -124,6 +128,19 @@ def _with_channels(result: Any, batch: torch.Tensor) -> torch.Tensor:
             "channels alone, squeeze(1)."
         )
     return result
+
+
+def _joined(results: list[torch.Tensor]) -> torch.Tensor:
+    """Channels of several outputs, one after the other."""
+    if len(results) == 1:
+        return results[0]
+    if len({(tuple(result.shape[2:]), result.is_floating_point()) for result in results}) > 1:
+        raise UnfitOutputError(
+            f"The outputs are {', '.join(map(told, results))}, and their channels can't be stored "
+            "together: they need the same voxels, and all real numbers or none. Predict each by "
+            "itself."
+        )
+    return torch.cat(results, 1)
 
 
 def best_device() -> str:
@@ -183,12 +200,14 @@ def _footprint(
         torch.set_num_threads(threads)
 
 
-def load(source: ModelSource, device: str = "cpu", precision: str = "float32") -> Any:
+def load(
+    source: ModelSource, device: str = "cpu", precision: str = "float32", compiled: bool = False
+) -> Any:
     """Load a network, once a process however many threads ask.
 
     Parameters
     ----------
-    source, device, precision
+    source, device, precision, compiled
 
     Returns
     -------
@@ -200,15 +219,15 @@ def load(source: ModelSource, device: str = "cpu", precision: str = "float32") -
     >>> load(source) is load(source)
     True
     """
-    compiled = device == "openvino" or source.kind == "onnx"
+    is_openvino = device == "openvino" or source.kind == "onnx"
     source = replace(source, output=())
-    key = (source, device, precision if compiled else "", source.made_of)
+    how = precision if is_openvino else "compiled" * compiled
+    key = (source, device, how, source.made_of)
     with _lock:
         if key not in _loaded:
             _forget(*key[:3])
-            _loaded[key] = (
-                _compiled(source, precision) if compiled else module_of(source).to(device)
-            )
+            made = _of_openvino if is_openvino else _of_torch
+            _loaded[key] = made(source, device, how)
         return _loaded[key]
 
 
@@ -218,7 +237,12 @@ def _forget(*key: Any) -> None:
         _loaded.pop(old, None)
 
 
-def _compiled(source: ModelSource, precision: str) -> OpenVinoNetwork:
+def _of_torch(source: ModelSource, device: str, how: str) -> Any:
+    module = module_of(source).to(device)
+    return torch.compile(module) if how == "compiled" else module
+
+
+def _of_openvino(source: ModelSource, device: str, precision: str) -> OpenVinoNetwork:
     if source.kind == "onnx":
         return OpenVinoNetwork.of_onnx(source.where, precision)
     return OpenVinoNetwork.of_torch(module_of(source), precision, torch.zeros)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from math import lcm
 from typing import Any, Self
@@ -18,10 +18,8 @@ from ..volumes.padding import Boundary, read_padded
 from ..volumes.reach import Reach
 from ..volumes.source import Source, Voxels
 from ..volumes.time_points import each_time_point
-from .activation import Activation, activated
-from .halving import halved_if_need_be
-from .model_source import ModelSource
-from .normalization import Normalization, WholeVolume
+from .inference import Inference
+from .normalization import Normalization, WholeVolume, moved, volumes_of
 from .quantisation import in_bytes, whole
 from .tiling import AxisTiling
 
@@ -45,7 +43,7 @@ class Predicted(Source):
 
     frame: Frame
     inputs: tuple[Voxels]
-    model: ModelSource = field(repr=False)
+    network: Inference
     # One for each axis of space.
     tilings: tuple[AxisTiling, ...]
     # What lies beyond the volume, along each axis of space.
@@ -53,9 +51,6 @@ class Predicted(Source):
     # Whether the network lacks the first axis, so runs over each plane.
     planes: bool
     normalization: Normalization
-    activation: Activation | None
-    device: str
-    precision: str
     # How many inputs at once.
     batch: int = 1
     # Whether the network takes inputs of one size alone.
@@ -83,14 +78,11 @@ class Predicted(Source):
     @property
     def also_reads(self) -> tuple[Voxels, ...]:
         """See `Source.also_reads`."""
-        normalization = self.normalization
-        return (normalization.volume,) if isinstance(normalization, WholeVolume) else ()
+        return volumes_of(self.normalization)
 
     def over(self, inputs: tuple[Any, ...]) -> Self:
         """See `Source.over`; numbers of the whole volume are taken of the new one."""
-        normalization = self.normalization
-        if isinstance(normalization, WholeVolume) and normalization.volume is self.inputs[0]:
-            normalization = replace(normalization, volume=inputs[0])
+        normalization = moved(self.normalization, self.inputs[0], inputs[0])
         return replace(self, inputs=inputs, normalization=normalization)
 
     def prepared(self, inputs: tuple[Any, ...]) -> Self:
@@ -144,32 +136,12 @@ class Predicted(Source):
                 yield _Piece(array[:, plane], core[1:], (at, *target[1:]))
 
     def _infer(self, pieces: list[_Piece], result: NDArray[Any]) -> None:
-        shape = pieces[0].array.shape
-        try:
-            outputs = halved_if_need_be(self._outputs, pieces, shape)
-        except RuntimeError as error:
-            raise RuntimeError(
-                f"The network fails on an input of shape {(len(pieces), *shape)} "
-                f"({' '.join(str(error).split())[:300]}): where that is too small for it, give a "
-                "larger block_shape or input_shape; where it is too large, a smaller one."
-            ) from error
-        for output, piece in zip(outputs, pieces, strict=True):
+        arrays = [piece.array for piece in pieces]
+        made = self.network(arrays, [piece.core for piece in pieces], self._finished)
+        for output, piece in zip(made, pieces, strict=True):
             result[(slice(None), *piece.target)] = self._stored(output)
 
-    def _outputs(self, pieces: Sequence[_Piece]) -> list[NDArray[Any]]:
-        from .networks import finished
-
-        def finish(outputs: Any, xp: Any) -> list[Any]:
-            return [
-                self._finished(output[(slice(None), *piece.core)], xp)
-                for output, piece in zip(outputs, pieces, strict=True)
-            ]
-
-        arrays = np.stack([piece.array for piece in pieces])
-        return finished(self.model, arrays, self.device, self.precision, finish)
-
     def _finished(self, values: Any, xp: Any) -> Any:
-        values = activated(values, self.activation, xp)
         span = self.frame.stands_for
         return values if span is None else in_bytes(values, span, xp)
 

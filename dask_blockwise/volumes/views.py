@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..geometry.blocks import Roi
 from ..geometry.boxes import Index
+from ..pipelines.stages import stage
 from .frame import Frame, check_axes
 from .kinds import Turned
 from .lineage import AnyVoxels, is_made_by
@@ -28,20 +29,25 @@ class Cropped(Source):
     # Which channels, or one that then is no axis any more; all unless given.
     channels: slice | int | None = None
 
+    def is_empty(self, begin: Index, end: Index) -> bool:
+        """See `Source.is_empty`."""
+        return self.inputs[0].source.is_empty(*map(self._there, (begin, end)))
+
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
         (volume,) = self.inputs
-        low, high = (
-            tuple(i + first for i, first in zip(side, self.begin, strict=True))
-            for side in (begin, end)
-        )
+        low, high = map(self._there, (begin, end))
         values: NDArray[Any] = volume.source.read(low, high)
         if self.channels is None:
             return values
         at = volume.frame.axes.index("c")
         return values[(slice(None),) * at + (self.channels,)]
 
+    def _there(self, corner: Index) -> Index:
+        return tuple(i + first for i, first in zip(corner, self.begin, strict=True))
 
+
+@stage("cropped")
 def crop(volume: AnyVoxels, /, roi: Roi) -> AnyVoxels:
     """A region as a volume of its own, lazily; beyond it there is nothing.
 
@@ -72,6 +78,7 @@ def crop(volume: AnyVoxels, /, roi: Roi) -> AnyVoxels:
     return _part(volume, *volume.frame.voxels(roi))
 
 
+@stage("chosen")
 def isel(volume: AnyVoxels, /, **where: int | slice) -> AnyVoxels:
     """A part by voxels along named axes, lazily, as xarray's ``isel``.
 
@@ -110,6 +117,7 @@ def isel(volume: AnyVoxels, /, **where: int | slice) -> AnyVoxels:
     return _part(volume, begin, end, channels if isinstance(where["c"], slice) else channels.start)
 
 
+@stage("rechunked")
 def rechunk(volume: AnyVoxels, /, block_shape: Sequence[int]) -> AnyVoxels:
     """The same in other blocks, lazily.
 
@@ -137,6 +145,7 @@ def rechunk(volume: AnyVoxels, /, block_shape: Sequence[int]) -> AnyVoxels:
     return replace(volume, frame=frame, source=source)
 
 
+@stage("turned")
 def transpose(volume: AnyVoxels, /, *axes: str) -> AnyVoxels:
     """The same with its axes of space in another order, lazily.
 
