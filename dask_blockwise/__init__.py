@@ -13,8 +13,11 @@ from .prediction.argmax import argmax
 from .prediction.predict import predict
 from .prediction.threshold import threshold
 from .relabelling.agglomerate import agglomerate
+from .relabelling.correct import correct
+from .relabelling.fragment_graph import FragmentGraph, fragment_graph
 from .relabelling.relabel import relabel
 from .relabelling.renumber import renumber
+from .reports.evaluation import Evaluation, evaluate
 from .reports.seam_report import SeamReport
 from .reports.seams import seams
 from .scheduler import run_blockwise
@@ -44,6 +47,8 @@ __all__ = [
     "Client",
     "Coordinate",
     "DaCapoBlockwiseTask",
+    "Evaluation",
+    "FragmentGraph",
     "Frame",
     "OutputChanged",
     "Pyramid",
@@ -59,9 +64,12 @@ __all__ = [
     "argmax",
     "cluster",
     "connected_components",
+    "correct",
     "create_compute_context",
     "create_volume",
+    "evaluate",
     "exit_codes",
+    "fragment_graph",
     "image_label",
     "jobqueue_cluster",
     "local_cluster",

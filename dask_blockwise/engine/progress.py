@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import reduce
 from html import escape
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from ..tables import Table, html_columns, text_columns, without_column
-from .worker.failure import Failure
+from .run_document import Shown, as_dict, write_report
+from .task_summary import TaskSummary
 from .worker.spent import NOTHING, Spent
 
 __all__ = ["RunSummary", "TaskSummary"]
@@ -17,101 +21,6 @@ __all__ = ["RunSummary", "TaskSummary"]
 _COUNTS = "blocks", "completed", "skipped", "empty", "failed", "orphaned", "retries"
 _COLUMNS = ("task", *_COUNTS, "seconds", "s/block", "peak MB", "Mvoxel/s", "bound by")
 _SHOWN_BLOCKS = 10
-
-
-@dataclass(frozen=True)
-class TaskSummary:
-    """What became of a task's blocks."""
-
-    task_id: str
-    blocks: int
-    # Blocks that this run processed.
-    completed: int = 0
-    # Blocks that the ledger or the pre-check said were done already.
-    skipped: int = 0
-    # Blocks that were skipped as a mask, or ``skip_if``, says that they hold nothing.
-    empty: int = 0
-    retries: int = 0
-    # Seconds from the task's first block to its last.
-    seconds: float = 0.0
-    # What workers spent on it: seconds of reading, computing, writing and waiting, bytes.
-    spent: Spent = NOTHING
-    # The same by all runs that worked on what is stored, as its ledger keeps it.
-    spent_in_all: Spent = NOTHING
-    # What its completed blocks would have read if none read what another one does; None where the
-    # task does not say.
-    bytes_needed: int | None = None
-    # Largest resident memory of a worker process while it ran the task's blocks, in bytes.
-    peak_memory: int = 0
-    # None where the task does not say how many voxels a block has.
-    voxels_written: int | None = None
-    # Why each block that failed for good failed first, by block number.
-    failures: dict[int, Failure] = field(default_factory=dict)
-    # Blocks that were not run because one that they depend on failed.
-    orphans: tuple[int, ...] = ()
-    # File with the traceback of every failed attempt and with what blocks printed, on the machine
-    # of the driver; none where there was neither.
-    log: str | None = None
-    # Damaged chunks that its blocks read as fill value, where they were opened to be read so.
-    corrupt: tuple[str, ...] = ()
-    # That with the failed attempts alone.
-    failure_log: str | None = None
-    # What tables call the task, unless its id.
-    title: str | None = None
-
-    @property
-    def name(self) -> str:
-        """What tables call the task."""
-        return self.title or self.task_id
-
-    @property
-    def errors(self) -> dict[int, str]:
-        """First traceback of each block that failed for good, by block number."""
-        return {number: str(failure) for number, failure in self.failures.items()}
-
-    @property
-    def failed(self) -> int:
-        """Blocks that failed for good."""
-        return len(self.failures)
-
-    @property
-    def orphaned(self) -> int:
-        """Blocks that were not run because one that they depend on failed."""
-        return len(self.orphans)
-
-    @property
-    def done(self) -> int:
-        """Blocks that are done, by this run or an earlier one."""
-        return self.completed + self.skipped + self.empty
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether every block is done."""
-        return self.done == self.blocks
-
-    @property
-    def busy_seconds(self) -> float:
-        """Seconds that workers spent in its blocks, all together."""
-        return self.spent.seconds_busy
-
-    @property
-    def seconds_per_block(self) -> float:
-        """Seconds that a worker spent in a block, on average."""
-        return self.busy_seconds / self.completed if self.completed else 0.0
-
-    @property
-    def bytes_redundant(self) -> int | None:
-        """Bytes read beyond that, such as halos and tables; None where that isn't known."""
-        if self.bytes_needed is None:
-            return None
-        return max(0, self.spent.bytes_read - self.bytes_needed)
-
-    @property
-    def mvoxels_per_second(self) -> float | None:
-        """Million voxels written a second of wall time."""
-        if self.voxels_written is None or not self.seconds:
-            return None
-        return self.voxels_written / self.seconds / 1e6
 
 
 @dataclass(frozen=True, repr=False)
@@ -136,6 +45,8 @@ class RunSummary:
     changed_ids: Any = None
     # Of which inputs chunks are absent, and what they are read as.
     absent: tuple[str, ...] = ()
+    # What is stored, for its report.
+    outputs: tuple[Shown, ...] = ()
 
     @property
     def spent(self) -> Spent:
@@ -187,6 +98,44 @@ class RunSummary:
                 f"summary.corrupt lists, such as {self.corrupt[0]}"
             )
         yield from self.absent
+
+    def to_json(self) -> str:
+        """All that is known of the run, and of what it stored, as JSON."""
+        return json.dumps(self._document(()), indent=1, default=str)
+
+    def report(self, path: str | PathLike[str], *also: Any) -> Path:
+        """Write a page that explains the run, with pictures of what it stored.
+
+        Parameters
+        ----------
+        path : path
+            Of HTML that holds all of it, or JSON, by its suffix; an existing file is replaced.
+        *also : object
+            What else it shows: anything that a notebook shows, such as what ``dbw.seams`` gives.
+
+        Returns
+        -------
+        Path
+
+        Raises
+        ------
+        ValueError
+            If the suffix is neither ``.html`` nor ``.json``.
+        FileNotFoundError
+            If its folder isn't there.
+
+        Examples
+        --------
+        >>> summary = RunSummary((TaskSummary("smooth", blocks=8, completed=8),), 1.5)
+        >>> page = summary.report("run.html")
+        >>> "All 8 blocks are done" in page.read_text()
+        True
+        """
+        return write_report(path, self._document(also), self.outputs, also)
+
+    def _document(self, also: Sequence[Any]) -> dict[str, Any]:
+        told = {"seconds": self.seconds, "threads": self.threads, "notes": list(self._told)}
+        return as_dict(self.tasks, told, self.outputs, also)
 
     def as_error(self, advice: str) -> str:
         """What a run that failed says as an error: the first cause before all else.

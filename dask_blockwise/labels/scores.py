@@ -2,39 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import fastremap
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from skimage import metrics
 
 from .ids import check_labels
+from .overlaps import SegmentationScore, overlaps_of
 
 __all__ = ["SegmentationScore", "dice", "score_segmentation"]
-
-
-class SegmentationScore(NamedTuple):
-    """How far a segmentation is from the truth: 0 is best in each.
-
-    Parameters
-    ----------
-    voi_split
-        Bits of variation of information for objects that were cut in pieces.
-    voi_merge
-        Bits for objects that were fused.
-    adapted_rand
-        Adapted Rand error, in [0, 1].
-    """
-
-    voi_split: float
-    voi_merge: float
-    adapted_rand: float
-
-    @property
-    def voi(self) -> float:
-        """Variation of information, in bits."""
-        return self.voi_split + self.voi_merge
 
 
 def score_segmentation(
@@ -61,7 +35,7 @@ def score_segmentation(
     References
     ----------
     Meilă, "Comparing clusterings", 2007; Arganda-Carreras et al., "Crowdsourcing the creation of
-    image segmentation algorithms for connectomics", 2015. Computed by skimage.metrics.
+    image segmentation algorithms for connectomics", 2015; as skimage.metrics has them.
 
     Examples
     --------
@@ -74,15 +48,7 @@ def score_segmentation(
     check_labels(one, "Labels of the truth")
     check_labels(other, "Labels")
     counted = (one != 0) & ((other != 0) | (not ignore_background))
-    if not counted.any():
-        raise ValueError(
-            "No voxel is labelled in the truth (and the segmentation), so there is nothing to "
-            "compare: check that both are of the same region."
-        )
-    one, other = _small_ids(one[counted]), _small_ids(other[counted])
-    split, merge = metrics.variation_of_information(one, other)
-    error, _, _ = metrics.adapted_rand_error(one, other)
-    return SegmentationScore(*(max(0.0, float(s)) for s in (split, merge, error)))
+    return overlaps_of(one[counted], other[counted]).score
 
 
 def dice(truth: ArrayLike, prediction: ArrayLike) -> float:
@@ -107,12 +73,6 @@ def dice(truth: ArrayLike, prediction: ArrayLike) -> float:
     _check_shapes(one, other)
     total = int(one.sum()) + int(other.sum())
     return 2 * int((one & other).sum()) / total if total else 1.0
-
-
-def _small_ids(labels: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Ids from 1 upwards: the table of skimage has as many rows as the largest id."""
-    dense, _ = fastremap.renumber(labels, preserve_zero=False)
-    return dense.astype(np.int64)
 
 
 def _check_shapes(truth: NDArray[np.generic], other: NDArray[np.generic]) -> None:

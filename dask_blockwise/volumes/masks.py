@@ -76,8 +76,9 @@ def as_mask(given: Any) -> Mask:
     if isinstance(given, Sequence) and given and all(isinstance(one, Roi) for one in given):
         return OfRegions(tuple(given))
     if not isinstance(getattr(given, "source", None), Source):
+        got = given if isinstance(given, str | list | tuple) else type(given).__name__
         raise TypeError(
-            f"mask must be a Volume, a Roi in world units or a list of these, got {given!r}: make "
+            f"mask must be a Volume, a Roi in world units or a list of some, got {got!r}: make "
             "an array a volume by Volume.from_array(array, voxel_size=..., offset=..., unit=...), "
             "so that it is known where it lies."
         )

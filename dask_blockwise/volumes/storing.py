@@ -11,6 +11,7 @@ from distributed import Client
 
 from ..engine.progress import RunSummary
 from ..geometry.blocks import Roi
+from ..pipelines.stages import stage
 from ..storage.location import location_of
 from .kinds import Checkpoint
 from .known import Verify
@@ -25,6 +26,7 @@ from .whole_run import store
 __all__ = ["checkpoint", "to_zarr"]
 
 
+@stage("stored")
 def checkpoint(
     volume: AnyVoxels,
     /,
@@ -114,6 +116,7 @@ def to_zarr(
     roi: Roi | None = None,
     mask: Any = None,
     skip_if: Any = None,
+    report: str | os.PathLike[str] | None = None,
 ) -> RunSummary:
     """Compute the volume block by block and store it as OME-Zarr.
 
@@ -182,6 +185,9 @@ def to_zarr(
         is made of has no other value than this; those of whose values in it, or in another volume
         such as a coarse level, the function says True. Without a halo: so what is stored depends
         on the blocks.
+    report : path, optional
+        Where a page is written that explains the run, ``"run.html"``, or the same as ``.json``,
+        also where blocks failed; ``summary.report(path)`` writes it later.
 
     Returns
     -------
@@ -229,4 +235,4 @@ def to_zarr(
     )
     block = volume.frame.checked_block(block_shape)
     volume = only_where(volume, mask, skip_if, block, fill_value)
-    return store(volume, location_of(path), options, client, progress, verify)
+    return store(volume, location_of(path), options, client, progress, verify, report)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
+from os import PathLike
+from pathlib import Path
 
 from distributed import Client
 
 from ..engine.progress import RunSummary
+from ..engine.run_document import check_report_path
 from .absent_inputs import absent_of
+from .kinds import Checkpoint
 from .known import Verify
 from .lineage import as_it_is_now
 from .options import StoreOptions
 from .planning import plan
 from .preparation import Preparation
-from .running import run_all
+from .running import BlocksFailed, run_all
+from .seen.at_once import under
+from .seen.stored_stage import StoredStage
 from .source import Voxels
 from .tasks import check_outputs, tasks_to_mend, tasks_to_store
 
@@ -30,6 +37,7 @@ def store(
     client: Client | None = None,
     progress: bool = True,
     verify: Verify = "stamps",
+    report: str | PathLike[str] | None = None,
 ) -> RunSummary:
     """Compute a volume block by block and store it.
 
@@ -39,7 +47,7 @@ def store(
     path : str
         Absolute, or a URL.
     options : StoreOptions
-    client, progress, verify
+    client, progress, verify, report
         As for ``to_zarr``.
 
     Raises
@@ -50,6 +58,42 @@ def store(
     BlocksFailed
         If blocks failed for good, after all others are done.
     """
+    page = None if report is None else check_report_path(report)
+    outputs = tuple(map(StoredStage, [*_checkpoints_under(volume), path]))
+    try:
+        summary = replace(_run(volume, path, options, client, progress, verify), outputs=outputs)
+    except BlocksFailed as failed:
+        failed.summary = replace(failed.summary, outputs=outputs)
+        _report(failed.summary, page)
+        raise
+    _report(summary, page)
+    return summary
+
+
+def _report(summary: RunSummary, page: Path | None) -> None:
+    """Write a run's page; what it has stored is there also if that can't be."""
+    if page is None:
+        return
+    try:
+        summary.report(page)
+    except Exception as error:  # of a full disk, or whatever else; it must not hide the run's own
+        warnings.warn(f"The report of the run can't be written: {error}", stacklevel=4)
+
+
+def _checkpoints_under(volume: Voxels) -> list[str]:
+    """What is stored on the way, what comes first before what is made of it."""
+    paths = (one.source.path for one in under(volume) if isinstance(one.source, Checkpoint))
+    return list(reversed(dict.fromkeys(paths)))
+
+
+def _run(
+    volume: Voxels,
+    path: str,
+    options: StoreOptions,
+    client: Client | None,
+    progress: bool,
+    verify: Verify,
+) -> RunSummary:
     volume = as_it_is_now(volume, anew=verify == "content")
     if options.roi is not None:
         volume = replace(volume, source=volume.source.repairing())

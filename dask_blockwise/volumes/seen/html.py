@@ -19,7 +19,7 @@ from .at_once import is_walked_at_once, look_at, under
 from .pipeline import pipeline_svg
 from .sections import Section, data_urls, sections
 
-__all__ = ["repr_html"]
+__all__ = ["known_of", "pictures_of", "repr_html"]
 
 # A store that doesn't answer is not waited for.
 _MOST_SECONDS = 10.0
@@ -33,13 +33,14 @@ def repr_html(volume: Voxels) -> str:
 
     Nothing is computed for it: of a lazy volume the stored one is shown from which it is made.
     """
-    parts = [_pictures(volume), html_table(_rows(volume))]
+    parts = [pictures_of(volume), html_table(known_of(volume))]
     if volume.source.inputs:
         parts += [_drawn(volume), _planned(volume)]
     return f'<div style="max-width:100%;overflow-x:auto">{"".join(filter(None, parts))}</div>'
 
 
-def _rows(volume: Voxels) -> dict[str, str]:
+def known_of(volume: Voxels) -> dict[str, str]:
+    """What is known of a volume without its values."""
     frame, axes = volume.frame, volume.frame.placement.block_axes
     spans = [f"{begin} to {end}" for begin, end in zip(frame.roi.begin, frame.roi.end)]
     return {
@@ -52,7 +53,7 @@ def _rows(volume: Voxels) -> dict[str, str]:
     }
 
 
-def _pictures(volume: Voxels) -> str:
+def pictures_of(volume: Voxels) -> str:
     """Sections of the volume, or of the first that it is made from and that can be looked at."""
     found: list[str] = []
     looking = Thread(target=lambda: found.append(_looked_at(volume)), daemon=True)

@@ -1,0 +1,171 @@
+"""The graph by which fragments became objects, as tables: supervoxels, edges and scores."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..volumes.volume import Volume
+from .agglomeration_rule import AgglomerationRule, dense_rows
+from .contacts import means, sum_contacts
+from .kept import Kept, open_kept
+from .pairs import ends
+from .relabelled import Relabelled
+from .rule import LABEL_BITS
+from .scratch import Scratch
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["FragmentGraph", "fragment_graph", "kept_table", "supervoxel_ids"]
+
+
+@dataclass(frozen=True)
+class FragmentGraph:
+    """Supervoxels, the objects that they became, and the affinities between them."""
+
+    # Of the supervoxels, with the ids that the tables have; to look at, and to correct by.
+    fragments: Volume
+    # ``id``, ``voxels``, ``object``: the id in what is stored, 0 where that was too small.
+    supervoxels: DataFrame
+    # ``one``, ``other``, ``affinity`` and ``affinity_far``: the mean over the threshold, of direct
+    # neighbours and of longer offsets; ``pairs`` and ``pairs_far``: of so many pairs of voxels;
+    # ``joined``: whether they are one object.
+    edges: DataFrame
+
+    @property
+    def doubtful(self) -> DataFrame:
+        """Edges whose mean affinity is the nearest to the threshold, these first."""
+        found: DataFrame = self.edges[self.edges.pairs > 0]
+        return found.iloc[found.affinity.abs().argsort(kind="stable")]
+
+    def write(self, folder: str | os.PathLike[str]) -> Path:
+        """Write ``supervoxels.parquet`` and ``edges.parquet`` to a folder, which is made."""
+        where = Path(folder).expanduser()
+        where.mkdir(parents=True, exist_ok=True)
+        self.supervoxels.to_parquet(where / "supervoxels.parquet", index=False)
+        self.edges.to_parquet(where / "edges.parquet", index=False)
+        return where
+
+
+def fragment_graph(segments: Volume, *, stored: str | os.PathLike[str]) -> FragmentGraph:
+    """The graph by which ``agglomerate`` made objects of fragments.
+
+    Parameters
+    ----------
+    segments : Volume
+        What ``agglomerate(..., keep_scratch=True)`` returned.
+    stored : path or URL
+        Where that is stored.
+
+    Returns
+    -------
+    FragmentGraph
+        In memory; ``.write(folder)`` writes it as Parquet.
+
+    Raises
+    ------
+    TypeError
+        If these segments weren't agglomerated by affinities.
+    FileNotFoundError
+        If the scratch beside what is stored wasn't kept.
+
+    Examples
+    --------
+    >>> from dask_blockwise import agglomerate, connected_components
+    >>> grey = np.array([[[0.9, 0.9, 0.2, 0.9, 0.8, 0.9]]], np.float32)
+    >>> affinities = Volume.from_array(grey, axes="cyx", chunks=(1, 1, 3))
+    >>> ones = np.array([[1, 1, 2, 2, 3, 3]], np.uint32)
+    >>> fragments = Volume.from_array(ones, chunks=(1, 3))
+    >>> segments = agglomerate(fragments, affinities, offsets=[(0, -1)], keep_scratch=True)
+    >>> _ = segments.to_zarr("out.zarr/objects", progress=False)
+    >>> graph = fragment_graph(segments, stored="out.zarr/objects")
+    >>> graph.supervoxels.object.tolist(), len(graph.edges), graph.edges.joined.tolist()
+    ([1, 2, 2, 2], 3, [False, True, True])
+    """
+    source = segments.source
+    if not isinstance(source, Relabelled) or not isinstance(source.rule, AgglomerationRule):
+        raise TypeError(
+            f"A graph of fragments is that of agglomerate(fragments, affinities, ...), got "
+            f"{segments!r}."
+        )
+    fragments, starts, objects = kept_table(stored)
+    scratch = scratch_of(fragments)
+    sizes = np.concatenate([np.zeros(0, np.uint64), *scratch.sizes])
+    found = sum_contacts(dense_rows(row.reshape(-1, 6), starts) for row in scratch.edges)
+    from pandas import DataFrame
+
+    ids = supervoxel_ids(starts)
+    one, other = (end.astype(np.int64) for end in ends(found.pairs))
+    supervoxels = {"id": ids, "voxels": sizes.astype(np.int64), "object": objects}
+    edges = {
+        **{"one": ids[one], "other": ids[other]},
+        **{"affinity": means(found.near, found.near_count), "pairs": found.near_count},
+        **{"affinity_far": means(found.far, found.far_count), "pairs_far": found.far_count},
+        "joined": (objects[one] == objects[other]) & (objects[one] > 0),
+    }
+    return FragmentGraph(fragments, DataFrame(supervoxels), DataFrame(edges))
+
+
+def kept_table(
+    stored: str | os.PathLike[str],
+) -> tuple[Volume, NDArray[np.int64], NDArray[np.uint64]]:
+    """Fragments that were kept beside stored objects, and the object of each.
+
+    Returns
+    -------
+    fragments : Volume
+        Of which the source is `Kept`.
+    starts : ndarray of int64, shape (blocks + 1,)
+        Where each block's pieces begin among all.
+    objects : ndarray of uint64
+        The id of each piece's object.
+
+    Raises
+    ------
+    FileNotFoundError
+        If they weren't kept.
+    """
+    try:
+        fragments = open_kept(f"{os.fspath(stored)}.scratch")
+        scratch = scratch_of(fragments)
+        starts, table = scratch.starts, scratch.table
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{os.fspath(stored)}.scratch, with the labels of single blocks, isn't there: store "
+            "it again with keep_scratch=True of relabel or agglomerate."
+        ) from error
+    first = starts.read((slice(0, starts.shape[0]),)).astype(np.int64)
+    return fragments, first, table.read((slice(0, int(first[-1])),))
+
+
+def scratch_of(fragments: Volume) -> Scratch:
+    """Where kept fragments lie.
+
+    Raises
+    ------
+    TypeError
+        If they are none.
+    """
+    if not isinstance(fragments.source, Kept):
+        raise TypeError(f"These aren't labels that were kept: {fragments!r}.")
+    return fragments.source.scratch
+
+
+def supervoxel_ids(starts: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """The id of each piece of each block, as kept fragments have them.
+
+    Examples
+    --------
+    >>> [divmod(int(key), 1 << 32) for key in supervoxel_ids(np.array([0, 2, 3]))]
+    [(0, 1), (0, 2), (1, 1)]
+    """
+    counts = np.diff(starts)
+    blocks = np.repeat(np.arange(counts.size, dtype=np.uint64), counts)
+    pieces = np.arange(int(starts[-1])) - np.repeat(starts[:-1], counts) + 1
+    return blocks << LABEL_BITS | pieces.astype(np.uint64)
