@@ -1,21 +1,40 @@
-"""The command line: ``dask-blockwise demo`` and ``dask-blockwise status``."""
+"""The command line, ``dask-blockwise``: each command is a function of `dask_blockwise.commands`."""
 
 from __future__ import annotations
 
-import argparse
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from pathlib import Path
 
-from distributed import Client
+from cyclopts import App, CycloptsError, Group
 
-from .demo.run import DEMOS, Result, run_demo
-from .engine.cluster import local_cluster
+from .commands.demo import demo
+from .commands.measuring import objects, seams
+from .commands.prediction import argmax, predict, threshold
+from .commands.relabelling import agglomerate, relabel, renumber
+from .commands.segmentation import connected_components, segment, watershed
+from .commands.spoken import in_options
+from .commands.stored import convert, info, pyramid, rerun, status
 from .engine.stopping import exit_codes
-from .volumes.status import status
 
 __all__ = ["main"]
+
+_NAME = "dask-blockwise"
+_GROUPS = {
+    "Stages": (
+        *(predict, argmax, threshold, watershed, segment, connected_components),
+        *(relabel, agglomerate, renumber),
+    ),
+    "Of what is stored": (info, status, rerun, objects, seams, pyramid, convert),
+    "To begin with": (demo,),
+}
+# What a person can mend, as `exit_codes` has it.
+_USAGE = (ValueError, TypeError, OSError, ImportError)
+_EPILOGUE = (
+    "Ends with 0 where all is done, 1 where blocks failed, 2 where a call makes no sense, and 75 "
+    "where it was stopped and the same call goes on."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -26,91 +45,56 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments : sequence of str, optional
         Those of the process unless given.
 
+    Raises
+    ------
+    SystemExit
+        0 where all is done, 1 where blocks failed, 2 where the call makes no sense, 75 where it was
+        stopped and the same call goes on.
+
     Examples
     --------
-    >>> main(["--version"])
+    >>> main(["status"])
     Traceback (most recent call last):
-    SystemExit: 0
+    SystemExit: 2
     """
-    options = _parser().parse_args(arguments)
-    with exit_codes("dask-blockwise: "):
-        options.command(options)
+    given, commands = list(sys.argv[1:] if arguments is None else arguments), app()
+    command = given[0] if given and given[0] in commands else None
+    with exit_codes(f"{_NAME}: "):
+        try:
+            commands(given, exit_on_error=False, print_error=False)
+        except CycloptsError as error:
+            raise ValueError(_in_a_sentence(error, command)) from None
+        except _USAGE as error:
+            if command is None or hasattr(error, "exit_code"):
+                raise
+            raise ValueError(in_options(str(error), _options_of(commands[command]))) from error
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="dask-blockwise", description="Segment volumes block by block, with Dask."
+def app() -> App:
+    """All commands, for `main` and for the reference."""
+    made = App(
+        name=_NAME,
+        help="Segment volumes that do not fit one machine, block by block, with Dask.",
+        help_format="markdown",
+        help_epilogue=_EPILOGUE,
+        version=lambda: version("dask_blockwise"),
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
-    parser.add_argument("--version", action="version", version=version("dask_blockwise"))
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    demo = commands.add_parser(
-        "demo", help="segment a sample volume", description="Segment a sample volume."
-    )
-    demo.add_argument(
-        "--sample", choices=sorted(DEMOS), default="mni152", help="which one (default: %(default)s)"
-    )
-    demo.add_argument(
-        "--output", type=Path, default=Path(), help="folder for the results (default: this one)"
-    )
-    demo.add_argument(
-        "--workers",
-        type=_workers,
-        help="worker processes (default: one for each core)",
-        metavar="N",
-    )
-    demo.set_defaults(command=_demo)
-    stands = commands.add_parser(
-        "status",
-        help="say how a stored volume stands",
-        description="Say which blocks of a stored volume are done, and whether they still hold.",
-    )
-    stands.add_argument("path", metavar="PATH", help="what to_zarr or checkpoint stored")
-    stands.add_argument(
-        "--trust",
-        action="store_true",
-        help="run code that it brings even if it belongs to somebody else",
-    )
-    stands.set_defaults(command=_status)
-    return parser
+    for place, (title, commands) in enumerate(_GROUPS.items()):
+        group = Group(title, sort_key=place)
+        for order, command in enumerate(commands):
+            made.command(command, group=group, sort_key=order)
+    made.register_install_completion_command()
+    return made
 
 
-def _workers(text: str) -> int:
-    try:
-        given = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"invalid int value: {text!r}") from None
-    if given < 1:
-        raise argparse.ArgumentTypeError(
-            f"must be at least 1, got {given}; leave it out for one process a core"
-        )
-    return given
+def _options_of(command: App) -> list[str]:
+    names = (argument.name for argument in command.assemble_argument_collection())
+    return [name for name in names if name.startswith("--")]
 
 
-def _demo(options: argparse.Namespace) -> None:
-    with local_cluster(options.workers) as cluster, Client(cluster) as client:
-        print(f"Watch the cluster at {client.dashboard_link}")
-        _report(run_demo(options.sample, options.output, client))
-
-
-def _status(options: argparse.Namespace) -> None:
-    # Modules that lie here are what scripts that ran here have imported.
-    sys.path.insert(0, str(Path.cwd()))
-    found = status(options.path, trust=options.trust)
-    print(found)
-    if not found.is_current:
-        raise SystemExit(1)
-
-
-def _report(result: Result) -> None:
-    scores = [f"{name:<22}{value:.3f}" for name, value in result.scores.items()]
-    print(
-        "",
-        result.table(),
-        "",
-        "On the part that the network was not trained on:",
-        *scores,
-        "",
-        sep="\n",
-    )
-    print(f"Volumes: {result.container}")
-    print(f"Picture: {result.picture}")
+def _in_a_sentence(error: CycloptsError, command: str | None) -> str:
+    """What is wrong, and where to read on."""
+    text = re.sub(r"\s+", " ", str(error)).strip()
+    return f"{text}\nSee {' '.join(filter(None, (_NAME, command)))} --help."

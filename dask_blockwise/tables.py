@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-__all__ = ["by_axis", "html_columns", "html_table", "text_columns"]
+__all__ = ["Table", "by_axis", "html_columns", "html_table", "text_columns", "without_column"]
+
+# Names of columns, and rows of them.
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 
 def html_table(rows: Mapping[str, Any]) -> str:
@@ -33,6 +36,18 @@ def by_axis(axes: Sequence[str], values: Sequence[Any], unit: str = "") -> str:
     """
     listed = ", ".join(f"{axis} {value}" for axis, value in zip(axes, values, strict=True))
     return f"{listed} {unit}".rstrip()
+
+
+def without_column(name: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Columns and rows without one that says nothing.
+
+    Examples
+    --------
+    >>> without_column("y", ("x", "y"), [("1", "2")])
+    (['x'], [['1']])
+    """
+    kept = [n for n, column in enumerate(names) if column != name]
+    return [names[n] for n in kept], [[row[n] for n in kept] for row in rows]
 
 
 def text_columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,6 +1,7 @@
 import dataclasses
 import functools
 import re
+import shlex
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -11,11 +12,18 @@ from distributed import Client
 from matplotlib.image import imread
 
 from dask_blockwise import cli, open_volume
+from dask_blockwise.commands.demo import report
 from dask_blockwise.demo import run as demo
 from dask_blockwise.demo import samples
 from dask_blockwise.demo.samples import Sample
 from dask_blockwise.geometry.blocks import Roi
 from dask_blockwise.volumes.volume import Volume
+
+COMMANDS = [
+    *("predict", "argmax", "threshold", "watershed", "segment", "connected-components"),
+    *("relabel", "agglomerate", "renumber", "objects", "seams", "pyramid", "status", "info"),
+    *("rerun", "convert", "demo"),
+]
 
 
 def cropped(load: Callable[[], Sample], roi: Roi) -> Sample:
@@ -43,27 +51,70 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        cli.main(["--version"])
+    cli.main(["--version"])
     assert capsys.readouterr().out.strip() == version("dask_blockwise")
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ([], "required: COMMAND"),
-        (["demo", "--sample", "mouse"], "invalid choice: 'mouse'"),
-        (["demo", "--workers", "two"], "invalid int value"),
-        (["demo", "--workers", "0"], "at least 1, got 0; leave it out"),
-        (["demo", "--workers", "-1"], "at least 1, got -1"),
+        (["demmo"], 'Did you mean "demo"?'),
+        (["demo", "--sample", "mouse"], 'Choose from: "mni152", "fib25"'),
+        (["demo", "--workers", "two"], "--workers: it takes a whole number of at least 1, got 't"),
+        (["demo", "--workers", "0"], "--workers: it takes a whole number of at least 1, got '0'"),
+        (["demo", "--workers", "-1"], "--workers: it takes a whole number of at least 1, got '-1'"),
+        (["demo", "--sampel", "fib25"], "Did you mean --sample"),
+        (["demo", "too", "many"], "Unused Tokens"),
+        (["threshold"], "VOLUME"),
+        (["threshold", "a.zarr/a", "a.zarr/b"], "--threshold requires an argument"),
+        (["threshold", "a", "b", "--threshold", "x"], 'convert "x" into float'),
+        (["segment", "a", "b", "--function", "f", "--halo", "8;8"], "--halo: it takes whole num"),
+        (["watershed", "a", "b", "--offsets", "-1,0 0,y"], "--offsets: it takes offsets with"),
+        (["argmax", "a", "b", "--roi", "0:8,8:8"], "--roi: it takes begin:end for each axis"),
+        (["argmax", "a", "b", "--workers", "0"], "leave it out for one process a core, got '0'"),
+        (["argmax", "a", "b", "--workers", "1:2:3"], "or two such as 0:50"),
+        (["objects", "a", "--mean", "raw"], "--mean: it takes a name and a value"),
+        (["predict", "a", "b", "--model", "m", "--output-range", "1"], "it takes two numbers"),
     ],
+    ids=str,
 )
 def test_wrong_arguments_are_named(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         cli.main(arguments)
-    assert message in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert message in said
+    known = arguments[0] != "demmo"
+    assert f"See dask-blockwise {arguments[0] + ' ' if known else ''}--help." in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", [None, *COMMANDS], ids=str)
+def test_help_says_what_to_type(command: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main([*([command] if command else []), "--help"])
+    said = capsys.readouterr().out
+    assert f"Usage: dask-blockwise {command or 'COMMAND'}" in said
+    if command is None:
+        assert all(f" {name} " in said for name in COMMANDS)
+    else:
+        assert re.search(rf"^ *dask-blockwise {command} ", said, re.MULTILINE), "no example"
+
+
+def test_examples_in_help_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = cli.app()
+    for command in COMMANDS:
+        text = app[command].help.replace("\\\n", " ")
+        lines = re.findall(r"^ *dask-blockwise (.+)$", text, re.MULTILINE)
+        assert lines, command
+        for line in lines:
+            app.parse_args(shlex.split(line), exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_commands_and_options(shell: str) -> None:
+    script = cli.app().generate_completion(shell=shell)
+    assert all(word in script for word in ("watershed", "on-change", "max-retries", "slurm"))
 
 
 def test_what_a_user_can_mend_ends_without_a_traceback(
@@ -102,7 +153,7 @@ def test_demo_stores_scores_pictures_and_goes_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     result = demo.run_demo(name, tmp_path, client)
-    cli._report(result)
+    report(result)
     raw, prediction, segments = (
         open_volume(result.container / path) for path in ("raw", "prediction", "segments")
     )

@@ -24,8 +24,8 @@ class Bar(Protocol):
     def is_over(self) -> bool:
         """Whether each of the task's blocks is done, or has failed."""
 
-    def update(self, blocks: int, failed: int, retries: int) -> None:
-        """So many more blocks are done; so many failed and were retried in all."""
+    def update(self, blocks: int, failed: int, retries: int, empty: int = 0) -> None:
+        """So many more blocks are done; so many failed, were retried and were empty in all."""
 
     def wait(self, why: str, is_idle: bool) -> None:
         """What more workers wait for, empty if for nothing; whether there is none to run blocks."""
@@ -62,7 +62,7 @@ class _Count:
 
     def __init__(self, title: str, blocks: int, done: int, upstream: Sequence[Bar]) -> None:
         self.title, self.blocks, self.done, self.failed = title, blocks, done, 0
-        self.faults = self._waiting = ""
+        self.beside = self._waiting = ""
         self._upstream = list(upstream)
         self._restart()
 
@@ -85,10 +85,11 @@ class _Count:
         """Blocks a second since it has waited for none, neither tasks nor workers."""
         return (self.done - self._before) / max(time.monotonic() - self._begin, 1e-9)
 
-    def add(self, blocks: int, failed: int, retries: int) -> bool:
+    def add(self, blocks: int, failed: int, retries: int, empty: int = 0) -> bool:
         """Count more blocks; whether the rate counts anew from now on."""
         self.done, self.failed = self.done + blocks, failed
-        self.faults = f"{failed} failed, {retries} retries" if failed or retries else ""
+        faults = f"{failed} failed, {retries} retries" if failed or retries else ""
+        self.beside = ", ".join(filter(None, (f"{empty} empty" if empty else "", faults)))
         if not self._upstream:
             return False
         self._upstream = [bar for bar in self._upstream if not bar.is_over]
@@ -115,8 +116,8 @@ class _NoBar:
     def is_over(self) -> bool:
         return self._count.is_over
 
-    def update(self, blocks: int, failed: int, retries: int) -> None:
-        self._count.add(blocks, failed, retries)
+    def update(self, blocks: int, failed: int, retries: int, empty: int = 0) -> None:
+        self._count.add(blocks, failed, retries, empty)
 
     def wait(self, why: str, is_idle: bool) -> None:
         pass
@@ -142,8 +143,8 @@ class _LiveBar:
     def is_over(self) -> bool:
         return self._count.is_over
 
-    def update(self, blocks: int, failed: int, retries: int) -> None:
-        if self._count.add(blocks, failed, retries):
+    def update(self, blocks: int, failed: int, retries: int, empty: int = 0) -> None:
+        if self._count.add(blocks, failed, retries, empty):
             self._bar.bar_format = None
             self._restart(self._bar.n + blocks)
         self._note()
@@ -161,7 +162,7 @@ class _LiveBar:
         self._bar.close()
 
     def _note(self) -> None:
-        notes = filter(None, (self._count.faults, self._count.held_up))
+        notes = filter(None, (self._count.beside, self._count.held_up))
         self._bar.set_postfix_str(", ".join(notes), refresh=False)
 
     def _restart(self, done: float) -> None:
@@ -177,9 +178,9 @@ class _Lines:
     def is_over(self) -> bool:
         return self._count.is_over
 
-    def update(self, blocks: int, failed: int, retries: int) -> None:
+    def update(self, blocks: int, failed: int, retries: int, empty: int = 0) -> None:
         count = self._count
-        count.add(blocks, failed, retries)
+        count.add(blocks, failed, retries, empty)
         if count.is_over or count.done >= self._due_blocks or time.monotonic() > self._due:
             self._write()
 
@@ -200,7 +201,7 @@ class _Lines:
     def _write(self) -> None:
         count = self._count
         done = f"{count.title}: {count.done} of {count.blocks} blocks"
-        told = filter(None, (done, count.faults, _pace(count), count.held_up))
+        told = filter(None, (done, count.beside, _pace(count), count.held_up))
         sys.stderr.write(f"{', '.join(told)}\n")
         self._plan()
 

@@ -1,9 +1,7 @@
 """Which blocks of a task are done, from what, and what they left: marks that the driver appends.
 
-A mark holds the block's number; what stood for all that it read; a stamp of the files that it left,
-and a hash of the values in them; and a check of all that, made with a key of the task's parameters
-and of the array that the marks vouch for. So a torn or foreign mark is recognised, and costs only
-its own block.
+The check in a mark is made with a key of the task's parameters and of the array that the marks
+vouch for. So a torn or foreign mark is recognised, and costs only its own block.
 """
 
 from __future__ import annotations
@@ -16,10 +14,10 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import ArrayLike, NDArray
 
 from ..geometry.blocks import BlockGrid, Roi
-from .evidence import mixed
+from .mark import MARK, Marks, identities_of, is_set, made_marks, sound_marks, were_empty
 from .mark_files import mark_files, read_header, read_marks
 from .spending import Spending, read_spent
 from .worker.spent import Spent
@@ -27,10 +25,6 @@ from .worker.trace import Trace
 
 __all__ = ["Finished", "Ledger", "finished", "forget_others", "holds", "spent_in_all"]
 
-Marks = npt.NDArray[Any]
-
-_NAMES = "number", "made_from", "via", "files", "stamp", "content", "check"
-_MARK = np.dtype([(name, "<u8") for name in _NAMES])
 _PARAMETERS = "tiling", "fingerprint", "vouches_for"
 
 
@@ -81,13 +75,13 @@ class Ledger:
         self.path = path
         parameters = _parameters(grid, fingerprint, vouches_for)
         self._key = _key(parameters)
-        self._files = mark_files(path, _MARK.itemsize)
+        self._files = mark_files(path, MARK.itemsize)
         with ExitStack() as on_error:
             on_error.callback(self._files.close)
             if not resume:
                 self._files.clear()
             _check_parameters(path, read_header(path), parameters)
-            self.marks = _sound(read_marks(path, _MARK.itemsize), self._key, len(grid))
+            self.marks = sound_marks(read_marks(path, MARK.itemsize), self._key, len(grid))
             # What stands for each block where another task reads it; 0 while it isn't done.
             self.identities = identities_of(self.marks)
             self._files.write_header(json.dumps(parameters, indent=1))
@@ -96,16 +90,16 @@ class Ledger:
             on_error.pop_all()
 
     @property
-    def done(self) -> npt.NDArray[np.bool_]:
+    def done(self) -> NDArray[np.bool_]:
         """Which blocks are done, by number."""
-        return _is_set(self.marks)
+        return is_set(self.marks)
 
     def add(
         self,
         numbers: Iterable[int],
-        made_from: npt.ArrayLike = 0,
-        via: npt.ArrayLike = 0,
-        traces: npt.ArrayLike = Trace(),  # noqa: B008 - a tuple.
+        made_from: ArrayLike = 0,
+        via: ArrayLike = 0,
+        traces: ArrayLike = Trace(),  # noqa: B008 - a tuple.
     ) -> None:
         """Mark blocks as done.
 
@@ -114,21 +108,17 @@ class Ledger:
         numbers : iterable of int
         made_from, via : array_like of uint64
             What stands for what each has read: of what lasts, and of what only this run holds.
-        traces : array_like of uint64, shape (blocks, 3)
+        traces : array_like of uint64, shape (blocks, 4)
             What each left.
         """
-        blocks = np.fromiter(numbers, np.uint64)
-        marks = np.zeros(blocks.size, _MARK)
-        marks["number"], marks["made_from"], marks["via"] = blocks, made_from, via
-        marks["files"], marks["stamp"], marks["content"] = np.asarray(traces, np.uint64).T
-        marks["check"] = _check(marks, self._key)
-        places = blocks.astype(np.intp)
+        marks = made_marks(numbers, made_from, via, traces, self._key)
+        places = marks["number"].astype(np.intp)
         self.marks[places], self.identities[places] = marks, identities_of(marks)
         self._files.append(marks.tobytes())
 
-    def drop(self, which: npt.NDArray[Any]) -> None:
+    def drop(self, which: NDArray[Any]) -> None:
         """Take marks back, until blocks are marked again; what the file says of them stays."""
-        self.marks[which] = np.zeros((), _MARK)
+        self.marks[which] = np.zeros((), MARK)
         self.identities[which] = 0
 
     def close(self) -> None:
@@ -147,12 +137,17 @@ class Finished:
     # By block; zeros where it isn't done.
     marks: Marks
     # What stands for each block where another task reads it.
-    identities: npt.NDArray[np.uint64]
+    identities: NDArray[np.uint64]
 
     @property
-    def done(self) -> npt.NDArray[np.bool_]:
+    def done(self) -> NDArray[np.bool_]:
         """Which blocks are done, by number."""
-        return _is_set(self.marks)
+        return is_set(self.marks)
+
+    @property
+    def empty(self) -> NDArray[np.bool_]:
+        """Which of them were skipped, as they are known to hold nothing."""
+        return self.done & were_empty(self.marks)
 
 
 def finished(path: str, vouches_for: str | None = None) -> Finished | None:
@@ -179,7 +174,7 @@ def finished(path: str, vouches_for: str | None = None) -> Finished | None:
         grid = BlockGrid(total, read, write, fit)
     except (KeyError, TypeError, ValueError):
         return None
-    marks = _sound(read_marks(path, _MARK.itemsize), _key(parameters), len(grid))
+    marks = sound_marks(read_marks(path, MARK.itemsize), _key(parameters), len(grid))
     of = parameters["fingerprint"], parameters["vouches_for"]
     return Finished(grid, *of, marks, identities_of(marks))
 
@@ -219,43 +214,9 @@ def forget_others(path: str, fingerprint: str, vouches_for: str = "") -> None:
     """
     header = read_header(path)
     if header and not _is_of(header, fingerprint, vouches_for):
-        files = mark_files(path, _MARK.itemsize)
+        files = mark_files(path, MARK.itemsize)
         files.clear()
         files.close()
-
-
-def identities_of(marks: Marks) -> npt.NDArray[np.uint64]:
-    """What stands for blocks where others read them: what each was made from, and what came out.
-
-    The latter tells apart two runs of a computation that doesn't give the same each time. It is 0
-    for blocks that aren't done.
-    """
-    values = mixed(marks["made_from"], 0) + mixed(marks["content"], 1)
-    # With its number, as sums over blocks would not tell which of them has what.
-    identities = mixed(values ^ mixed(marks["number"], 2), 3)
-    return np.where(_is_set(marks), identities, np.uint64(0))
-
-
-def _is_set(marks: Marks) -> npt.NDArray[np.bool_]:
-    is_set: npt.NDArray[np.bool_] = marks["check"] != 0
-    return is_set
-
-
-def _sound(content: bytes, key: np.uint64, blocks: int) -> Marks:
-    """The last sound mark of each block."""
-    marks = np.frombuffer(content, _MARK)
-    sound = marks[(_check(marks, key) == marks["check"]) & (marks["number"] < blocks)]
-    by_block = np.zeros(blocks, _MARK)
-    by_block[sound["number"].astype(np.intp)] = sound
-    return by_block
-
-
-def _check(marks: Marks, key: np.uint64) -> npt.NDArray[np.uint64]:
-    check = mixed(marks["number"] ^ key, 0)
-    for place, name in enumerate(_NAMES[1:-1], 1):
-        check += mixed(marks[name], place)
-    # 0 says that there is no mark.
-    return check | np.uint64(1)
 
 
 def _parameters(grid: BlockGrid, fingerprint: str, vouches_for: str) -> dict[str, Any]:

@@ -11,27 +11,15 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..tables import html_columns, text_columns
+from ..tables import Table, html_columns, text_columns, without_column
 from .run_document import Shown, as_dict, write_report
 from .task_summary import TaskSummary
 from .worker.spent import NOTHING, Spent
 
 __all__ = ["RunSummary", "TaskSummary"]
 
-_COLUMNS = (
-    "task",
-    "blocks",
-    "completed",
-    "skipped",
-    "failed",
-    "orphaned",
-    "retries",
-    "seconds",
-    "s/block",
-    "peak MB",
-    "Mvoxel/s",
-    "bound by",
-)
+_COUNTS = "blocks", "completed", "skipped", "empty", "failed", "orphaned", "retries"
+_COLUMNS = ("task", *_COUNTS, "seconds", "s/block", "peak MB", "Mvoxel/s", "bound by")
 _SHOWN_BLOCKS = 10
 
 
@@ -84,11 +72,11 @@ class RunSummary:
 
     def _repr_html_(self) -> str:
         faults = escape("\n".join([*self._told, *_faults(self.tasks)]).strip())
-        table = html_columns(_COLUMNS, list(map(_row, self.tasks)))
+        table = html_columns(*_table(self.tasks))
         return table + (f"<pre>{faults}</pre>" if faults else "")
 
     def _table(self) -> str:
-        return text_columns(_COLUMNS, list(map(_row, self.tasks)))
+        return text_columns(*_table(self.tasks))
 
     @property
     def _told(self) -> Iterator[str]:
@@ -161,19 +149,18 @@ class RunSummary:
         return "\n".join([*told, *_orphans(self.tasks), *_traceback(self.tasks)])
 
 
+def _table(tasks: Sequence[TaskSummary]) -> Table:
+    """How many blocks were empty is told where any was."""
+    rows = list(map(_row, tasks))
+    told = any(task.empty for task in tasks)
+    return (_COLUMNS, rows) if told else without_column("empty", _COLUMNS, rows)
+
+
 def _row(task: TaskSummary) -> tuple[str, ...]:
     rate = task.mvoxels_per_second
-    counts = (
-        task.blocks,
-        task.completed,
-        task.skipped,
-        task.failed,
-        task.orphaned,
-        task.retries,
-    )
     return (
         task.name,
-        *map(str, counts),
+        *(str(getattr(task, name)) for name in _COUNTS),
         f"{task.seconds:.1f}",
         f"{task.seconds_per_block:.3g}",
         f"{task.peak_memory / 1e6:.0f}",

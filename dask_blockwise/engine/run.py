@@ -243,7 +243,7 @@ def _how_to_go_on(states: Sequence[TaskState]) -> str:
     lines = ["Stopped."]
     for state in states:
         summary = state.summary()
-        done = f"{summary.completed + summary.skipped} of {summary.blocks} blocks are done"
+        done = f"{summary.done} of {summary.blocks} blocks are done"
         kept = "the same call goes on from there" if state.task.ledger else "none is kept"
         lines.append(f"Task {summary.name!r}: {done}; {kept}.")
     return " ".join(lines)

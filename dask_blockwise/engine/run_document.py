@@ -98,7 +98,7 @@ def write_report(
 
 
 def _task(task: TaskSummary) -> dict[str, Any]:
-    counts = ("blocks", "completed", "skipped", "failed", "orphaned", "retries")
+    counts = ("blocks", "done", "completed", "skipped", "empty", "failed", "orphaned", "retries")
     known = (*counts, "seconds", "peak_memory", "voxels_written", "bytes_redundant", "log")
     return {
         "name": task.name,
@@ -137,7 +137,7 @@ def _page(
 
 def _verdict(document: Mapping[str, Any]) -> str:
     blocks = sum(task["blocks"] for task in document["tasks"])
-    done = sum(task["completed"] + task["skipped"] for task in document["tasks"])
+    done = sum(task["done"] for task in document["tasks"])
     before = sum(task["skipped"] for task in document["tasks"])
     took = f"{document['seconds']:.1f} s on {document['threads']} threads of workers"
     if document["succeeded"]:
@@ -168,7 +168,10 @@ def _failures_told(tasks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _times(tasks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    names = ("stage", "blocks", "done", "before", "retries", "seconds", "of workers", "peak MB")
+    names = (
+        *("stage", "blocks", "done", "before", "empty", "retries"),
+        *("seconds", "of workers", "peak MB"),
+    )
     rows = [
         (
             *(
@@ -176,6 +179,7 @@ def _times(tasks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 f"{task['blocks']:,}",
                 f"{task['completed']:,}",
                 f"{task['skipped']:,}",
+                f"{task['empty']:,}",
             ),
             *(f"{task['retries']:,}", f"{task['seconds']:.1f}"),
             *(f"{_seconds(task):.1f}", f"{task['peak_memory'] / 1e6:.0f}"),

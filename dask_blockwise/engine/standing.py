@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .evidence import LedgerOf, Vouching, combined
 from .ledger import Finished, Ledger, finished
+from .mark import traces_of
 from .task import Task
 from .worker.spent import Spent
 from .worker.trace import Trace
@@ -91,8 +92,7 @@ class Standing:
         made_from, via = self._known[:, blocks]
         old = marks["made_from"] != made_from
         if self._ledger is not None and old.any():
-            traces = np.stack([marks[name][old] for name in ("files", "stamp", "content")], 1)
-            self._ledger.add(blocks[old], made_from[old], via[old], traces)
+            self._ledger.add(blocks[old], made_from[old], via[old], traces_of(marks[old]))
 
     @property
     def _fixed(self) -> bool:

@@ -28,6 +28,7 @@ _PAUSE_SECONDS, _LONGEST_PAUSE = 0.5, 30.0
 # Of more workers they take longer: a scheduler of Dask's takes in some thousand tasks a second.
 _BATCHES_A_SECOND = 500
 _BATCH_BLOCKS = 2048
+_EMPTY_BATCH_BLOCKS = 16  # where all so far were empty
 # Where blocks have a time limit: the scheduler knows only how long a whole batch may take.
 _TIMED_BATCH_BLOCKS = 32
 # A block that is broken off so often, by what is no fault of its own, fails all the same: it may
@@ -94,7 +95,7 @@ class TaskState:
         self._spent = NOTHING
         self._peak_memory = 0
         self._corrupt: dict[str, None] = {}
-        self._completed = self._skipped = self._retries = 0
+        self._completed = self._skipped = self._empty = self._retries = 0
         self._begin = self._end = 0.0
 
     @property
@@ -170,7 +171,8 @@ class TaskState:
         self._measure(report)
         self._corrupt.update(dict.fromkeys(report.corrupt))
         self._standing.mark(report.done, report.traces, report.skipped)
-        self._completed += len(report.done)
+        self._empty += report.empty
+        self._completed += len(report.done) - report.empty
         self._skipped += len(report.skipped)
         for number in report.done + report.skipped:
             self._release(number)
@@ -184,13 +186,13 @@ class TaskState:
         if report.left:
             self._again.append(report.left)
         settled = len(report.done) + len(report.skipped)
-        self.bar.update(settled, len(self._failed), self._retries)
+        self.bar.update(settled, len(self._failed), self._retries, self._empty)
         self.say_progress()
         return bool(settled or report.failures or report.lost or report.interrupted)
 
     def say_progress(self, now: bool = False) -> None:
         """Say beside the ledger how far the task is, now and then."""
-        done = self._completed + self._skipped
+        done = self._completed + self._skipped + self._empty
         self._log.say(len(self.task.grid), done, len(self._failed), now)
 
     def close(self) -> None:
@@ -207,6 +209,7 @@ class TaskState:
             blocks=len(self.task.grid),
             completed=self._completed,
             skipped=self._skipped,
+            empty=self._empty,
             retries=self._retries,
             seconds=self._end - self._begin if self.begun else 0.0,
             spent=self._spent,
@@ -224,7 +227,7 @@ class TaskState:
     def _batch_size(self, workers: int) -> int:
         """As many blocks as take about a second, but not so many that a worker gets none."""
         if self._block_seconds is None:
-            return 1
+            return _EMPTY_BATCH_BLOCKS if self._empty else 1
         most = _BATCH_BLOCKS if self.task.timeout is None else _TIMED_BATCH_BLOCKS
         seconds = max(_BATCH_SECONDS, workers / _BATCHES_A_SECOND)
         by_time = seconds / max(self._block_seconds, 1e-6)
@@ -242,17 +245,17 @@ class TaskState:
         self._spent = self._spent.plus(report.spent)
         self._standing.spend(report.spent)
         self._peak_memory = max(self._peak_memory, report.peak_memory)
-        run = len(report.done) + len(report.skipped) + len(report.failures)
+        # Empty ones take next to nothing, and tell nothing of others.
+        run = len(report.done) - report.empty + len(report.skipped) + len(report.failures)
         if run and report.spent.seconds_busy:
             latest = report.spent.seconds_busy / run
-            before = latest if self._block_seconds is None else self._block_seconds
-            self._block_seconds = (before + latest) / 2
+            self._block_seconds = ((self._block_seconds or latest) + latest) / 2
 
     def _pass_over(self, numbers: Sequence[int]) -> None:
         """Blocks that stand as they are."""
         self._skipped += len(numbers)
         if not self._standing.count and numbers:
-            self.bar.update(len(numbers), len(self._failed), self._retries)
+            self.bar.update(len(numbers), len(self._failed), self._retries, self._empty)
         for number in numbers:
             self._release(number)
 

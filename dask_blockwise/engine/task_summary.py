@@ -20,6 +20,8 @@ class TaskSummary:
     completed: int = 0
     # Blocks that the ledger or the pre-check said were done already.
     skipped: int = 0
+    # Blocks that were skipped as a mask, or ``skip_if``, says that they hold nothing.
+    empty: int = 0
     retries: int = 0
     # Seconds from the task's first block to its last.
     seconds: float = 0.0
@@ -69,9 +71,14 @@ class TaskSummary:
         return len(self.orphans)
 
     @property
+    def done(self) -> int:
+        """Blocks that are done, by this run or an earlier one."""
+        return self.completed + self.skipped + self.empty
+
+    @property
     def succeeded(self) -> bool:
         """Whether every block is done."""
-        return self.completed + self.skipped == self.blocks
+        return self.done == self.blocks
 
     @property
     def busy_seconds(self) -> float:

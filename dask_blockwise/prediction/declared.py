@@ -1,19 +1,23 @@
-"""Normalisations that bioimage.io models declare as their preprocessing.
+"""What bioimage.io models declare before and after the network: normalisation and activation.
 
 After the bioimage.io model description, https://github.com/bioimage-io/spec-bioimage-io.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..volumes.volume import Volume
+from .activation import Activation
+from .bioimageio import Description
 from .normalization import Normalization, WholeVolume, normalization_of
 
-__all__ = ["declared_normalization"]
+__all__ = ["around_network", "declared_normalization"]
 
 
 def declared_normalization(
@@ -103,3 +107,19 @@ def _check_countable(volume: Volume) -> None:
             f"Percentiles of the whole volume are taken of uint8 or uint16, got {volume.dtype}: "
             "give the numbers, normalize=(subtract, divide)."
         )
+
+
+def around_network(
+    volume: Volume, model: Any, normalize: Any, activation: Activation | None
+) -> tuple[Normalization, Activation | None]:
+    """What goes before and after the network: what is given, else what its folder declares."""
+    if not isinstance(model, str | os.PathLike) or not Path(model).is_dir():
+        return normalization_of("dtype" if normalize is None else normalize, volume), activation
+    folder = Description.of(Path(model))
+    after: Any = activation or folder.activation
+    if normalize is not None:
+        return normalization_of(normalize, volume), after
+    step = folder.preprocessing
+    return declared_normalization(*step, volume) if step else normalization_of(
+        (0, 1), volume
+    ), after

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["halved_if_need_be"]
+
+Input = TypeVar("Input")
 
 _logger = logging.getLogger(__name__)
 
@@ -17,8 +19,10 @@ _too_large: set[tuple[int, ...]] = set()
 
 
 def halved_if_need_be(
-    infer: Callable[[NDArray[np.float32]], NDArray[np.float32]], arrays: NDArray[np.float32]
-) -> NDArray[np.float32]:
+    infer: Callable[[Sequence[Input]], list[NDArray[Any]]],
+    inputs: Sequence[Input],
+    shape: tuple[int, ...],
+) -> list[NDArray[Any]]:
     """Run a network on several inputs; where its device has no memory for them, in two halves.
 
     It is halved once, and batches of the same shape from then on; a half that is too large as well
@@ -27,35 +31,37 @@ def halved_if_need_be(
     Parameters
     ----------
     infer
-        Runs the network on inputs along the first axis.
-    arrays : ndarray of float32, shape (n, c, ...)
+        Runs the network on inputs.
+    inputs
+    shape
+        Of one of them, which all have.
 
     Returns
     -------
-    ndarray of float32, shape (n, channels, ...)
+    list of ndarray
+        What the network makes of each.
 
     Examples
     --------
-    >>> halved_if_need_be(np.sqrt, np.ones((2, 1, 4), np.float32)).shape
-    (2, 1, 4)
+    >>> halved_if_need_be(lambda some: [2 * n for n in some], [1, 2, 3], ())
+    [2, 4, 6]
     """
-    if arrays.shape not in _too_large:
+    half = -(-len(inputs) // 2)
+    if (len(inputs), *shape) not in _too_large:
         try:
-            return infer(arrays)
+            return infer(inputs)
         except RuntimeError as error:
-            if len(arrays) == 1 or not _is_out_of_memory(error):
+            if len(inputs) == 1 or not _is_out_of_memory(error):
                 raise
         # Out of the handler, which holds on to what the device had of the batch.
-        _too_large.add(arrays.shape)
-        half = -(-len(arrays) // 2)
+        _too_large.add((len(inputs), *shape))
         _logger.warning(
             "The device has no memory for a batch of %d inputs of shape %s: %d at once from now.",
-            len(arrays),
-            arrays.shape[1:],
+            len(inputs),
+            shape,
             half,
         )
-    half = -(-len(arrays) // 2)
-    return np.concatenate([infer(arrays[:half]), infer(arrays[half:])])
+    return [*infer(inputs[:half]), *infer(inputs[half:])]
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

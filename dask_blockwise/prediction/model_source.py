@@ -21,6 +21,7 @@ from ..recipes import Verbatim, content_digest, digest_of, recipe_of
 from ..recipes.by_name import Name, value_of
 from .archives import danger_of
 from .bioimageio import Description
+from .outputs import Keys
 
 __all__ = ["ModelSource"]
 
@@ -52,8 +53,8 @@ class ModelSource:
     weights: str | None = None
     # The pickled module.
     content: bytes = b""
-    # The keys of what is taken of the network's output, from the outside in.
-    output: tuple[int | str, ...] = ()
+    # The keys of what is taken of the network's output, from the outside in; or of several.
+    output: Keys = ()
     # A hash of what the file holds, so that other weights at the same path are another model.
     held: str = ""
     # What the pickled module finds by name in a person's own modules.

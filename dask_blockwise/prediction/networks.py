@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import logging
-import pickle
 import threading
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any
@@ -19,22 +14,25 @@ from numpy.typing import NDArray
 
 from .footprint import Footprint
 from .model_source import ModelSource
+from .modules import module_of, only_shape
 from .openvino import OpenVinoNetwork
-from .outputs import UnfitOutputError, picked, told
+from .outputs import UnfitOutputError, paths_of, picked, told
 from .perturbations import UNKNOWN, Spread
 from .probing import probe
 from .threads import SharedThreads
-from .weights import matching
 
-__all__ = ["best_device", "check_device", "footprint_of", "infer", "load"]
+__all__ = ["best_device", "check_device", "finished", "footprint_of", "infer", "load"]
 
 _PRECISIONS = ("float32", "bfloat16", "float16")
-logger = logging.getLogger(__name__)
 _loaded: dict[tuple[ModelSource, str, str, tuple[Any, ...]], Any] = {}
 # Of networks that were probed.
 _codes: dict[ModelSource, str] = {}
 _lock = threading.Lock()
 _threads = SharedThreads(torch.get_num_threads, torch.set_num_threads)
+
+
+# Given arrays of numpy, or of torch where they lie on a GPU, and which of the two.
+Finish = Callable[[Any, Any], list[Any]]
 
 
 def infer(
@@ -61,19 +59,53 @@ def infer(
     >>> infer(source, np.eye(3, dtype=np.float32)[None, None]).min()
     np.float32(1.0)
     """
-    network = load(source, device, precision)
+    (result,) = finished(source, arrays, device, precision, lambda outputs, _: [outputs])
+    return result
+
+
+def finished(
+    source: ModelSource,
+    arrays: NDArray[np.float32],
+    device: str,
+    precision: str,
+    finish: Finish,
+    compiled: bool = False,
+) -> list[NDArray[Any]]:
+    """Run a network on arrays of one shape at once, and make something of its outputs.
+
+    Parameters
+    ----------
+    source, arrays, device, precision
+        See `infer`.
+    finish
+        Makes arrays of what `infer` returns, on the GPU if the network runs on one: less is then
+        carried back, and a GPU computes faster than the core that feeds it.
+    compiled : bool
+        Whether torch compiles the network, for each shape.
+
+    Examples
+    --------
+    >>> source = ModelSource.of(torch.nn.ReLU())
+    >>> arrays = np.array([[[[-4.0, 2.0]]]], np.float32)
+    >>> finished(source, arrays, "cpu", "float32", lambda outputs, np: [np.amax(outputs, 3)])
+    [array([[[2.]]], dtype=float32)]
+    """
+    network = load(source, device, precision, compiled)
     with _threads.share() as threads, torch.inference_mode():
         if isinstance(network, OpenVinoNetwork):
             values = network.run(arrays, threads)
-            return values[:, None] if values.ndim < arrays.ndim else values
+            return finish(values[:, None] if values.ndim < arrays.ndim else values, np)
         layout = torch.channels_last_3d if arrays.ndim == 5 else torch.channels_last
         batch = torch.from_numpy(np.ascontiguousarray(arrays)).to(device, memory_format=layout)
         kind = getattr(torch, precision)
         with torch.autocast(device.split(":")[0], kind, precision != "float32"):
             result = network(batch)
-    result = _with_channels(picked(result, source.output), batch)
-    result = result.float() if result.is_floating_point() else result
-    return np.asarray(result.cpu().numpy())
+        paths = paths_of(source.output)
+        result = _joined([_with_channels(picked(result, path), batch) for path in paths])
+        result = result.float() if result.is_floating_point() else result
+        if result.device.type != "cpu":
+            return [array.cpu().numpy() for array in finish(result, torch)]
+    return finish(result.numpy(), np)
 
 
 def _with_channels(result: Any, batch: torch.Tensor) -> torch.Tensor:
@@ -96,6 +128,19 @@ def _with_channels(result: Any, batch: torch.Tensor) -> torch.Tensor:
             "channels alone, squeeze(1)."
         )
     return result
+
+
+def _joined(results: list[torch.Tensor]) -> torch.Tensor:
+    """Channels of several outputs, one after the other."""
+    if len(results) == 1:
+        return results[0]
+    if len({(tuple(result.shape[2:]), result.is_floating_point()) for result in results}) > 1:
+        raise UnfitOutputError(
+            f"The outputs are {', '.join(map(told, results))}, and their channels can't be stored "
+            "together: they need the same voxels, and all real numbers or none. Predict each by "
+            "itself."
+        )
+    return torch.cat(results, 1)
 
 
 def best_device() -> str:
@@ -150,17 +195,19 @@ def _footprint(
     torch.set_num_threads(1)
     try:
         run = partial(infer, source)
-        return probe(run, channels, dimensions, bounded, _only_shape(source), spread)
+        return probe(run, channels, dimensions, bounded, only_shape(source), spread)
     finally:
         torch.set_num_threads(threads)
 
 
-def load(source: ModelSource, device: str = "cpu", precision: str = "float32") -> Any:
+def load(
+    source: ModelSource, device: str = "cpu", precision: str = "float32", compiled: bool = False
+) -> Any:
     """Load a network, once a process however many threads ask.
 
     Parameters
     ----------
-    source, device, precision
+    source, device, precision, compiled
 
     Returns
     -------
@@ -172,13 +219,15 @@ def load(source: ModelSource, device: str = "cpu", precision: str = "float32") -
     >>> load(source) is load(source)
     True
     """
-    compiled = device == "openvino" or source.kind == "onnx"
+    is_openvino = device == "openvino" or source.kind == "onnx"
     source = replace(source, output=())
-    key = (source, device, precision if compiled else "", source.made_of)
+    how = precision if is_openvino else "compiled" * compiled
+    key = (source, device, how, source.made_of)
     with _lock:
         if key not in _loaded:
             _forget(*key[:3])
-            _loaded[key] = _compiled(source, precision) if compiled else _built(source).to(device)
+            made = _of_openvino if is_openvino else _of_torch
+            _loaded[key] = made(source, device, how)
         return _loaded[key]
 
 
@@ -188,112 +237,12 @@ def _forget(*key: Any) -> None:
         _loaded.pop(old, None)
 
 
-def _compiled(source: ModelSource, precision: str) -> OpenVinoNetwork:
+def _of_torch(source: ModelSource, device: str, how: str) -> Any:
+    module = module_of(source).to(device)
+    return torch.compile(module) if how == "compiled" else module
+
+
+def _of_openvino(source: ModelSource, device: str, precision: str) -> OpenVinoNetwork:
     if source.kind == "onnx":
         return OpenVinoNetwork.of_onnx(source.where, precision)
-    return OpenVinoNetwork.of_torch(_built(source), precision, torch.zeros)
-
-
-def _built(source: ModelSource) -> torch.nn.Module:
-    """Load a network, in float32 and ready for inference."""
-    if source.kind == "module":
-        module = pickle.loads(source.content)
-    else:
-        module = _imported(source) if source.kind == "import" else _of_file(source)
-    if not isinstance(module, torch.nn.Module):
-        raise TypeError(
-            f"{source.where} gives a {type(module).__name__}, but a network is needed. If these "
-            "are weights alone, name it: predict(volume, 'package.module:Class', weights=path)."
-        )
-    _check_inputs(module)
-    return module if source.kind == "export" else module.float().eval()
-
-
-def _check_inputs(module: torch.nn.Module) -> None:
-    """Refuse a network that needs more than an image."""
-    try:
-        taken = inspect.signature(module.forward).parameters.values()
-    except (TypeError, ValueError):
-        return
-    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
-    needed = [p.name for p in taken if p.kind in kinds and p.default is inspect.Parameter.empty]
-    if len(needed) > 1:
-        raise UnfitOutputError(
-            f"The network takes {len(needed)} inputs, {', '.join(needed)}, but is given one, the "
-            "image: wrap it in a torch.nn.Module that takes that alone and gives it the others."
-        )
-
-
-def _imported(source: ModelSource) -> Any:
-    package, _, name = source.where.partition(":")
-    arguments = dict(source.arguments)
-    try:
-        module = getattr(importlib.import_module(package), name)(**arguments)
-    except (ImportError, AttributeError, TypeError) as error:
-        raise ValueError(
-            f"The network {source.where} can't be made with arguments={arguments} ({error}): check "
-            "the name, 'package.module:Class', and what the class takes."
-        ) from error
-    if source.weights is not None:
-        _load_state(module, source.weights)
-    return module
-
-
-def _of_file(source: ModelSource) -> Any:
-    readers: dict[str, Callable[[str], Any]] = {
-        "torchscript": partial(torch.jit.load, map_location="cpu"),
-        "export": lambda path: torch.export.load(path).module(),
-        "pickle": partial(torch.load, map_location="cpu", weights_only=False),
-    }
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            return readers[source.kind](source.where)
-    except Exception as error:
-        raise ValueError(
-            f"{source.where} can't be loaded ({type(error).__name__}: {error}): it may be cut off, "
-            "of another version of torch, or need a package that isn't installed here."
-        ) from error
-
-
-def _only_shape(source: ModelSource) -> tuple[int, ...] | None:
-    """Of the only input that an exported network takes, along space; None if it takes more."""
-    if source.kind != "export":
-        return None
-    program = torch.export.load(source.where)
-    (name, *_) = program.graph_signature.user_inputs
-    (image,) = (n.meta["val"].shape[2:] for n in program.graph.nodes if n.name == name)
-    return tuple(image) if all(isinstance(n, int) for n in image) else None
-
-
-def _load_state(module: torch.nn.Module, path: str) -> None:
-    try:
-        checkpoint = _state(path)
-    except (pickle.UnpicklingError, ValueError) as error:
-        raise ValueError(
-            f"{path} is no file of weights, or holds more than tensors and would run code on "
-            "loading: store the weights alone, torch.save(network.state_dict(), path)."
-        ) from error
-    found = matching(checkpoint, module.state_dict()) if isinstance(checkpoint, Mapping) else []
-    if len(found) > 1:
-        raise ValueError(
-            f"{path} holds the weights of {type(module).__name__} {len(found)} times, in "
-            f"{'; in '.join(map(str, found))}: store the ones that you want alone, torch.save."
-        )
-    if found and (found[0].nesting or found[0].prefix):
-        logger.info("The weights are those in %s of %s", found[0], path)
-    try:
-        module.load_state_dict(found[0].values if found else checkpoint)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        first = " ".join(str(error).split())[:300]
-        raise ValueError(
-            f"The weights {path} don't fit the network {type(module).__name__} ({first}): check "
-            "arguments=, or take the weights of this network."
-        ) from error
-
-
-def _state(path: str) -> Any:
-    if path.endswith(".npz"):
-        with np.load(path) as arrays:
-            return {name: torch.from_numpy(arrays[name]) for name in arrays}
-    return torch.load(path, map_location="cpu", weights_only=True)
+    return OpenVinoNetwork.of_torch(module_of(source), precision, torch.zeros)

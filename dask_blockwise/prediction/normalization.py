@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Protocol, runtime_checkable
 
@@ -18,7 +18,9 @@ __all__ = [
     "Normalization",
     "Numbers",
     "WholeVolume",
+    "moved",
     "normalization_of",
+    "volumes_of",
 ]
 
 Values = tuple[float, ...]
@@ -124,6 +126,18 @@ class WholeVolume:
             partial(_span, percentiles=self.percentiles), chunks=(2,)
         )
         return span
+
+
+def volumes_of(normalization: Normalization) -> tuple[Volume, ...]:
+    """Of which all voxels count, whatever is normalised."""
+    return (normalization.volume,) if isinstance(normalization, WholeVolume) else ()
+
+
+def moved(normalization: Normalization, old: Any, new: Any) -> Normalization:
+    """The same of another volume, where its numbers are those of the old one."""
+    if isinstance(normalization, WholeVolume) and normalization.volume is old:
+        return replace(normalization, volume=new)
+    return normalization
 
 
 def normalization_of(normalize: Any, volume: Volume) -> Normalization:

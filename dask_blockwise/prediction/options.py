@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from numbers import Integral
+from shutil import which
 from typing import Any, get_args
 
 import numpy as np
 
 from ..volumes.volume import Volume
+from .activation import Activation
 from .model_source import ModelSource
 from .openvino import OpenVinoNetwork
-from .predicted import Activation
 
-__all__ = ["check_context", "check_device_name", "check_onnx", "check_options"]
+__all__ = ["check_compiler", "check_context", "check_device_name", "check_onnx", "check_options"]
 
 
 def check_options(volume: Volume, dtype: Any, activation: str | None, batch: int) -> None:
@@ -54,7 +57,7 @@ def check_context(halo: Any, boundary: Any) -> None:
 def check_onnx(source: ModelSource, device: str, halo: Any) -> None:
     """Refuse what OpenVINO can't do with an ONNX file."""
     OpenVinoNetwork.check_installed(source.where)
-    if device not in ("auto", "cpu", "openvino"):
+    if device not in ("auto", "cpu", "fastest", "openvino"):
         raise ValueError(
             f"{source.where} is run by OpenVINO on a CPU, not on device={device!r}: leave device "
             "out, or give the network as one of torch."
@@ -64,6 +67,25 @@ def check_onnx(source: ModelSource, device: str, halo: Any) -> None:
         raise ValueError(
             f"What {source.where} sees can't be found by probing, as OpenVINO runs it: give halo=, "
             "the voxels that an output voxel sees on each side, or the network as one of torch."
+        )
+
+
+def check_compiler(device: str) -> None:
+    """Refuse to have torch compile where it has nothing to do that by.
+
+    Raises
+    ------
+    ValueError
+    """
+    if device == "openvino":
+        raise ValueError("OpenVINO compiles networks by itself: leave compile out.")
+    on_gpu = device.startswith("cuda")
+    compilers = filter(None, (os.environ.get("CXX"), "g++", "clang++"))
+    if find_spec("triton") is None if on_gpu else not any(map(which, compilers)):
+        what = "triton" if on_gpu else "a C++ compiler such as g++"
+        raise ValueError(
+            f"compile=True needs {what}, which isn't found here, nor perhaps on workers: install "
+            "it, or leave compile out."
         )
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Key", "UnfitOutputError", "keys_of", "picked", "told"]
+__all__ = ["Key", "Keys", "UnfitOutputError", "keys_of", "paths_of", "picked", "told"]
 
 Key = int | str
+# From the outside in, of one output, or of each of several.
+Keys = tuple[Key, ...] | tuple[tuple[Key, ...], ...]
 
 
 class UnfitOutputError(TypeError):
     """A network that returns something other than one tensor with channels."""
 
 
-def keys_of(output: Any) -> tuple[Key, ...]:
-    """What ``output=`` of predict gives: nothing, an index or a key, or several of them.
+def keys_of(output: Any) -> Keys:
+    """What ``output=`` of predict gives: nothing, an index or a key, a tuple or a list of them.
 
     Raises
     ------
@@ -24,14 +26,32 @@ def keys_of(output: Any) -> tuple[Key, ...]:
 
     Examples
     --------
-    >>> keys_of(None), keys_of("out"), keys_of((0, "out"))
-    ((), ('out',), (0, 'out'))
+    >>> keys_of(None), keys_of("out"), keys_of((0, "out")), keys_of(["out", (1, 0)])
+    ((), ('out',), (0, 'out'), (('out',), (1, 0)))
     """
+    if isinstance(output, list) and output and not any(isinstance(o, list) for o in output):
+        return tuple(_path(one) for one in output)
+    return _path(output)
+
+
+def paths_of(keys: Keys) -> tuple[tuple[Key, ...], ...]:
+    """The way to each output.
+
+    Examples
+    --------
+    >>> paths_of((0, "out")), paths_of((("out",), (1,)))
+    (((0, 'out'),), (('out',), (1,)))
+    """
+    several = tuple(path for path in keys if isinstance(path, tuple))
+    return several or (tuple(key for key in keys if not isinstance(key, tuple)),)
+
+
+def _path(output: Any) -> tuple[Key, ...]:
     keys = () if output is None else output if isinstance(output, tuple) else (output,)
     if any(isinstance(key, bool) or not isinstance(key, int | str) for key in keys):
         raise ValueError(
-            "output must be an index, a key, or a tuple of them from the outside in, got "
-            f"{output!r}."
+            "output must be an index, a key, or a tuple of them from the outside in, or a list of "
+            f"these for several outputs, got {output!r}."
         )
     return keys
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,15 +12,20 @@ import numpy as np
 from ..volumes.frame import Frame
 from ..volumes.padding import boundaries_of, halo_of
 from ..volumes.volume import Volume
-from .bioimageio import Description
-from .declared import declared_normalization
+from .activation import Activation
+from .augmentation import augmentation_of
+from .blended import Blended, tiled_axes
+from .blending import Blend, check_blend
+from .declared import around_network
+from .fastest import fastest
 from .footprint import Footprint, UnfitNetworkError
+from .inference import Inference
 from .model_source import ModelSource
-from .normalization import Normalization, WholeVolume, normalization_of
-from .options import check_context, check_device_name, check_onnx, check_options
+from .normalization import Normalization, WholeVolume
+from .options import check_compiler, check_context, check_device_name, check_onnx, check_options
 from .outputs import UnfitOutputError, keys_of
 from .perturbations import Spread
-from .predicted import Activation, Predicted
+from .predicted import Predicted
 from .proof import prove
 from .quantisation import Range, checked_range, range_of
 from .tiling import AxisTiling, tilings_of
@@ -47,6 +51,10 @@ def predict(
     batch: int = 1,
     device: str = "auto",
     precision: str = "float32",
+    compile: bool = False,
+    blend: Blend | None = None,
+    overlap: Any = None,
+    augment: Any = None,
     trust: bool = False,
     block_shape: Sequence[int] | None = None,
 ) -> Volume:
@@ -78,9 +86,10 @@ def predict(
         each channel. Unless given, as a bioimage.io folder declares, else by data type.
     activation : "sigmoid", "softmax", "tanh" or None
         Unless given, as a bioimage.io folder declares, else none.
-    output : int, str, or tuple of them, optional
+    output : int, str, or tuple of them, or list of these, optional
         Which of several tensors, where the network returns a tuple, a list or a mapping; from the
-        outside in, ``("logits", 0)``.
+        outside in, ``("logits", 0)``. Of a list the channels come one after the other: computed
+        and stored once, ``.isel(c=slice(0, 3))`` is then a volume of one of them.
     output_dtype : "uint8" or "float32"
         Unless given, uint8, but whole numbers and truth values as the network gives them, such as
         classes. uint8 stands for [0, 1] after sigmoid or softmax, and where no input makes the
@@ -92,8 +101,25 @@ def predict(
         turns out to have no memory for them.
     device : str
         Such as "cuda"; ``"auto"`` takes a GPU if there is one; ``"openvino"`` is the faster way on
-        a CPU (extra ``openvino``).
+        a CPU (extra ``openvino``). ``"fastest"`` is as ``"auto"``, but on a CPU takes that where
+        it is installed here and gives the same to 1e-5 on some of the volume, and says why not.
     precision : "float32", "bfloat16" or "float16"
+    compile : bool
+        Whether torch compiles the network, in each worker and for each shape of input.
+    blend : "gaussian" or "linear", optional
+        For networks that are poor at borders, or see all of their input: tiles of ``input_shape``
+        lie over the whole volume, and of those that overlap a mean is taken, in which each counts
+        less towards its border; after the activation. Values are the same in any blocks, not
+        those of the whole volume at once. A block computes all tiles that it meets, so blocks of
+        many tiles cost least.
+    overlap : int or float, or one for each axis of space, optional
+        Of such tiles: voxels, or a part of a tile; half of it unless given.
+    augment : "flips", "rot90" or function, optional
+        Takes the mean, after the activation, of what is made of inputs mirrored along each subset
+        of the axes of space; with ``"rot90"`` also turned in planes of y and x; or of what a
+        function of an input ``(c, z, y, x)`` gives: pairs of a turned input, and a function that
+        turns its output back. Channels of affinities, or others that mean a direction, must change
+        places as an input is turned, which such a function can do, and the others do not.
     trust : bool
         Whether a network may be loaded that runs code from its file: a pickled one, or an archive
         that holds more than a network.
@@ -130,14 +156,46 @@ def predict(
     from . import networks
 
     check_device_name(device, output, source)
-    chosen = networks.best_device() if device == "auto" else device
+    check_blend(blend, overlap, boundary)
+    chosen = networks.best_device() if device in ("auto", "fastest") else device
     networks.check_device(chosen, precision)
+    if compile:
+        check_compiler(chosen)
+    augmentation = augmentation_of(augment)
     if source.kind == "onnx":
         check_onnx(source, device, halo)
-    normalization, activation = _around(volume, model, normalize, activation)
+    normalization, activation = around_network(volume, model, normalize, activation)
     found, axes = isinstance(halo, str), len(volume.frame.space)
     numbers, spread = _on_a_window(volume, normalization)
-    footprint = _footprint(source, volume, found, spread)
+    footprint = _footprint(source, volume, found and blend is None, spread)
+    if augmentation is not None:
+        footprint = augmentation.around(footprint)
+    dtype = _dtype(footprint, output_dtype, activation, between)
+    real = footprint.dtype.kind == "f" and dtype == np.uint8
+    stands_for = range_of(activation, between, footprint.least) if real else None
+    inference = Inference(
+        model=source,
+        activation=activation,
+        device=chosen,
+        precision=precision,
+        compiled=compile,
+        augmentation=augmentation,
+    )
+    if device == "fastest" and chosen == "cpu" and source.kind != "onnx":
+        inference = fastest(inference, footprint, numbers.apply(most_varied(volume)[1]))
+    values = replace(volume.frame.with_values(dtype, footprint.channels), stands_for=stands_for)
+    how: dict[str, Any] = {
+        "inputs": (volume,),
+        "network": inference,
+        "boundary": boundaries_of("reflect" if boundary == "valid" else boundary, axes),
+        "planes": len(footprint.axes) < axes,
+        "normalization": normalization,
+        "batch": batch,
+    }
+    if blend is not None:
+        tiled = tiled_axes(volume.frame.space, footprint, input_shape, blend, overlap)
+        frame = _in_blocks(values, block_shape)
+        return Volume(frame, Blended(frame=frame, tiled=tiled, **how))
     tilings = tilings_of(
         volume.frame.space,
         footprint,
@@ -145,30 +203,15 @@ def predict(
         given=input_shape,
         cropped=boundary == "valid",
     )
-    dtype = _dtype(footprint, output_dtype, activation, between)
-    frame = _placed(volume.frame.with_values(dtype, footprint.channels), tilings)
-    if block_shape is not None:
-        frame = frame.with_block(frame.checked_block(block_shape))
-    real = footprint.dtype.kind == "f" and dtype == np.uint8
-    stands_for = range_of(activation, between, footprint.least) if real else None
-    frame = replace(frame, stands_for=stands_for)
-    predicted = Predicted(
-        frame=frame,
-        inputs=(volume,),
-        model=source,
-        tilings=tilings,
-        boundary=boundaries_of("reflect" if boundary == "valid" else boundary, axes),
-        planes=len(footprint.axes) < len(tilings),
-        normalization=normalization,
-        activation=activation,
-        device=chosen,
-        precision=precision,
-        batch=batch,
-        fixed=footprint.only_shape is not None,
-        found=found,
-    )
+    frame = _in_blocks(_placed(values, tilings), block_shape)
+    fixed = footprint.only_shape is not None
+    predicted = Predicted(frame=frame, tilings=tilings, fixed=fixed, found=found, **how)
     prove(replace(predicted, normalization=numbers), estimated=numbers is not normalization)
     return Volume(frame, predicted)
+
+
+def _in_blocks(frame: Frame, block_shape: Sequence[int] | None) -> Frame:
+    return frame if block_shape is None else frame.with_block(frame.checked_block(block_shape))
 
 
 def _on_a_window(volume: Volume, normalization: Normalization) -> tuple[Normalization, Spread]:
@@ -239,19 +282,3 @@ def _placed(frame: Frame, tilings: Sequence[AxisTiling]) -> Frame:
     block, time = frame.block_shape, len(frame.block_shape) - space
     scaled = (max(1, int(n / scale)) for n, scale in zip(block[time:], scales))
     return placed.with_block(placed.checked_block((*block[:time], *scaled)))
-
-
-def _around(
-    volume: Volume, model: Any, normalize: Any, activation: Activation | None
-) -> tuple[Normalization, Activation | None]:
-    """What goes before and after the network: what is given, else what its folder declares."""
-    if not isinstance(model, str | os.PathLike) or not Path(model).is_dir():
-        return normalization_of("dtype" if normalize is None else normalize, volume), activation
-    folder = Description.of(Path(model))
-    after: Any = activation or folder.activation
-    if normalize is not None:
-        return normalization_of(normalize, volume), after
-    step = folder.preprocessing
-    return declared_normalization(*step, volume) if step else normalization_of(
-        (0, 1), volume
-    ), after

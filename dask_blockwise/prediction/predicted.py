@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from math import lcm
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,12 @@ from ..volumes.padding import Boundary, read_padded
 from ..volumes.reach import Reach
 from ..volumes.source import Source, Voxels
 from ..volumes.time_points import each_time_point
-from .halving import halved_if_need_be
-from .model_source import ModelSource
-from .normalization import Normalization, WholeVolume
-from .quantisation import stored_as
+from .inference import Inference
+from .normalization import Normalization, WholeVolume, moved, volumes_of
+from .quantisation import in_bytes, whole
 from .tiling import AxisTiling
 
-__all__ = ["Activation", "Predicted"]
-
-Activation = Literal["sigmoid", "softmax", "tanh"]
+__all__ = ["Predicted"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Predicted(Source):
 
     frame: Frame
     inputs: tuple[Voxels]
-    model: ModelSource = field(repr=False)
+    network: Inference
     # One for each axis of space.
     tilings: tuple[AxisTiling, ...]
     # What lies beyond the volume, along each axis of space.
@@ -54,9 +51,6 @@ class Predicted(Source):
     # Whether the network lacks the first axis, so runs over each plane.
     planes: bool
     normalization: Normalization
-    activation: Activation | None
-    device: str
-    precision: str
     # How many inputs at once.
     batch: int = 1
     # Whether the network takes inputs of one size alone.
@@ -84,14 +78,11 @@ class Predicted(Source):
     @property
     def also_reads(self) -> tuple[Voxels, ...]:
         """See `Source.also_reads`."""
-        normalization = self.normalization
-        return (normalization.volume,) if isinstance(normalization, WholeVolume) else ()
+        return volumes_of(self.normalization)
 
     def over(self, inputs: tuple[Any, ...]) -> Self:
         """See `Source.over`; numbers of the whole volume are taken of the new one."""
-        normalization = self.normalization
-        if isinstance(normalization, WholeVolume) and normalization.volume is self.inputs[0]:
-            normalization = replace(normalization, volume=inputs[0])
+        normalization = moved(self.normalization, self.inputs[0], inputs[0])
         return replace(self, inputs=inputs, normalization=normalization)
 
     def prepared(self, inputs: tuple[Any, ...]) -> Self:
@@ -145,32 +136,16 @@ class Predicted(Source):
                 yield _Piece(array[:, plane], core[1:], (at, *target[1:]))
 
     def _infer(self, pieces: list[_Piece], result: NDArray[Any]) -> None:
-        from .networks import infer
+        arrays = [piece.array for piece in pieces]
+        made = self.network(arrays, [piece.core for piece in pieces], self._finished)
+        for output, piece in zip(made, pieces, strict=True):
+            result[(slice(None), *piece.target)] = self._stored(output)
 
-        arrays = np.stack([piece.array for piece in pieces])
-        try:
-            outputs = halved_if_need_be(
-                lambda some: infer(self.model, some, self.device, self.precision), arrays
-            )
-        except RuntimeError as error:
-            raise RuntimeError(
-                f"The network fails on an input of shape {arrays.shape} "
-                f"({' '.join(str(error).split())[:300]}): where that is too small for it, give a "
-                "larger block_shape or input_shape; where it is too large, a smaller one."
-            ) from error
-        for output, piece in zip(outputs, pieces, strict=True):
-            values = self._stored(output[(slice(None), *piece.core)])
-            result[(slice(None), *piece.target)] = values
+    def _finished(self, values: Any, xp: Any) -> Any:
+        span = self.frame.stands_for
+        return values if span is None else in_bytes(values, span, xp)
 
     def _stored(self, values: NDArray[Any]) -> NDArray[Any]:
-        values = _activate(values, self.activation)
-        return stored_as(values, self.frame.dtype, self.frame.stands_for)
-
-
-def _activate(values: NDArray[Any], activation: Activation | None) -> NDArray[Any]:
-    if activation == "sigmoid":
-        return np.asarray(1 / (1 + np.exp(-values.clip(-80, 80))), np.float32)
-    if activation == "softmax":
-        powers = np.exp(values - values.max(0))
-        return np.asarray(powers / powers.sum(0), np.float32)
-    return np.tanh(values) if activation == "tanh" else values
+        dtype = self.frame.dtype
+        is_real = self.frame.stands_for is not None or dtype.kind == "f"
+        return values.astype(dtype, copy=False) if is_real else whole(values, dtype)

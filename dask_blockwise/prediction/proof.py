@@ -111,7 +111,7 @@ def prove(predicted: _Predicted, estimated: bool = False) -> Difference:
             stacklevel=3,
         )
     span = predicted.frame.stands_for
-    if span and predicted.activation is None and not estimated:
+    if span and predicted.network.activation is None and not estimated:
         check_within(seen.least, seen.greatest, span)
     return seen
 
@@ -133,7 +133,7 @@ def difference(predicted: _Predicted) -> Difference:
     values = np.concatenate([array.ravel() for pair in pairs for array in pair[:2]])
     size = float(np.abs(values[np.isfinite(values)]).max(initial=0))
     gaps = [_gap(*pair[:2]) for pair in pairs]
-    rounding = _ROUNDING if plain.device == "cpu" else _ROUNDING_OF_TENSOR_CORES
+    rounding = _ROUNDING if plain.network.device == "cpu" else _ROUNDING_OF_TENSOR_CORES
     near = 0.0 if values.dtype.kind in "iub" else rounding * size
     differing = sum(_differing(plain, pair, gap, near) for pair, gap in zip(pairs, gaps))
     return Difference(
@@ -151,7 +151,7 @@ _Pair = tuple[NDArray[Any], NDArray[Any], _Box]
 
 def _plain(predicted: _Predicted) -> _Predicted:
     """The network's own output, one input at a time, of any size unless it takes but one."""
-    own = predicted.frame.dtype
+    own, network = predicted.frame.dtype, predicted.network
     dtype = np.dtype(np.float32) if predicted.frame.stands_for or own.kind == "f" else own
     tilings = predicted.tilings
     if not predicted.fixed:
@@ -160,10 +160,15 @@ def _plain(predicted: _Predicted) -> _Predicted:
         predicted,
         frame=replace(predicted.frame, dtype=dtype, stands_for=None),
         tilings=tilings,
-        activation=None,
-        precision="float32",
-        # What was probed is loaded there.
-        device="cpu" if predicted.device == "openvino" else predicted.device,
+        network=replace(
+            network,
+            activation=None,
+            precision="float32",
+            # What was probed is loaded there.
+            device="cpu" if network.device == "openvino" else network.device,
+            compiled=False,
+            augmentation=None,
+        ),
         batch=1,
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Range", "check_within", "checked_range", "range_of", "stored_as", "whole"]
+__all__ = ["Range", "check_within", "checked_range", "in_bytes", "range_of", "whole"]
 
 Range = tuple[float, float]
 
@@ -87,34 +87,32 @@ def check_within(least: float, greatest: float, stands_for: Range) -> None:
     )
 
 
-def stored_as(values: NDArray[Any], dtype: np.dtype[Any], stands_for: Range | None) -> NDArray[Any]:
-    """Values as they are stored.
+def in_bytes(values: Any, stands_for: Range, xp: Any) -> Any:
+    """Bytes that stand for numbers.
 
     Parameters
     ----------
-    values : ndarray
-    dtype : dtype
-    stands_for : (low, high), optional
-        What the bytes 0 to 255 stand for; without it, values are kept.
+    values : array
+    stands_for : (low, high)
+        What the bytes 0 to 255 stand for.
+    xp
+        The module whose array it is: numpy or torch.
 
     Raises
     ------
     ValueError
-        If they can't be.
+        If bytes can't stand for them.
 
     Examples
     --------
-    >>> stored_as(np.array([0, 0.5, 1], np.float32), np.dtype("u1"), (0, 1))
+    >>> in_bytes(np.array([0, 0.5, 1], np.float32), (0, 1), np)
     array([  0, 128, 255], dtype=uint8)
     """
-    if stands_for is None:
-        return values.astype(dtype, copy=False) if dtype.kind == "f" else whole(values, dtype)
-    if values.size:
+    if 0 not in values.shape:
         check_within(float(values.min()), float(values.max()), stands_for)
     low, high = stands_for
     unit = (values - low) / (high - low)
-    quantised: NDArray[np.uint8] = np.rint(np.clip(unit, 0, 1) * 255).astype(np.uint8)
-    return quantised
+    return xp.asarray(xp.round(xp.clip(unit, 0, 1) * 255), dtype=xp.uint8)
 
 
 def whole(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

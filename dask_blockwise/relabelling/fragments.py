@@ -17,6 +17,7 @@ from ..segmentation.segmented import Segmented
 from ..volumes.arithmetic import Pointwise
 from ..volumes.frame import Frame
 from ..volumes.kinds import Checkpoint, InMemory, Stored, Turned
+from ..volumes.masked import Masked
 from ..volumes.reach import Halo
 from ..volumes.source import LabelSource, Source, Voxels
 from ..volumes.views import Cropped
@@ -33,6 +34,7 @@ __all__ = [
     "connectivity_of",
     "grid_of",
     "halo_of",
+    "is_empty",
     "kept_apart_by",
     "label_block",
     "labelled_by",
@@ -50,6 +52,8 @@ def are_as_stored(fragments: Voxels) -> bool:
     source = fragments.source
     if isinstance(source, Kept):
         return source.as_stored
+    if isinstance(source, Masked):
+        return are_as_stored(source.inputs[0])
     if isinstance(source, Cropped | Turned | Pointwise):
         return all(map(are_as_stored, source.inputs))
     return isinstance(source, Stored | InMemory | Checkpoint)
@@ -81,7 +85,7 @@ def labelled_by(source: Segmented) -> Voxels:
 
 def _made_by(fragments: Voxels) -> Source:
     source = fragments.source
-    return _made_by(source.made) if isinstance(source, Checkpoint) else source
+    return _made_by(source.inputs[0]) if isinstance(source, Checkpoint | Masked) else source
 
 
 def halo_of(fragments: Voxels) -> Halo:
@@ -133,7 +137,9 @@ def label_block(fragments: Voxels, grid: LabelGrid, number: int) -> Pieces:
     if isinstance(source, Kept):
         return source.pieces(number)
     core, seen, frame = (at(number) for at in (grid.core, grid.seen, grid.frame))
-    if isinstance(source, LabelSource):
+    if is_empty(fragments, grid, number):
+        labels: NDArray[Any] = np.zeros([s.stop - s.start for s in seen], np.uint64)
+    elif isinstance(source, LabelSource):
         labels = source.seen(core, seen)
     else:
         labels = source.read(tuple(s.start for s in seen), tuple(s.stop for s in seen))
@@ -142,6 +148,13 @@ def label_block(fragments: Voxels, grid: LabelGrid, number: int) -> Pieces:
     framed = np.zeros(grid.frame_shape, np.uint32)
     framed[within(seen, frame)] = pieces.values
     return Pieces(framed, pieces.owners, pieces.sizes, ids)
+
+
+def is_empty(fragments: Voxels, grid: LabelGrid, number: int) -> bool:
+    """Whether a block is known to have no labels of its own, without making them."""
+    core = grid.core(number)
+    begin, end = tuple(s.start for s in core), tuple(s.stop for s in core)
+    return fragments.source.is_empty(begin, end)
 
 
 @dataclass(frozen=True)

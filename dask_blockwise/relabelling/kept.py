@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from os import PathLike
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from ..geometry.placement_json import placement_from_json
 from ..storage.location import location_of
 from ..storage.stored_array import StoredArray
 from ..volumes.frame import Frame
+from ..volumes.masks import Mask
 from ..volumes.source import Source
 from ..volumes.volume import Volume
 from .grid import LabelGrid
@@ -54,6 +55,19 @@ class Kept(Source):
     def __recipe__(self) -> Any:
         """What the labels are, wherever they lie."""
         return {"grid": self.grid, "made_from": self.made_from, "apart": self.apart}
+
+    def masked(self, mask: Mask) -> NoReturn:
+        """See `Source.masked`.
+
+        Raises
+        ------
+        ValueError
+            Always: neighbours were compared as they were labelled.
+        """
+        raise ValueError(
+            "Labels that were kept were made without this mask: segment within it, "
+            "relabel(watershed(...).masked(mask), keep_scratch=True), and relabel what that keeps."
+        )
 
     def pieces(self, number: int) -> Pieces:
         """The pieces of a block, from the beginning of its frame."""

@@ -22,6 +22,8 @@ from ..geometry.boxes import Box, Index, grown, within
 from ..labels.ids import apply_table, final_ids
 from ..segmentation.mutex_fragments import MutexFragments
 from ..volumes.frame import Frame
+from ..volumes.masked import masked_by
+from ..volumes.masks import Mask
 from ..volumes.source import Source, Voxels
 from ..volumes.step import Step
 from ..volumes.volume import Volume
@@ -108,6 +110,11 @@ class Relabelled(Source):
         pieces = cut(self.inputs[0].source.read(begin, end), _whole(begin, end))
         ids = final_ids(np.arange(pieces.sizes.size), pieces.sizes, self.rule.min_size)
         return apply_table(pieces.values, _with_background(ids))
+
+    def masked(self, mask: Mask) -> Self:
+        """See `Source.masked`: objects are made of labels within the mask."""
+        fragments, *values = self.inputs
+        return replace(self, inputs=(masked_by(fragments, mask), *values))
 
     def dask_array(self) -> da.Array:
         """The very ids that storing gives; any block of them needs all labels."""

@@ -16,7 +16,7 @@ from ..labels.kept_ids import keep_ids, shared_voxels
 from ..volumes.source import Voxels
 from ..volumes.step import Target, write_all
 from .changed import write_changed
-from .fragments import label_block
+from .fragments import is_empty, label_block
 from .grid import LabelGrid
 from .pieces import Pieces
 from .rule import Rule, Values
@@ -65,12 +65,16 @@ class Relabelling:
         rows = [scratch.owners.row(number, pieces.owners), scratch.sizes.row(number, pieces.sizes)]
         if pieces.ids is not None:
             rows.append(scratch.ids.row(number, pieces.ids))
-        return write_all(
+        left = write_all(
             [(scratch.labels, (slice(number, number + 1), *whole), framed[None]), *rows]
         )
+        return left.of_nothing() if self._is_empty(number) else left
 
     def stitch(self, block: Block) -> Trace:
         """Find what ties the block's pieces to others."""
+        if self._is_empty(block.number):
+            none = self.scratch.edges.row(block.number, np.zeros(0, np.uint64))
+            return write_all([none]).of_nothing()
         labels = _PiecesInScratch(self.grid, self.scratch)
         edges = self.rule.edges(self.grid, block.number, labels, self.values)
         return write_all([self.scratch.edges.row(block.number, edges)])
@@ -102,9 +106,15 @@ class Relabelling:
 
     def relabel(self, block: Block) -> Trace:
         """Write the final ids of the block's own voxels."""
-        core = self.grid.core(block.number)
-        pieces = _PiecesInScratch(self.grid, self.scratch).values(block.number, core)
-        return self.target.write(core, apply_table(pieces, self.scratch.read_table(block.number)))
+        number, core = block.number, self.grid.core(block.number)
+        if self._is_empty(number):
+            none = np.zeros([s.stop - s.start for s in core], np.uint64)
+            return self.target.write(core, none).of_nothing()
+        pieces = _PiecesInScratch(self.grid, self.scratch).values(number, core)
+        return self.target.write(core, apply_table(pieces, self.scratch.read_table(number)))
+
+    def _is_empty(self, number: int) -> bool:
+        return is_empty(self.fragments, self.grid, number)
 
     def clean(self, block: Block) -> None:
         """Remove what blocks left for one another."""
@@ -171,6 +181,7 @@ def solve_blocks(
         1..n in the order in which blocks first have them; 0 for objects that are too small.
     """
     starts = np.concatenate([[0], np.cumsum([row.size for row in sizes])]).astype(np.int64)
-    component = rule.components(starts, edges)
+    # Blocks that were skipped as empty have found nothing, whatever a rule's rows are like.
+    component = rule.components(starts, (row for row in edges if row.size))
     voxels = np.concatenate([np.empty(0, np.int64), *(s.astype(np.int64) for s in sizes)])
     return starts, final_ids(component, voxels, rule.min_size)

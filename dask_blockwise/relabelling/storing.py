@@ -18,7 +18,7 @@ from ..geometry.placement_json import placement_to_json
 from ..volumes.frame import Frame
 from ..volumes.left import left_in
 from ..volumes.lineage import prepared, reach_of
-from ..volumes.plan import plan_of
+from ..volumes.plan import empty_blocks, plan_of
 from ..volumes.reach import Reach
 from ..volumes.reading import readings
 from ..volumes.source import Voxels
@@ -95,6 +95,7 @@ class Storing:
             in_region="again",
             left=lambda output: self._scratch(output).left_of_labels(),
             prepare=lambda output: self._scratch(output).create_labels(self.grid, self._origin),
+            empty=self._empty,
             cost=self._cost_to_segment(),
         )
 
@@ -114,6 +115,7 @@ class Storing:
             prepare=lambda output: self._scratch(output).create_edges(
                 self.grid.blocks, self.rule.most(self.grid)
             ),
+            empty=self._empty,
             cost=self._cost_to_stitch(),
         )
 
@@ -165,6 +167,7 @@ class Storing:
             also=lambda output: [_OfTable(self._scratch(output))],
             left=lambda output: left_in(output.target, self.frame, self.block),
             last=True,
+            empty=self._empty,
             cost=StagePlan(
                 *("", self.block, self.grid.blocks),
                 *(own * labels, own * ids, core * (labels + 2 * ids)),
@@ -228,6 +231,9 @@ class Storing:
             target=output.target,
             changed=changed_path(output.path) if self.keeps_ids else "",
         )
+
+    def _empty(self) -> int | None:
+        return empty_blocks(self.inputs[0], self.block)
 
     @property
     def _memory_to_solve(self) -> int:

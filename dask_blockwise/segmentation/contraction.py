@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .first_edges import root_of
 from .pair_table import NO_KEY, compiled, doubled, inlined, key_of, slot, table
 
-__all__ = ["contracted"]
+__all__ = ["Contraction", "contracted"]
+
+_MOST_OF_FEW = 1 << 31
 
 
 def contracted(
@@ -58,19 +61,92 @@ def contracted(
     array([1, 1, 2], dtype=int32)
     """
     every = max(nodes, *(1 + int(end.max(initial=0)) for end in (one, other)))
-    number = np.dtype(np.int32 if max(every, 4 * one.size) < 2**31 else np.int64)
-    ends = [
-        e.view(number) if e.itemsize == number.itemsize else e.astype(number) for e in (one, other)
-    ]
-    parent: NDArray[np.integer] = np.arange(every, dtype=number)
-    clusters, rivals = _records(every, attracts.size - int(np.count_nonzero(attracts)), number)
-    clusters["opened"][nodes:] = True
-    _contract(parent, clusters, rivals, *ends, attracts, nodes)
-    return parent[:nodes]
+    contraction = Contraction(nodes, every)
+    contraction.take(one, other, attracts)
+    return contraction.clusters()[:nodes]
 
 
-def _records(nodes: int, apart: int, number: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """What is known of each cluster, at its root, and room for so many pairs of rivals."""
+class Contraction:
+    """The same of edges that come by and by.
+
+    Parameters
+    ----------
+    nodes : int
+        At most 2 ** 32 - 2.
+    every : int
+        With those outside.
+
+    Examples
+    --------
+    >>> contraction = Contraction(3, 3)
+    >>> contraction.take(np.array([0, 1]), np.array([1, 2]), np.array([True, False]))
+    >>> contraction.take(np.array([0]), np.array([2]), np.array([True]))
+    >>> contraction.clusters()
+    array([0, 0, 2], dtype=int32)
+    """
+
+    def __init__(self, nodes: int, every: int):
+        self._nodes = nodes
+        number = _number(every)
+        self._parent: NDArray[np.integer] = np.arange(every, dtype=number)
+        self._clusters = np.zeros(every, _cluster(number))
+        self._clusters["first"] = -1
+        self._clusters["opened"][nodes:] = True
+        self._rivals, self._used = np.empty(0, _rival(number)), 0
+        self._keys, self._held = table(0), 0
+
+    def take(
+        self, one: NDArray[np.integer], other: NDArray[np.integer], attracts: NDArray[np.bool_]
+    ) -> None:
+        """Take edges that come after all that were taken, the strongest first.
+
+        Parameters
+        ----------
+        one, other, attracts
+            See `contracted`; instead of a node, any that was merged with it.
+        """
+        self._make_room(2 * (attracts.size - int(np.count_nonzero(attracts))))
+        number = self._parent.dtype
+        ends = [
+            e.view(number) if e.itemsize == number.itemsize else e.astype(number)
+            for e in (one, other)
+        ]
+        self._keys, self._held, self._used = _contract(
+            self._parent,
+            self._clusters,
+            self._rivals,
+            self._keys,
+            self._held,
+            self._used,
+            *ends,
+            attracts,
+            self._nodes,
+        )
+
+    def clusters(self) -> NDArray[np.integer]:
+        """A node of the cluster of each node, outside too, the same for all of a cluster."""
+        _flatten(self._parent)
+        return self._parent
+
+    def _make_room(self, more: int) -> None:
+        """For so many more rivals."""
+        number = _number(max(self._parent.size, self._used + more))
+        if number != self._parent.dtype:
+            self._parent = self._parent.astype(number)
+            self._clusters = self._clusters.astype(_cluster(number))
+        # Memory that isn't written to is not taken.
+        rivals = np.empty(self._used + more, _rival(number))
+        rivals[: self._used] = self._rivals[: self._used]
+        self._rivals = rivals
+
+
+def _number(most: int) -> np.dtype[np.signedinteger[Any]]:
+    """For numbers of nodes and rivals, of which there are so many."""
+    return np.dtype(np.int32 if most < _MOST_OF_FEW else np.int64)
+
+
+def _cluster(number: Any) -> np.dtype[np.void]:
+    """What is known of a cluster, at its root."""
     known = [
         # Where the list of its rivals begins and ends, from which it is kept apart; its length.
         ("first", number),
@@ -79,35 +155,24 @@ def _records(nodes: int, apart: int, number: Any) -> tuple[NDArray[Any], NDArray
         # Whether it may be larger than is known.
         ("opened", bool),
     ]
-    clusters = np.zeros(nodes, known)
-    clusters["first"] = -1
-    # A node of the rival, and where the list goes on.
-    return clusters, np.zeros(2 * apart, [("node", number), ("following", number)])
+    return np.dtype(known, align=True)
 
 
-@inlined
-def _root(parent: Any, node: Any) -> Any:
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
-    return node
-
-
-@inlined
-def _append(clusters: Any, rivals: Any, cluster: Any, first: Any, last: Any, length: Any) -> None:
-    """Add a list of rivals to that of a cluster."""
-    if clusters[cluster].first < 0:
-        clusters[cluster].first = first
-    else:
-        rivals[clusters[cluster].last].following = first
-    clusters[cluster].last = last
-    clusters[cluster].length += length
+def _rival(number: Any) -> np.dtype[np.void]:
+    """A node of the rival, and where the list goes on."""
+    return np.dtype([("node", number), ("following", number)])
 
 
 @inlined
 def _add_rival(clusters: Any, rivals: Any, cluster: Any, rival: Any, at: Any) -> None:
+    """Add a rival, in this place, to the list of a cluster."""
     rivals[at].node, rivals[at].following = rival, -1
-    _append(clusters, rivals, cluster, at, at, 1)
+    if clusters[cluster].first < 0:
+        clusters[cluster].first = at
+    else:
+        rivals[clusters[cluster].last].following = at
+    clusters[cluster].last = at
+    clusters[cluster].length += 1
 
 
 @inlined
@@ -118,7 +183,7 @@ def _surely_merge(parent: Any, clusters: Any, rivals: Any, keys: Any, one: Any, 
     closed, opened = (other, one) if clusters[one].opened else (one, other)
     at = clusters[closed].first
     while at >= 0:
-        rival = _root(parent, rivals[at].node)
+        rival = root_of(parent, rivals[at].node)
         if clusters[rival].opened and keys[slot(keys, key_of(opened, rival))] == NO_KEY:
             return False
         at = rivals[at].following
@@ -126,38 +191,43 @@ def _surely_merge(parent: Any, clusters: Any, rivals: Any, keys: Any, one: Any, 
 
 
 @inlined
-def _add_keys(parent: Any, clusters: Any, rivals: Any, keys: Any, held: Any, ends: Any) -> Any:
-    """Note that the first of two is kept apart from all rivals of the second."""
-    into, other = ends
+def _join(
+    parent: Any, clusters: Any, rivals: Any, keys: Any, held: Any, into: Any, other: Any
+) -> Any:
+    """Merge the second of two into the first, with its rivals that are not yet the first's."""
+    parent[other] = into
+    clusters[into].opened |= clusters[other].opened
     at = clusters[other].first
     while at >= 0:
-        key = key_of(into, _root(parent, rivals[at].node))
+        following = rivals[at].following
+        rival = root_of(parent, rivals[at].node)
+        key = key_of(into, rival)
         place = slot(keys, key)
         if keys[place] == NO_KEY:
             keys[place] = key
             held += 1
             if 4 * held > 3 * keys.size:
                 keys = doubled(keys)
-        at = rivals[at].following
+            _add_rival(clusters, rivals, into, rival, at)
+        at = following
     return keys, held
-
-
-@inlined
-def _join(parent: Any, clusters: Any, rivals: Any, into: Any, other: Any) -> None:
-    parent[other] = into
-    clusters[into].opened |= clusters[other].opened
-    if clusters[other].first >= 0:
-        first, last = clusters[other].first, clusters[other].last
-        _append(clusters, rivals, into, first, last, clusters[other].length)
 
 
 @compiled
 def _contract(
-    parent: Any, clusters: Any, rivals: Any, ones: Any, others: Any, attracts: Any, nodes: Any
-) -> None:
-    keys, held, used = table(ones.size // 4), 0, 0
+    parent: Any,
+    clusters: Any,
+    rivals: Any,
+    keys: Any,
+    held: Any,
+    used: Any,
+    ones: Any,
+    others: Any,
+    attracts: Any,
+    nodes: Any,
+) -> Any:
     for edge in range(ones.size):
-        one, other = _root(parent, ones[edge]), _root(parent, others[edge])
+        one, other = root_of(parent, ones[edge]), root_of(parent, others[edge])
         if one == other or (clusters[one].opened and clusters[other].opened):
             continue
         key = key_of(one, other)
@@ -175,9 +245,13 @@ def _contract(
         elif max(one, other) < nodes and _surely_merge(parent, clusters, rivals, keys, one, other):
             if clusters[one].length < clusters[other].length:
                 one, other = other, one
-            keys, held = _add_keys(parent, clusters, rivals, keys, held, (one, other))
-            _join(parent, clusters, rivals, one, other)
+            keys, held = _join(parent, clusters, rivals, keys, held, one, other)
         else:
             clusters[one].opened = clusters[other].opened = True
+    return keys, held, used
+
+
+@compiled
+def _flatten(parent: Any) -> None:
     for node in range(parent.size):
-        parent[node] = _root(parent, node)
+        parent[node] = root_of(parent, node)

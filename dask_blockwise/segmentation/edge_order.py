@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.boxes import Index
+from .edge_keys import ATTRACTS, Flat, descending, flat, key_of_edge, pair_of
 from .edges import Edges
-from .pair_table import NO_KEY, compiled, doubled, inlined, key_of, slot, table
+from .pair_table import NO_KEY, compiled, doubled, key_of, slot, table
 
-__all__ = ["EdgesInOrder", "in_order"]
+__all__ = ["EdgesInOrder", "check_count", "in_order"]
 
 _MOST_EDGES = 1 << 31
-_HIGH, _UPPER, _ATTRACTS = np.uint64(32), np.uint64(0xFFFFFFFF << 32), np.uint32(1)
-_SIGN, _VALUE = np.uint32(1 << 31), np.uint32((1 << 31) - 1)
+_UPPER = np.uint64(0xFFFFFFFF << 32)
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,7 @@ class EdgesInOrder:
     Parameters
     ----------
     keys
-        Of each edge, uint64: its strength, so that the strongest is least, in the upper half; in
-        the lower ``rank * voxels + voxel`` of where it begins, and in the last bit if it attracts.
+        Of each edge, uint64, as `edge_keys` has them.
     nodes
         Which node each voxel is of.
     steps
@@ -42,7 +40,7 @@ class EdgesInOrder:
     @property
     def attracts(self) -> NDArray[np.bool_]:
         """Which hold their ends together."""
-        return (self.keys.astype(np.uint32) & _ATTRACTS).astype(bool)
+        return (self.keys.astype(np.uint32) & ATTRACTS).astype(bool)
 
     @property
     def order(self) -> NDArray[np.uint64]:
@@ -56,7 +54,7 @@ class EdgesInOrder:
 
     @property
     def _begins(self) -> NDArray[np.uint32]:
-        return self.keys.astype(np.uint32) >> _ATTRACTS
+        return self.keys.astype(np.uint32) >> ATTRACTS
 
     def ends(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Nodes where they begin and end."""
@@ -68,14 +66,21 @@ class EdgesInOrder:
         return replace(self, keys=_firsts(self.keys, self.nodes.ravel(), self.steps))
 
 
-def in_order(every: Iterable[Edges], nodes: NDArray[np.int32]) -> EdgesInOrder:
+def in_order(
+    every: Iterable[Edges | Flat],
+    nodes: NDArray[np.int32],
+    over: float = -np.inf,
+    up_to: float = np.inf,
+) -> EdgesInOrder:
     """Edges between different nodes, the strongest first.
 
     Parameters
     ----------
-    every : iterable of Edges
+    every : iterable of Edges, or of what `flat` makes of them for the same array
     nodes : ndarray of int32
         Which node each voxel is of; under 0 where it is of none.
+    over, up_to : float
+        Edges that are stronger than the first, and as strong as the second at most, alone.
 
     Raises
     ------
@@ -91,46 +96,36 @@ def in_order(every: Iterable[Edges], nodes: NDArray[np.int32]) -> EdgesInOrder:
     >>> found.ends(), found.voxels
     ((array([7, 2], dtype=int32), array([2, 0], dtype=int32)), array([1, 2], dtype=uint32))
     """
-    found = list(every)
-    ranks, size = 1 + max((edges.rank for edges in found), default=0), nodes.size
-    if ranks * size > _MOST_EDGES:
-        raise ValueError(
-            f"A mutex watershed of one array takes {_MOST_EDGES} edges at most, got "
-            f"{ranks * size}, {ranks} a voxel: label it by smaller blocks, of which "
-            "relabel(watershed(volume, ...)) makes the very objects of one array."
-        )
+    found = [edges if isinstance(edges, Flat) else flat(edges, nodes.shape) for edges in every]
+    size = nodes.size
+    ranks = 1 + max((edges.rank for edges in found), default=0)
+    check_count(ranks, size)
     steps, used = np.zeros(ranks, np.int64), 0
     # Memory that isn't written to is not taken.
-    keys = np.empty(sum(edges.strength.size for edges in found), np.uint64)
+    keys = np.empty(sum(edges.bits.size for edges in found), np.uint64)
     nodes = np.ascontiguousarray(nodes)
+    bounds = np.array([up_to, over], np.float32).view(np.uint32)
     for edges in found:
-        rows, steps[edges.rank] = _rows(edges, nodes.shape)
-        bits = edges.strength.ravel().view(np.uint32)
-        apart = edges.attracts.ravel(), edges.taken.ravel()
-        first = edges.rank * size
-        used = _note(keys, used, nodes.ravel(), rows, steps[edges.rank], first, bits, *apart)
+        steps[edges.rank] = edges.step
+        used = _note(keys, used, nodes.ravel(), bounds, *edges)
     keys = keys[:used]
     keys.sort()
     return EdgesInOrder(keys, nodes, steps)
 
 
-def _rows(edges: Edges, shape: Index) -> tuple[NDArray[np.int64], int]:
-    """Where rows of edges along the last axis begin in an array, and how far each edge goes."""
-    begin, end = (tuple(s.start for s in box) for box in (edges.here, edges.there))
-    counts = [s.stop - s.start for s in edges.here[:-1]]
-    corners = np.indices((*counts, 1)).reshape(len(shape), -1)
-    rows = np.ravel_multi_index(tuple(corners + np.array(begin)[:, None]), shape)
-    first, last = (int(np.ravel_multi_index(corner, shape)) for corner in (begin, end))
-    return rows, last - first
+def check_count(ranks: int, voxels: int) -> None:
+    """Refuse more edges than keys can tell apart.
 
-
-@inlined
-def _descending(bits: Any) -> Any:
-    """A number that sorts as a float of these bits does, from the largest to the smallest."""
-    if bits & _SIGN and bits & _VALUE:
-        return bits
-    # Of 0 and -0 it is the same.
-    return _VALUE - (bits & _VALUE)
+    Raises
+    ------
+    ValueError
+    """
+    if ranks * voxels > _MOST_EDGES:
+        raise ValueError(
+            f"A mutex watershed of one array takes {_MOST_EDGES} edges at most, got "
+            f"{ranks * voxels}, {ranks} a voxel: label it by smaller blocks, of which "
+            "relabel(watershed(volume, ...)) makes the very objects of one array."
+        )
 
 
 @compiled
@@ -138,48 +133,42 @@ def _note(
     keys: Any,
     used: Any,
     nodes: Any,
+    bounds: Any,
     rows: Any,
     step: Any,
-    first: Any,
+    rank: Any,
     bits: Any,
     attracts: Any,
     taken: Any,
 ) -> Any:
     """Add keys of the edges of one offset to so many others; return how many there are then."""
-    edge, width = 0, bits.size // rows.size
+    edge, width, first = 0, bits.size // rows.size, rank * nodes.size
+    begin, end = descending(bounds[0]), descending(bounds[1])
     for row in rows:
         for here in range(row, row + width):
+            number = descending(bits[edge])
             one, other = nodes[here], nodes[here + step]
-            if one != other and one >= 0 and other >= 0 and taken[edge]:
-                place = (first + here) << 1 | attracts[edge]
-                keys[used] = np.uint64(_descending(bits[edge])) << _HIGH | np.uint64(place)
+            if begin <= number < end and one != other and one >= 0 and other >= 0 and taken[edge]:
+                keys[used] = key_of_edge(number, first + here, attracts[edge])
                 used += 1
             edge += 1
     return used
-
-
-@inlined
-def _pair(key: Any, nodes: Any, steps: Any) -> Any:
-    place = np.uint32(key) >> _ATTRACTS
-    rank = place // np.uint32(nodes.size)
-    here = np.int64(place - rank * np.uint32(nodes.size))
-    return nodes[here], nodes[here + steps[rank]]
 
 
 @compiled
 def _ends(keys: Any, nodes: Any, steps: Any) -> Any:
     one, other = np.empty(keys.size, np.int32), np.empty(keys.size, np.int32)
     for edge in range(keys.size):
-        one[edge], other[edge] = _pair(keys[edge], nodes, steps)
+        one[edge], other[edge] = pair_of(keys[edge], nodes, steps)
     return one, other
 
 
 @compiled
 def _firsts(every: Any, nodes: Any, steps: Any) -> Any:
     """Keys of the first edge of each pair."""
-    keys, found, held = table(every.size // 4), np.empty_like(every), 0
+    keys, found, held = table(0), np.empty_like(every), 0
     for edge in every:
-        one, other = _pair(edge, nodes, steps)
+        one, other = pair_of(edge, nodes, steps)
         key = key_of(one, other)
         place = slot(keys, key)
         if keys[place] == NO_KEY:

@@ -184,7 +184,7 @@ class MutexEdges:
         >>> rule = MutexEdges(((0, -1), (0, -2)), (0.5, 0.5), "nearest")
         >>> weights = np.array([[[0, 0.4, -0.3, 0.4]], [[0, 0, -0.4, -0.2]]], np.float32)
         >>> rule.labels(weights, (slice(0, 1), slice(0, 4)), (0, 0))
-        array([[2, 2, 4, 4]])
+        array([[1, 1, 2, 2]])
 
         The voxel in the middle alone, which hangs together with others than is known:
 
@@ -203,12 +203,9 @@ class MutexEdges:
         nodes[around] = np.arange(np.count_nonzero(around)) + own.size
         nodes[core] = np.where(held[core], own, -1)
         # Here, as numba takes long to import.
-        from .contraction import contracted
-        from .edge_order import in_order
+        from .merging import merged
 
-        found = in_order(every, nodes)
-        cluster = contracted(own.size, *found.ends(), found.attracts).reshape(size)
-        return np.where(held[core], cluster.astype(np.int64) + 1, 0)
+        return merged(every, nodes, own.size)[core].astype(np.int64) + 1
 
     def _held(
         self, every: Sequence[Edges], shape: Index, mask: NDArray[np.bool_] | None

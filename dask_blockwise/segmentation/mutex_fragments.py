@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index, bounded_growth, within
 from ..volumes.frame import Frame
+from ..volumes.masks import Mask
 from ..volumes.reach import Halo, Reach
 from ..volumes.source import Source, Voxels
 from ..volumes.time_points import each_time_point
@@ -72,7 +74,18 @@ class MutexFragments(Source):
     def seen(self, core: Box, seen: Box) -> NDArray[Any]:
         """Labels of the block's own voxels."""
         begin, end = tuple(s.start for s in core), tuple(s.stop for s in core)
+        if self.is_empty(begin, end):
+            return np.zeros([e - b for b, e in zip(begin, end, strict=True)], np.uint64)
         return each_time_point(self.frame, self.inputs, begin, end, self._point)
+
+    def masked(self, mask: Mask) -> Self:
+        """See `Source.masked`: no edge leads to what is outside."""
+        watershed = self.watershed.masked(mask) or self.watershed
+        return replace(self, inputs=watershed.inputs, watershed=watershed)
+
+    def is_empty(self, begin: Index, end: Index) -> bool:
+        """See `Source.is_empty`."""
+        return self.watershed.is_empty(begin, end)
 
     def over(self, inputs: tuple[Any, ...]) -> Self:
         """See `Source.over`."""

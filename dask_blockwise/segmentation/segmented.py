@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,13 @@ from ..geometry.boxes import Box, Index, within
 from ..labels.ids import compact, numbered_on
 from ..volumes.frame import Frame
 from ..volumes.map_overlap import apply
+from ..volumes.masked import masked_by
+from ..volumes.masks import Mask, anything_in, both
 from ..volumes.padding import Margin
 from ..volumes.reach import Halo, Reach
 from ..volumes.source import Source, Voxels
 from ..volumes.time_points import each_time_point
+from . import components, watershed
 from .function import SegmentFunction
 
 __all__ = ["Segmented"]
@@ -59,8 +62,28 @@ class Segmented(Source):
         """The halo, in world units."""
         return self.margin.reach(self.frame)
 
+    def masked(self, mask: Mask) -> Self | None:
+        """See `Source.masked`: of functions that are known to label nothing outside."""
+        values, *masks = self.inputs
+        if self.function.plain is components.segment_function:
+            return replace(self, inputs=(masked_by(values, mask), *masks))
+        if self.function.plain is not watershed.segment_function:
+            return None
+        where = mask.over(values)
+        return replace(self, inputs=(values, both(where, masks[0]) if masks else where))
+
+    def is_empty(self, begin: Index, end: Index) -> bool:
+        """See `Source.is_empty`."""
+        low, high = _sum(begin, self.origin), _sum(end, self.origin)
+        if self.function.plain is components.segment_function:
+            return self.inputs[0].source.is_empty(low, high)
+        masks = self.inputs[1:] if self.function.plain is watershed.segment_function else ()
+        return any(not anything_in(mask, low, high) for mask in masks)
+
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
+        if self.is_empty(begin, end):
+            return np.zeros(_less(end, begin), np.uint64)
         low, high = _sum(begin, self.origin), _sum(end, self.origin)
         labels = each_time_point(self.frame, self.inputs, low, high, self._point)
         return numbered_on(list(labels)) if "t" in self.frame.axes else labels
@@ -74,6 +97,8 @@ class Segmented(Source):
 
     def seen(self, core: Box, seen: Box) -> NDArray[Any]:
         """Labels of what a block sees, made knowing its core."""
+        if self.is_empty(*_corners(core)):
+            return np.zeros(_less(*reversed(_corners(seen))), np.uint64)
         time = len(core) - len(self.halo)
         begin, end = (_sum(corner, self.origin)[time:] for corner in _corners(core))
         low, high = self._given(begin, end)
@@ -127,6 +152,10 @@ class Segmented(Source):
 
 def _sum(one: Index, other: Index) -> Index:
     return tuple(a + b for a, b in zip(one, other, strict=True))
+
+
+def _less(one: Index, other: Index) -> Index:
+    return tuple(a - b for a, b in zip(one, other, strict=True))
 
 
 def _corners(box: Box) -> tuple[Index, Index]:

@@ -95,6 +95,9 @@ def read_padded(
     array([1, 0, 0, 1, 2, 3, 3, 2])
     """
     frame = volume.frame
+    low, high = _within(begin, end, frame.space, boundary)
+    if all(0 <= lo <= hi <= n for lo, hi, n in zip(low, high, frame.space, strict=True)):
+        return _own(volume.source.read(low, high))
     where = [
         _sources(lo, hi, n, mode)
         for lo, hi, n, mode in zip(begin, end, frame.space, boundary, strict=True)
@@ -124,6 +127,22 @@ class _Part:
     end: int
     # The order in which they are used; None for that of the volume.
     take: NDArray[np.intp] | None
+
+
+def _own(values: NDArray[Any]) -> NDArray[Any]:
+    """An array that whoever is given it may change: no view of one that a volume keeps."""
+    is_view = isinstance(values.base, np.ndarray)
+    return values.copy() if is_view or not values.flags.carray else values
+
+
+def _within(
+    begin: Index, end: Index, space: Index, boundary: Sequence[Boundary]
+) -> tuple[Index, Index]:
+    """A box, cut where there is nothing to fill it with."""
+    cut = [mode == "none" if isinstance(mode, str) else False for mode in boundary]
+    low = (max(b, 0) if at else b for b, at in zip(begin, cut, strict=True))
+    high = (min(e, n) if at else e for e, n, at in zip(end, space, cut, strict=True))
+    return tuple(low), tuple(high)
 
 
 def _sources(low: int, high: int, size: int, mode: Boundary) -> NDArray[np.intp]:

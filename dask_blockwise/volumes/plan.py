@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
+from itertools import product
 from math import ceil, prod
 
 import numpy as np
@@ -14,18 +15,30 @@ from dask.utils import format_bytes
 from ..engine.worker.spent import Spent
 from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
-from ..tables import html_columns, text_columns
+from ..tables import Table, html_columns, text_columns, without_column
 from .frame import Frame
 from .kinds import Turned
 from .lineage import is_stored, own_reach
+from .masks import Regions
 from .reach import Reach
-from .source import Voxels
+from .source import Source, Voxels
 from .step import StagePlan
 from .suggestion import Suggestion
 
-__all__ = ["Plan", "plan_of"]
+__all__ = ["Plan", "empty_blocks", "plan_of"]
 
-_COLUMNS = ("stage", "block", "blocks", "read", "written", "a worker holds", "recompute factor")
+_COLUMNS = (
+    "stage",
+    "block",
+    "blocks",
+    "empty",
+    "read",
+    "written",
+    "a worker holds",
+    "recompute factor",
+)
+# Of more voxels, or in more blocks, it isn't counted which are empty.
+_MOST_COUNTED, _MOST_COUNTED_BLOCKS = 1 << 30, 100_000
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,6 +71,12 @@ class Plan:
         return sum(stage.blocks for stage in self.stages)
 
     @property
+    def empty(self) -> int | None:
+        """Blocks of all stages that are skipped, as they hold nothing; None if not counted."""
+        counts = [stage.empty for stage in self.stages]
+        return None if None in counts else sum(count or 0 for count in counts)
+
+    @property
     def block_shape(self) -> Index:
         """Voxels of a block of the volume, along all axes but "c"."""
         return self.stages[-1].block_shape
@@ -83,14 +102,16 @@ class Plan:
         return max(stage.recompute_factor for stage in self.stages)
 
     def __str__(self) -> str:
-        return "\n".join([text_columns(_COLUMNS, self._rows()), *self._told])
+        return "\n".join([text_columns(*self._table()), *self._told])
 
     __repr__ = __str__
 
     def to_html(self) -> str:
         """The same as a table of HTML, as notebooks show it."""
         told = escape("\n".join(self._told))
-        return html_columns(_COLUMNS, self._rows()) + (f"<pre>{told}</pre>" if told else "")
+        return html_columns(*self._table()) + (f"<pre>{told}</pre>" if told else "")
+
+    _repr_html_ = to_html
 
     @property
     def _told(self) -> Iterator[str]:
@@ -100,14 +121,20 @@ class Plan:
         if self.suggestion is not None:
             yield str(self.suggestion)
 
-    _repr_html_ = to_html
+    def _table(self) -> Table:
+        """How many blocks are empty is told where any is."""
+        told = any(stage.empty != 0 for stage in self.stages)
+        rows = self._rows()
+        return (_COLUMNS, rows) if told else without_column("empty", _COLUMNS, rows)
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows = [_row(stage) for stage in self.stages]
         if len(rows) == 1:
             return rows
-        total = StagePlan("in all", (), self.tasks, self.read_bytes, self.write_bytes, 0)
-        return [*rows, (*_row(total)[:5], format_bytes(self.worker_bytes), "")]
+        total = StagePlan(
+            *("in all", (), self.tasks, self.read_bytes, self.write_bytes, 0), empty=self.empty
+        )
+        return [*rows, (*_row(total)[:6], format_bytes(self.worker_bytes), "")]
 
 
 def plan_of(volume: Voxels, block: Index) -> StagePlan:
@@ -133,7 +160,13 @@ def plan_of(volume: Voxels, block: Index) -> StagePlan:
         write_bytes=prod(frame.extent) * _voxel_bytes(frame),
         worker_bytes=max(_peak(volume, block), 2 * prod(block) * _voxel_bytes(frame)),
         recompute_factor=max(
-            voxels * prod(source.voxel_size) / max(1, world) for voxels, source in seen
+            (
+                voxels * prod(source.voxel_size) / max(1, world)
+                for voxels, source in seen
+                # Not of masks, of which few large voxels are read.
+                if prod(source.voxel_size) <= prod(frame.voxel_size)
+            ),
+            default=1.0,
         ),
         needed_bytes=_bytes_of(needed),
     )
@@ -141,6 +174,21 @@ def plan_of(volume: Voxels, block: Index) -> StagePlan:
 
 def _bytes_of(seen: Iterable[tuple[int, Frame]]) -> int:
     return sum(voxels * _voxel_bytes(source) for voxels, source in seen)
+
+
+def empty_blocks(volume: Voxels, block: Index) -> int | None:
+    """How many blocks of a volume are known to hold nothing; None where counting takes long."""
+    source, extent = volume.source, volume.frame.extent
+    if type(source).is_empty is Source.is_empty:
+        return 0
+    blocks = [range(0, n, b) for n, b in zip(extent, block, strict=True)]
+    if prod(extent) > _MOST_COUNTED or prod(map(len, blocks)) > _MOST_COUNTED_BLOCKS:
+        return None
+    boxes = (
+        (begin, tuple(min(b + s, n) for b, s, n in zip(begin, block, extent, strict=True)))
+        for begin in product(*blocks)
+    )
+    return sum(source.is_empty(begin, end) for begin, end in boxes)
 
 
 def _bytes(number: int) -> str:
@@ -152,6 +200,7 @@ def _row(stage: StagePlan) -> tuple[str, ...]:
         stage.name,
         " x ".join(map(str, stage.block_shape)),
         f"{stage.blocks:,}",
+        "not counted" if stage.empty is None else f"{stage.empty:,}",
         _bytes(stage.read_bytes),
         _bytes(stage.write_bytes),
         _bytes(stage.worker_bytes),
@@ -162,6 +211,8 @@ def _row(stage: StagePlan) -> tuple[str, ...]:
 def _read(volume: Voxels) -> Iterator[tuple[Frame, Reach]]:
     """What is read from stores for a volume, with how much around a region of it."""
     own = own_reach(volume)
+    if isinstance(volume.source, Regions):
+        return
     if is_stored(volume):
         yield volume.frame, own
         return

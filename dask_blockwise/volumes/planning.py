@@ -17,7 +17,7 @@ from .levels import asked_for, coarser
 from .options import StoreOptions
 from .plan import Plan, plan_of
 from .source import Voxels
-from .step import StagePlan
+from .step import StagePlan, Step
 from .step_tasks import steps_of
 from .stored_as import HowStored, StoredAs, stored_as
 from .suggestion import suggestion
@@ -126,11 +126,19 @@ def _checkpoint_plans(volume: Voxels) -> dict[tuple[str, str], StagePlan]:
 def _plans(volume: Voxels, name: str, options: StoreOptions) -> list[StagePlan]:
     block = volume.frame.checked_block(options.block_shape)
     own = [
-        replace(step.cost, name=f"{name}: {step.name}" if step.name else name)
+        _without_empty(replace(step.cost, name=f"{name}: {step.name}" if step.name else name), step)
         for step in steps_of(volume, block)
         if step.cost is not None
     ]
     return own + list(_level_plans(volume, name, block, options.stored_as))
+
+
+def _without_empty(cost: StagePlan, step: Step) -> StagePlan:
+    """A step's cost, where blocks that hold nothing are skipped."""
+    empty = step.empty() if step.empty else 0
+    share = 1 - (empty or 0) / cost.blocks
+    read, written = round(cost.read_bytes * share), round(cost.write_bytes * share)
+    return replace(cost, read_bytes=read, write_bytes=written, empty=empty)
 
 
 def _level_plans(volume: Voxels, name: str, block: Index, stored: HowStored) -> Iterator[StagePlan]:

@@ -98,12 +98,24 @@ class Source(Protocol):
         Returns
         -------
         ndarray
-            All channels, of the frame's dtype; its axes are those of the frame.
+            All channels, of the frame's dtype; its axes are those of the frame. An array that is
+            kept is returned as a view, since others may change what isn't one.
         """
 
     def block(self, number: int, begin: Index, end: Index) -> NDArray[Any]:
         """Values of the block with a number in raster order, where they depend on that."""
         return self.read(begin, end)
+
+    def is_empty(self, begin: Index, end: Index) -> bool:
+        """Whether a box is known to hold nothing, without reading more than a mask."""
+        return False
+
+    def masked(self, mask: Any) -> Source | None:
+        """The same where nothing lies outside of a `Mask`; None if its values are to be replaced.
+
+        To be written where values within the mask would be others if nothing lay outside.
+        """
+        return None
 
     @property
     def note(self) -> str:

@@ -54,6 +54,8 @@ class Status:
     unknown: tuple[str, ...] = ()
     # Coarser levels that were made here.
     levels: tuple[Status, ...] = ()
+    # Of the finished blocks, those that were skipped as they hold nothing.
+    empty: int = 0
     # What all runs together spent on writing it: of labels and objects, on the last pass alone.
     spent: Spent = NOTHING
 
@@ -78,7 +80,8 @@ class Status:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield f"{self.path}: {self.done} of {self.blocks} blocks are done."
+        empty = f", {self.empty} of which are empty" if self.empty else ""
+        yield f"{self.path}: {self.done} of {self.blocks} blocks are done{empty}."
         for of in self.levels:
             yield f"Level {of.path}: {of.done} of {of.blocks} blocks are done."
         yield from (f"Not current: {problem}" for problem in self.problems)
@@ -147,6 +150,7 @@ def status(
         tuple(changes),
         tuple(unknown),
         levels,
+        int(done.empty.sum()),
         spent_in_all(ledger_of(array.location)),
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.evidence import Evidence
+from ..engine.mark import files_of
 from ..engine.worker.trace import Trace
 from ..geometry.blocks import Block
 from ..geometry.boxes import Box, Index
@@ -78,14 +79,14 @@ class Left:
 
     def differs(self, marks: NDArray[Any]) -> NDArray[np.bool_]:
         """Of which blocks that isn't what they left, by their marks."""
-        differs: NDArray[np.bool_] = (self.files != marks["files"]) | (
+        differs: NDArray[np.bool_] = (self.files != files_of(marks)) | (
             self.stamps != marks["stamp"]
         )
         return differs
 
     def lacks(self, marks: NDArray[Any]) -> NDArray[np.bool_]:
         """Of which blocks files are missing."""
-        lacks: NDArray[np.bool_] = self.files < marks["files"]
+        lacks: NDArray[np.bool_] = self.files < files_of(marks)
         return lacks
 
 
@@ -119,6 +120,8 @@ class StagePlan:
     recompute_factor: float = 1.0
     # What would be read if no block read what another one does; None where that isn't known.
     needed_bytes: int | None = None
+    # Blocks that a mask, or ``skip_if``, says hold nothing; None where these weren't counted.
+    empty: int | None = 0
 
 
 @dataclass(frozen=True)
@@ -162,5 +165,7 @@ class Step:
     last: bool = False
     # Whether there is something to tidy up after a run that was broken off at its very end.
     needed: Callable[[Output], bool] | None = None
+    # Counts the blocks that are known to hold nothing; None where none is.
+    empty: Callable[[], int | None] | None = None
     # What it costs; None for what only tidies up.
     cost: StagePlan | None = None

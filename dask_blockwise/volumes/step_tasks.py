@@ -22,7 +22,7 @@ from .left import left_in
 from .lineage import awaited, prepared, reach_of
 from .marks import fingerprint_of, marked_array, marks_of, vouching_of
 from .options import StoreOptions
-from .plan import plan_of
+from .plan import empty_blocks, plan_of
 from .preparation import Preparation
 from .reading import readings
 from .source import Voxels
@@ -83,7 +83,10 @@ class _StoreBlock:
         frame = self.volume.frame
         begin, end = frame.voxels(block.write_roi)
         box = bounded(full_box(frame.axes, begin, end), frame.shape)
-        return self.target.write(box, self.volume.source.block(block.number, begin, end))
+        source = self.volume.source
+        is_empty = source.is_empty(begin, end)
+        left = self.target.write(box, source.block(block.number, begin, end))
+        return left.of_nothing() if is_empty else left
 
 
 def _only_step(volume: Voxels, block: Index) -> Step:
@@ -98,6 +101,7 @@ def _only_step(volume: Voxels, block: Index) -> Step:
         left=lambda output: left_in(output.target, volume.frame, block),
         in_region="only",
         last=True,
+        empty=lambda: empty_blocks(volume, block),
         cost=plan_of(volume, block),
     )
 

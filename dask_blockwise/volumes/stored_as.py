@@ -17,7 +17,7 @@ from .frame import Frame
 from .pyramids import Pyramid
 from .source import Voxels
 
-__all__ = ["HowStored", "StoredAs", "stored_as"]
+__all__ = ["HowStored", "StoredAs", "checked_fill", "stored_as"]
 
 _KINDS = "buifc"
 
@@ -130,7 +130,7 @@ def stored_as(
     made = StoredAs(
         zarr_format=zarr_format,
         compressor=known_compressor(compressor),
-        fill_value=_checked_fill(fill_value, np.dtype(chosen) if chosen else frame.dtype),
+        fill_value=checked_fill(fill_value, np.dtype(chosen) if chosen else frame.dtype),
         dtype=chosen,
         pyramid=Pyramid.of(pyramid),
     )
@@ -172,8 +172,13 @@ def _smallest(volume: Voxels) -> np.dtype[Any]:
     return np.min_scalar_type(most)
 
 
-def _checked_fill(given: Any, dtype: np.dtype[Any]) -> Any:
-    """The value as Python has it, if it is one of the dtype."""
+def checked_fill(given: Any, dtype: np.dtype[Any]) -> Any:
+    """The value as Python has it, if it is one of the dtype.
+
+    Raises
+    ------
+    ValueError
+    """
     try:
         value = np.asarray(given)
         with np.errstate(all="ignore"):

@@ -16,6 +16,7 @@ from .kinds import Checkpoint
 from .known import Verify
 from .lineage import AnyVoxels
 from .options import OnChange, StoreOptions
+from .skipping import only_where
 from .source import Voxels
 from .step_tasks import steps_of
 from .stored_as import stored_as
@@ -42,6 +43,8 @@ def checkpoint(
     timeout: float | None = None,
     on_change: OnChange | None = None,
     version: str | None = None,
+    mask: Any = None,
+    skip_if: Any = None,
 ) -> AnyVoxels:
     """The same volume, stored on the way when something made from it is stored.
 
@@ -49,7 +52,7 @@ def checkpoint(
     ----------
     path : path or URL
     block_shape, zarr_format, compressor, fill_value, dtype, pyramid, overwrite, resume, \
-    num_workers, max_retries, timeout, version
+    num_workers, max_retries, timeout, version, mask, skip_if
         As for ``to_zarr``.
     on_change : "ask" or "redo", optional
         As for ``to_zarr``; unless given, as the run is told.
@@ -78,6 +81,7 @@ def checkpoint(
         version=version,
     )
     block = volume.frame.checked_block(options.block_shape)
+    volume = only_where(volume, mask, skip_if, block, fill_value)
     steps_of(volume, block)  # which refuses what can't be stored
     source = Checkpoint((volume,), location_of(path), options)
     dtype = options.stored_as.of(volume.frame)
@@ -108,6 +112,8 @@ def to_zarr(
     version: str | None = None,
     notes: Any = None,
     roi: Roi | None = None,
+    mask: Any = None,
+    skip_if: Any = None,
     report: str | os.PathLike[str] | None = None,
 ) -> RunSummary:
     """Compute the volume block by block and store it as OME-Zarr.
@@ -168,6 +174,15 @@ def to_zarr(
         Of what ``relabel`` or ``agglomerate`` makes, the region is segmented and stitched again,
         and objects keep their ids as far as that can be: ``changed_ids`` of the summary, and
         ``<path>.changed.csv``, say which don't.
+    mask : Volume, Roi or list of Roi, optional
+        Where there is something, as for ``volume.masked``: voxels outside hold ``fill_value``, and
+        blocks that are all outside are skipped before anything of them is read. What is stored
+        within doesn't depend on the blocks, but where a stage's does.
+    skip_if : number, function, or (Volume, function), optional
+        Which blocks are skipped, too, and hold ``fill_value``: those in which the volume that all
+        is made of has no other value than this; those of whose values in it, or in another volume
+        such as a coarse level, the function says True. Without a halo: so what is stored depends
+        on the blocks.
     report : path, optional
         Where a page is written that explains the run, ``"run.html"``, or the same as ``.json``,
         also where blocks failed; ``summary.report(path)`` writes it later.
@@ -216,4 +231,6 @@ def to_zarr(
         notes=notes,
         roi=roi,
     )
+    block = volume.frame.checked_block(block_shape)
+    volume = only_where(volume, mask, skip_if, block, fill_value)
     return store(volume, location_of(path), options, client, progress, verify, report)

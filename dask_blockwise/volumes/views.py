@@ -28,18 +28,22 @@ class Cropped(Source):
     # Which channels, or one that then is no axis any more; all unless given.
     channels: slice | int | None = None
 
+    def is_empty(self, begin: Index, end: Index) -> bool:
+        """See `Source.is_empty`."""
+        return self.inputs[0].source.is_empty(*map(self._there, (begin, end)))
+
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
         (volume,) = self.inputs
-        low, high = (
-            tuple(i + first for i, first in zip(side, self.begin, strict=True))
-            for side in (begin, end)
-        )
+        low, high = map(self._there, (begin, end))
         values: NDArray[Any] = volume.source.read(low, high)
         if self.channels is None:
             return values
         at = volume.frame.axes.index("c")
         return values[(slice(None),) * at + (self.channels,)]
+
+    def _there(self, corner: Index) -> Index:
+        return tuple(i + first for i, first in zip(corner, self.begin, strict=True))
 
 
 def crop(volume: AnyVoxels, /, roi: Roi) -> AnyVoxels:

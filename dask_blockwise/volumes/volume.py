@@ -23,6 +23,7 @@ from .framing import framed
 from .kinds import Stored
 from .labelled_arrays import of_labelled, to_xarray
 from .lineage import own_reach, place_of
+from .masked import masked
 from .objects import objects
 from .planning import plan
 from .reach import Halo
@@ -109,9 +110,6 @@ class Volume(NDArrayOperatorsMixin):
             What 0 and 255 of uint8 stand for, where values are a quantised float, such as
             ``(0, 1)`` for probabilities.
 
-        Returns
-        -------
-        Volume
         """
         return Volume(*framed(array, voxel_size, offset, axes, unit, chunks, stands_for))
 
@@ -276,6 +274,7 @@ class Volume(NDArrayOperatorsMixin):
     downsample = downsample
     rechunk = rechunk
     transpose = transpose
+    masked = masked
     max, min, sum, mean = map(Reduction, ("max", "min", "sum", "mean"))
     std, var, any, all = map(Reduction, ("std", "var", "any", "all"))
     _repr_html_ = repr_html

@@ -12,12 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import dask
 import pytest
-from distributed import Client, LocalCluster, Worker, get_worker
+from distributed import Client, KilledWorker, LocalCluster, Worker, get_worker
 from recording import line, recorder, runs, times
 
 from dask_blockwise.engine.dispatcher import Dispatcher
@@ -55,6 +56,29 @@ def test_a_death_fails_no_block_that_ran_beside_it(
     assert counts[5] == max_retries + 1
     assert max(counts.values()) <= max_retries + 1
     assert len(counts) == 24
+
+
+def test_dask_does_not_say_that_a_block_failed_which_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def kill(number: int, attempt: int) -> None:
+        if number == 2 and attempt == 1:
+            die()
+
+    options: dict[str, Any] = {"dashboard_address": ":0", "silence_logs": False}
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, **options) as cluster,
+        Client(cluster, set_as_default=False) as client,
+        caplog.at_level("WARNING"),
+    ):
+        assert run(line(4, recorder(tmp_path, kill)), client, progress=False)
+        blocks = caplog.text
+        with suppress(KilledWorker):
+            client.submit(die).result()
+    # Of tasks of others it says so.
+    assert "workers died" in caplog.text
+    assert "workers died" not in blocks
+    assert runs(tmp_path) == {0: 1, 1: 1, 2: 2, 3: 1}
 
 
 def test_a_time_limit_fails_no_block_that_ran_beside_it(crowded: Client, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,25 @@ def test_a_worker_may_die_while_it_hears_of_a_run(client: Client, tmp_path: Path
     killer.start()
     assert run(line(8, recorder(tmp_path)), client, progress=False)
     killer.join()
+    assert runs(tmp_path) == dict.fromkeys(range(8), 1)
+
+
+def test_a_process_that_stood_still_before_does_not_hold_up_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask gives it up after five minutes; until then whoever asks all workers waits for it."""
+    monkeypatch.setattr("dask_blockwise.engine.plugins.scheduler._SILENT_SECONDS", 2.0)
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        pid = next(iter(client.run(os.getpid).values()))
+        os.kill(pid, signal.SIGSTOP)
+        begun = time.monotonic()
+        assert run(line(8, recorder(tmp_path), timeout=1.0), client, progress=False)
+        assert time.monotonic() - begun < 120
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     assert runs(tmp_path) == dict.fromkeys(range(8), 1)
 
 

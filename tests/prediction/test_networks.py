@@ -233,7 +233,11 @@ def test_loaded_once_a_worker_process_of_several_threads(tmp_path):
         Client(cluster) as client,
     ):
         prediction.to_zarr(tmp_path / "a.zarr/p", client=client, progress=False)
-        assert client.submit(_threads_of_a_call, prediction.source.model).result() == (3, 1, 1)
+        assert client.submit(_threads_of_a_call, prediction.source.network.model).result() == (
+            3,
+            1,
+            1,
+        )
     loads = (tmp_path / "loads").read_text().split()
     assert len(loads) == 1
     assert int(loads[0]) != os.getpid()

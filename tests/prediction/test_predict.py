@@ -178,9 +178,9 @@ def test_shipped_networks_by_blocks_equal_torch_on_the_whole(data, sample, corne
     options = found.network.options | {"output_dtype": "float32", "block_shape": (24, 32, 20)}
     prediction = predict(Volume.from_array(raw), **options | {"activation": None})
     with torch.inference_mode():
-        whole = load(prediction.source.model)(torch.from_numpy(np.float32(raw / 255))[None, None])[
-            0
-        ]
+        whole = load(prediction.source.network.model)(
+            torch.from_numpy(np.float32(raw / 255))[None, None]
+        )[0]
     blocks = prediction.data.compute(scheduler="synchronous")
     np.testing.assert_allclose(blocks, whole.numpy(), atol=1e-4)
 

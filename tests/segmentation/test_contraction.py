@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_blockwise.segmentation.contraction import contracted
+from dask_blockwise.segmentation.contraction import Contraction, contracted
 
 NODES = st.integers(2, 14)
 
@@ -75,6 +76,33 @@ def test_the_first_edge_of_each_pair_is_enough(data, nodes):
     kept = list({frozenset(edge[:2]): edge for edge in reversed(edges)}.values())[::-1]
     kept.sort(key=edges.index)
     assert same(contracted(nodes, *arrays(kept)).tolist(), watershed(nodes, edges))
+
+
+@given(st.data(), NODES)
+def test_edges_that_come_by_and_by(data, nodes):
+    """Ends may be named by nodes that they were merged with."""
+    edges = graph(data, nodes)
+    cut = data.draw(st.integers(0, len(edges)))
+    contraction = Contraction(nodes, nodes)
+    contraction.take(*arrays(edges[:cut]))
+    names = contraction.clusters().tolist()
+    rest = [(names[one], names[other], attracts) for one, other, attracts in edges[cut:]]
+    contraction.take(*arrays(rest))
+    assert same(contraction.clusters().tolist(), watershed(nodes, edges))
+
+
+@pytest.mark.parametrize("most", [0, 40, 4000])
+def test_numbers_grow_wide_where_there_are_many(monkeypatch, most):
+    monkeypatch.setattr("dask_blockwise.segmentation.contraction._MOST_OF_FEW", most)
+    some = np.random.default_rng(0).integers(0, 30, (2, 900))
+    one, other = some[:, some[0] != some[1]]
+    attracts = np.random.default_rng(1).random(one.size) < 0.1
+    contraction = Contraction(30, 30)
+    for part in np.array_split(np.arange(one.size), 9):
+        contraction.take(one[part], other[part], attracts[part])
+    edges = list(zip(one.tolist(), other.tolist(), attracts.tolist()))
+    assert contraction.clusters().itemsize == (4 if most == 4000 else 8)
+    assert same(contraction.clusters().tolist(), watershed(30, edges))
 
 
 def test_rivals_that_are_known_apart_threaten_nothing():

@@ -141,3 +141,26 @@ def test_values_that_a_type_cannot_hold_are_refused(value, dtype):
     with pytest.raises(ValueError, match=r"returned values from .* can't hold: give a wider"):
         map_overlap(np.copy, volume, dtype=dtype)[:]
     assert map_overlap(np.copy, Volume.from_array(np.full((1, 2), 7.5)), dtype="u1")[0, 0] == 7
+
+
+def subtracted(values):
+    """Changes what it is given."""
+    values -= values.min()
+    return values
+
+
+@pytest.mark.parametrize("order", ["zyx", "xyz"])
+@pytest.mark.parametrize("made", ["in memory", "by dask", "stored"])
+def test_a_function_may_change_what_it_is_given(tmp_path, made, order):
+    values = np.random.default_rng(0).random((6, 7, 8)).astype(np.float32)
+    kept = values.copy()
+    volume = Volume.from_array(values if made != "by dask" else da.from_array(values))
+    if made == "stored":
+        volume.to_zarr(tmp_path / "a.zarr/v", progress=False)
+        volume = open_volume(tmp_path / "a.zarr/v")
+    volume = volume.transpose(*order)
+    mapped = map_overlap(subtracted, volume, halo=0)
+    expected = (kept - kept.min()).transpose(["zyx".index(axis) for axis in order])
+    np.testing.assert_array_equal(mapped[:], expected)
+    np.testing.assert_array_equal(mapped[:], expected)
+    np.testing.assert_array_equal(values, kept)

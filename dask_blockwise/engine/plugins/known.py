@@ -11,13 +11,15 @@ from distributed import Client
 
 from ..worker.batch import check_code, forget_run
 from ..worker.own_code import OtherCodeError, OwnCode
-from .scheduler import BlockTaskPlugin, withdraw
+from .scheduler import BlockTaskPlugin, silent_workers, withdraw
 from .worker import RunPlugin, set_up
 
 __all__ = ["known_to_workers"]
 
 # Seconds that workers get to hear that a run is over.
 _STOP_SECONDS = 5.0
+# Between looks whether those that don't answer stand still.
+_LOOK_SECONDS = 1.0
 
 
 @contextmanager
@@ -62,18 +64,42 @@ def known_to_workers(
 
 
 def _register(client: Client, plugin: RunPlugin) -> None:
-    try:
-        client.register_plugin(plugin)
-    except OSError:
+    """Workers that stand still are not waited for: they hear of it if they ever go on."""
+    outcome: list[Exception | None] = []
+
+    def register() -> None:
+        try:
+            client.register_plugin(plugin)
+        except Exception as error:
+            outcome.append(error)
+        else:
+            outcome.append(None)
+
+    thread = threading.Thread(target=register, daemon=True)
+    thread.start()
+    thread.join(_LOOK_SECONDS)
+    while thread.is_alive() and not client.run_on_scheduler(silent_workers):
+        thread.join(_LOOK_SECONDS)
+    error = outcome[0] if outcome else None
+    if isinstance(error, OSError):
         # A worker died meanwhile. Those to come will know of the run; these may not have heard yet.
-        client.run(set_up, plugin, on_error="ignore")
+        client.run(set_up, plugin, on_error="ignore", workers=_heard_of(client))
+    elif error is not None:
+        raise error
 
 
 def _check_code(client: Client, run_id: str) -> None:
     """Before any block; a worker that joins later checks as it begins."""
-    for outcome in client.run(check_code, run_id, on_error="return").values():
+    workers = _heard_of(client)
+    for outcome in client.run(check_code, run_id, on_error="return", workers=workers).values():
         if isinstance(outcome, OtherCodeError):
             raise outcome
+
+
+def _heard_of(client: Client) -> list[str]:
+    """Addresses of the workers that don't stand still."""
+    silent = client.run_on_scheduler(silent_workers)
+    return [address for address in client.nthreads() if address not in silent]
 
 
 def _try_for(seconds: float, action: Callable[[], Any]) -> None:

@@ -22,7 +22,7 @@ from .names import (
     worker_of,
 )
 
-__all__ = ["BlockTaskPlugin", "SentBefore", "withdraw"]
+__all__ = ["BlockTaskPlugin", "SentBefore", "silent_workers", "withdraw"]
 
 # Of Dask.
 _scheduler_logger = logging.getLogger("distributed.scheduler")
@@ -165,6 +165,13 @@ class BlockTaskPlugin(SchedulerPlugin):
 # The worker saturation that schedulers had before the first of the runs that are on; the last of
 # them gives it back, whichever that is.
 _lent: WeakKeyDictionary[Scheduler, float] = WeakKeyDictionary()
+
+
+def silent_workers(dask_scheduler: Scheduler) -> list[str]:
+    """On the scheduler: addresses of the workers whose processes seem to stand still."""
+    now = time.time()
+    workers = dask_scheduler.workers.items()
+    return [address for address, seen in workers if now - seen.last_seen > _SILENT_SECONDS]
 
 
 def withdraw(name: str, dask_scheduler: Scheduler) -> None:

@@ -56,6 +56,11 @@ class BatchReport:
         self.traces = [Trace(*trace) for trace in self.traces]
         self.spent = Spent(*self.spent)
 
+    @property
+    def empty(self) -> int:
+        """How many of those that are done were skipped, as they are known to hold nothing."""
+        return sum(trace.empty for trace in self.traces)
+
     def excused(self, reason: str) -> BatchReport:
         """The same, where the process, or its machine, ended for a reason of its own."""
         broken_off = [*self.died, *self.lost]

@@ -13,7 +13,7 @@ class Trace(NamedTuple):
     Examples
     --------
     >>> Trace(files=1, stamp=7, content=9)
-    Trace(files=1, stamp=7, content=9)
+    Trace(files=1, stamp=7, content=9, empty=0)
     """
 
     # How many of them.
@@ -22,3 +22,9 @@ class Trace(NamedTuple):
     stamp: int = 0
     # Of the values in them; 64 bits.
     content: int = 0
+    # Whether it was skipped, as it is known to hold nothing.
+    empty: int = 0
+
+    def of_nothing(self) -> Trace:
+        """The same of a block that is known to hold nothing."""
+        return self._replace(empty=1)

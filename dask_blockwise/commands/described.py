@@ -1,0 +1,86 @@
+"""What is known of a stored volume, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+
+from dask.utils import format_bytes
+
+from ..geometry.placement import Placement
+from ..tables import by_axis
+from ..volumes.record import Record
+from ..volumes.volume import Volume
+
+__all__ = ["described"]
+
+
+def described(volume: Volume, levels: Sequence[Volume], record: Record | None) -> str:
+    """Rows of a name and what is known, without reading voxels.
+
+    Parameters
+    ----------
+    volume : Volume
+    levels : sequence of Volume
+        Of the image, the finest first; none where it has no others.
+    record : Record, optional
+        What it was computed by.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(described(Volume.from_array(np.eye(4), voxel_size=(8, 8)), [], None))
+    shape       y 4, x 4
+    values      float64, 128 B
+    voxel size  y 8, x 8
+    offset      y 0, x 0
+    region      [0:32, 0:32] (32, 32)
+    block       y 4, x 4
+    """
+    rows = [*_of_volume(volume), *_of_levels(levels), *_of_record(record)]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {text}".rstrip() for name, text in rows)
+
+
+def _of_volume(volume: Volume) -> Iterator[tuple[str, str]]:
+    place, axes = volume.placement, volume.placement.block_axes
+    yield "shape", by_axis(volume.axes, volume.shape)
+    size = prod(volume.shape) * volume.dtype.itemsize
+    yield "values", f"{volume.dtype}, {format_bytes(size)}"
+    yield "voxel size", _with_units(place, place.written_size)
+    yield "offset", _with_units(place, place.written_offset)
+    yield "region", f"{volume.roi} {volume.unit}".rstrip()
+    yield "block", by_axis(axes, volume.frame.block_shape)
+    if volume.shards is not None:
+        yield "chunk", by_axis(volume.axes, volume.chunks)
+    if volume.frame.stands_for is not None:
+        low, high = volume.frame.stands_for
+        yield "bytes 0, 255", f"stand for {low} and {high}"
+
+
+def _with_units(place: Placement, numbers: Sequence[int | float]) -> str:
+    units = [of.unit for of in place.as_written]
+    if len(set(units)) == 1:
+        return by_axis(place.block_axes, numbers, units[0])
+    each = (f"{number} {unit}".rstrip() for number, unit in zip(numbers, units))
+    return by_axis(place.block_axes, list(each))
+
+
+def _of_levels(levels: Sequence[Volume]) -> Iterator[tuple[str, str]]:
+    for number, level in enumerate(levels if len(levels) > 1 else ()):
+        place = level.placement
+        size = _with_units(place, place.written_size)
+        yield f"level {number}", f"{level.path}: {by_axis(level.axes, level.shape)}; {size} a voxel"
+
+
+def _of_record(record: Record | None) -> Iterator[tuple[str, str]]:
+    if record is None:
+        return
+    stages = " > ".join(stage["stage"] for stage in record.stages)
+    yield "made by", stages
+    yield from (("made from", str(found["path"])) for found in record.inputs)
+    yield from (("by way of", path) for path in record.checkpoints)
+    yield "when", f"{record.begin} to {record.end or 'not yet done'}"
+    yield "where", f"{record.user} on {record.host}, Python {record.python}"
+    if record.notes is not None:
+        yield "notes", str(record.notes)

@@ -1,0 +1,132 @@
+"""What is measured of labels: each object, and whether blocks show."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from pandas import DataFrame
+
+from ..reports.seams import seams as report_on_seams
+from ..tables import text_columns
+from ..volumes.kept_volume import kept_volume
+from ..volumes.known import ledger_of
+from ..volumes.opening import open_volume
+from ..volumes.rerunning import recorded
+from ..volumes.volume import Volume
+from .options import Cluster, Flag, Opening, Running
+from .words import Count, Named, Size, named_values
+
+__all__ = ["objects", "seams"]
+
+
+def objects(
+    labels: str,
+    /,
+    *,
+    mean: Named = (),
+    table: str | None = None,
+    opening: Opening = Opening(),
+    running: Running = Running(),
+    cluster: Cluster = Cluster(),
+) -> None:
+    """Measure each object, and write a table as Parquet and CSV.
+
+
+    ```bash
+    dask-blockwise objects scan.zarr/cells --mean raw=scan.zarr/raw
+    ```
+
+    Parameters
+    ----------
+    labels
+        Objects with their final ids.
+    mean
+        NAME=PATH of a volume, of which each object's mean is wanted; may be given several times.
+    table
+        Where the table is written, without .parquet and .csv; <labels>.objects unless given.
+    """
+    volume = opening.open(labels)
+    means: dict[str, Any] = {
+        name: open_volume(str(path)) for name, path in named_values(mean).items()
+    }
+    with cluster.client() as client:
+        found = volume.objects(path=table, client=client, **running.keywords, **means)
+    if len(found):
+        print(_spread(found))
+    written = table or f"{labels.rstrip('/')}.objects"
+    print(f"{len(found)} objects, in {written}.parquet and {written}.csv")
+
+
+def _spread(table: DataFrame) -> str:
+    """The least, the median and the greatest of sizes and means."""
+    columns = [name for name in table if name in ("voxels", "volume") or name.startswith("mean_")]
+    rows = [(name, *(f"{table[name].quantile(at):.6g}" for at in (0, 0.5, 1))) for name in columns]
+    return text_columns(("", "least", "median", "greatest"), rows)
+
+
+def seams(
+    segments: str,
+    /,
+    *,
+    block_shape: Size | None = None,
+    budget: float = 0.5,
+    windows: Count = 100,
+    picture: Path | None = None,
+    trust: Flag = False,
+) -> None:
+    """Report whether objects show where the blocks lay, and how much.
+
+    Ends with 1 where they do.
+
+    ```bash
+    dask-blockwise seams fib25.zarr/segments --picture seams.png
+    ```
+
+    Parameters
+    ----------
+    segments
+        What relabel, agglomerate, watershed or segment stored; or labels that another tool made, of
+        which boundaries alone tell.
+    block_shape
+        Voxels of a block; the shards of what is stored unless given.
+    budget
+        How many voxels may be computed again, as a share of those of the run (0.5 unless given).
+    windows
+        At most so many are looked at for boundaries (100 unless given).
+    picture
+        Write a PNG of the worst places.
+    trust
+        Run code that an output brings that belongs to somebody else.
+    """
+    made = _made_by(segments, trust)
+    report = (
+        report_on_seams(
+            open_volume(segments), block_shape=block_shape, budget=budget, windows=windows
+        )
+        if made is None
+        else report_on_seams(
+            made, segments, block_shape=block_shape, budget=budget, windows=windows
+        )
+    )
+    print(report)
+    if picture is not None:
+        print(f"Picture: {report.picture(picture)}")
+    if report.verdict == "seams":
+        raise SystemExit(1)
+
+
+def _made_by(path: str, trust: bool) -> Volume | None:
+    """What labels were made by, if that is known here."""
+    try:
+        _, array = recorded(path)
+    except FileNotFoundError:
+        return None
+    try:
+        volume, _ = kept_volume(path, ledger_of(array.location), trust)
+    except ValueError as error:
+        print(f"Boundaries alone are looked at. {error}", file=sys.stderr)
+        return None
+    found: Volume = volume
+    return found

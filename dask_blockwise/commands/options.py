@@ -1,0 +1,192 @@
+"""Options that many commands share: how a volume is opened, how one is stored, and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal
+
+from cyclopts import Group, Parameter
+from distributed import Client
+
+from ..engine.any_cluster import cluster
+from ..volumes.opening import open_volume
+from ..volumes.volume import Volume
+from .words import Count, Fractions, Named, Region, Size, Span, Whole, Workers, named_values
+
+__all__ = ["Cluster", "Flag", "Opening", "Running", "Storing"]
+
+_INPUT = Group("Input", sort_key=2)
+_OUTPUT = Group("Output", sort_key=3)
+_RUN = Group("Run", sort_key=4)
+_CLUSTER = Group("Cluster", sort_key=5)
+
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+
+
+def _given(options: Any, *but: str) -> dict[str, Any]:
+    """Options by the names that functions have, without those that weren't given."""
+    chosen = {field.name: getattr(options, field.name) for field in fields(options)}
+    return {name: value for name, value in chosen.items() if value is not None and name not in but}
+
+
+@Parameter(name="*", group=_INPUT)
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """How the first volume is opened."""
+
+    level: str | None = None
+    """Which level of an image of several: an index, its path, or a voxel size such as "16 nm"."""
+    axes: str | None = None
+    """Such as czyx, where the metadata names none, or others."""
+    voxel_size: Fractions | None = None
+    """For all axes but c, instead of the metadata's."""
+    unit: str | None = None
+    """Of space, instead of the metadata's."""
+    stands_for: Span | None = None
+    """What bytes 0 and 255 of another tool's predictions stand for."""
+    on_missing: Literal["fill", "raise"] = "fill"
+    """What is read of chunks that aren't there: fill value, or an error."""
+    on_corrupt: Literal["raise", "fill"] = "raise"
+    """What is read of damaged chunks."""
+
+    def open(self, path: str) -> Volume:
+        """The volume at a path."""
+        given = _given(self, "level")
+        level = int(self.level) if self.level and self.level.isdecimal() else self.level
+        return open_volume(path, level=level, **given)
+
+
+@Parameter(name="*", group=_OUTPUT)
+@dataclass(frozen=True, kw_only=True)
+class Storing:
+    """How a volume is stored."""
+
+    block_shape: Size | None = None
+    """Voxels of a block, stored as one shard; the volume's own unless given."""
+    dtype: str | None = None
+    """Such as uint32, or smallest for ids."""
+    compressor: str = "zstd"
+    """zstd, gzip, blosc or none, with a level as in zstd:9."""
+    zarr_format: Literal[2, 3] | None = None
+    """That of the container, or else 3, unless given."""
+    pyramid: Flag = False
+    """Store coarser levels too."""
+    overwrite: Flag = False
+    """Replace what lies there."""
+    on_change: Literal["ask", "redo"] = "ask"
+    """Where something has changed since the last run: refuse, or compute what that touches."""
+    verify: Literal["stamps", "content", "none"] = "stamps"
+    """How it is seen that inputs are what they were."""
+    region: Annotated[Region | None, Parameter(name="--roi")] = None
+    """Compute these blocks alone, again; in the world's units, as info prints them."""
+    notes: str | None = None
+    """Kept with the output."""
+    plan: Flag = False
+    """Say what it would take, and run nothing."""
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """For ``to_zarr``."""
+        given = _given(self, "plan", "region", "compressor")
+        compressor = None if self.compressor == "none" else self.compressor
+        return given | {"roi": self.region, "compressor": compressor}
+
+    @property
+    def for_precomputed(self) -> dict[str, Any]:
+        """For ``to_precomputed``, which has coarser scales and a compression of its own."""
+        others = {"dtype": self.dtype, "zarr_format": self.zarr_format}
+        given = [f"--{name.replace('_', '-')}" for name, value in others.items() if value]
+        if self.compressor != "zstd":
+            given.append("--compressor")
+        if given:
+            raise ValueError(
+                f"{', '.join(given)} can't be chosen of precomputed data: leave it out, or give "
+                "--encoding."
+            )
+        but = ("plan", "region", "compressor", "dtype", "zarr_format", "pyramid")
+        return _given(self, *but) | {"roi": self.region}
+
+
+@Parameter(name="*", group=_RUN)
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """How blocks are run."""
+
+    resume: Annotated[bool, Parameter(show_default=False)] = True
+    """Go on with what an earlier run left, which is done unless --no-resume is given."""
+    progress: Annotated[bool, Parameter(show_default=False)] = True
+    """Show a bar, which is done unless --no-progress is given."""
+    max_retries: Whole = 2
+    """How often a block is tried again (2 unless given)."""
+    timeout: float | None = None
+    """Seconds that a block may take."""
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """For whatever runs blocks."""
+        return _given(self)
+
+
+@Parameter(name="*", group=_CLUSTER)
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """Which workers run the blocks."""
+
+    cluster: Literal["local", "slurm", "lsf", "pbs", "sge", "htcondor", "oar", "moab"] = "local"
+    """This machine, or a batch system, whose jobs come and go by themselves."""
+    workers: Workers | None = None
+    """Worker processes, over all jobs; or the least and the most, such as 0:50."""
+    cores: Count | None = None
+    """Cores of a job; on this machine, threads of a worker (1 unless given)."""
+    memory: str | None = None
+    """Of a job, or on this machine of a worker: such as 8GB."""
+    walltime: str | None = None
+    """Time limit of a job, such as 12h."""
+    gpus: Whole | None = None
+    """GPUs of a job; each has a worker."""
+    queue: str | None = None
+    """Queue, or partition."""
+    cluster_option: Named = ()
+    """Anything else that the batch system's cluster takes, such as account=neuro."""
+    scheduler: str | None = None
+    """Address, or scheduler file, of a Dask cluster that runs already."""
+
+    @contextmanager
+    def client(self) -> Iterator[Client | None]:
+        """Its client; none where a run is to start this machine's processes by itself."""
+        asked = _given(self, "cluster", "cluster_option", "scheduler")
+        extra = named_values(self.cluster_option)
+        if self.scheduler:
+            self._refuse_beside_scheduler(asked | extra)
+            with _running(self.scheduler) as client:
+                yield client
+        elif self.cluster == "local" and not asked | extra:
+            yield None
+        else:
+            self._check_workers()
+            with cluster(self.cluster, **asked, **extra) as made, Client(made) as client:
+                yield client
+
+    def _check_workers(self) -> None:
+        if self.cluster != "local" and self.workers is None:
+            raise ValueError(
+                f"--cluster {self.cluster} needs --workers, how many there are to be: a number, "
+                "or the least and the most, such as 0:50."
+            )
+
+    def _refuse_beside_scheduler(self, others: dict[str, Any]) -> None:
+        given = [f"--{name.replace('_', '-')}" for name in others]
+        if self.cluster != "local":
+            given.insert(0, "--cluster")
+        if given:
+            raise ValueError(
+                f"--scheduler names a cluster that runs, of which {', '.join(given)} can't be "
+                "chosen: give one or the other."
+            )
+
+
+def _running(scheduler: str) -> Client:
+    is_file = "://" not in scheduler and scheduler.endswith(".json")
+    return Client(scheduler_file=scheduler) if is_file else Client(scheduler)

@@ -1,0 +1,178 @@
+"""Networks, and what makes masks and classes of what they predict."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from ..prediction.argmax import argmax as argmax_of
+from ..prediction.predict import predict as prediction_of
+from ..prediction.threshold import threshold as mask_of
+from .options import Cluster, Flag, Opening, Running, Storing
+from .storing import store
+from .words import Count, Halo, Named, Size, Span, named_values
+
+__all__ = ["argmax", "predict", "threshold"]
+
+
+def predict(
+    volume: str,
+    output: str,
+    /,
+    *,
+    model: str,
+    weights: str | None = None,
+    argument: Named = (),
+    halo: Halo = "auto",
+    input_shape: Size | None = None,
+    boundary: str = "reflect",
+    normalize: str | None = None,
+    activation: Literal["sigmoid", "softmax", "tanh"] | None = None,
+    output_dtype: Literal["uint8", "float32"] | None = None,
+    output_range: Span | None = None,
+    batch: Count = 1,
+    device: str = "auto",
+    precision: Literal["float32", "bfloat16", "float16"] = "float32",
+    trust: Flag = False,
+    opening: Opening = Opening(),
+    storing: Storing = Storing(),
+    running: Running = Running(),
+    cluster: Cluster = Cluster(),
+) -> None:
+    """Run a network over a volume.
+
+
+    ```bash
+    dask-blockwise predict fib25.zarr/raw fib25.zarr/affinities --model unet.pt --activation sigmoid
+    ```
+
+    Parameters
+    ----------
+    volume
+        What the network sees, such as fib25.zarr/raw.
+    output
+        Where its prediction is stored, such as fib25.zarr/affinities.
+    model
+        A TorchScript, torch.export or ONNX file, a bioimage.io folder, or package.module:Class.
+    weights
+        A state dict (.pt, loaded without running code) or .npz, for package.module:Class.
+    argument
+        Of the class; may be given several times.
+    halo
+        Voxels that it sees around a block; found by probing unless given.
+    input_shape
+        Voxels that it is given at once.
+    boundary
+        What a network of valid convolutions sees beyond the volume: reflect, nearest, periodic, a
+        number, or valid.
+    normalize
+        By dtype, by volume (its mean and deviation), or subtract,divide such as 128,64.
+    activation
+        Applied to what it returns.
+    output_dtype
+        As what it is stored; uint8 unless given.
+    output_range
+        What bytes 0 and 255 stand for.
+    batch
+        How many inputs it is given at once.
+    device
+        Such as cuda, cuda:1, cpu or openvino; a GPU if there is one unless given.
+    precision
+        In which it computes.
+    trust
+        Load a file that runs code.
+    """
+    found = prediction_of(
+        opening.open(volume),
+        model,
+        weights=weights,
+        arguments=named_values(argument) or None,
+        halo=halo,
+        input_shape=input_shape,
+        boundary=_boundary(boundary),
+        normalize=_normalization(normalize),
+        activation=activation,
+        output_dtype=output_dtype,
+        output_range=output_range,
+        batch=batch,
+        device=device,
+        precision=precision,
+        trust=trust,
+    )
+    store(found, output, storing, running, cluster)
+
+
+def _boundary(word: str) -> str | float:
+    try:
+        return float(word)
+    except ValueError:
+        return word
+
+
+def _normalization(word: str | None) -> Any:
+    if word is None or word in ("dtype", "volume"):
+        return word
+    try:
+        subtract, divide = map(float, word.split(","))
+    except ValueError:
+        raise ValueError(
+            f"--normalize takes dtype, volume, or two numbers that are subtracted and divided by, "
+            f"such as 128,64, got {word!r}."
+        ) from None
+    return subtract, divide
+
+
+def argmax(
+    prediction: str,
+    output: str,
+    /,
+    *,
+    opening: Opening = Opening(),
+    storing: Storing = Storing(),
+    running: Running = Running(),
+    cluster: Cluster = Cluster(),
+) -> None:
+    """Store the class of each voxel: the channel of the largest value.
+
+
+    ```bash
+    dask-blockwise argmax brain.zarr/prediction brain.zarr/tissues
+    ```
+
+    Parameters
+    ----------
+    prediction
+        A volume with channels, one a class.
+    output
+        Where the classes are stored.
+    """
+    store(argmax_of(opening.open(prediction)), output, storing, running, cluster)
+
+
+def threshold(
+    volume: str,
+    output: str,
+    /,
+    *,
+    threshold: float,
+    opening: Opening = Opening(),
+    storing: Storing = Storing(),
+    running: Running = Running(),
+    cluster: Cluster = Cluster(),
+) -> None:
+    """Store the mask of what is above a value.
+
+
+    ```bash
+    dask-blockwise threshold brain.zarr/prediction brain.zarr/mask --threshold 0.5
+    ```
+
+    Parameters
+    ----------
+    volume
+        Probabilities, or any other values.
+    output
+        Where the mask is stored, as bytes 0 and 1.
+    threshold
+        What is above it is 1; of predictions stored as bytes, in what these stand for.
+    """
+    store(mask_of(opening.open(volume), threshold), output, storing, running, cluster)

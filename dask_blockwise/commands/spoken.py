@@ -1,0 +1,44 @@
+"""What functions say of their keywords, in the words of the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import partial
+
+__all__ = ["in_options"]
+
+_VALUE = r"\"(?P<text>[^\"]*)\"|(?P<yes>True)|(?P<tuple>\([^()]*\))|(?P<number>[-+.\w]+)|\.\.\."
+
+
+def in_options(text: str, options: Iterable[str]) -> str:
+    """A sentence in which keywords are named as options, where they are unmistakable.
+
+    Parameters
+    ----------
+    text : str
+    options : iterable of str
+        Of the command, such as ``"--on-change"``.
+
+    Examples
+    --------
+    >>> in_options('pass on_change="redo" or overwrite=True', ["--on-change", "--overwrite"])
+    'pass --on-change redo or --overwrite'
+    >>> in_options("min_iou must be in (0, 1], got 3: give min_iou=0.5.", ["--min-iou"])
+    '--min-iou must be in (0, 1], got 3: give --min-iou 0.5.'
+    """
+    for option in options:
+        name = option.removeprefix("--").replace("-", "_")
+        text = re.sub(rf"(?<![\w-]){name}=(?:{_VALUE})", partial(_spoken, option), text)
+        if "_" in name:
+            text = re.sub(rf"(?<![\w./-]){name}(?![\w(.])", option, text)
+    return text
+
+
+def _spoken(option: str, match: re.Match[str]) -> str:
+    found = match.groupdict()
+    if found["tuple"]:
+        return f"{option} {re.sub(r'[() ]', '', found['tuple'])}"
+    value = found["text"] or (found["number"] or "").rstrip(".")
+    end = "." if (found["number"] or "").endswith(".") else ""
+    return f"{option} {value}".rstrip() + end

@@ -1,0 +1,224 @@
+"""What is done with a stored volume: asked about, computed again, made coarser, converted."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from ..storage.level_paths import level_paths
+from ..volumes.opening import open_levels
+from ..volumes.pyramid import pyramid as add_levels
+from ..volumes.rerunning import provenance
+from ..volumes.rerunning import rerun as compute_again
+from ..volumes.status import status as status_of
+from .described import described
+from .options import Cluster, Flag, Opening, Running, Storing
+from .storing import store
+from .words import Whole
+
+__all__ = ["convert", "info", "pyramid", "rerun", "status"]
+
+
+def status(path: str, /, *, trust: Flag = False) -> None:
+    """Say which blocks of a stored volume are done, and whether they still hold.
+
+    Ends with 1 where it isn't current.
+
+    ```bash
+    dask-blockwise status fib25.zarr/segments
+    ```
+
+    Parameters
+    ----------
+    path
+        What a command, to_zarr or checkpoint stored.
+    trust
+        Run code that it brings even if it belongs to somebody else.
+    """
+    _import_from_here()
+    found = status_of(path, trust=trust)
+    print(found)
+    if not found.is_current:
+        raise SystemExit(1)
+
+
+def info(path: str, /, *, opening: Opening = Opening()) -> None:
+    """Say what a volume is: shape, voxel size, chunks, levels, and what it was made by.
+
+
+    ```bash
+    dask-blockwise info fib25.zarr/raw
+    ```
+
+    Parameters
+    ----------
+    path
+        Of any volume that can be read: zarr, OME-Zarr, N5, precomputed, TIFF, HDF5, npy.
+    """
+    volume = opening.open(path)
+    levels = open_levels(path) if opening.level is None and level_paths(path) else []
+    try:
+        record = provenance(path)
+    except (FileNotFoundError, OSError):
+        record = None
+    print(described(volume, levels, record))
+
+
+def rerun(
+    path: str,
+    /,
+    *,
+    to: str | None = None,
+    on_change: Literal["redo", "ask"] = "redo",
+    overwrite: Flag = False,
+    verify: Literal["stamps", "content", "none"] = "stamps",
+    progress: bool = True,
+    trust: Flag = False,
+    cluster: Cluster = Cluster(),
+) -> None:
+    """Compute again what is stored, as it was computed: the blocks that no longer hold.
+
+
+    ```bash
+    dask-blockwise rerun fib25.zarr/segments --to fib25.zarr/again
+    ```
+
+    Parameters
+    ----------
+    path
+        What a command or to_zarr stored.
+    to
+        Where to store it; where it is unless given.
+    on_change
+        Where something has changed: compute what that touches, or refuse.
+    overwrite
+        Replace all that lies there.
+    verify
+        How it is seen that inputs are what they were.
+    progress
+        Show a bar.
+    trust
+        Run code that it brings even if it belongs to somebody else.
+    """
+    _import_from_here()
+    with cluster.client() as client:
+        print(
+            compute_again(
+                path,
+                to=to,
+                client=client,
+                progress=progress,
+                on_change=on_change,
+                overwrite=overwrite,
+                verify=verify,
+                trust=trust,
+            )
+        )
+
+
+def pyramid(
+    path: str,
+    /,
+    *,
+    levels: Whole | None = None,
+    method: str | None = None,
+    compressor: str = "zstd",
+    running: Running = Running(),
+    cluster: Cluster = Cluster(),
+) -> None:
+    """Add coarser levels to an image that is there, or make them anew where it has changed.
+
+
+    ```bash
+    dask-blockwise pyramid scan.zarr/raw --levels 4
+    ```
+
+    Parameters
+    ----------
+    path
+        Of an OME-Zarr image, or an array called s0, 0 or the like.
+    levels
+        How many; as many as it takes until one fits in a chunk, unless given.
+    method
+        Such as mean or labels; labels of an image are known as such.
+    compressor
+        zstd, gzip, blosc or none, with a level as in zstd:9.
+    """
+    with cluster.client() as client:
+        print(
+            add_levels(
+                path,
+                True if levels is None else levels,
+                method=method,
+                compressor=None if compressor == "none" else compressor,
+                client=client,
+                **running.keywords,
+            )
+        )
+
+
+def convert(
+    volume: str,
+    output: str,
+    /,
+    *,
+    to: Literal["ome-zarr", "precomputed"] = "ome-zarr",
+    labels: bool | None = None,
+    encoding: Literal["raw", "png", "jpeg", "compressed_segmentation"] | None = None,
+    opening: Opening = Opening(),
+    storing: Storing = Storing(),
+    running: Running = Running(),
+    cluster: Cluster = Cluster(),
+) -> None:
+    """Store any volume that can be read as OME-Zarr, or as Neuroglancer's precomputed data.
+
+
+    ```bash
+    dask-blockwise convert scan.tif scan.zarr/raw --voxel-size 2,0.5,0.5 --unit micrometer --pyramid
+    ```
+
+    Parameters
+    ----------
+    volume
+        What is read: zarr, OME-Zarr, N5, precomputed, TIFF, HDF5, npy; also from buckets.
+    output
+        Where it is stored.
+    to
+        As what.
+    labels
+        Precomputed: it is a segmentation; or, by --no-labels, an image. By its dtype unless given.
+    encoding
+        Precomputed: of chunks.
+    """
+    read = opening.open(volume)
+    if to == "ome-zarr":
+        _refuse_for_precomputed(labels, encoding)
+        store(read, output, storing, running, cluster)
+        return
+    if storing.plan:
+        print(read.plan(storing.block_shape, True))
+        return
+    with cluster.client() as client:
+        keywords = storing.for_precomputed | running.keywords
+        print(
+            read.to_precomputed(
+                output, segmentation=labels, encoding=encoding, client=client, **keywords
+            )
+        )
+
+
+def _refuse_for_precomputed(labels: bool | None, encoding: str | None) -> None:
+    given = {"--labels": labels, "--encoding": encoding}
+    for option, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{option} is of precomputed data, but OME-Zarr is to be stored: leave it out, or "
+                "give --to precomputed."
+            )
+
+
+def _import_from_here() -> None:
+    """Modules that lie here are what scripts that ran here have imported."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))

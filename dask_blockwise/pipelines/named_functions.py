@@ -1,0 +1,63 @@
+"""Functions by the path from which they are imported: ``package.module:function``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import reduce
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+__all__ = ["function_named", "name_of"]
+
+
+def function_named(name: str) -> Callable[..., Any]:
+    """The function of a name, from modules that are installed or lie in the present folder.
+
+    Raises
+    ------
+    ValueError
+        If it is no such name, there is none, or it can't be called.
+
+    Examples
+    --------
+    >>> function_named("numpy:sqrt")(4.0).item()
+    2.0
+    >>> function_named("numpy:sqroot")
+    Traceback (most recent call last):
+    ValueError: numpy:sqroot can't be imported: module 'numpy' has no attribute 'sqroot'.
+    """
+    module, colon, path = name.partition(":")
+    if not colon or not all(part.isidentifier() for part in (*module.split("."), *path.split("."))):
+        raise ValueError(
+            f"A function is given as package.module:function, such as numpy:sqrt, got {name!r}."
+        )
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = reduce(getattr, path.split("."), import_module(module))
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{name} can't be imported: {error}.") from None
+    if not callable(found):
+        raise ValueError(f"{name} is no function, but {type(found).__name__}.")
+    return found
+
+
+def name_of(function: Any) -> str | None:
+    """The name from which a function is imported; None where it has none.
+
+    Examples
+    --------
+    >>> import math
+    >>> name_of(math.sqrt), name_of(lambda array: array)
+    ('math:sqrt', None)
+    """
+    module, path = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    if not module or not path or module == "__main__" or "<" in path:
+        return None
+    name = f"{module}:{path}"
+    try:
+        return name if function_named(name) is function else None
+    except ValueError:
+        return None

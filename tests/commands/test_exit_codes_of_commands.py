@@ -1,0 +1,105 @@
+"""How the processes of commands end, on real arrays and workers of their own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dask_blockwise as dbw
+from dask_blockwise.cli import main
+
+CELLS = """
+import time
+from scipy.ndimage import label
+
+def segment_function(array, block, seconds=0.0, bad=-1):
+    time.sleep(seconds)
+    if array.max() == bad:
+        raise ValueError("no luck")
+    return label(array > 2)[0]
+"""
+SEGMENT = "segment in.zarr/raw out.zarr/cells --function cells.py --halo 1 --workers 1"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, near: object) -> Path:
+    """With a volume of 8 blocks, and a segment function."""
+    raw = np.random.default_rng(0).integers(0, 5, (8, 16, 16)).astype(np.uint8)
+    raw[0, 0, 0] = 99
+    volume = dbw.Volume.from_array(raw, chunks=(4, 8, 8))
+    volume.to_zarr(tmp_path / "in.zarr/raw", progress=False)
+    (tmp_path / "cells.py").write_text(CELLS)
+    return tmp_path
+
+
+def started(folder: Path, line: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "dask_blockwise", *shlex.split(line)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+    )
+
+
+def ended(folder: Path, line: str) -> tuple[int, str, str]:
+    process = started(folder, line)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def test_all_done_is_0_and_a_wrong_call_is_2(folder: Path) -> None:
+    code, out, err = ended(folder, f"{SEGMENT} --no-progress")
+    assert (code, err) == (0, "")
+    assert "cells: segment       8          8" in out
+    code, out, err = ended(folder, f"{SEGMENT} --worker 3")
+    assert (code, out) == (2, "")
+    assert err.startswith("dask-blockwise: ")
+    assert "Did you mean --workers" in err
+
+
+def test_failed_blocks_are_1_and_the_others_are_kept(folder: Path) -> None:
+    code, _, err = ended(folder, f"{SEGMENT} --no-progress --parameter bad=99 --max-retries 0")
+    assert code == 1
+    assert "no luck" in err
+
+
+def test_what_was_stopped_is_75_and_goes_on(folder: Path) -> None:
+    line = f"{SEGMENT} --no-progress --parameter seconds=0.3"
+    process = started(folder, line)
+    while not any(path.stat().st_size for path in (folder / "out.zarr").rglob("done.bin")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 75
+    assert "Traceback" not in err
+    assert "goes on from there" in err
+    code, out, _ = ended(folder, line)
+    assert code == 0
+    done, skipped = map(int, out.splitlines()[2].split()[3:5])
+    assert done + skipped == 8
+    assert skipped
+
+
+@pytest.mark.slurm
+@pytest.mark.skipif(importlib.util.find_spec("dask_jobqueue") is None, reason="dask-jobqueue")
+def test_blocks_run_in_jobs_of_a_batch_system(
+    folder: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    threshold = ["threshold", "in.zarr/raw", "out.zarr/mask", "--threshold", "2", "--no-progress"]
+    main([*threshold, "--cluster", "slurm", "--workers", "2", "--memory", "1GB"])
+    expected = dbw.open_volume("in.zarr/raw")[:] > 2
+    assert np.array_equal(dbw.open_volume("out.zarr/mask")[:], expected)

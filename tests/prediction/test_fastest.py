@@ -1,0 +1,60 @@
+"""Whether OpenVINO runs a network in place of torch."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dask_blockwise import Volume, predict
+
+pytest.importorskip("openvino")
+torch.set_num_threads(1)
+pytestmark = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is faster")
+RAW = np.random.default_rng(0).random((10, 20, 22)).astype(np.float32)
+OPTIONS = {"device": "fastest", "output_dtype": "float32"}
+
+
+class Odd(nn.Module):
+    """Computes otherwise as it is traced."""
+
+    def forward(self, x):
+        return x + 0.01 * torch.jit.is_tracing()
+
+
+class TwoOutputs(nn.Module):
+    def forward(self, x):
+        return x, x
+
+
+@pytest.mark.parametrize("make", [nn.Conv3d, nn.Conv2d], ids=["3-D", "planes"])
+def test_what_gives_the_same_is_run_by_openvino(make):
+    torch.manual_seed(0)
+    network = nn.Sequential(make(1, 4, 3, padding=1), nn.ReLU(), make(4, 2, 3, padding=1))
+    volume = Volume.from_array(RAW, chunks=(10, 10, 22))
+    fast = predict(volume, network, **OPTIONS)
+    assert fast.source.network.device == "openvino"
+    slow = predict(volume, network, **OPTIONS | {"device": "cpu"})
+    np.testing.assert_allclose(fast[:], slow[:], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "says"),
+    [
+        (Odd(), {}, "its values differ by 0.01"),
+        (TwoOutputs(), {"output": 0}, "one of several outputs"),
+        (nn.ReLU(), {"precision": "bfloat16"}, "are torch's"),
+    ],
+    ids=["other values", "outputs", "precision"],
+)
+def test_what_does_not_is_run_by_torch_and_told(caplog, network, options, says):
+    caplog.set_level("WARNING")
+    made = predict(Volume.from_array(RAW), network, **OPTIONS, **options)
+    assert made.source.network.device == "cpu"
+    assert says in caplog.text
+
+
+def test_without_openvino_torch_runs(caplog, monkeypatch):
+    caplog.set_level("WARNING")
+    monkeypatch.setattr("dask_blockwise.prediction.fastest.find_spec", lambda name: None)
+    assert predict(Volume.from_array(RAW), nn.ReLU(), **OPTIONS).source.network.device == "cpu"
+    assert "isn't installed" in caplog.text
