@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Group
 
 from .commands.demo import demo
 from .commands.measuring import objects, seams
+from .commands.pipeline import plan, run
 from .commands.prediction import argmax, predict, threshold
 from .commands.relabelling import agglomerate, relabel, renumber
 from .commands.segmentation import connected_components, segment, watershed
@@ -22,6 +23,7 @@ __all__ = ["main"]
 
 _NAME = "dask-blockwise"
 _GROUPS = {
+    "Pipelines": (run, plan),
     "Stages": (
         *(predict, argmax, threshold, watershed, segment, connected_components),
         *(relabel, agglomerate, renumber),

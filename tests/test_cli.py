@@ -22,7 +22,7 @@ from dask_blockwise.volumes.volume import Volume
 COMMANDS = [
     *("predict", "argmax", "threshold", "watershed", "segment", "connected-components"),
     *("relabel", "agglomerate", "renumber", "objects", "seams", "pyramid", "status", "info"),
-    *("rerun", "convert", "demo"),
+    *("rerun", "convert", "demo", "run", "plan"),
 ]
 
 

@@ -3,6 +3,8 @@
 import configparser
 import importlib.metadata
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,18 @@ def test_command_is_an_entry_point() -> None:
     if not commands:
         pytest.skip("dask_blockwise is not installed, only on the path")
     assert [command.value for command in commands] == ["dask_blockwise.cli:main"]
+
+
+def test_importing_it_brings_no_library_that_is_only_used_later() -> None:
+    code = """
+import sys, dask.array, zarr, distributed
+before = set(sys.modules)
+import dask_blockwise
+print(*(name for name in sys.modules if name not in before))
+"""
+    command = [sys.executable, "-c", code]
+    brought = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    later = {"pandas", "pyarrow", "scipy", "skimage", "torch", "numba", "matplotlib", "IPython"}
+    later |= {"h5py", "tifffile", "xarray", "openvino", "dask_jobqueue", "s3fs", "gcsfs"}
+    assert "dask_blockwise.volumes.volume" in brought
+    assert not [name for name in brought if name.partition(".")[0] in later]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..pipelines.stages import stage
 from ..volumes.frame import check_real
 from ..volumes.map_overlap import map_overlap
 from ..volumes.volume import Volume
@@ -78,6 +79,7 @@ def _raise_to(winner: NDArray[np.unsignedinteger], number: int, better: NDArray[
     np.maximum(winner, np.multiply(better, number, dtype=winner.dtype), out=winner)
 
 
+@stage("classes")
 def argmax(volume: Volume, axis: str = "c") -> Volume:
     """The most probable class of each voxel, lazily.
 

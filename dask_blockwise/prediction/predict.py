@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..pipelines.stages import stage
 from ..volumes.frame import Frame
 from ..volumes.padding import boundaries_of, halo_of
 from ..volumes.volume import Volume
@@ -34,6 +35,7 @@ from .windows import most_varied
 __all__ = ["predict"]
 
 
+@stage("prediction")
 def predict(
     volume: Volume,
     model: Any,

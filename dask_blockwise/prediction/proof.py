@@ -108,7 +108,7 @@ def prove(predicted: _Predicted, estimated: bool = False) -> Difference:
         warnings.warn(
             f"With more context than halo={halo}, the prediction differs in {seen}: there will be "
             "seams between blocks.",
-            stacklevel=3,
+            stacklevel=4,
         )
     span = predicted.frame.stands_for
     if span and predicted.network.activation is None and not estimated:

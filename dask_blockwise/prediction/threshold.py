@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..pipelines.stages import stage
 from ..volumes.frame import check_real
 from ..volumes.map_overlap import map_overlap
 from ..volumes.volume import Volume
@@ -60,6 +61,7 @@ def above_in_mask(array: NDArray[Any], threshold: float) -> NDArray[np.uint8]:
     return above(array, threshold)
 
 
+@stage("mask")
 def threshold(volume: Volume, threshold: float) -> Volume:
     """A mask of the voxels above a value, lazily.
 

@@ -8,6 +8,7 @@ from typing import get_args
 
 import numpy as np
 
+from ..pipelines.stages import stage
 from ..segmentation.affinities import check_scale
 from ..segmentation.watershed import check_offsets
 from ..volumes.meaning import check_not_flags
@@ -21,6 +22,7 @@ from .rule import Rule
 __all__ = ["agglomerate"]
 
 
+@stage("segments")
 def agglomerate(
     fragments: Volume | str | PathLike[str],
     affinities: Volume,

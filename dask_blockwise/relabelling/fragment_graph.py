@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
 
 from ..geometry.boxes import Index, bounded_growth
 from ..volumes.seen.annotations import Place, annotation_layer, write_state
@@ -216,6 +215,15 @@ def _between(fragments: Volume, grid: LabelGrid, block: int, one: int, other: in
     box = bounded_growth(grid.core(block), (1,) * len(grid.shape), grid.shape)
     begin = tuple(s.start for s in box)
     ids = fragments.source.read(begin, tuple(s.stop for s in box))
-    beside = binary_dilation(ids == other) & (ids == one)
-    found = np.argwhere(beside)
+    found = np.argwhere(_beside(ids == one, ids == other))
     return tuple(map(int, found[len(found) // 2] + begin)) if len(found) else None
+
+
+def _beside(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Voxels of the one that have a neighbour of the other."""
+    found = np.zeros_like(one)
+    for axis in range(one.ndim):
+        there, own, met = (np.moveaxis(array, axis, 0) for array in (other, one, found))
+        met[1:] |= own[1:] & there[:-1]
+        met[:-1] |= own[:-1] & there[1:]
+    return found

@@ -6,6 +6,7 @@ from math import prod
 from os import PathLike
 from typing import Literal
 
+from ..pipelines.stages import stage
 from ..segmentation.mutex_fragments import MutexFragments
 from ..volumes.kinds import Checkpoint
 from ..volumes.source import Voxels
@@ -25,6 +26,7 @@ Match = Literal["mutex", "iou", "fraction", "touch"]
 _MOST_VOXELS = 1 << 33
 
 
+@stage("segments")
 def relabel(
     fragments: Volume | str | PathLike[str],
     *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..pipelines.stages import stage
 from ..volumes.lineage import is_made_by
 from ..volumes.source import LabelSource
 from ..volumes.volume import Volume
@@ -12,6 +13,7 @@ from .same_id_rule import SameIdRule
 __all__ = ["renumber"]
 
 
+@stage("labels")
 def renumber(labels: Volume, *, min_size: int = 0) -> Volume:
     """Ids 1..n for labels of the whole volume, such as another tool has made, lazily.
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import exp, lgamma
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
-from scipy.special import betaln
 
 from .seam_graph import Share
 
@@ -120,8 +118,9 @@ def _exact(seen: int, equal: int) -> float:
     After so many links that aren't, and so many tiles of which not a voxel differs, as some do
     wherever a method depends on all that it sees.
     """
-    by_luck = np.exp(betaln(0.5, seen + 0.5) - betaln(0.5, 0.5)) / (equal + 1)
-    return float(1 / (1 + by_luck))
+    # A ratio of beta functions, B(1/2, seen + 1/2) / B(1/2, 1/2).
+    by_luck = exp(lgamma(seen + 0.5) - lgamma(seen + 1) - lgamma(0.5)) / (equal + 1)
+    return 1 / (1 + by_luck)
 
 
 def fused_bits(
@@ -161,15 +160,17 @@ def bits_of_splits(
     >>> bits_of_splits(np.array([[0, 1], [1, 2]]), np.array([4.0, 1.0, 4.0]), 9).round(2).tolist()
     [0.99, 0.99]
     """
+    from scipy.sparse import coo_array, csgraph
+
     nodes = len(sizes)
     graph = coo_array((np.ones(len(pairs)), pairs.T), (nodes, nodes)).tocsr()
-    tree = minimum_spanning_tree(graph)
+    tree = csgraph.minimum_spanning_tree(graph)
     below, total = sizes.copy(), sizes.copy()
     above = np.full(nodes, -1)
-    _, group = connected_components(tree, directed=False)
+    _, group = csgraph.connected_components(tree, directed=False)
     for name in np.unique(group[pairs[:, 0]]):
         root = int(np.flatnonzero(group == name)[0])
-        order, before = breadth_first_order(tree, root, directed=False)
+        order, before = csgraph.breadth_first_order(tree, root, directed=False)
         for node in order[:0:-1]:
             below[before[node]] += below[node]
             above[node] = before[node]

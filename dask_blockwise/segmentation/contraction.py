@@ -148,9 +148,8 @@ def _number(most: int) -> np.dtype[np.signedinteger[Any]]:
 def _cluster(number: Any) -> np.dtype[np.void]:
     """What is known of a cluster, at its root."""
     known = [
-        # Where the list of its rivals begins and ends, from which it is kept apart; its length.
+        # Where the list of its rivals begins, from which it is kept apart; its length.
         ("first", number),
-        ("last", number),
         ("length", number),
         # Whether it may be larger than is known.
         ("opened", bool),
@@ -166,12 +165,8 @@ def _rival(number: Any) -> np.dtype[np.void]:
 @inlined
 def _add_rival(clusters: Any, rivals: Any, cluster: Any, rival: Any, at: Any) -> None:
     """Add a rival, in this place, to the list of a cluster."""
-    rivals[at].node, rivals[at].following = rival, -1
-    if clusters[cluster].first < 0:
-        clusters[cluster].first = at
-    else:
-        rivals[clusters[cluster].last].following = at
-    clusters[cluster].last = at
+    rivals[at].node, rivals[at].following = rival, clusters[cluster].first
+    clusters[cluster].first = at
     clusters[cluster].length += 1
 
 

@@ -7,7 +7,6 @@ from typing import Literal, get_args
 import bioimage_cpp
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 Backend = Literal["bioimage-cpp", "skimage"]
 
@@ -73,6 +72,8 @@ def _maxima(
     max_distance: float | None,
 ) -> NDArray[np.int32]:
     """Numbered local maxima of the smoothed distance."""
+    from scipy import ndimage
+
     smooth = bioimage_cpp.filters.gaussian_smoothing(distance, sigma) if sigma else distance
     if max_distance is not None:
         smooth = np.minimum(smooth, max_distance)

@@ -15,7 +15,7 @@ from .pair_table import NO_KEY, compiled, doubled, key_of, slot, table
 
 __all__ = ["EdgesInOrder", "check_count", "in_order"]
 
-_MOST_EDGES = 1 << 31
+_MOST_EDGES, _BITS = 1 << 31, 64
 _UPPER = np.uint64(0xFFFFFFFF << 32)
 
 
@@ -63,7 +63,19 @@ class EdgesInOrder:
 
     def firsts(self) -> EdgesInOrder:
         """The first edge of each pair of nodes alone."""
-        return replace(self, keys=_firsts(self.keys, self.nodes.ravel(), self.steps))
+        nodes = self.nodes.ravel()
+        node, edge = (int(n).bit_length() for n in (nodes.max(initial=0), self.keys.size))
+        if 2 * node + edge > _BITS:
+            return replace(self, keys=_firsts(self.keys, nodes, self.steps))
+        # To sort takes half as long as to look each pair up in a table.
+        pairs = _marked(self.keys, nodes, self.steps, np.uint64(node), np.uint64(edge))
+        pairs.sort()
+        of_pair = pairs >> np.uint64(edge)
+        first = np.ones(pairs.size, bool)
+        np.not_equal(of_pair[1:], of_pair[:-1], out=first[1:])
+        kept = np.zeros(pairs.size, bool)
+        kept[pairs[first] & np.uint64((1 << edge) - 1)] = True
+        return replace(self, keys=self.keys[kept])
 
 
 def in_order(
@@ -161,6 +173,17 @@ def _ends(keys: Any, nodes: Any, steps: Any) -> Any:
     for edge in range(keys.size):
         one[edge], other[edge] = pair_of(keys[edge], nodes, steps)
     return one, other
+
+
+@compiled
+def _marked(keys: Any, nodes: Any, steps: Any, node: Any, edge: Any) -> Any:
+    """The pair of each edge, and after it the edge's number, in so many bits each."""
+    marks = np.empty_like(keys)
+    for number, key in enumerate(keys):
+        one, other = pair_of(key, nodes, steps)
+        pair = np.uint64(min(one, other)) << node | np.uint64(max(one, other))
+        marks[number] = pair << edge | np.uint64(number)
+    return marks
 
 
 @compiled

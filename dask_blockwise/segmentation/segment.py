@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.blocks import Roi
+from ..pipelines.stages import stage
 from ..volumes.frame import check_real
 from ..volumes.map_overlap import check_alike
 from ..volumes.meaning import check_not_flags
@@ -29,6 +30,7 @@ __all__ = ["connected_components", "segment", "watershed"]
 _OWN = ("block_shape", "halo", "mask", "parameters", "roi")
 
 
+@stage("fragments")
 def segment(
     volume: Volume,
     function: Callable[..., NDArray[Any]] | str | os.PathLike[str],
@@ -92,6 +94,7 @@ def segment(
     return _labelled(called, volume, mask, halo, roi, block_shape)
 
 
+@stage("fragments")
 def watershed(
     affinities: Volume,
     *,
@@ -148,6 +151,7 @@ def watershed(
     return labels
 
 
+@stage("fragments")
 def connected_components(
     mask: Volume,
     *,

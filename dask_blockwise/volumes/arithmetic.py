@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Index
+from ..pipelines.stages import stage
 from .lineage import AnyVoxels
 from .region import computed
 from .source import Source, Voxels
@@ -120,6 +121,7 @@ def apply_ufunc(
     return _mapped(volume, tuple(volumes), function, np.asarray(function(*empty)).dtype)
 
 
+@stage("converted")
 def astype(volume: AnyVoxels, /, dtype: Any) -> AnyVoxels:
     """The same values in another type, lazily, converted as numpy does.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index, bounded, full_box
+from ..pipelines.stages import stage
 from .cells import METHODS, coarsened, margin_of
 from .frame import Frame
 from .lineage import AnyVoxels
@@ -24,6 +25,7 @@ __all__ = ["Coarser", "downsample"]
 _PIECE_BYTES = 64 << 20
 
 
+@stage("coarser")
 def downsample(
     volume: AnyVoxels, /, factors: int | Sequence[int], method: str | None = None
 ) -> AnyVoxels:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Index
+from ..pipelines.stages import stage
 from .frame import Frame
 from .padding import Margin, boundaries_of, halo_of
 from .reach import Halo, Reach
@@ -123,6 +124,7 @@ def apply(
     return _cast(margin.trim(values, begin, end), frame.dtype, name)
 
 
+@stage("mapped")
 def map_overlap(
     function: Callable[..., NDArray[Any]],
     volume: Volume,

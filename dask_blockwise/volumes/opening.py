@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from ..pipelines.stages import stage
 from ..storage.location import given_as
 from .chosen_level import Level, all_levels, chosen_level
 from .stored_frame import OnCorrupt, OnMissing, OpenOptions
@@ -16,6 +17,7 @@ from .volume import Volume
 __all__ = ["open_levels", "open_volume"]
 
 
+@stage("volume", name="open")
 def open_volume(
     path: str | os.PathLike[str],
     *,

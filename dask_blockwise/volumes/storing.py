@@ -11,6 +11,7 @@ from distributed import Client
 
 from ..engine.progress import RunSummary
 from ..geometry.blocks import Roi
+from ..pipelines.stages import stage
 from ..storage.location import location_of
 from .kinds import Checkpoint
 from .known import Verify
@@ -25,6 +26,7 @@ from .whole_run import store
 __all__ = ["checkpoint", "to_zarr"]
 
 
+@stage("stored")
 def checkpoint(
     volume: AnyVoxels,
     /,

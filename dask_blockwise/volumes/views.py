@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..geometry.blocks import Roi
 from ..geometry.boxes import Index
+from ..pipelines.stages import stage
 from .frame import Frame, check_axes
 from .kinds import Turned
 from .lineage import AnyVoxels, is_made_by
@@ -46,6 +47,7 @@ class Cropped(Source):
         return tuple(i + first for i, first in zip(corner, self.begin, strict=True))
 
 
+@stage("cropped")
 def crop(volume: AnyVoxels, /, roi: Roi) -> AnyVoxels:
     """A region as a volume of its own, lazily; beyond it there is nothing.
 
@@ -76,6 +78,7 @@ def crop(volume: AnyVoxels, /, roi: Roi) -> AnyVoxels:
     return _part(volume, *volume.frame.voxels(roi))
 
 
+@stage("chosen")
 def isel(volume: AnyVoxels, /, **where: int | slice) -> AnyVoxels:
     """A part by voxels along named axes, lazily, as xarray's ``isel``.
 
@@ -114,6 +117,7 @@ def isel(volume: AnyVoxels, /, **where: int | slice) -> AnyVoxels:
     return _part(volume, begin, end, channels if isinstance(where["c"], slice) else channels.start)
 
 
+@stage("rechunked")
 def rechunk(volume: AnyVoxels, /, block_shape: Sequence[int]) -> AnyVoxels:
     """The same in other blocks, lazily.
 
@@ -141,6 +145,7 @@ def rechunk(volume: AnyVoxels, /, block_shape: Sequence[int]) -> AnyVoxels:
     return replace(volume, frame=frame, source=source)
 
 
+@stage("turned")
 def transpose(volume: AnyVoxels, /, *axes: str) -> AnyVoxels:
     """The same with its axes of space in another order, lazily.
 

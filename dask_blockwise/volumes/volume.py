@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import dask.array as da
 import numpy as np
@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from ..geometry.blocks import Coordinate, Roi
 from ..geometry.boxes import Index
 from ..geometry.placement import Placement
+from ..pipelines.calls import Call
 from ..storage.arrays import StoredArray
 from .arithmetic import Reduction, apply_ufunc, astype
 from .downsampling import downsample
 from .frame import Frame
 from .framing import framed
+from .in_yaml import to_yaml
 from .kinds import Stored
 from .labelled_arrays import of_labelled, to_xarray
 from .lineage import own_reach, place_of
@@ -73,6 +75,8 @@ class Volume(NDArrayOperatorsMixin):
 
     frame: Frame
     source: Source
+    # The call of a stage that made it, where that is known; ``dataclasses.replace`` drops it.
+    call: ClassVar[Call | None] = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.source, Source) or not hasattr(self.source, "inputs"):
@@ -98,8 +102,7 @@ class Volume(NDArrayOperatorsMixin):
         ----------
         array : ndarray or dask.array.Array
         voxel_size, offset : sequence of number, optional
-            In the unit, for all axes but "c". Where they are fractions, the world's own unit is
-            finer; what is stored has them as given.
+            In the unit, for all axes but "c"; fractions make the world's own unit finer.
         axes : sequence of str, optional
             (t, c, z, y, x) from the right unless given.
         unit : str or sequence of str
@@ -107,8 +110,7 @@ class Volume(NDArrayOperatorsMixin):
         chunks : sequence of int, optional
             Voxels of a block, for all axes.
         stands_for : (float, float), optional
-            What 0 and 255 of uint8 stand for, where values are a quantised float, such as
-            ``(0, 1)`` for probabilities.
+            What 0 and 255 of uint8 stand for, such as ``(0, 1)`` for probabilities.
 
         """
         return Volume(*framed(array, voxel_size, offset, axes, unit, chunks, stands_for))
@@ -284,5 +286,6 @@ class Volume(NDArrayOperatorsMixin):
     to_zarr = to_zarr
     to_precomputed = to_precomputed
     to_xarray = to_xarray
+    to_yaml = to_yaml
     plan = plan
     objects = objects

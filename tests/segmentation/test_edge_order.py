@@ -61,19 +61,23 @@ def test_as_one_by_one(given):
     assert strengths == sorted(strengths)
 
 
-@given(drawn())
-def test_the_first_of_each_pair(given):
+@given(drawn(), st.sampled_from([1, 64]))
+def test_the_first_of_each_pair(given, bits):
     nodes, every = given
     found = in_order(every, nodes)
     first = {}
     for key, one, other in zip(found.keys.tolist(), *(end.tolist() for end in found.ends())):
         first.setdefault(frozenset((one, other)), (key, one, other))
-    kept = found.firsts()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dask_blockwise.segmentation.edge_order._BITS", bits)
+        kept = found.firsts()
     columns = (column.tolist() for column in (kept.keys, *kept.ends()))
     assert list(zip(*columns)) == list(first.values())
 
 
-def test_many_pairs():
+@pytest.mark.parametrize("bits", [1, 64])
+def test_many_pairs(monkeypatch, bits):
+    monkeypatch.setattr("dask_blockwise.segmentation.edge_order._BITS", bits)
     nodes = np.random.default_rng(0).permutation(60_000).astype(np.int32)
     every = np.ones(nodes.size - 1, bool)
     box = slice(0, every.size), slice(1, nodes.size)

@@ -1,0 +1,80 @@
+"""A whole pipeline in a file: run, and planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from distributed import Client
+
+from ..engine.any_cluster import cluster as cluster_of
+from ..pipelines.making import called, made_of
+from ..pipelines.reading import PipelineFile
+from ..volumes.in_yaml import read_file
+from ..volumes.storing import to_zarr
+from .options import Cluster
+
+__all__ = ["plan", "run"]
+
+
+def run(
+    file: Path,
+    /,
+    *,
+    progress: bool = True,
+    cluster: Cluster = Cluster(),
+) -> None:
+    """Run a pipeline that a file describes, and store what it says.
+
+    The same call again does what is missing, or no longer holds.
+
+    ```bash
+    dask-blockwise run pipeline.yaml --cluster slurm --workers 20
+    ```
+
+    Parameters
+    ----------
+    file
+        A pipeline in YAML, as Volume.to_yaml writes it.
+    progress
+        Show a bar, which is done unless --no-progress is given.
+    """
+    read, volumes = _read(file)
+    with ExitStack() as stack:
+        client = stack.enter_context(cluster.client())
+        if client is None and read.cluster is not None:
+            made = stack.enter_context(called(cluster_of, read.cluster))
+            client = stack.enter_context(Client(made))
+        for name, part in read.stored.items():
+            print(called(to_zarr, part, volumes[name], client=client, progress=progress))
+
+
+def plan(file: Path, /) -> None:
+    """Say what a pipeline in a file would take, and run nothing.
+
+    ```bash
+    dask-blockwise plan pipeline.yaml
+    ```
+
+    Parameters
+    ----------
+    file
+        A pipeline in YAML.
+    """
+    read, volumes = _read(file)
+    for name, part in read.stored.items():
+        options = {k: v for k, v in part.arguments.items() if k in ("block_shape", "pyramid")}
+        print(f"{name}, to be stored at {part.arguments['path']}:")
+        print(volumes[name].plan(**options))
+
+
+def _read(file: Path) -> tuple[PipelineFile, Mapping[str, Any]]:
+    read = read_file(file.read_text(), str(file))
+    if not read.stored:
+        raise ValueError(
+            f"{file} stores nothing: name a volume and its path, such as "
+            f"{{store: {{{read.order[-1]}: out.zarr/{read.order[-1]}}}}}."
+        )
+    return read, made_of(read)

@@ -1,0 +1,272 @@
+"""Reading a file of a pipeline: checked as a whole, before anything of it is made."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from .lines import Document, FileError, read_document
+from .schema import parameters_of, schema_of, takes_volume
+from .stages import Stage, all_stages
+
+__all__ = ["Entry", "Part", "PipelineFile", "first_of", "read_pipeline"]
+
+_PARTS = ("volumes", "store", "cluster")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a function is to be given."""
+
+    arguments: Mapping[str, Any]
+    # Where that stands in the file, for people.
+    place: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A volume of a file: its stage, and what that is given."""
+
+    stage: Stage
+    given: Part
+    # Parameters that are volumes of the file, by name or names.
+    inputs: Mapping[str, Any]
+
+    @property
+    def needs(self) -> list[str]:
+        """Names of the volumes that it is made of."""
+        return [
+            name
+            for value in self.inputs.values()
+            for name in (value if isinstance(value, list) else [value])
+        ]
+
+
+@dataclass(frozen=True)
+class PipelineFile:
+    """What a file says, checked."""
+
+    document: Document
+    entries: Mapping[str, Entry]
+    # What is stored, by name of its volume.
+    stored: Mapping[str, Part]
+    cluster: Part | None
+
+    @property
+    def order(self) -> list[str]:
+        """Names of volumes, each after those that it is made of."""
+        found: dict[str, None] = {}
+        for name in self.entries:
+            self._after_its_inputs(name, found, ())
+        return list(found)
+
+    def _after_its_inputs(self, name: str, found: dict[str, None], above: tuple[str, ...]) -> None:
+        if name in found:
+            return
+        if name in above:
+            circle = " < ".join((*above[above.index(name) :], name))
+            raise FileError(f"{self.entries[name].given.place}: is made of itself: {circle}.")
+        for needed in self.entries[name].needs:
+            self._after_its_inputs(needed, found, (*above, name))
+        found[name] = None
+
+
+def read_pipeline(
+    text: str,
+    name: str,
+    storing: Callable[..., Any],
+    cluster: Callable[..., Any],
+) -> PipelineFile:
+    """Check what a file says.
+
+    Parameters
+    ----------
+    text : str
+    name : str
+        Of the file, for people.
+    storing, cluster : callable
+        Functions whose keywords ``store`` and ``cluster`` take.
+
+    Raises
+    ------
+    FileError
+        With all that is wrong, each with its line and key.
+    """
+    document = read_document(text, name)
+    wrong: list[str] = []
+    parts = _parts(document, wrong)
+    entries = {
+        key: entry
+        for key, value in parts["volumes"].items()
+        if (entry := _entry(document, key, value, wrong)) is not None
+    }
+    wrong.extend(_unknown_inputs(document, entries, parts["volumes"]))
+    stored = _stored(document, parts, storing, wrong)
+    of_cluster = _cluster(document, parts["cluster"], cluster, wrong)
+    if wrong:
+        raise FileError("\n".join(dict.fromkeys(wrong)))
+    found = PipelineFile(document, entries, stored, of_cluster)
+    _ = found.order  # which refuses circles
+    return found
+
+
+def _parts(document: Document, wrong: list[str]) -> dict[str, dict[Any, Any]]:
+    """The file's three parts, empty where one isn't there."""
+    values = document.values
+    if not isinstance(values, dict) or not values.get("volumes"):
+        raise FileError(
+            f"{document.place(())} a pipeline has volumes, each with its stage, such as "
+            "{volumes: {raw: {open: in.zarr/raw}}}."
+        )
+    for key in values:
+        if key not in _PARTS:
+            wrong.append(f"{document.place((key,))}: {_no_such(key, _PARTS, 'a pipeline')}")
+    parts = {key: values.get(key) or {} for key in _PARTS}
+    for key, value in parts.items():
+        if not isinstance(value, dict):
+            wrong.append(f"{document.place((key,))}: names and what they are, got {_short(value)}.")
+            parts[key] = {}
+    return parts
+
+
+def _entry(document: Document, key: Any, value: Any, wrong: list[str]) -> Entry | None:
+    path, stages = ("volumes", key), all_stages()
+    if not isinstance(value, dict):
+        wrong.append(
+            f"{document.place(path)}: a volume is its stage and what that is given, such as "
+            f"{{open: in.zarr/raw}}, got {_short(value)}."
+        )
+        return None
+    chosen = [word for word in value if word in stages]
+    if not chosen:
+        near = [near for word in value for near in get_close_matches(str(word), stages, 1)]
+        hint = f" Did you mean {near[0]}?" if near else ""
+        wrong.append(
+            f"{document.place(path)}: has no stage; one of {', '.join(sorted(stages))}.{hint}"
+        )
+        return None
+    # A stage may have a parameter that is called as another stage is, such as threshold.
+    stage = stages[chosen[0]]
+    parameters = parameters_of(stage.function)
+    first = first_of(parameters)
+    model = schema_of(stage.name, stage.function, but=("client", "progress"), first=first)
+    found = _checked(document, path, model, value, wrong)
+    if found is None:
+        return None
+    inputs = {
+        name: found[name]
+        for name, (_, annotation) in parameters.items()
+        if found.get(name) is not None and takes_volume(annotation)
+    }
+    others = {name: value for name, value in found.items() if name not in inputs}
+    return Entry(stage, Part(others, document.place(path)), inputs)
+
+
+def first_of(parameters: Mapping[str, tuple[Any, Any]]) -> str:
+    """The parameter that is given under a stage's name: its first volume, or its first."""
+    volumes = [name for name, (_, annotation) in parameters.items() if takes_volume(annotation)]
+    return volumes[0] if volumes else next(iter(parameters))
+
+
+def _unknown_inputs(
+    document: Document, entries: Mapping[str, Entry], volumes: Mapping[Any, Any]
+) -> Iterator[str]:
+    for key, entry in entries.items():
+        for needed in entry.needs:
+            if needed not in volumes:
+                yield (
+                    f"{document.place(('volumes', key, entry.stage.name))}: "
+                    f"{_no_such(needed, list(volumes), 'volumes')}"
+                )
+
+
+def _stored(
+    document: Document,
+    parts: Mapping[str, dict[Any, Any]],
+    storing: Callable[..., Any],
+    wrong: list[str],
+) -> dict[str, Part]:
+    model = schema_of("store", storing, but=("volume", "client", "progress"))
+    found = {}
+    for name, value in parts["store"].items():
+        path = ("store", name)
+        if name not in parts["volumes"]:
+            wrong.append(f"{document.place(path)}: {_no_such(name, parts['volumes'], 'volumes')}")
+        given = value if isinstance(value, dict) else {"path": value}
+        checked = _checked(document, path, model, given, wrong)
+        if checked is not None:
+            found[name] = Part(checked, document.place(path))
+    return found
+
+
+def _cluster(
+    document: Document, value: dict[Any, Any], cluster: Callable[..., Any], wrong: list[str]
+) -> Part | None:
+    if not value:
+        return None
+    model = schema_of("cluster", cluster)
+    found = _checked(document, ("cluster",), model, value, wrong)
+    return None if found is None else Part(found, document.place(("cluster",)))
+
+
+def _checked(
+    document: Document,
+    path: tuple[Any, ...],
+    model: type[BaseModel],
+    given: dict[Any, Any],
+    wrong: list[str],
+) -> dict[str, Any] | None:
+    """What a function is given, by its parameters; none where something is wrong."""
+    odd = [key for key in given if not isinstance(key, str)]
+    if odd:
+        wrong.append(f"{document.place((*path, odd[0]))}: keys are names.")
+        return None
+    try:
+        made = model.model_validate(given)
+    except ValidationError as error:
+        wrong.extend(_sentences(document, path, model, given, error))
+        return None
+    given_fields = made.model_fields_set & set(model.model_fields)
+    return {name: getattr(made, name) for name in given_fields} | (made.model_extra or {})
+
+
+def _sentences(
+    document: Document,
+    path: tuple[Any, ...],
+    model: type[BaseModel],
+    given: Mapping[str, Any],
+    error: ValidationError,
+) -> Iterator[str]:
+    """One sentence a key; of a value that may be of several kinds, what each needs."""
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    needs: dict[str, list[str]] = {}
+    for each in error.errors(include_url=False):
+        key = str(each["loc"][0])
+        place = document.place((*path, key))
+        if each["type"] == "missing":
+            yield f"{document.place(path)}: {model.__name__} needs {key}."
+        elif each["type"] == "extra_forbidden":
+            yield f"{place}: {_no_such(key, known, model.__name__)}"
+        else:
+            said = each["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+            needs.setdefault(key, []).append(said.rstrip("."))
+    for key, kinds in needs.items():
+        wanted = " or ".join(dict.fromkeys(kinds))
+        yield f"{document.place((*path, key))}: {wanted}, got {_short(given.get(key))}."
+
+
+def _short(value: Any) -> str:
+    """A value in few words: aliases may make it larger than any memory."""
+    return reprlib.repr(value)
+
+
+def _no_such(word: Any, known: Any, of: str) -> str:
+    names = list(map(str, known))
+    near = get_close_matches(str(word), names, 1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"{of} has no {word}; it has {', '.join(names)}.{hint}"

@@ -1,0 +1,76 @@
+"""Which stages a file can have: functions that make volumes, which note how they were called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import update_wrapper
+from types import FunctionType
+from typing import Any, ParamSpec, TypeVar, cast
+
+from .calls import Call
+
+__all__ = ["Stage", "all_stages", "stage"]
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
+
+_stages: dict[str, Stage] = {}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A function that makes a volume, under the name that files have for it."""
+
+    name: str
+    function: Callable[..., Any]
+    # What its result is called where a file is written.
+    makes: str
+
+
+def all_stages() -> dict[str, Stage]:
+    """Those that have been imported, by name."""
+    return dict(_stages)
+
+
+def stage(makes: str, name: str = "") -> Callable[[Callable[Given, Made]], Callable[Given, Made]]:
+    """Register a function that makes a volume as a stage of files.
+
+    The volume knows as its ``call`` what it was made by.
+
+    Parameters
+    ----------
+    makes : str
+        What its result is called where a file is written.
+    name : str
+        The function's own unless given.
+    """
+
+    def register(function: Callable[Given, Made]) -> Callable[Given, Made]:
+        known = name or function.__name__
+        note = _noting(known, function)
+        _stages[known] = Stage(known, note, makes)
+        return note
+
+    return register
+
+
+def _noting(name: str, function: Callable[Given, Made]) -> Callable[Given, Made]:
+    # What it needs is in its closure, since its globals are those of another module.
+    call_of, noted = Call.of, _noted
+
+    def note(*given: Given.args, **named: Given.kwargs) -> Made:
+        made: Made = noted(function(*given, **named), call_of(name, function, given, named))
+        return made
+
+    # One of its function's own module, so that doctest finds it there.
+    own = cast(Any, function).__globals__
+    in_place = FunctionType(note.__code__, own, closure=note.__closure__)
+    return cast(Callable[Given, Made], update_wrapper(in_place, function))
+
+
+def _noted(volume: Any, call: Call) -> Any:
+    """The volume, which knows its call; one made of it by ``dataclasses.replace`` doesn't."""
+    copy = replace(volume)
+    object.__setattr__(copy, "call", call)
+    return copy
