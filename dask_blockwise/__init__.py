@@ -23,6 +23,8 @@ from .reports.seams import seams
 from .scheduler import run_blockwise
 from .segment_blockwise import segment_blockwise
 from .segmentation.segment import connected_components, segment, watershed
+from .shapes.meshes import meshes
+from .shapes.skeletons import skeletons
 from .volumes.creation import create_volume
 from .volumes.filling import OutputChanged
 from .volumes.frame import Frame
@@ -74,6 +76,7 @@ __all__ = [
     "jobqueue_cluster",
     "local_cluster",
     "map_overlap",
+    "meshes",
     "open_levels",
     "open_volume",
     "predict",
@@ -87,6 +90,7 @@ __all__ = [
     "seams",
     "segment",
     "segment_blockwise",
+    "skeletons",
     "status",
     "threshold",
     "view",
