@@ -20,6 +20,7 @@ ROOMS = {
     "geometry": "Geometry",
     "": "As dacapo and daisy have it",
 }
+FIRST = next(iter(ROOMS))
 # Classes of another library, and a second name of one.
 ELSEWHERE = {
     "Coordinate": "A point or a step in the world, of whole numbers: `funlib.geometry.Coordinate`.",
@@ -46,20 +47,27 @@ def methods() -> Iterator[str]:
             yield f"{thing.__module__}.{thing.__name__}"
 
 
+def what_one_looks_for(row: tuple[str, str, str]) -> tuple[bool, bool, str]:
+    """What comes first: a volume, functions, then other classes."""
+    _, name, _ = row
+    return name != "Volume", name[0].isupper(), name
+
+
 def listed() -> str:
     """Sections of names, for mkdocstrings."""
     lines = []
     for room, title in ROOMS.items():
         lines.append(f"## {title}\n")
-        for _, name, place in (row for row in names() if row[0] == room):
+        for _, name, place in sorted(
+            (row for row in names() if row[0] == room), key=what_one_looks_for
+        ):
             if name in ELSEWHERE:
                 lines.append(f"### {name}\n\n{ELSEWHERE[name]}\n")
             else:
                 lines.append(f"::: {place}\n")
-            if name == "Volume":
-                lines.append("## Methods of a volume\n\n`volume.` and one of these.\n")
-                lines += [f"::: {method}\n" for method in methods()]
-                lines.append("## More of volumes\n")
+        if room == FIRST:
+            lines.append("## Methods of a volume\n\n`volume.` and one of these.\n")
+            lines += [f"::: {method}\n" for method in methods()]
     return "\n".join(lines)
 
 

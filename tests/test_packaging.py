@@ -55,15 +55,8 @@ def test_constraints_hold_only_what_is_required(setup: configparser.ConfigParser
 @pytest.mark.parametrize("network", ["fib25", "mni152"])
 def test_networks_are_small(network: str) -> None:
     limit = {"fib25": 3e6, "mni152": 1e6}[network]
-    assert (
-        0
-        < Path(dask_blockwise.__file__)
-        .with_name("demo")
-        .joinpath(f"networks/{network}.pt")
-        .stat()
-        .st_size
-        < limit
-    )
+    networks = Path(dask_blockwise.__file__).with_name("demo") / "networks"
+    assert 0 < (networks / f"{network}.pt").stat().st_size < limit
 
 
 def test_changelog_starts_with_this_version(setup: configparser.ConfigParser) -> None:

@@ -85,14 +85,8 @@ def test_code_of_a_page_runs(
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(code, names)
     assert len(names["table"]) > 1
-    commands = [
-        line
-        for code in re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
-        for line in code.splitlines()
-    ]
-    for line in commands:
-        if line.startswith("dask-blockwise"):
-            cli.main(line.split()[1:])
+    for line in re.findall(r"^dask-blockwise (.*)$", text, re.MULTILINE):
+        cli.main(line.split())
     stored = dask_blockwise.open_volume
     assert (stored("first.zarr/again")[:] == stored("first.zarr/cells")[:]).all()
 
