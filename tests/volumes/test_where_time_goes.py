@@ -143,3 +143,11 @@ def test_objects_tell_of_each_pass(near: Client) -> None:
     assert summary["a: relabel"].spent.bytes_read == pieces + table
     assert summary["a: segment"].bytes_redundant > 0
     assert summary.spent.bytes_written == sum(task.spent.bytes_written for task in summary.tasks)
+
+
+def test_in_a_bucket_it_is_kept_too(near: Client, bucket: str) -> None:
+    where = f"{bucket}/where-time-goes.zarr/a"
+    (first,) = made().to_zarr(where, client=near, progress=False, block_shape=BLOCK).tasks
+    again = made().to_zarr(where, client=near, progress=False, block_shape=BLOCK)
+    assert again.tasks[0].skipped == first.completed
+    assert dbw.status(where).spent == again.tasks[0].spent_in_all == first.spent
