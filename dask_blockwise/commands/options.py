@@ -81,6 +81,10 @@ class Storing:
     """How it is seen that inputs are what they were."""
     region: Annotated[Region | None, Parameter(name="--roi")] = None
     """Compute these blocks alone, again; in the world's units, as info prints them."""
+    within: str | None = None
+    """A mask of any voxel size: blocks that are all outside are skipped, and hold 0."""
+    skip_if: float | None = None
+    """Skip blocks in which the volume that all is made of has this value alone."""
     notes: str | None = None
     """Kept with the output."""
     plan: Flag = False
@@ -89,23 +93,29 @@ class Storing:
     @property
     def keywords(self) -> dict[str, Any]:
         """For ``to_zarr``."""
-        given = _given(self, "plan", "region", "compressor")
+        given = _given(self, "plan", "region", "compressor", "within")
         compressor = None if self.compressor == "none" else self.compressor
-        return given | {"roi": self.region, "compressor": compressor}
+        return given | {"roi": self.region, "compressor": compressor, "mask": self.mask}
+
+    @property
+    def mask(self) -> Volume | None:
+        """Where there is something, if that is given."""
+        return open_volume(self.within) if self.within else None
 
     @property
     def for_precomputed(self) -> dict[str, Any]:
         """For ``to_precomputed``, which has coarser scales and a compression of its own."""
-        others = {"dtype": self.dtype, "zarr_format": self.zarr_format}
-        given = [f"--{name.replace('_', '-')}" for name, value in others.items() if value]
+        others: dict[str, Any] = {"dtype": self.dtype, "zarr_format": self.zarr_format}
+        others |= {"within": self.within, "skip_if": self.skip_if}
+        given = [f"--{name.replace('_', '-')}" for name, v in others.items() if v is not None]
         if self.compressor != "zstd":
             given.append("--compressor")
         if given:
             raise ValueError(
-                f"{', '.join(given)} can't be chosen of precomputed data: leave it out, or give "
-                "--encoding."
+                f"{', '.join(given)} can't be chosen of precomputed data: leave it out (of what "
+                "it holds, --encoding may be chosen), or store as zarr first."
             )
-        but = ("plan", "region", "compressor", "dtype", "zarr_format", "pyramid")
+        but = ("plan", "region", "compressor", "pyramid", *others)
         return _given(self, *but) | {"roi": self.region}
 
 

@@ -140,6 +140,22 @@ def test_a_region_alone_is_computed_again(folder: Path) -> None:
     assert np.array_equal(dbw.open_volume("out.zarr/mask")[:], whole)
 
 
+def test_blocks_outside_of_a_mask_are_skipped(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside = np.zeros((2, 2, 2), np.uint8)
+    inside[0, 0, 1] = 1
+    place = {"voxel_size": (480, 64, 64), "unit": "nanometer"}
+    dbw.Volume.from_array(inside, **place).to_zarr("in.zarr/tissue", progress=False)
+    stage = "threshold in.zarr/raw out.zarr/mask --threshold 90 --within in.zarr/tissue"
+    main([*shlex.split(stage), "--plan"])
+    assert "empty" in capsys.readouterr().out
+    main([*shlex.split(stage), "--no-progress"])
+    expected = np.zeros(raw().shape, bool)
+    expected[:12, :16, 16:] = raw()[:12, :16, 16:] > 90
+    np.testing.assert_array_equal(dbw.open_volume("out.zarr/mask")[:], expected)
+
+
 def test_a_plan_runs_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["threshold", "in.zarr/raw", "out.zarr/mask", "--threshold", "128", "--plan"])
     assert "12 x 16 x 16       8" in capsys.readouterr().out
