@@ -136,7 +136,7 @@ def test_what_is_outside_of_a_mask_is_left_out_and_a_page_tells_of_it(
     where = {"voxel_size": (40, 4, 4), "unit": "nanometer"}
     dbw.Volume.from_array(inside, **where).to_zarr("in.zarr/inside", progress=False)
     call = ["threshold", "in.zarr/raw", "out.zarr/mask", "--threshold", "128"]
-    call += ["--mask", "in.zarr/inside", "--skip-if", "0"]
+    call += ["--within", "in.zarr/inside", "--skip-if", "0"]
     main([*call, "--plan"])
     assert re.search(r"12 x 16 x 16 +8 +7 ", capsys.readouterr().out)
     main([*call, "--report", "run.json", "--no-progress"])
@@ -179,7 +179,7 @@ def test_precomputed_data_is_what_cloud_volume_reads(folder: Path) -> None:
         ("argmax in.zarr/affinities o.zarr/m --cluster slurm", "--cluster slurm needs --workers"),
         ("convert in.zarr/raw o.zarr/m --encoding png", "--encoding is of precomputed data"),
         ("convert in.zarr/raw o --to precomputed --dtype uint8", "--dtype can't be chosen of prec"),
-        ("convert in.zarr/raw o --to precomputed --mask in.zarr/raw", "--mask can't be chosen"),
+        ("convert in.zarr/raw o --to precomputed --report a.html", "--report can't be chosen"),
         (
             "segment in.zarr/raw o.zarr/m --function no.where:f --halo 1",
             "no.where:f can't be imp",
