@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
@@ -200,5 +201,11 @@ class Cluster:
 
 
 def _running(scheduler: str) -> Client:
-    is_file = "://" not in scheduler and scheduler.endswith(".json")
-    return Client(scheduler_file=scheduler) if is_file else Client(scheduler)
+    if "://" in scheduler or not scheduler.endswith(".json"):
+        return Client(scheduler)
+    if not Path(scheduler).is_file():
+        raise FileNotFoundError(
+            f"There is no scheduler file {scheduler}: give the one that dask scheduler writes by "
+            "its --scheduler-file, or the scheduler's address."
+        )
+    return Client(scheduler_file=scheduler)

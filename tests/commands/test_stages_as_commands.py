@@ -195,8 +195,14 @@ def test_precomputed_data_is_what_cloud_volume_reads(folder: Path) -> None:
             "--scheduler names a cluster that runs, of which --workers can't be chosen",
         ),
         ("argmax in.zarr/affinities o.zarr/m --workers 1 --walltime 3h", "walltime"),
+        ("argmax in.zarr/affinities o.zarr/m --scheduler no.json", "There is no scheduler file no"),
+        ("argmax in.zarr/affinities o.zarr/m --roi 0:8", "has 1 axes, and the volume 3"),
+        ("threshold in.zarr/raw o.zarr/m --threshold nan", "threshold is NaN"),
+        ("objects in.zarr/raw --mean path=in.zarr/raw", "--mean path=... would give a column"),
+        ("run nowhere.yaml", "There is no file nowhere.yaml: give a pipeline"),
+        ("run net.pt", "net.pt is no text"),
     ],
-    ids=range(12),
+    ids=range(18),
 )
 def test_a_mistake_is_told_in_the_words_of_the_command_line(
     line: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]
