@@ -10,6 +10,7 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError, Group
 
 from .commands.demo import demo
+from .commands.looking import evaluate, view
 from .commands.measuring import objects, seams
 from .commands.pipeline import plan, run
 from .commands.prediction import argmax, predict, threshold
@@ -28,7 +29,9 @@ _GROUPS = {
         *(predict, argmax, threshold, watershed, segment, connected_components),
         *(relabel, agglomerate, renumber),
     ),
-    "Of what is stored": (info, status, rerun, objects, seams, pyramid, convert),
+    "Of what is stored": (
+        *(info, status, view, rerun, objects, seams, evaluate, pyramid, convert),
+    ),
     "To begin with": (demo,),
 }
 # What a person can mend, as `exit_codes` has it.
