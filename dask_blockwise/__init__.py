@@ -1,5 +1,7 @@
 """Segment volumes that do not fit one machine, block by block, with Dask."""
 
+from typing import Any
+
 from .blockwise_task import BlockwiseTask, DaCapoBlockwiseTask
 from .engine.any_cluster import cluster
 from .engine.cluster import create_compute_context, jobqueue_cluster, local_cluster
@@ -96,3 +98,12 @@ __all__ = [
     "view",
     "watershed",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``__version__``, which is only read where it is asked for."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("dask_blockwise")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

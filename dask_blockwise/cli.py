@@ -10,14 +10,14 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError, Group
 
 from .commands.demo import demo
-from .commands.looking import evaluate, view
-from .commands.measuring import objects, seams
+from .commands.measuring import evaluate, objects, seams
 from .commands.pipeline import plan, run
 from .commands.prediction import argmax, predict, threshold
 from .commands.relabelling import agglomerate, relabel, renumber
 from .commands.segmentation import connected_components, segment, watershed
 from .commands.spoken import in_options
 from .commands.stored import convert, info, pyramid, rerun, status
+from .commands.viewing import view
 from .engine.stopping import exit_codes
 
 __all__ = ["main"]
@@ -30,7 +30,7 @@ _GROUPS = {
         *(relabel, agglomerate, renumber),
     ),
     "Of what is stored": (
-        *(info, status, view, rerun, objects, seams, evaluate, pyramid, convert),
+        *(info, view, status, rerun, objects, seams, evaluate, pyramid, convert),
     ),
     "To begin with": (demo,),
 }

@@ -83,30 +83,40 @@ class Storing:
     """Compute these blocks alone, again; in the world's units, as info prints them."""
     notes: str | None = None
     """Kept with the output."""
+    mask: str | None = None
+    """A volume of any voxel size: where it is 0 nothing is computed, and blocks are skipped."""
+    skip_if: float | None = None
+    """Skip blocks in which the input has this value alone."""
+    report: str | None = None
+    """Where a page that explains the run is written, such as run.html, or run.json."""
     plan: Flag = False
     """Say what it would take, and run nothing."""
 
     @property
     def keywords(self) -> dict[str, Any]:
         """For ``to_zarr``."""
-        given = _given(self, "plan", "region", "compressor")
+        given = _given(self, "plan", "region", "compressor", "mask")
+        if self.mask is not None:
+            given["mask"] = open_volume(self.mask)
         compressor = None if self.compressor == "none" else self.compressor
         return given | {"roi": self.region, "compressor": compressor}
 
     @property
     def for_precomputed(self) -> dict[str, Any]:
         """For ``to_precomputed``, which has coarser scales and a compression of its own."""
-        others = {"dtype": self.dtype, "zarr_format": self.zarr_format}
-        given = [f"--{name.replace('_', '-')}" for name, value in others.items() if value]
+        others = ("dtype", "zarr_format", "mask", "skip_if", "report")
+        chosen = [name for name in others if getattr(self, name) is not None]
+        refused = [f"--{name.replace('_', '-')}" for name in chosen]
         if self.compressor != "zstd":
-            given.append("--compressor")
-        if given:
+            refused.append("--compressor")
+        if refused:
             raise ValueError(
-                f"{', '.join(given)} can't be chosen of precomputed data: leave it out, or give "
+                f"{', '.join(refused)} can't be chosen of precomputed data: leave it out, or give "
                 "--encoding."
             )
-        but = ("plan", "region", "compressor", "dtype", "zarr_format", "pyramid")
-        return _given(self, *but) | {"roi": self.region}
+        return _given(self, "plan", "region", "compressor", "pyramid", *others) | {
+            "roi": self.region
+        }
 
 
 @Parameter(name="*", group=_RUN)

@@ -101,6 +101,13 @@ SAID: dict[str, Callable[[], dbw.Volume]] = {
         gaussian_filter, raw(), halo=4, dtype=np.float32, boundary="reflect", sigma=1.5
     ),
     "map_overlap of two": lambda: dbw.map_overlap(np.add, raw(), mask(), dtype=np.dtype("u2")),
+    "masked": lambda: raw().masked(mask(), fill=3),
+    "a checkpoint within a mask": lambda: dbw.threshold(
+        raw().masked(mask()).checkpoint("out.zarr/masked", skip_if=0), 0.5
+    ),
+    "predict, blended": lambda: dbw.predict(
+        raw(), "net.pt", normalize=(128, 64), device="cpu", blend="linear", input_shape=(16,) * 3
+    ),
     "one volume twice": lambda: dbw.map_overlap(np.add, (one := raw()), one, dtype="uint16"),
     "views": lambda: (
         raw()

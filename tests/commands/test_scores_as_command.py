@@ -1,9 +1,8 @@
-"""Commands by which a person looks at what is stored."""
+"""The command that scores stored labels."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from threading import Event
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from distributed import Client
 
 import dask_blockwise as dbw
 from dask_blockwise.cli import main
-from dask_blockwise.commands import looking
 
 
 @pytest.fixture(autouse=True)
@@ -29,20 +27,8 @@ def test_scores_are_those_of_the_function(capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out.strip() == str(found).strip()
 
 
-def test_a_viewer_is_there_until_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = []
-
-    def interrupted(event: Event) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(looking, "open_viewer", lambda *paths: opened.append(paths))
-    monkeypatch.setattr(Event, "wait", interrupted)
-    main(["view", "a.zarr", "b.zarr"])
-    assert opened == [("a.zarr", "b.zarr")]
-
-
 def test_what_isnt_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["view", "nowhere.zarr"])
+        main(["evaluate", "nowhere.zarr", "a.zarr/truth"])
     assert ended.value.code == 2
     assert "nowhere.zarr" in capsys.readouterr().err
