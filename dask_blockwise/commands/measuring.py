@@ -10,6 +10,7 @@ from typing import Any
 
 from pandas import DataFrame
 
+from ..reports.evaluation import evaluate as scores_of
 from ..reports.seams import seams as report_on_seams
 from ..tables import text_columns
 from ..volumes.kept_volume import kept_volume
@@ -20,7 +21,7 @@ from ..volumes.volume import Volume
 from .options import Cluster, Flag, Opening, Running
 from .words import Count, Named, Size, named_values
 
-__all__ = ["objects", "seams"]
+__all__ = ["evaluate", "objects", "seams"]
 
 
 def objects(
@@ -127,6 +128,29 @@ def seams(
         print(f"Picture: {report.picture(picture)}")
     if report.verdict == "seams":
         raise SystemExit(1)
+
+
+def evaluate(
+    segments: str, truth: str, /, *, ignore_background: Flag = False, cluster: Cluster = Cluster()
+) -> None:
+    """Print VOI and ARAND of stored labels beside the truth, and the worst objects.
+
+    ```bash
+    dask-blockwise evaluate fib25.zarr/segments truth.zarr/neurons
+    ```
+
+    Parameters
+    ----------
+    segments
+        Labels with their final ids.
+    truth
+        Of the same voxels, of all of the region or a part; 0 is unlabelled, and doesn't count.
+    ignore_background
+        Leave voxels out that the segments have as 0.
+    """
+    volumes = open_volume(segments), open_volume(truth)
+    with cluster.client():
+        print(scores_of(*volumes, ignore_background=ignore_background))
 
 
 def _made_by(path: str, trust: bool) -> Volume | None:
