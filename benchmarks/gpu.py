@@ -55,9 +55,9 @@ def main() -> None:
     """Print how fast we are by numbers of threads."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--features", type=int, nargs="*", default=FIB25.features)
-    parser.add_argument("--size", type=int, default=768)
+    parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--threads", type=int, nargs="*", default=(1, 2, 4, 8))
+    parser.add_argument("--threads", type=int, nargs="*", default=(1, 2, 4))
     given = parser.parse_args()
     torch.manual_seed(0)
     network = UNet(1, len(FIB25.channels), given.features)
