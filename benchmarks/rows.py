@@ -103,6 +103,13 @@ ROWS = (
         _stage("argmax of 8 channels", "two bare processes"),
     ),
     Row(
+        "predict 8 blocks of 128^3 with the U-Net of fib25",
+        "two bare processes of one thread: forwards alone",
+        "2.5",
+        "prediction.py",
+        rf"{_NUMBER} times as fast as two bare processes",
+    ),
+    Row(
         "predict 768^3 with the U-Net of fib25, on a GPU",
         "a bare loop: forward, quantise, copy",
         "0.95",

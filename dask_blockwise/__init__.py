@@ -1,5 +1,7 @@
 """Segment volumes that do not fit one machine, block by block, with Dask."""
 
+from typing import Any
+
 from .blockwise_task import BlockwiseTask, DaCapoBlockwiseTask
 from .engine.any_cluster import cluster
 from .engine.cluster import create_compute_context, jobqueue_cluster, local_cluster
@@ -23,6 +25,8 @@ from .reports.seams import seams
 from .scheduler import run_blockwise
 from .segment_blockwise import segment_blockwise
 from .segmentation.segment import connected_components, segment, watershed
+from .shapes.meshes import meshes
+from .shapes.skeletons import skeletons
 from .volumes.creation import create_volume
 from .volumes.filling import OutputChanged
 from .volumes.frame import Frame
@@ -74,6 +78,7 @@ __all__ = [
     "jobqueue_cluster",
     "local_cluster",
     "map_overlap",
+    "meshes",
     "open_levels",
     "open_volume",
     "predict",
@@ -87,8 +92,18 @@ __all__ = [
     "seams",
     "segment",
     "segment_blockwise",
+    "skeletons",
     "status",
     "threshold",
     "view",
     "watershed",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``__version__``, which is only read where it is asked for."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("dask_blockwise")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

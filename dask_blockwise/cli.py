@@ -17,6 +17,7 @@ from .commands.relabelling import agglomerate, relabel, renumber
 from .commands.segmentation import connected_components, segment, watershed
 from .commands.spoken import in_options
 from .commands.stored import convert, info, pyramid, rerun, status
+from .commands.viewing import view
 from .engine.stopping import exit_codes
 
 __all__ = ["main"]
@@ -28,7 +29,7 @@ _GROUPS = {
         *(predict, argmax, threshold, watershed, segment, connected_components),
         *(relabel, agglomerate, renumber),
     ),
-    "Of what is stored": (info, status, rerun, objects, seams, pyramid, convert),
+    "Of what is stored": (info, view, status, rerun, objects, seams, pyramid, convert),
     "To begin with": (demo,),
 }
 # What a person can mend, as `exit_codes` has it.

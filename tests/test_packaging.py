@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import dask_blockwise
+
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {
     "torch": "pytorch",
@@ -55,7 +57,8 @@ def test_constraints_hold_only_what_is_required(setup: configparser.ConfigParser
 @pytest.mark.parametrize("network", ["fib25", "mni152"])
 def test_networks_are_small(network: str) -> None:
     limit = {"fib25": 3e6, "mni152": 1e6}[network]
-    assert 0 < (ROOT / f"dask_blockwise/demo/networks/{network}.pt").stat().st_size < limit
+    networks = Path(dask_blockwise.__file__).with_name("demo") / "networks"
+    assert 0 < (networks / f"{network}.pt").stat().st_size < limit
 
 
 def test_changelog_starts_with_this_version(setup: configparser.ConfigParser) -> None:
@@ -69,6 +72,27 @@ def test_readme_gives_the_commands_that_ci_runs() -> None:
     assert len(commands) == 2
     for command in commands:
         assert all(part in script for part in command.split(" && "))
+
+
+def test_it_is_cited_as_this_version(setup: configparser.ConfigParser) -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["version"] == setup["metadata"]["version"]
+    assert cited["license"] == setup["metadata"]["license"]
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+
+
+def test_version_is_that_of_the_distribution() -> None:
+    assert dask_blockwise.__version__ == importlib.metadata.version("dask_blockwise")
+    assert not hasattr(dask_blockwise, "__versions__")
+
+
+def test_each_dependency_has_its_reason(setup: configparser.ConfigParser) -> None:
+    extras = setup["options.extras_require"]
+    texts = [setup["options"]["install_requires"], *(extras[name] for name in extras)]
+    names = {re.split(r"[=<>\[]", line)[0] for text in texts for line in lines(text)}
+    told = re.findall(r"^\| `([\w.-]+)`", (ROOT / "docs/dependencies.md").read_text(), re.MULTILINE)
+    assert len(told) == len(set(told))
+    assert set(told) == names - {"dask_blockwise"}
 
 
 def test_command_is_an_entry_point() -> None:

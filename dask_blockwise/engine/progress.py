@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from html import escape
 from os import PathLike
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 from ..tables import Table, html_columns, text_columns, without_column
 from .run_document import Shown, as_dict, write_report
 from .task_summary import TaskSummary
-from .worker.spent import NOTHING, Spent
+from .worker.spent import Spent, in_all
 
 __all__ = ["RunSummary", "TaskSummary"]
 
@@ -51,7 +50,7 @@ class RunSummary:
     @property
     def spent(self) -> Spent:
         """What workers spent on all tasks."""
-        return reduce(Spent.plus, (task.spent for task in self.tasks), NOTHING)
+        return in_all(task.spent for task in self.tasks)
 
     @property
     def corrupt(self) -> tuple[str, ...]:

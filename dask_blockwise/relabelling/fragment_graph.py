@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.boxes import Index, bounded_growth
+from ..volumes.seen.annotations import Place, annotation_layer, write_state
 from ..volumes.volume import Volume
 from .agglomeration_rule import AgglomerationRule, dense_rows
 from .contacts import means, sum_contacts
+from .grid import LabelGrid
 from .kept import Kept, open_kept
 from .pairs import ends
 from .relabelled import Relabelled
 from .rule import LABEL_BITS
-from .scratch import Scratch
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -43,6 +46,28 @@ class FragmentGraph:
         """Edges whose mean affinity is the nearest to the threshold, these first."""
         found: DataFrame = self.edges[self.edges.pairs > 0]
         return found.iloc[found.affinity.abs().argsort(kind="stable")]
+
+    def annotations(
+        self, most: int = 100, path: str | os.PathLike[str] | None = None
+    ) -> dict[str, Any]:
+        """Where the most doubtful edges lie, as a layer of points for Neuroglancer.
+
+        Parameters
+        ----------
+        most : int
+            Edges that are told, the most doubtful first.
+        path : path, optional
+            Where a state with this layer is written, which Neuroglancer loads as JSON.
+
+        Returns
+        -------
+        dict
+            For ``segments.view(doubts=graph.annotations())``.
+        """
+        layer = annotation_layer(doubts(self, most), self.fragments.placement)
+        if path is not None:
+            write_state(path, layer)
+        return layer
 
     def write(self, folder: str | os.PathLike[str]) -> Path:
         """Write ``supervoxels.parquet`` and ``edges.parquet`` to a folder, which is made."""
@@ -95,7 +120,7 @@ def fragment_graph(segments: Volume, *, stored: str | os.PathLike[str]) -> Fragm
             f"{segments!r}."
         )
     fragments, starts, objects = kept_table(stored)
-    scratch = scratch_of(fragments)
+    scratch = kept_source(fragments).scratch
     sizes = np.concatenate([np.zeros(0, np.uint64), *scratch.sizes])
     found = sum_contacts(dense_rows(row.reshape(-1, 6), starts) for row in scratch.edges)
     from pandas import DataFrame
@@ -133,7 +158,7 @@ def kept_table(
     """
     try:
         fragments = open_kept(f"{os.fspath(stored)}.scratch")
-        scratch = scratch_of(fragments)
+        scratch = kept_source(fragments).scratch
         starts, table = scratch.starts, scratch.table
     except FileNotFoundError as error:
         raise FileNotFoundError(
@@ -144,8 +169,8 @@ def kept_table(
     return fragments, first, table.read((slice(0, int(first[-1])),))
 
 
-def scratch_of(fragments: Volume) -> Scratch:
-    """Where kept fragments lie.
+def kept_source(fragments: Volume) -> Kept:
+    """What answers for kept fragments.
 
     Raises
     ------
@@ -154,7 +179,7 @@ def scratch_of(fragments: Volume) -> Scratch:
     """
     if not isinstance(fragments.source, Kept):
         raise TypeError(f"These aren't labels that were kept: {fragments!r}.")
-    return fragments.source.scratch
+    return fragments.source
 
 
 def supervoxel_ids(starts: NDArray[np.int64]) -> NDArray[np.uint64]:
@@ -169,3 +194,36 @@ def supervoxel_ids(starts: NDArray[np.int64]) -> NDArray[np.uint64]:
     blocks = np.repeat(np.arange(counts.size, dtype=np.uint64), counts)
     pieces = np.arange(int(starts[-1])) - np.repeat(starts[:-1], counts) + 1
     return blocks << LABEL_BITS | pieces.astype(np.uint64)
+
+
+def doubts(graph: FragmentGraph, most: int) -> Iterator[Place]:
+    """Where the most doubtful edges lie: a voxel of the one beside the other."""
+    grid = kept_source(graph.fragments).grid
+    edges = graph.doubtful.head(most)
+    columns = zip(edges.one, edges.other, edges.affinity, edges.joined, strict=True)
+    for one, other, affinity, joined in columns:
+        blocks = {int(key) >> int(LABEL_BITS) for key in (one, other)}
+        found = (_between(graph.fragments, grid, n, one, other) for n in blocks)
+        if (at := next(filter(None, found), None)) is not None:
+            said = f"{one} and {other}, {'joined' if joined else 'apart'}, affinity {affinity:+.3f}"
+            doubt = 1 - abs(float(affinity))
+            yield Place(at, doubt, f"{said} over the threshold", (int(one), int(other)))
+
+
+def _between(fragments: Volume, grid: LabelGrid, block: int, one: int, other: int) -> Index | None:
+    """A voxel of one that touches the other, in or just outside of a block."""
+    box = bounded_growth(grid.core(block), (1,) * len(grid.shape), grid.shape)
+    begin = tuple(s.start for s in box)
+    ids = fragments.source.read(begin, tuple(s.stop for s in box))
+    found = np.argwhere(_beside(ids == one, ids == other))
+    return tuple(map(int, found[len(found) // 2] + begin)) if len(found) else None
+
+
+def _beside(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Voxels of the one that have a neighbour of the other."""
+    found = np.zeros_like(one)
+    for axis in range(one.ndim):
+        there, own, met = (np.moveaxis(array, axis, 0) for array in (other, one, found))
+        met[1:] |= own[1:] & there[:-1]
+        met[:-1] |= own[:-1] & there[1:]
+    return found

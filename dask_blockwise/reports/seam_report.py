@@ -7,10 +7,12 @@ from dataclasses import KW_ONLY, dataclass
 from html import escape
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from ..geometry.boxes import Index
 from ..geometry.placement import Placement
 from ..tables import html_columns, text_columns
+from ..volumes.seen.annotations import Place, annotation_layer, write_state
 from .seam_contrast import Comparison, Verdict, verdict_of
 from .seam_drawing import draw
 from .seam_estimate import Estimate
@@ -118,6 +120,28 @@ class SeamReport:
         places = [(self._caption(n, place), place.section) for n, place in self._numbered()]
         shown = places[:_DRAWN] or [("where boundaries show the face most", self.example)]
         return draw(path, _WORDS[self.verdict], shown, self.profile)
+
+    def annotations(self, path: str | PathLike[str] | None = None) -> dict[str, Any]:
+        """The worst places as a layer of points for Neuroglancer, the most doubtful first.
+
+        Parameters
+        ----------
+        path : path, optional
+            Where a state with this layer is written, which Neuroglancer loads as JSON.
+
+        Returns
+        -------
+        dict
+            For ``segments.view(doubts=report.annotations())``.
+        """
+        places = (
+            Place(place.at, place.bits, self._caption(n, place).partition(": ")[2], place.labels)
+            for n, place in self._numbered()
+        )
+        layer = annotation_layer(places, self.placement)
+        if path is not None:
+            write_state(path, layer)
+        return layer
 
     def _of_estimate(self, found: Found) -> Verdict:
         verdict = verdict_of(found.estimate.interval, self.tolerance)

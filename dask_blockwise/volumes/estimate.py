@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import reduce
 
 from ..engine.progress import RunSummary, TaskSummary
-from ..engine.worker.spent import NOTHING, Spent
+from ..engine.worker.spent import Spent
 from .step import StagePlan
 
 __all__ = ["estimate"]
 
 
-def estimate(stages: Sequence[StagePlan], measured: RunSummary) -> Spent:
-    """What workers will spend on stages, but for waiting, by what they spent on the same before.
+def estimate(stages: Sequence[StagePlan], measured: RunSummary) -> tuple[Spent, ...]:
+    """What workers will spend on each stage, but for waiting, by what they spent on it before.
 
     Reading and computing go by the bytes that are read, halos included; writing by those written.
     Where a stage reads or writes none, as the plan has it, they go by the voxels that the last
@@ -29,11 +28,16 @@ def estimate(stages: Sequence[StagePlan], measured: RunSummary) -> Spent:
     ------
     ValueError
         If a stage isn't among those of the run, or the run computed nothing of it.
+    TypeError
+        If it is no such summary.
     """
+    if not isinstance(measured, RunSummary):
+        raise TypeError(
+            f"measured must be the summary of a run, as to_zarr returns it, got {measured!r}."
+        )
     tasks = list(_matched(stages, measured))
     whole = stages[-1].write_bytes / max(1, tasks[-1].spent.bytes_written)
-    each = (_scaled(stage, task, whole) for stage, task in zip(stages, tasks, strict=True))
-    return reduce(Spent.plus, each, NOTHING)
+    return tuple(_scaled(stage, task, whole) for stage, task in zip(stages, tasks, strict=True))
 
 
 def _matched(stages: Sequence[StagePlan], measured: RunSummary) -> Iterator[TaskSummary]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.blocks import Roi
 from ..geometry.boxes import Box, Index, within
+from ..pipelines.stages import stage
 from .lineage import AnyVoxels
 from .masks import Mask, anything_in, as_mask
 from .reach import Halo
@@ -104,7 +107,8 @@ def masked_by(volume: AnyVoxels, mask: Mask, fill: Any = 0) -> AnyVoxels:
     return replace(volume, source=source)
 
 
-def masked(volume: AnyVoxels, /, mask: Any, fill: Any = 0) -> AnyVoxels:
+@stage("masked")
+def masked(volume: AnyVoxels, /, mask: AnyVoxels | Roi | Sequence[Roi], fill: Any = 0) -> AnyVoxels:
     """The volume where there is something, and a constant elsewhere, lazily.
 
     Where a region has no voxel within the mask, nothing but the mask is read: of a volume that is

@@ -12,7 +12,7 @@ from math import ceil, prod
 import numpy as np
 from dask.utils import format_bytes
 
-from ..engine.worker.spent import Spent
+from ..engine.worker.spent import Spent, in_all
 from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
 from ..tables import Table, html_columns, text_columns, without_column
@@ -55,10 +55,16 @@ class Plan:
     stages: tuple[StagePlan, ...]
     # Of which inputs chunks are absent, and what they are read as, or that it wasn't counted.
     absent: tuple[str, ...] = ()
-    # What workers will spend on it, but for waiting, where it was said what they spent before.
-    estimate: Spent | None = None
+    # What workers will spend on each stage, but for waiting, where it was said what they spent on
+    # such stages before.
+    estimates: tuple[Spent, ...] = ()
     # With which blocks it would take least, where that was asked for.
     suggestion: Suggestion | None = None
+
+    @property
+    def estimate(self) -> Spent | None:
+        """What workers will spend on all stages, where that is known."""
+        return in_all(self.estimates) if self.estimates else None
 
     @property
     def blocks(self) -> int:

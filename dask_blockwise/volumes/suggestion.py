@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -13,6 +14,7 @@ import psutil
 from dask.utils import format_bytes, parse_bytes
 
 from ..engine.progress import RunSummary
+from ..engine.worker.spent import in_all
 from ..geometry.boxes import Index
 from .estimate import estimate
 from .frame import Frame
@@ -115,10 +117,15 @@ def suggestion(
         # The last blocks keep few workers busy.
         rounds = ceil(stages[-1].blocks / needed)
         idle = rounds * needed / stages[-1].blocks
-        return _Candidate(shape, needed, held, estimate(stages, measured).seconds * idle / needed)
+        return _Candidate(
+            shape, needed, held, in_all(estimate(stages, measured)).seconds * idle / needed
+        )
 
     now = of(block)
-    candidates = [now, *map(of, _others(frame, block))]
+    candidates = [now]
+    for other in _others(frame, block):
+        with suppress(ValueError):  # what can't be stored in such blocks
+            candidates.append(of(other))
     fitting = [one for one in candidates if one.memory <= limit]
     if not fitting:
         least = min(one.memory for one in candidates)

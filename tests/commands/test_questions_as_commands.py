@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -102,3 +106,16 @@ def test_seams_are_seen_in_what_is_stored(
     with pytest.raises(SystemExit, match="1"):
         main(["seams", "b.zarr/cut"])
     assert capsys.readouterr().out.startswith("SEAMS")
+
+
+def test_view_shows_all_of_a_container_until_ctrl_c(cells: np.ndarray) -> None:
+    pytest.importorskip("neuroglancer", reason="needs dask_blockwise[view]")
+    command = [sys.executable, "-m", "dask_blockwise", "view", "a.zarr", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as viewer:
+        assert viewer.stdout is not None
+        url = viewer.stdout.readline().decode().strip()
+        with urllib.request.urlopen(url) as page:
+            assert b"neuroglancer" in page.read().lower()
+        viewer.send_signal(signal.SIGINT)
+        _, errors = viewer.communicate(timeout=60)
+    assert (viewer.returncode, errors) == (0, b"")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -126,6 +128,23 @@ def test_options_of_input_and_output_are_heeded(folder: Path) -> None:
     assert np.array_equal(levels[0][:], raw()[:])
 
 
+def test_what_is_outside_of_a_mask_is_left_out_and_a_page_tells_of_it(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside = np.zeros((24, 32, 32), np.uint8)
+    inside[2:9, 3:14, 4:15] = 1
+    where = {"voxel_size": (40, 4, 4), "unit": "nanometer"}
+    dbw.Volume.from_array(inside, **where).to_zarr("in.zarr/inside", progress=False)
+    call = ["threshold", "in.zarr/raw", "out.zarr/mask", "--threshold", "128"]
+    call += ["--mask", "in.zarr/inside", "--skip-if", "0"]
+    main([*call, "--plan"])
+    assert re.search(r"12 x 16 x 16 +8 +7 ", capsys.readouterr().out)
+    main([*call, "--report", "run.json", "--no-progress"])
+    assert np.array_equal(dbw.open_volume("out.zarr/mask")[:], (raw()[:] > 128) & (inside > 0))
+    (task,) = json.loads(Path("run.json").read_text())["tasks"]
+    assert (task["completed"], task["empty"]) == (1, 7)
+
+
 def test_a_region_alone_is_computed_again(folder: Path) -> None:
     call = ["threshold", "in.zarr/raw", "out.zarr/mask", "--threshold", "128", "--no-progress"]
     main(call)
@@ -138,22 +157,6 @@ def test_a_region_alone_is_computed_again(folder: Path) -> None:
     assert not dbw.open_volume("out.zarr/mask")[12:].any()
     main(call)
     assert np.array_equal(dbw.open_volume("out.zarr/mask")[:], whole)
-
-
-def test_blocks_outside_of_a_mask_are_skipped(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    inside = np.zeros((2, 2, 2), np.uint8)
-    inside[0, 0, 1] = 1
-    place = {"voxel_size": (480, 64, 64), "unit": "nanometer"}
-    dbw.Volume.from_array(inside, **place).to_zarr("in.zarr/tissue", progress=False)
-    stage = "threshold in.zarr/raw out.zarr/mask --threshold 90 --within in.zarr/tissue"
-    main([*shlex.split(stage), "--plan"])
-    assert "empty" in capsys.readouterr().out
-    main([*shlex.split(stage), "--no-progress"])
-    expected = np.zeros(raw().shape, bool)
-    expected[:12, :16, 16:] = raw()[:12, :16, 16:] > 90
-    np.testing.assert_array_equal(dbw.open_volume("out.zarr/mask")[:], expected)
 
 
 def test_a_plan_runs_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,6 +179,7 @@ def test_precomputed_data_is_what_cloud_volume_reads(folder: Path) -> None:
         ("argmax in.zarr/affinities o.zarr/m --cluster slurm", "--cluster slurm needs --workers"),
         ("convert in.zarr/raw o.zarr/m --encoding png", "--encoding is of precomputed data"),
         ("convert in.zarr/raw o --to precomputed --dtype uint8", "--dtype can't be chosen of prec"),
+        ("convert in.zarr/raw o --to precomputed --mask in.zarr/raw", "--mask can't be chosen"),
         (
             "segment in.zarr/raw o.zarr/m --function no.where:f --halo 1",
             "no.where:f can't be imp",
@@ -192,7 +196,7 @@ def test_precomputed_data_is_what_cloud_volume_reads(folder: Path) -> None:
         ),
         ("argmax in.zarr/affinities o.zarr/m --workers 1 --walltime 3h", "walltime"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_a_mistake_is_told_in_the_words_of_the_command_line(
     line: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]

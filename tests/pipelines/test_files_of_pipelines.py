@@ -101,6 +101,13 @@ SAID: dict[str, Callable[[], dbw.Volume]] = {
         gaussian_filter, raw(), halo=4, dtype=np.float32, boundary="reflect", sigma=1.5
     ),
     "map_overlap of two": lambda: dbw.map_overlap(np.add, raw(), mask(), dtype=np.dtype("u2")),
+    "masked": lambda: raw().masked(mask(), fill=3),
+    "a checkpoint within a mask": lambda: dbw.threshold(
+        raw().masked(mask()).checkpoint("out.zarr/masked", skip_if=0), 0.5
+    ),
+    "predict, blended": lambda: dbw.predict(
+        raw(), "net.pt", normalize=(128, 64), device="cpu", blend="linear", input_shape=(16,) * 3
+    ),
     "one volume twice": lambda: dbw.map_overlap(np.add, (one := raw()), one, dtype="uint16"),
     "views": lambda: (
         raw()
@@ -188,7 +195,7 @@ store:
         ("    value: 128\n", "", "p.yaml:3: volumes.mask: threshold needs value"),
         ("min_size: 5", "min_sise: 5", "p.yaml:8: .*min_sise; .* Did you mean min_size"),
         ("min_size: 5", "min_size: -5", "p.yaml:6: volumes.cells: .*at least 0, got 1 and -5"),
-        ("min_size: 5", "match: best", "p.yaml:8: volumes.cells.match: 'mutex', 'iou'"),
+        ("min_size: 5", "match: best", "p.yaml:8: volumes.cells.match: '.*', got 'best'"),
         ("relabel: pieces", "relabel: piece", "p.yaml:7: .*volumes has no piece; .*mean pieces"),
         ("threshold: raw", "threshold: cells", "is made of itself: mask < cells < pieces < mask"),
         ("in.zarr/raw", "in.zarr/row", "p.yaml:2: volumes.raw: No array at in.zarr/row"),

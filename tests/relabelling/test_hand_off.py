@@ -10,6 +10,7 @@ import pytest
 import dask_blockwise as dbw
 from dask_blockwise import Volume
 
+STEPS = [sign * step for sign in (-1, 1) for step in np.eye(3, dtype=int)]
 OFFSETS = [(-1, 0, 0), (0, -1, 0), (0, 0, -1), (0, 0, -3)]
 
 
@@ -72,6 +73,20 @@ def test_the_graph_is_written_as_parquet(stored: Any, tmp_path: Path) -> None:
         pd.testing.assert_frame_equal(
             pd.read_parquet(folder / f"{name}.parquet"), getattr(graph, name)
         )
+
+
+def test_doubts_are_points_where_fragments_meet(stored: Any, tmp_path: Path) -> None:
+    graph = dbw.fragment_graph(stored[0], stored=stored[1])
+    layer = graph.annotations(15, tmp_path / "state.json")
+    assert json.loads((tmp_path / "state.json").read_text())["layers"] == [layer]
+    ids, doubtful = graph.fragments[:], graph.doubtful
+    assert len(layer["annotations"]) == 15
+    for point, one, other in zip(layer["annotations"], doubtful.one, doubtful.other, strict=False):
+        at = np.floor(point["point"]).astype(int)
+        assert ids[tuple(at)] == one
+        beside = [ids[tuple(np.clip(at + s, 0, np.array(ids.shape) - 1))] for s in STEPS]
+        assert other in beside
+        assert str(one) in point["description"]
 
 
 def test_merged_and_split_objects_are_those_alone(stored: Any, tmp_path: Path, near: Any) -> None:

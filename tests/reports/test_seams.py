@@ -274,6 +274,11 @@ def test_report_is_drawn_and_shown(tmp_path):
     assert "bits (95 %:" in html
     assert report.profile[0] > 1.3 * report.profile[-5]
     assert isinstance(report, SeamReport)
+    points = report.annotations(tmp_path / "doubts.json")["annotations"]
+    assert [tuple(point["point"]) for point in points] == [
+        tuple(n + 0.5 for n in place.at) for place in report.worst
+    ]
+    assert (tmp_path / "doubts.json").stat().st_size > 100
 
 
 LAZY = relabel(fragments(2))

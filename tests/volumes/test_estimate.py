@@ -118,6 +118,11 @@ def test_what_is_refused(smooth: dbw.Volume, options: Any, message: str) -> None
         smooth.plan(**options)
 
 
+def test_what_is_no_summary_is_refused(smooth: dbw.Volume) -> None:
+    with pytest.raises(TypeError, match="the summary of a run, as to_zarr returns it, got 3"):
+        smooth.plan(measured=3)
+
+
 def test_all_stages_of_objects_by_a_run_over_a_part(smooth: dbw.Volume, near: Any) -> None:
     def objects(volume: dbw.Volume) -> dbw.Volume:
         stored = volume.checkpoint(f"{volume.shape[0]}.zarr/kept")

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple
 
 from dask.utils import format_bytes
 
 from ...storage.traffic import Traffic, counted
 
-__all__ = ["NOTHING", "Clock", "Spent"]
+__all__ = ["NOTHING", "Clock", "Spent", "in_all"]
 
 
 class Spent(NamedTuple):
@@ -109,6 +110,17 @@ class Spent(NamedTuple):
 
 
 NOTHING = Spent()
+
+
+def in_all(each: Iterable[Spent]) -> Spent:
+    """All of them together.
+
+    Examples
+    --------
+    >>> in_all([Spent(1.0), Spent(2.0)]).seconds_reading
+    3.0
+    """
+    return reduce(Spent.plus, each, NOTHING)
 
 
 @dataclass

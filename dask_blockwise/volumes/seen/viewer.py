@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from ...geometry.units import axis_kind, length_of
 from ..frame import Frame
 from ..lineage import place_of
 from ..source import Voxels
+from .annotations import scales_of
 from .served import Looked, served
 from .shaders import shader_of
 
 __all__ = ["open_viewer", "view"]
 
-_SI = {"space": "m", "time": "s"}
+# A volume, or a layer as Neuroglancer's JSON has it.
+_Layer = Voxels | Mapping[str, Any]
 
 
-def view(volume: Voxels, /, *others: Voxels, **named: Voxels) -> Any:
+def view(volume: Voxels, /, *others: Voxels, **named: _Layer) -> Any:
     """Open volumes in Neuroglancer, in this process; lazy ones are computed where one looks.
 
     Each is a layer at its place in the world: labels as a segmentation, the first three of several
@@ -29,7 +30,8 @@ def view(volume: Voxels, /, *others: Voxels, **named: Voxels) -> Any:
     Parameters
     ----------
     *others, **named : Volume
-        More layers; unless named, they are called by their paths.
+        More layers; unless named, they are called by their paths. Named ones may be Neuroglancer's
+        own, as JSON has them, such as the ``annotations()`` of a report on seams.
 
     Returns
     -------
@@ -52,11 +54,11 @@ def view(volume: Voxels, /, *others: Voxels, **named: Voxels) -> Any:
     return open_viewer([(_name(one), one) for one in (volume, *others)] + [*named.items()])
 
 
-def open_viewer(layers: Iterable[tuple[str, Voxels]]) -> Any:
+def open_viewer(layers: Iterable[tuple[str, _Layer]]) -> Any:
     """Open a viewer with a layer for each volume, and print its URL."""
     neuroglancer = _library()
     shown = _by_name(layers)
-    first = next(iter(shown.values())).frame
+    first = next(one for one in shown.values() if not isinstance(one, Mapping)).frame
     viewer = neuroglancer.Viewer()
     with viewer.txn() as state:
         for name, volume in shown.items():
@@ -82,9 +84,9 @@ def _name(volume: Voxels) -> str:
     return path.removesuffix("/s0").rpartition("/")[2] if path else volume.source.title
 
 
-def _by_name(layers: Iterable[tuple[str, Voxels]]) -> dict[str, Voxels]:
+def _by_name(layers: Iterable[tuple[str, _Layer]]) -> dict[str, _Layer]:
     """Those called alike are numbered."""
-    shown: dict[str, Voxels] = {}
+    shown: dict[str, _Layer] = {}
     for name, volume in layers:
         alike = sum(other == name or other.startswith(f"{name} (") for other in shown)
         shown[f"{name} ({alike + 1})" if alike else name] = volume
@@ -96,7 +98,7 @@ def _look_at_middle(neuroglancer: Any, state: Any, frame: Frame) -> None:
     names = [axis for axis in reversed(frame.placement.block_axes) if axis != "t"]
     names += [axis for axis in frame.placement.block_axes if axis == "t"]
     order = [frame.placement.block_axes.index(name) for name in names]
-    scales, units = _scales(frame)
+    scales, units = scales_of(frame.placement)
     state.dimensions = neuroglancer.CoordinateSpace(
         names=names, units=[units[n] for n in order], scales=[scales[n] for n in order]
     )
@@ -108,23 +110,12 @@ def _look_at_middle(neuroglancer: Any, state: Any, frame: Frame) -> None:
     state.show_slices = False
 
 
-def _scales(frame: Frame) -> tuple[list[float], list[str]]:
-    """Voxel sizes in meters and seconds, or without a unit that is known, along all but "c"."""
-    written = zip(frame.placement.as_written, frame.placement.voxel_size, strict=True)
-    scales: list[float] = []
-    units: list[str] = []
-    for axis, (way, size) in zip(frame.placement.block_axes, written, strict=True):
-        kind = axis_kind(axis)
-        length = length_of(way.unit, kind)
-        scales.append(float(way.size(size) * (length or 1)))
-        units.append(_SI[kind] if length else "")
-    return scales, units
-
-
-def _layer(neuroglancer: Any, volume: Voxels) -> Any:
+def _layer(neuroglancer: Any, volume: _Layer) -> Any:
+    if isinstance(volume, Mapping):
+        return neuroglancer.viewer_state.make_layer(dict(volume))
     frame = volume.frame
     is_labels = frame.may_be_names and frame.dtype.kind in "iu" and frame.channels is None
-    scales, units = _scales(frame)
+    scales, units = scales_of(frame.placement)
     offset = [float(begin / size) for begin, size in zip(frame.offset, frame.voxel_size)]
     if "c" in frame.axes:
         at = frame.axes.index("c")

@@ -14,6 +14,7 @@ import pytest
 
 import dask_blockwise as dbw
 from dask_blockwise import Roi, Volume
+from dask_blockwise.volumes.seen.annotations import Place, annotation_layer
 
 neuroglancer = pytest.importorskip("neuroglancer", reason="needs dask_blockwise[view]")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -157,6 +158,17 @@ def test_layers_called_alike_are_numbered() -> None:
     viewer = volume.view(volume, volume + 1, array=volume)
     names = [one["name"] for one in viewer.state.to_json()["layers"]]
     assert names == ["array", "array (2)", "add 1", "array (3)"]
+
+
+def test_places_are_a_layer_of_points() -> None:
+    volume = Volume.from_array(np.zeros((4, 8), np.uint8), voxel_size=(4, 4), unit="nanometer")
+    places = [Place((1, 2), 0.1, "split", (3, 7)), Place((3, 5), 0.2, "merged", (9,))]
+    viewer = volume.view(doubts=annotation_layer(places, volume.placement))
+    shown = layer(viewer, "doubts")
+    assert shown["type"] == "annotation"
+    assert [point["point"] for point in shown["annotations"]] == [[3.5, 5.5], [1.5, 2.5]]
+    dimensions = shown["source"]["transform"]["outputDimensions"]
+    assert dimensions == {"y": [4e-9, "m"], "x": [4e-9, "m"]}
 
 
 @pytest.mark.browser

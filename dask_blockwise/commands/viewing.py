@@ -1,0 +1,34 @@
+"""Looking at what is stored."""
+
+from __future__ import annotations
+
+import threading
+import webbrowser
+from contextlib import suppress
+
+from ..volumes.viewing import view as open_view
+
+__all__ = ["view"]
+
+
+def view(path: str, /, *others: str, browser: bool = True) -> None:
+    """Open every volume of a container in Neuroglancer, until Ctrl-C.
+
+    ```bash
+    dask-blockwise view fib25.zarr
+    ```
+
+    Parameters
+    ----------
+    path
+        A container on this machine, or a single volume anywhere.
+    others
+        More of them.
+    browser
+        Open the page in a browser here; the URL is printed in any case.
+    """
+    viewer = open_view(path, *others)
+    if browser:
+        webbrowser.open(str(viewer))
+    with suppress(KeyboardInterrupt):
+        threading.Event().wait()

@@ -1,0 +1,117 @@
+"""Where each object of stored labels lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice, product
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from dask.delayed import delayed
+from numpy.typing import NDArray
+
+from ..geometry.boxes import Index
+from ..labels.table import count_objects, join
+from ..volumes.lineage import is_made_by, prepared
+from ..volumes.region import computed
+from ..volumes.source import LabelSource, Voxels
+from ..volumes.volume import Volume
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["ObjectBox", "boxes_of", "check_objects"]
+
+_BLOCKS_AT_ONCE = 1024
+
+
+@dataclass(frozen=True)
+class ObjectBox:
+    """The box of an object."""
+
+    id: int
+    # In voxels along all axes of space.
+    begin: Index
+    end: Index
+
+    @property
+    def shape(self) -> Index:
+        """In voxels."""
+        return tuple(e - b for b, e in zip(self.begin, self.end, strict=True))
+
+    def grown(self, extent: Index) -> ObjectBox:
+        """One voxel more on each side, within a volume."""
+        begin = tuple(max(0, b - 1) for b in self.begin)
+        end = tuple(min(n, e + 1) for n, e in zip(extent, self.end, strict=True))
+        return replace(self, begin=begin, end=end)
+
+    def coarser(self, factors: Index) -> ObjectBox:
+        """The same in voxels so many times as large."""
+        begin = tuple(b // f for b, f in zip(self.begin, factors, strict=True))
+        end = tuple(-(-e // f) for e, f in zip(self.end, factors, strict=True))
+        return replace(self, begin=begin, end=end)
+
+
+def boxes_of(labels: Volume, wanted: Iterable[int] | None) -> list[ObjectBox]:
+    """Boxes of objects, found block by block on the present cluster or in threads.
+
+    Raises
+    ------
+    ValueError
+        If one that is wanted isn't there.
+    """
+    count = delayed(_counted, pure=False)
+    source, blocks = prepared(labels), _blocks(labels)
+    parts: list[DataFrame] = []
+    while some := list(islice(blocks, _BLOCKS_AT_ONCE)):
+        parts = [join([*parts, *computed(*(count(source, *block) for block in some))])]
+    table, axes = parts[0], labels.axes
+    if wanted is not None:
+        asked = np.array(list(wanted), np.uint64)
+        if lacking := np.setdiff1d(asked, table.id.to_numpy(np.uint64))[:5].tolist():
+            raise ValueError(f"There are no objects {lacking} in {labels!r}.")
+        table = table[np.isin(table.id.to_numpy(np.uint64), asked)]
+    begins, ends = (_columns(table, side, axes) for side in ("begin", "end"))
+    ids = map(int, table.id)
+    return [ObjectBox(*one) for one in zip(ids, map(tuple, begins), map(tuple, ends), strict=True)]
+
+
+def check_objects(labels: Volume, what: str) -> None:
+    """Refuse what isn't stored labels in three dimensions.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if labels.dtype.kind not in "iu" or labels.axes not in (("z", "y", "x"), ("x", "y", "z")):
+        raise TypeError(
+            f"{what} needs integers along z, y and x, got {labels!r}: take one time point or "
+            "channel, volume.isel(...)."
+        )
+    if labels.source.needs_all or is_made_by(labels, LabelSource):
+        raise ValueError(
+            f"The ids of {labels!r} depend on the region that is asked for: store it, "
+            "to_zarr(path), and open that."
+        )
+
+
+def _counted(labels: Voxels, begin: Index, end: Index) -> DataFrame:
+    return count_objects(labels.source.read(begin, end), {}, begin, labels.frame.axes)
+
+
+def _blocks(labels: Volume) -> Iterator[tuple[Index, Index]]:
+    shape, step = labels.frame.extent, labels.block_shape
+    for begin in product(*(range(0, n, s) for n, s in zip(shape, step, strict=True))):
+        yield begin, tuple(min(n, b + s) for n, b, s in zip(shape, begin, step, strict=True))
+
+
+def _columns(table: DataFrame, side: str, axes: tuple[str, ...]) -> Any:
+    found: NDArray[np.int64] = table[[f"{side}_{axis}" for axis in axes]].to_numpy(np.int64)
+    return found.tolist()
+
+
+def voxels_of(box: ObjectBox) -> int:
+    """How many there are in a box."""
+    return prod(box.shape)

@@ -1,0 +1,150 @@
+"""Objects one after the other, as blocks of a run: each is read by itself, and leaves files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from distributed import Client
+from numpy.typing import NDArray
+
+from ..engine.progress import RunSummary
+from ..engine.task import Task
+from ..geometry.blocks import Block, Roi
+from ..geometry.boxes import Index
+from ..geometry.units import length_of
+from ..storage.documents import put
+from ..volumes.frame import Frame
+from ..volumes.lineage import prepared
+from ..volumes.running import run_all
+from ..volumes.seen.at_once import levels_of
+from ..volumes.source import Voxels
+from ..volumes.volume import Volume
+from .boxes import ObjectBox, boxes_of, voxels_of
+
+__all__ = ["Shape", "by_object", "nanometers_of"]
+
+# Of an object's box; what is larger is taken from a coarser level.
+_MOST_VOXELS = 1 << 27
+_OBJECTS_A_BLOCK = 16
+_NANO = length_of("nanometer") or 1
+
+
+class Shape(Protocol):
+    """What is made of an object."""
+
+    @property
+    def name(self) -> str:
+        """Of the run."""
+
+    def files(
+        self, mask: NDArray[np.bool_], voxel: tuple[float, ...], at: tuple[float, ...], number: int
+    ) -> dict[str, bytes]:
+        """What it leaves, by file name.
+
+        Parameters
+        ----------
+        mask : ndarray of bool, shape (x, y, z)
+            The object, with a voxel more on each side.
+        voxel, at : tuple of float
+            Size of a voxel, and where the first one begins, along x, y and z, in nanometers.
+        number : int
+            The object's id.
+        """
+
+
+def by_object(
+    labels: Volume,
+    location: str,
+    shape: Shape,
+    ids: Iterable[int] | None,
+    client: Client | None,
+    progress: bool,
+    num_workers: int | None,
+) -> RunSummary:
+    """Make a shape of each object, in a run of its own.
+
+    Raises
+    ------
+    ValueError
+        If an object isn't there, or its box has too many voxels in every level.
+    """
+    levels = list(reversed([prepared(one) for one in levels_of(labels)]))
+    boxes = boxes_of(labels, ids)
+    chosen = [_level_for(box, levels) for box in boxes]
+    if large := [box.id for box, level in zip(boxes, chosen, strict=True) if level is None][:5]:
+        raise ValueError(
+            f"The boxes of objects {large} have more than 2^27 voxels in every level: store a "
+            "pyramid with coarser ones, dbw.pyramid(path)."
+        )
+    if not boxes:
+        return RunSummary(())
+    step = Roi((0,), (_OBJECTS_A_BLOCK,))
+    make = _Make(tuple(boxes), tuple(n or 0 for n in chosen), tuple(levels), location, shape)
+    task = Task(
+        *(f"{shape.name}-{len(boxes)}", Roi((0,), (len(boxes),)), step, step, make),
+        read_write_conflict=False,
+        fit="shrink",
+        num_workers=num_workers,
+        title=shape.name,
+    )
+    return run_all([task], client, progress, resume=False)
+
+
+def nanometers_of(frame: Frame) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Voxel size and offset along the frame's axes of space; as they are without a known unit."""
+    size, offset = [], []
+    each = zip(
+        frame.placement.as_written, frame.placement.voxel_size, frame.placement.offset, strict=True
+    )
+    for way, world, begin in each:
+        factor = (length_of(way.unit) or _NANO) / _NANO
+        size.append(float(way.size(world) * factor))
+        offset.append(float(way.position(begin) * factor))
+    return tuple(size), tuple(offset)
+
+
+@dataclass(frozen=True)
+class _Make:
+    """What is done with some objects."""
+
+    boxes: tuple[ObjectBox, ...]
+    # Which level each is read from.
+    chosen: tuple[int, ...]
+    levels: tuple[Voxels, ...]
+    location: str
+    shape: Shape
+
+    def __call__(self, block: Block) -> None:
+        for n in range(int(block.write_roi.begin[0]), int(block.write_roi.end[0])):
+            for name, content in self._files(self.boxes[n], self.levels[self.chosen[n]]).items():
+                put(self.location, name, content)
+
+    def _files(self, box: ObjectBox, level: Voxels) -> dict[str, bytes]:
+        frame = level.frame
+        seen = box.coarser(_factors(self.levels[0], level)).grown(frame.extent)
+        mask = np.pad(level.source.read(seen.begin, seen.end) == box.id, 1)
+        size, offset = nanometers_of(frame)
+        at = tuple(o + (b - 1) * s for o, b, s in zip(offset, seen.begin, size, strict=True))
+        order = [frame.axes.index(axis) for axis in "xyz"]
+        turned = np.asfortranarray(mask.transpose(order))
+        voxel, begin = (tuple(values[n] for n in order) for values in (size, at))
+        return self.shape.files(turned, voxel, begin, box.id)
+
+
+def _factors(fine: Voxels, coarse: Voxels) -> Index:
+    """How many voxels became one, along each axis."""
+    pairs: Any = zip(fine.frame.extent, coarse.frame.extent, strict=True)
+    return tuple(max(1, round(n / m)) for n, m in pairs)
+
+
+def _level_for(box: ObjectBox, levels: Sequence[Voxels]) -> int | None:
+    """The finest level in which an object isn't too large."""
+    fits = (
+        n
+        for n, level in enumerate(levels)
+        if voxels_of(box.coarser(_factors(levels[0], level))) <= _MOST_VOXELS
+    )
+    return next(fits, None)

@@ -1,0 +1,117 @@
+"""Meshes of objects, as Neuroglancer's precomputed data have them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from distributed import Client
+from numpy.typing import NDArray
+
+from ..engine.progress import RunSummary
+from ..storage.documents import put
+from ..storage.location import check_may_be_written, location_of
+from ..volumes.volume import Volume
+from .boxes import check_objects
+from .by_object import by_object
+
+__all__ = ["meshes"]
+
+
+@dataclass(frozen=True)
+class _Mesh:
+    """A surface by marching cubes, with fewer triangles where that changes little."""
+
+    reduction: int
+    # In nanometers.
+    max_error: float | None
+
+    name = "meshes"
+
+    def files(
+        self, mask: NDArray[np.bool_], voxel: tuple[float, ...], at: tuple[float, ...], number: int
+    ) -> dict[str, bytes]:
+        """See `Shape`."""
+        from zmesh import Mesher
+
+        mesher = Mesher(voxel)
+        mesher.mesh(mask)
+        options = {"reduction_factor": self.reduction, "max_error": self.max_error}
+        # A voxel spans from its position to the next one's.
+        mesh = mesher.get(1, voxel_centered=True, **options)
+        mesh.vertices = (mesh.vertices + np.array(at)).astype(np.float32)
+        manifest = json.dumps({"fragments": [f"{number}.mesh"]}).encode()
+        return {f"{number}.mesh": mesh.to_precomputed(), f"{number}:0": manifest}
+
+
+def meshes(
+    segments: Volume,
+    path: str | os.PathLike[str],
+    *,
+    ids: Iterable[int] | None = None,
+    reduction: int = 100,
+    max_error: float | None = None,
+    client: Client | None = None,
+    progress: bool = True,
+    num_workers: int | None = None,
+) -> RunSummary:
+    """Make a mesh of each object, one object after the other on the cluster.
+
+    Parameters
+    ----------
+    segments : Volume of int
+        Stored, along z, y and x. An object whose box has more than 2^27 voxels is taken from the
+        finest level of the image's pyramid in which it has not.
+    path : path or URL
+        Of a folder of Neuroglancer's legacy meshes, in nanometers (or voxel sizes without a unit):
+        within precomputed data ``"out.pre/mesh"``, of which ``info`` must name it; meshes that are
+        there are replaced.
+    ids : iterable of int, optional
+        Of which objects; all unless given.
+    reduction : int
+        By how much triangles are made fewer, as far as ``max_error`` allows; 0 for all.
+    max_error : float, optional
+        How far the surface may move for that, in nanometers; a voxel unless given.
+    client, progress, num_workers
+        As for ``to_zarr``.
+
+    Returns
+    -------
+    RunSummary
+
+    Raises
+    ------
+    ImportError
+        If zmesh isn't installed: it comes with ``dask_blockwise[shapes]``.
+    TypeError, ValueError
+        If these aren't stored labels in three dimensions, or there is no such object.
+    BlocksFailed
+        If objects failed for good, after all others are done.
+
+    References
+    ----------
+    Lorensen and Cline, "Marching cubes", 1987, by zmesh.
+
+    Examples
+    --------
+    >>> segments = open_volume("out.zarr/segments")  # doctest: +SKIP
+    >>> meshes(segments, "out.pre/mesh", ids=[3, 7])  # doctest: +SKIP
+    """
+    try:
+        import zmesh  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "meshes are made by zmesh, which isn't installed: "
+            'pip install "dask_blockwise[shapes]".'
+        ) from error
+    check_objects(segments, "meshes")
+    location = location_of(path)
+    check_may_be_written(location)
+    made = by_object(
+        segments, location, _Mesh(reduction, max_error), ids, client, progress, num_workers
+    )
+    put(location, "info", json.dumps({"@type": "neuroglancer_legacy_mesh"}).encode())
+    return made

@@ -1,0 +1,124 @@
+"""Skeletons of objects, as Neuroglancer's precomputed data have them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from distributed import Client
+from numpy.typing import NDArray
+
+from ..engine.progress import RunSummary
+from ..storage.documents import put
+from ..storage.location import check_may_be_written, location_of
+from ..volumes.volume import Volume
+from .boxes import check_objects
+from .by_object import by_object
+
+__all__ = ["skeletons"]
+
+_INFO = {
+    "@type": "neuroglancer_skeletons",
+    "transform": [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0],
+    "vertex_attributes": [{"id": "radius", "data_type": "float32", "num_components": 1}],
+}
+
+
+@dataclass(frozen=True)
+class _Skeleton:
+    """Center lines, by TEASAR."""
+
+    scale: float
+    # In nanometers.
+    const: float
+
+    name = "skeletons"
+
+    def files(
+        self, mask: NDArray[np.bool_], voxel: tuple[float, ...], at: tuple[float, ...], number: int
+    ) -> dict[str, bytes]:
+        """See `Shape`."""
+        from kimimaro import skeletonize
+
+        found = skeletonize(
+            mask.astype(np.uint8),
+            teasar_params={"scale": self.scale, "const": self.const},
+            anisotropy=voxel,
+            dust_threshold=0,
+            progress=False,
+            parallel=1,
+            fix_borders=False,
+        )
+        if 1 not in found:
+            return {}
+        skeleton = found[1]
+        # Its vertices are voxels; the middle of one is half a voxel from its position.
+        skeleton.vertices = (skeleton.vertices + np.array(at) + np.array(voxel) / 2).astype(
+            np.float32
+        )
+        skeleton.extra_attributes = _INFO["vertex_attributes"]
+        return {str(number): skeleton.to_precomputed()}
+
+
+def skeletons(
+    segments: Volume,
+    path: str | os.PathLike[str],
+    *,
+    ids: Iterable[int] | None = None,
+    scale: float = 1.5,
+    const: float = 300,
+    client: Client | None = None,
+    progress: bool = True,
+    num_workers: int | None = None,
+) -> RunSummary:
+    """Make a skeleton of each object, one object after the other on the cluster.
+
+    Parameters
+    ----------
+    segments, path, ids, client, progress, num_workers
+        As for ``meshes``; the folder is one of Neuroglancer's skeletons, with the radius of each
+        vertex.
+    scale, const : float
+        How far around a path no other begins: ``scale`` times the radius, and ``const`` nanometers.
+
+    Returns
+    -------
+    RunSummary
+
+    Raises
+    ------
+    ImportError
+        If kimimaro isn't installed: it comes with ``dask_blockwise[shapes]``.
+    TypeError, ValueError
+        If these aren't stored labels in three dimensions, or there is no such object.
+    BlocksFailed
+        If objects failed for good, after all others are done.
+
+    References
+    ----------
+    Sato et al., "TEASAR: tree-structure extraction algorithm for accurate and robust skeletons",
+    2000, by kimimaro.
+
+    Examples
+    --------
+    >>> segments = open_volume("out.zarr/segments")  # doctest: +SKIP
+    >>> skeletons(segments, "out.pre/skeletons")  # doctest: +SKIP
+    """
+    try:
+        import kimimaro  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "skeletons are made by kimimaro, which isn't installed: "
+            'pip install "dask_blockwise[shapes]".'
+        ) from error
+    check_objects(segments, "skeletons")
+    location = location_of(path)
+    check_may_be_written(location)
+    made = by_object(
+        segments, location, _Skeleton(scale, const), ids, client, progress, num_workers
+    )
+    put(location, "info", json.dumps(_INFO).encode())
+    return made
