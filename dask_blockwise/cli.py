@@ -10,7 +10,7 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError, Group
 
 from .commands.demo import demo
-from .commands.measuring import objects, seams
+from .commands.measuring import evaluate, objects, seams
 from .commands.pipeline import plan, run
 from .commands.prediction import argmax, predict, threshold
 from .commands.relabelling import agglomerate, relabel, renumber
@@ -29,7 +29,9 @@ _GROUPS = {
         *(predict, argmax, threshold, watershed, segment, connected_components),
         *(relabel, agglomerate, renumber),
     ),
-    "Of what is stored": (info, view, status, rerun, objects, seams, pyramid, convert),
+    "Of what is stored": (
+        *(info, view, status, rerun, objects, seams, evaluate, pyramid, convert),
+    ),
     "To begin with": (demo,),
 }
 # What a person can mend, as `exit_codes` has it.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from pandas import DataFrame
 
+from ..reports.evaluation import evaluate as scores_of
 from ..reports.seams import seams as report_on_seams
 from ..tables import text_columns
 from ..volumes.kept_volume import kept_volume
@@ -18,7 +21,7 @@ from ..volumes.volume import Volume
 from .options import Cluster, Flag, Opening, Running
 from .words import Count, Named, Size, named_values
 
-__all__ = ["objects", "seams"]
+__all__ = ["evaluate", "objects", "seams"]
 
 
 def objects(
@@ -47,6 +50,7 @@ def objects(
     table
         Where the table is written, without .parquet and .csv; <labels>.objects unless given.
     """
+    _check_names(mean)
     volume = opening.open(labels)
     means: dict[str, Any] = {
         name: open_volume(str(path)) for name, path in named_values(mean).items()
@@ -57,6 +61,15 @@ def objects(
         print(_spread(found))
     written = table or f"{labels.rstrip('/')}.objects"
     print(f"{len(found)} objects, in {written}.parquet and {written}.csv")
+
+
+def _check_names(given: Sequence[tuple[str, Any]]) -> None:
+    taken = [name for name, _ in given if name in signature(Volume.objects).parameters]
+    if taken:
+        raise ValueError(
+            f"--mean {taken[0]}=... would give a column the name of something else: choose "
+            f"another name, such as {taken[0]}_1."
+        )
 
 
 def _spread(table: DataFrame) -> str:
@@ -115,6 +128,29 @@ def seams(
         print(f"Picture: {report.picture(picture)}")
     if report.verdict == "seams":
         raise SystemExit(1)
+
+
+def evaluate(
+    segments: str, truth: str, /, *, ignore_background: Flag = False, cluster: Cluster = Cluster()
+) -> None:
+    """Print VOI and ARAND of stored labels beside the truth, and the worst objects.
+
+    ```bash
+    dask-blockwise evaluate fib25.zarr/segments truth.zarr/neurons
+    ```
+
+    Parameters
+    ----------
+    segments
+        Labels with their final ids.
+    truth
+        Of the same voxels, of all of the region or a part; 0 is unlabelled, and doesn't count.
+    ignore_background
+        Leave voxels out that the segments have as 0.
+    """
+    volumes = open_volume(segments), open_volume(truth)
+    with cluster.client():
+        print(scores_of(*volumes, ignore_background=ignore_background))
 
 
 def _made_by(path: str, trust: bool) -> Volume | None:

@@ -15,8 +15,7 @@ from ..geometry.boxes import Index
 from ..labels.corrections import Groups, groups_of
 from ..volumes.source import Source, Voxels
 from ..volumes.volume import Volume
-from .fragment_graph import kept_table, supervoxel_ids
-from .rule import positions
+from .fragment_graph import kept_table, mapped, supervoxel_ids
 
 __all__ = ["correct"]
 
@@ -50,8 +49,8 @@ def correct(
     FileNotFoundError
         If the fragments weren't kept.
     ValueError
-        If there is no such object or supervoxel, one is in several groups that are split off, or a
-        group is of several objects.
+        If there is no such object or supervoxel, one is in several groups that are split off, a
+        group is of several objects, or something else was stored there since.
 
     Examples
     --------
@@ -84,10 +83,7 @@ class Corrected(Source):
 
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
-        keys = self.inputs[0].source.read(begin, end)
-        values = np.zeros(keys.shape, np.uint64)
-        values[keys > 0] = self.table[positions(keys[keys > 0], self.starts)]
-        return values
+        return mapped(self.inputs[0].source.read(begin, end), self.starts, self.table)
 
 
 def _split(

@@ -154,3 +154,14 @@ def test_fragments_must_have_been_kept(tmp_path: Path, near: Any) -> None:
         dbw.correct(tmp_path / "a.zarr/x")
     with pytest.raises(TypeError, match="agglomerate"):
         dbw.fragment_graph(segments, stored=tmp_path / "a.zarr/x")
+
+
+def test_fragments_of_something_else_are_refused(tmp_path: Path, near: Any) -> None:
+    labels = Volume.from_array(np.kron(np.eye(4, dtype=np.uint8), np.ones((4, 4), np.uint8)))
+    options: Any = {"client": near, "progress": False, "overwrite": True}
+    segments = dbw.relabel(dbw.connected_components(labels), match="touch", keep_scratch=True)
+    segments.to_zarr(tmp_path / "a.zarr/x", **options)
+    assert dbw.correct(tmp_path / "a.zarr/x", merge=[(1, 2)])[:].max() == 4
+    (labels.astype("uint64") * np.uint64(3)).to_zarr(tmp_path / "a.zarr/x", **options)
+    with pytest.raises(ValueError, match="stored anew by something else"):
+        dbw.correct(tmp_path / "a.zarr/x", merge=[(1, 2)])
