@@ -32,6 +32,10 @@ def predict(
     batch: Count = 1,
     device: str = "auto",
     precision: Literal["float32", "bfloat16", "float16"] = "float32",
+    blend: Literal["gaussian", "linear"] | None = None,
+    overlap: float | None = None,
+    augment: Literal["flips", "rot90"] | None = None,
+    compile: Flag = False,
     trust: Flag = False,
     opening: Opening = Opening(),
     storing: Storing = Storing(),
@@ -75,9 +79,17 @@ def predict(
     batch
         How many inputs it is given at once.
     device
-        Such as cuda, cuda:1, cpu or openvino; a GPU if there is one unless given.
+        Such as cuda, cuda:1, cpu, openvino or fastest; a GPU if there is one unless given.
     precision
         In which it computes.
+    blend
+        Take the mean of tiles of --input-shape that overlap, for a network with poor borders.
+    overlap
+        Of such tiles, as a part of one; 0.5 unless given.
+    augment
+        Take the mean over mirrored inputs, and turned ones.
+    compile
+        Have torch compile it.
     trust
         Load a file that runs code.
     """
@@ -96,6 +108,10 @@ def predict(
         batch=batch,
         device=device,
         precision=precision,
+        blend=blend,
+        overlap=overlap,
+        augment=augment,
+        compile=compile,
         trust=trust,
     )
     store(found, output, storing, running, cluster)
