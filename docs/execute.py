@@ -6,6 +6,7 @@ python docs/execute.py notebooks/quickstart.ipynb
 from __future__ import annotations
 
 import re
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -15,8 +16,14 @@ import nbformat
 from nbclient import NotebookClient
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-_HOME = "/home/me/first-run"
-_TEMPORARY = re.compile(rf"{re.escape(tempfile.gettempdir())}/tmp\w+")
+# What is this machine's, and what is shown in its place.
+_PLACES = {
+    rf"{re.escape(tempfile.gettempdir())}/tmp\w+": "/home/me/first-run",
+    re.escape(sys.prefix): "/home/me/venv",
+    re.escape(str(Path.home())) + r"(?=/)": "/home/me",
+    r"(?<=tls://)[\d.]+": "10.1.0.2",
+    rf"\bon {re.escape(socket.gethostname())}\b": "on login1",
+}
 
 
 def execute(path: Path) -> None:
@@ -44,10 +51,16 @@ def _cleaned(output: Any) -> Any:
         data.pop("text/html", None)
     for name, text in data.items():
         if name.startswith("text/"):
-            data[name] = _TEMPORARY.sub(_HOME, text)
+            data[name] = _placed(text)
     if "text" in output:
-        output["text"] = _TEMPORARY.sub(_HOME, output["text"])
+        output["text"] = _placed(output["text"])
     return output
+
+
+def _placed(text: str) -> str:
+    for place, shown in _PLACES.items():
+        text = re.sub(place, shown, text)
+    return text
 
 
 if __name__ == "__main__":
