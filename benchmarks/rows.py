@@ -118,6 +118,13 @@ ROWS = (
         on_gpu=True,
     ),
     Row(
+        "mutex watershed, stitch, solve, relabel, fib25, blocks of 50 x 64 x 64",
+        "its fragments with a halo of 16, stored: times as long",
+        "at most 1.05",
+        "seams.py --time",
+        rf'match="mutex" +{_NUMBER} times',
+    ),
+    Row(
         "labels 512^3, uint32 to uint64, zarr to zarr",
         "two bare processes",
         "0.85",

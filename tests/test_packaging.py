@@ -112,6 +112,15 @@ print(*(name for name in sys.modules if name not in before))
     command = [sys.executable, "-c", code]
     brought = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     later = {"pandas", "pyarrow", "scipy", "skimage", "torch", "numba", "matplotlib", "IPython"}
-    later |= {"h5py", "tifffile", "xarray", "openvino", "dask_jobqueue", "s3fs", "gcsfs"}
+    later |= {
+        "h5py",
+        "tifffile",
+        "xarray",
+        "openvino",
+        "dask_jobqueue",
+        "s3fs",
+        "gcsfs",
+        "pydantic",
+    }
     assert "dask_blockwise.volumes.volume" in brought
     assert not [name for name in brought if name.partition(".")[0] in later]

@@ -62,7 +62,7 @@ def test_every_page_is_in_the_navigation() -> None:
         return [page for each in inner for page in pages(each)]
 
     listed = pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])
-    there = {path.name for path in DOCS.glob("*.md")}
+    there = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
     there |= {f"tutorials/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert set(listed) == there
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,7 @@ def objects(
     table
         Where the table is written, without .parquet and .csv; <labels>.objects unless given.
     """
+    _check_names(mean)
     volume = opening.open(labels)
     means: dict[str, Any] = {
         name: open_volume(str(path)) for name, path in named_values(mean).items()
@@ -58,6 +61,15 @@ def objects(
         print(_spread(found))
     written = table or f"{labels.rstrip('/')}.objects"
     print(f"{len(found)} objects, in {written}.parquet and {written}.csv")
+
+
+def _check_names(given: Sequence[tuple[str, Any]]) -> None:
+    taken = [name for name, _ in given if name in signature(Volume.objects).parameters]
+    if taken:
+        raise ValueError(
+            f"--mean {taken[0]}=... would give a column the name of something else: choose "
+            f"another name, such as {taken[0]}_1."
+        )
 
 
 def _spread(table: DataFrame) -> str:

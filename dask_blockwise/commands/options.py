@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
@@ -81,12 +82,12 @@ class Storing:
     """How it is seen that inputs are what they were."""
     region: Annotated[Region | None, Parameter(name="--roi")] = None
     """Compute these blocks alone, again; in the world's units, as info prints them."""
+    within: str | None = None
+    """A mask of any voxel size: blocks that are all outside are skipped, and hold 0."""
+    skip_if: float | None = None
+    """Skip blocks in which the volume that all is made of has this value alone."""
     notes: str | None = None
     """Kept with the output."""
-    mask: str | None = None
-    """A volume of any voxel size: where it is 0 nothing is computed, and blocks are skipped."""
-    skip_if: float | None = None
-    """Skip blocks in which the input has this value alone."""
     report: str | None = None
     """Where a page that explains the run is written, such as run.html, or run.json."""
     plan: Flag = False
@@ -95,28 +96,30 @@ class Storing:
     @property
     def keywords(self) -> dict[str, Any]:
         """For ``to_zarr``."""
-        given = _given(self, "plan", "region", "compressor", "mask")
-        if self.mask is not None:
-            given["mask"] = open_volume(self.mask)
+        given = _given(self, "plan", "region", "compressor", "within")
         compressor = None if self.compressor == "none" else self.compressor
-        return given | {"roi": self.region, "compressor": compressor}
+        return given | {"roi": self.region, "compressor": compressor, "mask": self.mask}
+
+    @property
+    def mask(self) -> Volume | None:
+        """Where there is something, if that is given."""
+        return open_volume(self.within) if self.within else None
 
     @property
     def for_precomputed(self) -> dict[str, Any]:
         """For ``to_precomputed``, which has coarser scales and a compression of its own."""
-        others = ("dtype", "zarr_format", "mask", "skip_if", "report")
-        chosen = [name for name in others if getattr(self, name) is not None]
-        refused = [f"--{name.replace('_', '-')}" for name in chosen]
+        others: dict[str, Any] = {"dtype": self.dtype, "zarr_format": self.zarr_format}
+        others |= {"within": self.within, "skip_if": self.skip_if, "report": self.report}
+        given = [f"--{name.replace('_', '-')}" for name, v in others.items() if v is not None]
         if self.compressor != "zstd":
-            refused.append("--compressor")
-        if refused:
+            given.append("--compressor")
+        if given:
             raise ValueError(
-                f"{', '.join(refused)} can't be chosen of precomputed data: leave it out, or give "
-                "--encoding."
+                f"{', '.join(given)} can't be chosen of precomputed data: leave it out (of what "
+                "it holds, --encoding may be chosen), or store as zarr first."
             )
-        return _given(self, "plan", "region", "compressor", "pyramid", *others) | {
-            "roi": self.region
-        }
+        but = ("plan", "region", "compressor", "pyramid", *others)
+        return _given(self, *but) | {"roi": self.region}
 
 
 @Parameter(name="*", group=_RUN)
@@ -198,5 +201,11 @@ class Cluster:
 
 
 def _running(scheduler: str) -> Client:
-    is_file = "://" not in scheduler and scheduler.endswith(".json")
-    return Client(scheduler_file=scheduler) if is_file else Client(scheduler)
+    if "://" in scheduler or not scheduler.endswith(".json"):
+        return Client(scheduler)
+    if not Path(scheduler).is_file():
+        raise FileNotFoundError(
+            f"There is no scheduler file {scheduler}: give the one that dask scheduler writes by "
+            "its --scheduler-file, or the scheduler's address."
+        )
+    return Client(scheduler_file=scheduler)

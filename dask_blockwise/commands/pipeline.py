@@ -70,8 +70,17 @@ def plan(file: Path, /) -> None:
         print(volumes[name].plan(**options))
 
 
+def _text(file: Path) -> str:
+    if not file.is_file():
+        raise FileNotFoundError(f"There is no file {file}: give a pipeline in YAML.")
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{file} is no text: give a pipeline in YAML.") from None
+
+
 def _read(file: Path) -> tuple[PipelineFile, Mapping[str, Any]]:
-    read = read_file(file.read_text(), str(file))
+    read = read_file(_text(file), str(file))
     if not read.stored:
         raise ValueError(
             f"{file} stores nothing: name a volume and its path, such as "

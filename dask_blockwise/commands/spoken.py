@@ -8,7 +8,12 @@ from functools import partial
 
 __all__ = ["in_options"]
 
-_VALUE = r"\"(?P<text>[^\"]*)\"|(?P<yes>True)|(?P<tuple>\([^()]*\))|(?P<number>[-+.\w]+)|\.\.\."
+_VALUE = (
+    r"\"(?P<text>[^\"]*)\"|(?P<yes>True)|(?P<tuple>\([^()]*\))|(?P<number>[-+.\w]*\w\.?)|\.\.\."
+)
+
+# Code of Python, which stays as it is.
+_IN_A_CALL = re.compile(r"\w\([^()]*$")
 
 
 def in_options(text: str, options: Iterable[str]) -> str:
@@ -36,6 +41,8 @@ def in_options(text: str, options: Iterable[str]) -> str:
 
 
 def _spoken(option: str, match: re.Match[str]) -> str:
+    if _IN_A_CALL.search(match.string[: match.start()]):
+        return match[0]
     found = match.groupdict()
     if found["tuple"]:
         return f"{option} {re.sub(r'[() ]', '', found['tuple'])}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..volumes.opening import open_volume
 from ..volumes.volume import Volume
 from .options import Cluster, Running, Storing
 
@@ -14,8 +13,8 @@ def store(
 ) -> None:
     """Store a volume at a path, and print a summary; or print its plan."""
     if storing.plan:
-        seen = volume if storing.mask is None else volume.masked(open_volume(storing.mask))
-        print(seen.plan(storing.block_shape, storing.pyramid))
+        volume = volume if storing.mask is None else volume.masked(storing.mask)
+        print(volume.plan(storing.block_shape, storing.pyramid))
         return
     with cluster.client() as client:
         print(volume.to_zarr(output, client=client, **storing.keywords, **running.keywords))

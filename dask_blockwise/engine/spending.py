@@ -46,12 +46,13 @@ class Spending:
 
     def keep(self) -> None:
         """Write it down."""
-        # Marks of scratch are gone at the end of a run.
-        if self._is_kept or not read_header(self._path):
+        if self._is_kept:
             return
         content = {"of": f"{self._key:016x}", **self.in_all.by_name}
         with suppress(OSError):  # which the marks tell of, where it matters
-            put(location_of(self._path), _NAME, json.dumps(content, indent=1).encode())
+            # Those of scratch are gone at the end of a run.
+            if read_header(self._path):
+                put(location_of(self._path), _NAME, json.dumps(content, indent=1).encode())
         self._due = time.monotonic() + _SECONDS
         self._is_kept = True
 
@@ -63,5 +64,5 @@ def read_spent(path: str, key: int) -> Spent:
         if content["of"] != f"{key:016x}":
             return NOTHING
         return Spent.of_names(content)
-    except (KeyError, OverflowError, TypeError, ValueError):
+    except (KeyError, OSError, OverflowError, TypeError, ValueError):
         return NOTHING  # there is none, or it is damaged

@@ -80,8 +80,9 @@ def threshold(volume: Volume, threshold: float) -> Volume:
     Raises
     ------
     ValueError
-        If it is a fraction between 0 and 1 and the values are wider integers; and, when they are
-        computed, if such values of uint8 are neither a mask nor known to stand for a range.
+        If it is NaN; if it is a fraction between 0 and 1 and the values are wider integers; and,
+        when they are computed, if such values of uint8 are neither a mask nor known to stand for a
+        range.
     TypeError
         If the values are complex.
 
@@ -97,6 +98,8 @@ def threshold(volume: Volume, threshold: float) -> Volume:
     """
     check_real(volume.frame, "threshold")
     span, dtype = volume.frame.stands_for, volume.dtype
+    if np.isnan(threshold):
+        raise ValueError("threshold is NaN, and nothing is above that: give a number.")
     # 140 and 140.0 are the same computation.
     threshold = int(threshold) if float(threshold).is_integer() else float(threshold)
     if span is not None and span[0] < threshold < span[1]:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from ..segmentation.affinities import check_unit, clipped
 from .pairs import distinct, gathered, pack
 
-__all__ = ["RegionGraph", "count_contacts", "means", "sum_contacts"]
+__all__ = ["STEPS", "RegionGraph", "count_contacts", "means", "sum_contacts"]
 
 Offsets = Sequence[Sequence[int]]
 
 # What an affinity of 1 is; 2 ** 31 voxels of one contact stay within 64 bits.
-_ONE = 1 << 32
+STEPS = 1 << 32
 _ROWS_AT_ONCE = 1 << 22
 _SAMPLE = 1 << 10
 
@@ -131,7 +131,7 @@ def means(sums: NDArray[np.int64], counts: NDArray[np.generic]) -> NDArray[np.fl
     array([0.5, 0. ])
     """
     found: NDArray[np.float64] = np.divide(sums, np.maximum(counts, 1), dtype=np.float64)
-    found /= _ONE
+    found /= STEPS
     return found
 
 
@@ -163,9 +163,9 @@ def _contacts(
 
 def _steps(affinity: NDArray[np.generic], threshold: float) -> NDArray[np.int64]:
     """Affinities over the threshold, in steps of 2 ** -32."""
-    scale = _ONE / 255 if affinity.dtype == np.uint8 else _ONE
+    scale = STEPS / 255 if affinity.dtype == np.uint8 else STEPS
     values = np.rint(affinity.astype(np.float64) * scale).astype(np.int64)
-    return values - round(threshold * _ONE)
+    return values - round(threshold * STEPS)
 
 
 def _combined(rows: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -1,6 +1,7 @@
 """Which fragments of a region graph are one object, solved in parts that stay small.
 
-A solver takes some 300 bytes for each pair of fragments. So it is given the strongest pairs first,
+A solver takes some 100 bytes for each pair of fragments, and more than twice that for a multicut.
+So it is given the strongest pairs first,
 with all others between the fragments that these hang together; what it finds takes the place of
 the fragments, and the next strongest pairs follow.
 """
@@ -12,11 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from bioimage_cpp.graph import UndirectedGraph, agglomeration, multicut, mutex_watershed
+from bioimage_cpp.graph import UndirectedGraph, multicut, mutex_watershed
 from numpy.typing import NDArray
 
 from ..labels.ids import by_first_appearance, merge
-from .contacts import RegionGraph, means
+from .contacts import STEPS, RegionGraph, means
 from .pairs import distinct, ends, firsts, pack
 
 __all__ = ["Method", "partition"]
@@ -61,8 +62,8 @@ def partition(nodes: int, graph: RegionGraph, method: Method) -> NDArray[np.int6
     2022; Wolf et al., "The Mutex Watershed and its Objective", 2019; Keuper et al., "Efficient
     decomposition of image and mesh graphs by lifted multicuts", 2015; in parts as by Bruynooghe,
     "Classification ascendante hiérarchique", 1977 (what he calls reducible), and Alush and
-    Goldberger, "Ensemble segmentation using efficient integer linear programming", 2012. Computed
-    by bioimage-cpp.
+    Goldberger, "Ensemble segmentation using efficient integer linear programming", 2012. ``"mean"``
+    is computed by `mean_linkage`, the others by bioimage-cpp.
 
     Examples
     --------
@@ -112,7 +113,7 @@ class _Part:
         """The clusters, and pairs of them."""
         return UndirectedGraph.from_unique_edges(self.clusters.size, self.positions(pairs))
 
-    def rename(self, names: NDArray[np.uint32], labels: NDArray[np.uint64]) -> None:
+    def rename(self, names: NDArray[np.uint32], labels: NDArray[np.integer]) -> None:
         """Give clusters of one label the name of the first of them."""
         _, first, label = np.unique(labels, return_index=True, return_inverse=True)
         names[self.clusters] = self.clusters[first][label]
@@ -132,7 +133,7 @@ def _mean(nodes: int, graph: RegionGraph) -> NDArray[np.uint32]:
 
 def _merged(
     nodes: int, pairs: NDArray[np.uint64], total: NDArray[np.int64], count: NDArray[np.int64]
-) -> tuple[_Part, NDArray[np.uint64]] | None:
+) -> tuple[_Part, NDArray[np.integer]] | None:
     """What the strongest pairs span, and what becomes one there; nothing if no pair attracts."""
     mean = means(total, count)
     most = pairs.size if pairs.size <= _PAIRS_AT_ONCE else _tried()
@@ -146,9 +147,11 @@ def _merged(
         return None
     # What is weaker than all of these may have to wait for pairs outside of the part.
     least = np.nextafter(mean[strong].min(), 0) if strong.size == most else 0
-    solver = agglomeration.GaspClusterPolicy(linkage="mean")
-    sizes = count[inside].astype(np.float64)
-    return part, solver.optimize(part.graph(pairs[inside]), mean[inside] - least, edge_sizes=sizes)
+    # Here, as numba takes long to import.
+    from .mean_linkage import mean_linkage
+
+    ends, sums, counts = part.positions(pairs[inside]), total[inside], count[inside]
+    return part, mean_linkage(part.clusters.size, ends, sums, counts, least * STEPS)
 
 
 def _mutex(nodes: int, graph: RegionGraph) -> NDArray[np.uint32]:

@@ -7,7 +7,7 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["NO_KEY", "compiled", "doubled", "inlined", "key_of", "slot", "table"]
+__all__ = ["NO_KEY", "compiled", "doubled", "inlined", "key_of", "mixed", "slot", "table"]
 
 # In each process anew, in some 3 s: of numba's cache on disk two processes that fill it at once may
 # get each other's code, and crash (numba's issues 4807 and 10128).
@@ -26,11 +26,17 @@ def key_of(one: Any, other: Any) -> Any:
 
 
 @inlined
+def mixed(key: Any) -> Any:
+    """The key with its bits mixed, of which the last say where it belongs in a table."""
+    product = key * np.uint64(0x9E3779B97F4A7C15)
+    return product ^ (product >> np.uint64(32))
+
+
+@inlined
 def slot(keys: Any, key: Any) -> Any:
     """Where a key is in a table, whose size is a power of two, or belongs."""
     last = np.uint64(keys.size - 1)
-    mixed = key * np.uint64(0x9E3779B97F4A7C15)
-    at = (mixed ^ (mixed >> np.uint64(32))) & last
+    at = mixed(key) & last
     while keys[at] != NO_KEY and keys[at] != key:
         at = (at + np.uint64(1)) & last
     return at

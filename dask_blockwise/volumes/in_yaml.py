@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..engine.any_cluster import cluster
-from ..pipelines.making import made_of
-from ..pipelines.reading import PipelineFile, read_pipeline
-from ..pipelines.writing import written
 from .storing import to_zarr
 from .wiring import token_of
+
+# pydantic, which reads and writes files, is imported when one is read or written.
+if TYPE_CHECKING:
+    from ..pipelines.reading import PipelineFile
 
 __all__ = ["read_file", "to_yaml"]
 
@@ -57,6 +58,9 @@ def to_yaml(
       mask: {threshold: raw, value: 0.5}
     store: {mask: out.zarr/mask}
     """
+    from ..pipelines.making import made_of
+    from ..pipelines.writing import written
+
     chosen = {"path": store} if isinstance(store, str | os.PathLike) else store
     if chosen is not None:
         chosen = {name: os.fspath(v) if name == "path" else v for name, v in chosen.items()}
@@ -81,5 +85,7 @@ def read_file(text: str, name: str) -> PipelineFile:
     ValueError
         With all that is wrong, each with its line and key.
     """
+    from ..pipelines.reading import read_pipeline
+
     storing: Callable[..., Any] = to_zarr
     return read_pipeline(text, name, storing, cluster)

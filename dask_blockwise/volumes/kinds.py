@@ -116,6 +116,10 @@ class Turned(Source):
         low, high = map(self.back, (begin, end))
         return volume.source.read(low, high).transpose(volume.frame.full_order(self.order))
 
+    def is_empty(self, begin: Index, end: Index) -> bool:
+        """See `Source.is_empty`."""
+        return self.inputs[0].source.is_empty(*map(self.back, (begin, end)))
+
     def back(self, values: Index) -> Index:
         """What is given along its own axes but "c", along those of the input."""
         return tuple(values[n] for n in np.argsort(self.order))

@@ -195,6 +195,12 @@ def _units(frame: Frame) -> tuple[str, str]:
 
 def _check(frame: Frame, given: Voxels) -> None:
     mask = given.frame
+    if ("t", *mask.axes) == frame.placement.block_axes:
+        raise ValueError(
+            f"The mask has no time axis, and the volume has {frame.extent[0]} time points: give it "
+            "one for each, Volume.from_array(np.stack([mask] * points), axes=...); a Roi may go "
+            f"over several. Got {given!r}."
+        )
     if mask.axes != frame.placement.block_axes:
         raise ValueError(
             f"The mask has the axes {mask.axes}, and {frame.placement.block_axes} are needed, as "

@@ -136,7 +136,7 @@ def test_what_is_outside_of_a_mask_is_left_out_and_a_page_tells_of_it(
     where = {"voxel_size": (40, 4, 4), "unit": "nanometer"}
     dbw.Volume.from_array(inside, **where).to_zarr("in.zarr/inside", progress=False)
     call = ["threshold", "in.zarr/raw", "out.zarr/mask", "--threshold", "128"]
-    call += ["--mask", "in.zarr/inside", "--skip-if", "0"]
+    call += ["--within", "in.zarr/inside", "--skip-if", "0"]
     main([*call, "--plan"])
     assert re.search(r"12 x 16 x 16 +8 +7 ", capsys.readouterr().out)
     main([*call, "--report", "run.json", "--no-progress"])
@@ -179,7 +179,7 @@ def test_precomputed_data_is_what_cloud_volume_reads(folder: Path) -> None:
         ("argmax in.zarr/affinities o.zarr/m --cluster slurm", "--cluster slurm needs --workers"),
         ("convert in.zarr/raw o.zarr/m --encoding png", "--encoding is of precomputed data"),
         ("convert in.zarr/raw o --to precomputed --dtype uint8", "--dtype can't be chosen of prec"),
-        ("convert in.zarr/raw o --to precomputed --mask in.zarr/raw", "--mask can't be chosen"),
+        ("convert in.zarr/raw o --to precomputed --report a.html", "--report can't be chosen"),
         (
             "segment in.zarr/raw o.zarr/m --function no.where:f --halo 1",
             "no.where:f can't be imp",
@@ -195,8 +195,14 @@ def test_precomputed_data_is_what_cloud_volume_reads(folder: Path) -> None:
             "--scheduler names a cluster that runs, of which --workers can't be chosen",
         ),
         ("argmax in.zarr/affinities o.zarr/m --workers 1 --walltime 3h", "walltime"),
+        ("argmax in.zarr/affinities o.zarr/m --scheduler no.json", "There is no scheduler file no"),
+        ("argmax in.zarr/affinities o.zarr/m --roi 0:8", "has 1 axes, and the volume 3"),
+        ("threshold in.zarr/raw o.zarr/m --threshold nan", "threshold is NaN"),
+        ("objects in.zarr/raw --mean path=in.zarr/raw", "--mean path=... would give a column"),
+        ("run nowhere.yaml", "There is no file nowhere.yaml: give a pipeline"),
+        ("run net.pt", "net.pt is no text"),
     ],
-    ids=range(12),
+    ids=range(18),
 )
 def test_a_mistake_is_told_in_the_words_of_the_command_line(
     line: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]

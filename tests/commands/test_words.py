@@ -88,3 +88,5 @@ def test_other_words_are_left_as_they_are() -> None:
     text = "block_shape of my_block_shape.zarr, and a/block_shape: give block_shape=(8, 8)."
     expected = "--block-shape of my_block_shape.zarr, and a/block_shape: give --block-shape 8,8."
     assert in_options(text, ["--block-shape"]) == expected
+    code = "name the axis (Volume.from_array(..., axes=...)), or give axes=..."
+    assert in_options(code, ["--axes"]) == code.replace("give axes=...", "give --axes")

@@ -219,6 +219,24 @@ def test_a_region_is_computed_again_within_its_mask(tmp_path, near):
     assert (task.completed + task.empty, task.skipped) == (2, 7)
 
 
+def test_time_points_have_masks_of_their_own(tmp_path, near):
+    array = np.stack([RAW, RAW[::-1]])
+    volume = Volume.from_array(array, axes="tyx", chunks=(1, 4, 6))
+    objects = dbw.relabel(dbw.connected_components(volume > 90))
+    labels, _ = stored(objects, tmp_path, near, mask=[Roi((0, 0, 0), (1, 12, 9))])
+    assert not labels[1].any()
+    assert same_objects(labels[0], label((RAW > 90) & (np.arange(18) < 9))[0])
+    with pytest.raises(ValueError, match="has no time axis"):
+        volume.masked(MASK)
+
+
+def test_turned_and_other_blocks_of_what_is_masked_are_empty_too(tmp_path, near):
+    masked = Volume.from_array(RAW, chunks=(3, 3)).masked(Roi((0, 0), (3, 6)))
+    for name, volume in {"turned": masked.transpose(), "parts": masked.rechunk((6, 6))}.items():
+        _, summary = stored(volume, tmp_path, near, name)
+        assert summary[name].completed == (2 if name == "turned" else 1)
+
+
 def test_checkpoints_and_channels_are_masked(tmp_path, near):
     array = np.stack([RAW, RAW[::-1]])
     raw = Volume.from_array(array, axes="cyx", chunks=(2, 4, 6))

@@ -124,6 +124,17 @@ def test_a_damaged_document_costs_nothing_but_itself(near: Client, content: str)
     assert made().to_zarr("out.zarr/a", client=near, progress=False)
 
 
+def test_where_it_cannot_be_kept_the_run_goes_on(near: Client) -> None:
+    made().to_zarr("out.zarr/a", client=near, progress=False)
+    kept = Path("out.zarr/a/s0/.dask_blockwise/spent.json")
+    kept.unlink()
+    kept.mkdir()
+    Path("out.zarr/a/s0/c/0/0").unlink()
+    (task,) = made().to_zarr("out.zarr/a", client=near, progress=False).tasks
+    assert (task.completed, task.spent_in_all) == (1, task.spent)
+    assert dbw.status("out.zarr/a").spent.seconds == 0
+
+
 def test_objects_tell_of_each_pass(near: Client) -> None:
     labels = dbw.relabel(dbw.connected_components(dbw.threshold(made(), 100)))
     summary = labels.to_zarr("out.zarr/a", client=near, progress=False, block_shape=BLOCK)
@@ -132,3 +143,11 @@ def test_objects_tell_of_each_pass(near: Client) -> None:
     assert summary["a: relabel"].spent.bytes_read == pieces + table
     assert summary["a: segment"].bytes_redundant > 0
     assert summary.spent.bytes_written == sum(task.spent.bytes_written for task in summary.tasks)
+
+
+def test_in_a_bucket_it_is_kept_too(near: Client, bucket: str) -> None:
+    where = f"{bucket}/where-time-goes.zarr/a"
+    (first,) = made().to_zarr(where, client=near, progress=False, block_shape=BLOCK).tasks
+    again = made().to_zarr(where, client=near, progress=False, block_shape=BLOCK)
+    assert again.tasks[0].skipped == first.completed
+    assert dbw.status(where).spent == again.tasks[0].spent_in_all == first.spent
