@@ -129,9 +129,8 @@ def _parts(document: Document, wrong: list[str]) -> dict[str, dict[Any, Any]]:
     parts = {key: values.get(key) or {} for key in _PARTS}
     for key, value in parts.items():
         if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
-            wrong.append(
-                f"{document.place((key,))}: needs names, and what each is, got {_short(value)}."
-            )
+            needed = "needs names, and what each is"
+            wrong.append(f"{document.place((key,))}: {needed}, got {_short(value)}.")
             parts[key] = {}
     return parts
 

@@ -80,8 +80,9 @@ def threshold(volume: Volume, threshold: float) -> Volume:
     Raises
     ------
     ValueError
-        If it is NaN; if it is a fraction between 0 and 1 and the values are wider integers; and, when they are
-        computed, if such values of uint8 are neither a mask nor known to stand for a range.
+        If it is NaN, or a fraction between 0 and 1 and the values are wider integers; and, when
+        they are computed, if such values of uint8 are neither a mask nor known to stand for a
+        range.
     TypeError
         If the values are complex.
 
