@@ -23,7 +23,7 @@ def relabel(
     output: str,
     /,
     *,
-    match: Literal["iou", "fraction", "touch", "mutex"] | None = None,
+    match: Literal["mutex", "iou", "fraction", "touch"] | None = None,
     min_iou: float | None = None,
     min_fraction: float | None = None,
     connectivity: Count | None = None,
