@@ -23,7 +23,6 @@ def relabel(
     output: str,
     /,
     *,
-    # In the order of the function's: of two unions that differ by it, typing keeps the first made.
     match: Literal["mutex", "iou", "fraction", "touch"] | None = None,
     min_iou: float | None = None,
     min_fraction: float | None = None,

@@ -8,10 +8,15 @@ from functools import partial
 
 __all__ = ["in_options"]
 
-_VALUE = (
-    r"\"(?P<text>[^\"]*)\"|(?P<yes>True)|(?P<tuple>\([^()]*\))|(?P<number>[-+.\w]*\w\.?)|\.\.\."
+_VALUE = "|".join(
+    (
+        r"\"(?P<text>[^\"]*)\"",
+        r"(?P<yes>True)",
+        r"(?P<tuple>\([^()]*\))",
+        r"(?P<number>[-+.\w]*\w\.?)",
+        r"\.\.\.",
+    )
 )
-
 # Code of Python, which stays as it is.
 _IN_A_CALL = re.compile(r"\w\([^()]*$")
 

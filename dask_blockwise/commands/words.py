@@ -10,6 +10,7 @@ import yaml
 from cyclopts import Parameter, Token
 
 from ..geometry.blocks import Roi
+from ..pipelines.schema import region
 
 __all__ = [
     "Count",
@@ -57,14 +58,6 @@ def _span(word: str) -> tuple[int | float, int | float]:
 
 def _offsets(word: str) -> tuple[tuple[int, ...], ...]:
     return tuple(_commas(int, offset) for offset in word.split())
-
-
-def _region(word: str) -> Roi:
-    spans = [part.split(":") for part in word.strip("[] ").split(",")]
-    begin, end = zip(*((int(low), int(high)) for low, high in spans))
-    if any(high <= low for low, high in zip(begin, end)):
-        raise ValueError
-    return Roi(begin, [high - low for low, high in zip(begin, end)])
 
 
 def _workers(word: str) -> int | tuple[int, int]:
@@ -137,7 +130,7 @@ Offsets = Annotated[
     _word('"Z,Y,X ..."', 'offsets with spaces between, such as "-1,0,0 0,-1,0 0,0,-1"', _offsets),
 ]
 Region = Annotated[
-    Roi, _word("B:E,...", "begin:end for each axis, such as 0:320,0:640,0:640", _region)
+    Roi, _word("B:E,...", "begin:end for each axis, such as 0:320,0:640,0:640", region)
 ]
 Workers = Annotated[
     int | tuple[int, int],

@@ -128,8 +128,9 @@ def _parts(document: Document, wrong: list[str]) -> dict[str, dict[Any, Any]]:
             wrong.append(f"{document.place((key,))}: {_no_such(key, _PARTS, 'a pipeline')}")
     parts = {key: values.get(key) or {} for key in _PARTS}
     for key, value in parts.items():
-        if not isinstance(value, dict):
-            wrong.append(f"{document.place((key,))}: names and what they are, got {_short(value)}.")
+        if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+            needed = "needs names, and what each is"
+            wrong.append(f"{document.place((key,))}: {needed}, got {_short(value)}.")
             parts[key] = {}
     return parts
 

@@ -124,6 +124,8 @@ def region(value: Any) -> Roi:
     if not all(span and span[1] and span[2] for span in spans):
         raise ValueError("a region is begin:end for each axis, such as 0:320, 0:640")
     begin, end = zip(*((int(span[1]), int(span[2])) for span in spans if span))
+    if any(high <= low for low, high in zip(begin, end)):
+        raise ValueError("a region ends behind its begin along each axis, such as 0:320, 0:640")
     return Roi(begin, [high - low for low, high in zip(begin, end)])
 
 

@@ -195,7 +195,7 @@ store:
         ("    value: 128\n", "", "p.yaml:3: volumes.mask: threshold needs value"),
         ("min_size: 5", "min_sise: 5", "p.yaml:8: .*min_sise; .* Did you mean min_size"),
         ("min_size: 5", "min_size: -5", "p.yaml:6: volumes.cells: .*at least 0, got 1 and -5"),
-        ("min_size: 5", "match: best", "p.yaml:8: volumes.cells.match: '.*', got 'best'"),
+        ("min_size: 5", "match: best", "p.yaml:8: volumes.cells.match: .*'touch'.*, got 'best'"),
         ("relabel: pieces", "relabel: piece", "p.yaml:7: .*volumes has no piece; .*mean pieces"),
         ("threshold: raw", "threshold: cells", "is made of itself: mask < cells < pieces < mask"),
         ("in.zarr/raw", "in.zarr/row", "p.yaml:2: volumes.raw: No array at in.zarr/row"),

@@ -151,7 +151,7 @@ PAIRS = [
     (np.ma.array([1, 2], mask=[0, 1]), np.ma.array([1, 2], mask=[1, 0])),
     (np.ma.array([1, 2]), np.array([1, 2])),
     (np.array(1), np.array(2)),
-    (np.matrix([[1]]), np.array([[1]])),
+    (np.array([[1]]).view(np.matrix), np.array([[1]])),
     (np.polynomial.Polynomial([1, 2]), np.polynomial.Polynomial([1, 3])),
     (np.array(["a", "bb"], np.dtypes.StringDType()), np.array(["a", "cc"], "T")),
     (threading.Lock(), threading.RLock()),
