@@ -1,4 +1,4 @@
-"""What the README says runs as it stands there."""
+"""What the README, and pages that go on with it, say runs as it stands there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from torch import nn
 import dask_blockwise as dbw
 from dask_blockwise.volumes.volume import Volume
 
-README = Path(__file__).parents[1].joinpath("README.md").read_text()
+ROOT = Path(__file__).parents[1]
+PAGES = "README.md", "docs/what_holds.md", "docs/seams.md"
 OFFSETS = [(-1, 0, 0), (0, -1, 0), (0, 0, -1), (-4, 0, 0), (0, -4, 0), (0, 0, -4)]
 
 
@@ -31,7 +32,8 @@ def test_its_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clien
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.jit.script(nn.Conv3d(1, len(OFFSETS), 3, padding=1)).save("unet.pt")
     names = {"OFFSETS": OFFSETS}
-    for example in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+    text = "".join((ROOT / page).read_text() for page in PAGES)
+    for example in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(example, names)
     stored = dbw.open_volume("fib25.zarr/segments")
     assert stored.shape == raw.shape
