@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -27,6 +28,9 @@ settings.register_profile("any-speed", deadline=None, suppress_health_check=[Hea
 settings.load_profile("any-speed")
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As of a shell's background job, whose children wouldn't feel Ctrl-C either.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 if find_spec("dask_jobqueue") is not None:
     # Its import makes Ctrl-C end the process; ours, at its door, puts back what Ctrl-C did.
     find("slurm")
