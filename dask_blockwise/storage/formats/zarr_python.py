@@ -27,7 +27,10 @@ __all__ = ["ZarrPythonArray", "open_zarr_python"]
 
 # Codecs of numcodecs that need more, and what its installation calls that.
 _EXTRAS = {"crc32c": "crc32c", "msgpack2": "msgpack", "pcodec": "pcodec", "zfpy": "zfpy"}
-_UNKNOWN = re.compile(r"(?:codec not available|[Uu]nknown codec): ['\"]*([\w.\-/]+)")
+# As zarr and numcodecs say it, the last from zarr 3.4 and numcodecs 0.17 on.
+_UNKNOWN = re.compile(
+    r"(?:codec not available: |[Uu]nknown codec: |implementation for codec )['\"]*([\w.\-/]+)"
+)
 _MISSING = re.compile(r"missing \d+ required .*arguments?: (.*)")
 _WHERE = "Install it where workers run, too"
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import tensorstore as ts
 import zarr
+from zarr.storage import LocalStore
 
 # In chunks of 3 x 3.
 VALUES = np.arange(1, 43, dtype="u1").reshape(6, 7)
@@ -14,7 +15,9 @@ def zarr_array(folder, zarr_format=2, separator=".", values=VALUES, **options):
     """By zarr-python."""
     encoding = {"name": "v2" if zarr_format == 2 else "default", "separator": separator}
     options |= {"chunk_key_encoding": encoding, "zarr_format": zarr_format}
-    made = zarr.create_array(str(folder), shape=(6, 7), chunks=(3, 3), dtype="u1", **options)
+    # Of a path as text, later versions take what follows "#" or "?" for something else.
+    store = LocalStore(folder)
+    made = zarr.create_array(store, shape=(6, 7), chunks=(3, 3), dtype="u1", **options)
     made[:] = values
     return folder
 
