@@ -80,7 +80,9 @@ def main() -> None:
     page = PAGE.read_text()
     figures = known(page)
     for row in () if given.print else ROWS:
-        if not given.commands or row.file.stem in given.commands:
+        asked = not given.commands or row.file.stem in given.commands
+        # Where it can't be run, the figure of another machine stays.
+        if asked and not (row.lacks and (row.work, row.against) in figures):
             figures[row.work, row.against] = figure_of(row)
     made = table(figures)
     print(made)

@@ -111,8 +111,8 @@ def stored_in(target: Path) -> NDArray[Any]:
 
 def same(labels: NDArray[Any], others: NDArray[Any]) -> bool:
     """Whether these are the same objects, under other ids."""
-    both = np.unique(np.stack([labels.ravel(), others.ravel()]).astype(np.uint64), axis=1)
-    return both.shape[1] == len(np.unique(both[0])) == len(np.unique(both[1]))
+    pairs = labels.astype(np.uint64) * (int(others.max()) + 1) + others.astype(np.uint64)
+    return len(np.unique(pairs)) == len(np.unique(labels)) == len(np.unique(others))
 
 
 def main() -> None:
