@@ -1,7 +1,7 @@
 """The pass that gives labels their ids, beside a read-write copy by bare processes.
 
-    python -m benchmarks.relabel_pass        # labels of 512^3, uint32 to uint64
-    python -m benchmarks.relabel_pass 256    # of so many voxels along each axis
+    python benchmarks/relabel_pass.py        # labels of 512^3, uint32 to uint64
+    python benchmarks/relabel_pass.py 256    # of so many voxels along each axis
 
 ``renumber`` reads labels, notes which ids are in each block, numbers these, reads again and writes
 ids: its last step is measured, from its first block to its last. The rival is two processes that
@@ -21,10 +21,9 @@ from pathlib import Path
 import numpy as np
 import zarr
 from distributed import Client
+from stages import CHUNK, ROUNDS, bare, seconds, wider
 
 import dask_blockwise as dbw
-
-from .stages import CHUNK, ROUNDS, bare, seconds, wider
 
 WORKERS = 2
 
