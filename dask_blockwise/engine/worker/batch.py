@@ -7,6 +7,7 @@ import pickle
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ __all__ = [
 ]
 
 CheckFunction = Callable[[Block], Any]
+
+_HEARD_WITHIN = 10.0
 
 
 @dataclass(frozen=True)
@@ -230,6 +233,7 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
     """
     with ExitStack() as stack:
         stack.enter_context(_gate.passed(batch.alone))
+        _wait_to_hear_of(batch.run_id)
         if batch.run_id in _forgotten:
             return BatchReport(left=batch.numbers)
         run = _runs[batch.run_id]
@@ -247,6 +251,13 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
             report = journal.report(batch.numbers)
         report.spent, report.peak_memory = clocked.spent, peak_memory()
     return report
+
+
+def _wait_to_hear_of(run_id: str) -> None:
+    """A process that stood still may get a batch a moment before it hears of the run."""
+    end = time.monotonic() + _HEARD_WITHIN
+    while run_id not in _runs and run_id not in _forgotten and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def _run_block(
