@@ -13,7 +13,8 @@ def store(
 ) -> None:
     """Store a volume at a path, and print a summary; or print its plan."""
     if storing.plan:
-        volume = volume if storing.mask is None else volume.masked(storing.mask)
+        mask = storing.mask
+        volume = volume if mask is None else volume.masked(mask)
         print(volume.plan(storing.block_shape, storing.pyramid))
         return
     with cluster.client() as client:

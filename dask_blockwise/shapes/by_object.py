@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,13 +19,14 @@ from ..geometry.blocks import Block, Roi
 from ..geometry.boxes import Index
 from ..geometry.units import length_of
 from ..storage.documents import put
+from ..storage.location import check_may_be_written, location_of
 from ..volumes.frame import Frame
 from ..volumes.lineage import prepared
 from ..volumes.running import run_all
 from ..volumes.seen.at_once import levels_of
 from ..volumes.source import Voxels
 from ..volumes.volume import Volume
-from .boxes import ObjectBox, boxes_of, voxels_of
+from .boxes import ObjectBox, boxes_of, check_objects, voxels_of
 
 __all__ = ["Shape", "by_object", "nanometers_of"]
 
@@ -38,6 +42,14 @@ class Shape(Protocol):
     @property
     def name(self) -> str:
         """Of the run."""
+
+    @property
+    def library(self) -> str:
+        """What makes it, which comes with the extra ``shapes``."""
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """What Neuroglancer is told of their folder."""
 
     def files(
         self, mask: NDArray[np.bool_], voxel: tuple[float, ...], at: tuple[float, ...], number: int
@@ -57,6 +69,44 @@ class Shape(Protocol):
 
 def by_object(
     labels: Volume,
+    path: str | os.PathLike[str],
+    shape: Shape,
+    ids: Iterable[int] | None,
+    client: Client | None,
+    progress: bool,
+    num_workers: int | None,
+) -> RunSummary:
+    """Make a shape of each object, in a run of its own, and then the folder's ``info``.
+
+    Raises
+    ------
+    ImportError
+        If the shape's library isn't installed.
+    TypeError, ValueError
+        If these aren't stored labels in three dimensions, an object isn't there, or its box has too
+        many voxels in every level.
+    """
+    _check_installed(shape)
+    check_objects(labels, shape.name)
+    location = location_of(path)
+    check_may_be_written(location)
+    made = _run(labels, location, shape, ids, client, progress, num_workers)
+    put(location, "info", json.dumps(shape.info).encode())
+    return made
+
+
+def _check_installed(shape: Shape) -> None:
+    try:
+        import_module(shape.library)
+    except ImportError as error:
+        raise ImportError(
+            f"{shape.name} are made by {shape.library}, which isn't installed: "
+            'pip install "dask_blockwise[shapes]".'
+        ) from error
+
+
+def _run(
+    labels: Volume,
     location: str,
     shape: Shape,
     ids: Iterable[int] | None,
@@ -64,13 +114,6 @@ def by_object(
     progress: bool,
     num_workers: int | None,
 ) -> RunSummary:
-    """Make a shape of each object, in a run of its own.
-
-    Raises
-    ------
-    ValueError
-        If an object isn't there, or its box has too many voxels in every level.
-    """
     levels = list(reversed([prepared(one) for one in levels_of(labels)]))
     boxes = boxes_of(labels, ids)
     chosen = [_level_for(box, levels) for box in boxes]

@@ -6,16 +6,14 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from distributed import Client
 from numpy.typing import NDArray
 
 from ..engine.progress import RunSummary
-from ..storage.documents import put
-from ..storage.location import check_may_be_written, location_of
 from ..volumes.volume import Volume
-from .boxes import check_objects
 from .by_object import by_object
 
 __all__ = ["meshes"]
@@ -30,6 +28,8 @@ class _Mesh:
     max_error: float | None
 
     name = "meshes"
+    library = "zmesh"
+    info: ClassVar = {"@type": "neuroglancer_legacy_mesh"}
 
     def files(
         self, mask: NDArray[np.bool_], voxel: tuple[float, ...], at: tuple[float, ...], number: int
@@ -100,18 +100,6 @@ def meshes(
     >>> segments = open_volume("out.zarr/segments")  # doctest: +SKIP
     >>> meshes(segments, "out.pre/mesh", ids=[3, 7])  # doctest: +SKIP
     """
-    try:
-        import zmesh  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "meshes are made by zmesh, which isn't installed: "
-            'pip install "dask_blockwise[shapes]".'
-        ) from error
-    check_objects(segments, "meshes")
-    location = location_of(path)
-    check_may_be_written(location)
-    made = by_object(
-        segments, location, _Mesh(reduction, max_error), ids, client, progress, num_workers
+    return by_object(
+        segments, path, _Mesh(reduction, max_error), ids, client, progress, num_workers
     )
-    put(location, "info", json.dumps({"@type": "neuroglancer_legacy_mesh"}).encode())
-    return made

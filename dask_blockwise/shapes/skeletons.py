@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from distributed import Client
 from numpy.typing import NDArray
 
 from ..engine.progress import RunSummary
-from ..storage.documents import put
-from ..storage.location import check_may_be_written, location_of
 from ..volumes.volume import Volume
-from .boxes import check_objects
 from .by_object import by_object
 
 __all__ = ["skeletons"]
@@ -36,6 +33,8 @@ class _Skeleton:
     const: float
 
     name = "skeletons"
+    library = "kimimaro"
+    info: ClassVar = _INFO
 
     def files(
         self, mask: NDArray[np.bool_], voxel: tuple[float, ...], at: tuple[float, ...], number: int
@@ -107,18 +106,4 @@ def skeletons(
     >>> segments = open_volume("out.zarr/segments")  # doctest: +SKIP
     >>> skeletons(segments, "out.pre/skeletons")  # doctest: +SKIP
     """
-    try:
-        import kimimaro  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "skeletons are made by kimimaro, which isn't installed: "
-            'pip install "dask_blockwise[shapes]".'
-        ) from error
-    check_objects(segments, "skeletons")
-    location = location_of(path)
-    check_may_be_written(location)
-    made = by_object(
-        segments, location, _Skeleton(scale, const), ids, client, progress, num_workers
-    )
-    put(location, "info", json.dumps(_INFO).encode())
-    return made
+    return by_object(segments, path, _Skeleton(scale, const), ids, client, progress, num_workers)
