@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..engine.worker.trace import Trace
 from ..geometry.boxes import Box, Index
 from ..storage.arrays import StoredArray, create_array, open_array
+from ..storage.asked_once import asked_once
 from ..storage.documents import list_names
 from ..storage.groups import make_group, remove_if_empty
 from ..storage.location import is_remote, location_of
@@ -108,6 +109,7 @@ class Scratch:
     path: str
     kept: str | None = None
 
+    @asked_once()
     def create_labels(self, grid: LabelGrid, attributes: Mapping[str, Any]) -> None:
         """Make the arrays that hold the labels of a grid's blocks, in place of what is there."""
         chunks, shard = _label_chunks(grid.frame_shape)
@@ -198,6 +200,7 @@ class Scratch:
         """The id of each piece of each block."""
         return self._open("table")
 
+    @asked_once()
     def write_table(self, starts: NDArray[np.int64], ids: NDArray[np.uint64]) -> Trace:
         """Write each piece's id, and where each block's begin."""
         self._remove(_TABLE)

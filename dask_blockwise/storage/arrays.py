@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..geometry.placement import Placement
+from .asked_once import asked_once
 from .checked import understood
 from .chunking import checked_layout
 from .consolidated import renew_consolidated
@@ -15,7 +16,6 @@ from .container_format import zarr_format_for
 from .documents import put
 from .formats import Matched, find_array, new_array_documents
 from .groups import (
-    array_paths,
     exists,
     make_groups_above,
     make_room,
@@ -44,7 +44,6 @@ from .worlds import with_world
 
 __all__ = [
     "StoredArray",
-    "array_paths",
     "create_array",
     "create_image",
     "exists",
@@ -59,6 +58,7 @@ __all__ = [
 _LEVEL = "s0"
 
 
+@asked_once()
 def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredArray:
     """Open an array of a registered format, or the first level of an OME-Zarr image.
 
@@ -116,6 +116,7 @@ def open_array(path: str | os.PathLike[str], writable: bool = False) -> StoredAr
     return array
 
 
+@asked_once()
 def create_array(
     path: str | os.PathLike[str],
     shape: Sequence[int],
@@ -193,6 +194,7 @@ def create_array(
     return open_array(given)
 
 
+@asked_once()
 def create_image(
     path: str | os.PathLike[str],
     placement: Placement,
@@ -267,6 +269,7 @@ def create_image(
     )
 
 
+@asked_once()
 def remove(path: str | os.PathLike[str]) -> None:
     """Remove an array and all below it, and its local group if that leaves nothing in it."""
     location = location_of(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
+from .asked_once import asked_once
 from .documents import read_json
 from .location import folders_above
 
@@ -12,6 +13,7 @@ __all__ = ["zarr_format_for"]
 _GROUPS_SEARCHED = 5
 
 
+@asked_once()
 def zarr_format_for(location: str, asked: int | None) -> int:
     """The version of zarr in which something new is stored: that of the group above, or else 3.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorstore as ts
 
+from .asked_once import forget, known_or_asked
 from .checked import MEND, in_plain_words
 from .location import is_remote, kvstore_spec, on_disk
 
@@ -74,7 +75,7 @@ def read_json(location: str, name: str) -> dict[str, Any]:
     """
     path = os.path.join(location, name)  # noqa: PTH118 - a URL stays one.
     small = not on_disk(location) or _size(path) <= _LARGEST_JSON
-    value = _let_read(location, name) if small else b"too large"
+    value = _let_read(location, name, known=True) if small else b"too large"
     if value is None or (not value.strip() and name in _MAY_BE_NULL):
         return {}
     if len(value) > _LARGEST_JSON or not small:
@@ -99,10 +100,10 @@ def read_bytes(location: str, name: str) -> bytes:
     return _let_read(location, name) or b""
 
 
-def _let_read(location: str, name: str) -> bytes | None:
+def _let_read(location: str, name: str, known: bool = False) -> bytes | None:
     """A document; None where there is none, or it may not be known."""
     try:
-        return _read(location, name)
+        return _read(location, name, known and not on_disk(location))
     except PermissionError:
         # A bucket that may not be listed denies what isn't there.
         if is_remote(location):
@@ -115,9 +116,10 @@ def read_surely(location: str, name: str) -> bytes:
     return _read(location, name) or b""
 
 
-def _read(location: str, name: str) -> bytes | None:
+def _read(location: str, name: str, known: bool = False) -> bytes | None:
     try:
-        found = kvstore_of(location).read(name).result()
+        ask = kvstore_of(location).read
+        found = (known_or_asked(location, name, ask) if known else ask(name)).result()
         return bytes(found.value) if found.state == "value" else None
     except (ValueError, OSError) as error:
         raise store_error(f"{location}/{name}", "read", error) from error
@@ -153,6 +155,8 @@ def put(location: str, name: str, document: bytes) -> None:
         kvstore_of(location).write(name, document).result()
     except (ValueError, OSError) as error:
         raise store_error(location, "written", error) from error
+    finally:
+        forget(location, name)
 
 
 _own_cache = ContextVar("own_cache", default=False)
@@ -196,6 +200,9 @@ def remove_documents(location: str, names: Sequence[str]) -> None:
                 each.result()
     except (ValueError, OSError) as error:
         raise store_error(location, "removed", error) from error
+    finally:
+        for name in names:
+            forget(location, name)
 
 
 def store_error(path: str, done: str, error: Exception) -> OSError:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .asked_once import forget
 from .documents import put, read_json
 from .file_locks import FileLock, NoLocks
 from .location import is_remote
@@ -73,6 +74,7 @@ def _edit_object(location: str, name: str, change: Callable[[Document], Mapping[
     """Whether nobody else has changed it meanwhile."""
     # Asked before it is read: if it is another by then, nothing is put.
     there = find_object(location, name)
+    forget(location, name)
     found = read_json(location, name)
     made = dict(change(found))
     if made == found:
@@ -83,6 +85,8 @@ def _edit_object(location: str, name: str, change: Callable[[Document], Mapping[
     except NoConditions:
         put(location, name, _text(made))
         return True
+    finally:
+        forget(location, name)
 
 
 @contextmanager

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from .arrays_below import array_paths, arrays_below, may_be_array
+from .asked_once import asked_once
 from .checked import mapping, understood
 from .consolidated import renew_consolidated
 from .documents import has_document, is_denied, list_names, put, read_json
 from .edits import EDIT_LOCK, edit_json
-from .formats import arrays_within, find_array, find_file, is_noticed, titles
+from .formats import arrays_within, find_array, is_noticed, titles
 from .location import (
     archive_of,
     can_be_listed,
@@ -28,7 +30,6 @@ from .multiscales import image_levels
 from .removal import CLAIM_FILES, holds_only_claims, remove_in_order
 
 __all__ = [
-    "array_paths",
     "edit_attributes",
     "exists",
     "levels_at",
@@ -50,18 +51,14 @@ _HINTS_SHOWN = 8
 _FOLDERS_SEARCHED = 2000
 
 
+@asked_once()
 def exists(path: str | os.PathLike[str]) -> bool:
     """Whether an array or a group lies at a path."""
     location = location_of(path)
     return find_array(location) is not None or _is_group(location)
 
 
-def array_paths(path: str | os.PathLike[str]) -> list[str]:
-    """Paths, relative to a local folder, of all arrays below it."""
-    top = location_of(path)
-    return sorted(_arrays_below(top)) if on_disk(top) else []
-
-
+@asked_once()
 def read_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Attributes of a group; none where there is no group."""
     location = location_of(path)
@@ -72,6 +69,7 @@ def read_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
     return {} if document else read_json(location, ".zattrs")
 
 
+@asked_once()
 def node_attributes(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Attributes of a group or array of zarr; none where there is neither."""
     location = location_of(path)
@@ -94,6 +92,7 @@ def levels_at(path: str) -> list[str]:
         return image_levels(read_attributes(path))
 
 
+@asked_once()
 def write_attributes(
     path: str | os.PathLike[str], attributes: Mapping[str, Any], zarr_format: int = 3
 ) -> None:
@@ -107,6 +106,7 @@ def write_attributes(
     edit_attributes(location, zarr_format, lambda found: found | dict(attributes))
 
 
+@asked_once()
 def edit_attributes(
     location: str, zarr_format: int, change: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
@@ -138,10 +138,12 @@ def put_group(location: str, attributes: Mapping[str, Any], zarr_format: int) ->
     renew_consolidated(location)
 
 
+@asked_once()
 def _is_group(location: str) -> bool:
     return any(read_json(location, name) for name in ("zarr.json", ".zgroup", "attributes.json"))
 
 
+@asked_once()
 def make_room(given: str, location: str, overwrite: bool) -> None:
     """Remove an array or image that is there, but nothing else."""
     check_may_be_written(location)
@@ -198,41 +200,22 @@ def make_groups_above(location: str, zarr_format: int) -> None:
         make_group(group, zarr_format)
 
 
+@asked_once()
 def make_group(location: str, zarr_format: int) -> None:
     """Make a group, unless it is one."""
-    if not _is_group(location):
+    if _is_group(location):
+        return
+    if not is_remote(location):
         put_group(location, {}, zarr_format)
+        return
+    name, kind = (".zgroup", {}) if zarr_format == 2 else ("zarr.json", {"node_type": "group"})
+    new = {"zarr_format": zarr_format, **kind}
+    # Another run may just have made it, and given it attributes.
+    edit_json(location, name, lambda found: found or new)
+    renew_consolidated(location)
 
 
-def _arrays_below(top: str, folders: int | None = None) -> Iterator[str]:
-    """Paths of arrays, in all folders or the first so many."""
-    for folder, below, files in islice(os.walk(top), folders):
-        noticed = [file for file in files if is_noticed(file)]
-        if noticed and _may_be_array(folder):
-            # Its chunks may be millions of folders.
-            below.clear()
-            yield os.path.relpath(folder, top)
-            continue
-        paths = (path for file in noticed for path in _arrays_of(f"{folder}/{file}"))
-        yield from (os.path.relpath(path, top) for path in paths)
-
-
-def _may_be_array(folder: str) -> bool:
-    """Whether it is an array, or one whose metadata can't be read."""
-    try:
-        return find_array(folder) is not None
-    except (OSError, ValueError):
-        return True
-
-
-def _arrays_of(file: str) -> list[str]:
-    """A file that is an array, or those that it holds; one that can't be read counts as one."""
-    try:
-        return [file] if find_file(file) is not None else arrays_within(file) or []
-    except (ImportError, OSError, ValueError):
-        return [file]
-
-
+@asked_once()
 def remove_if_empty(location: str) -> None:
     """Remove a group without attributes that holds nothing."""
     if is_remote(location):
@@ -266,7 +249,7 @@ def what_is_there(given: str) -> str:
             "read it with a library for its kind, such as mrcfile, and make a volume of what "
             "that gives, Volume.from_array(array, voxel_size=...)."
         )
-    below = list(islice(_arrays_below(location, _FOLDERS_SEARCHED), _HINTS_SHOWN + 1))
+    below = list(islice(arrays_below(location, _FOLDERS_SEARCHED), _HINTS_SHOWN + 1))
     hint = f"Arrays below it: {_some(below)}." if below else "Nor was one found below it."
     return f"No array at {given}. {hint} Open one of {titles()}."
 
@@ -289,7 +272,7 @@ def _why_not_there(location: str) -> str:
 
 def _arrays_in_archive(file: str) -> list[str]:
     folders = (name.rpartition("/")[0] for name in list_names(file) if is_noticed(Path(name).name))
-    return [folder for folder in dict.fromkeys(folders) if _may_be_array(f"{file}/{folder}")]
+    return [folder for folder in dict.fromkeys(folders) if may_be_array(f"{file}/{folder}")]
 
 
 def _some(paths: Collection[str]) -> str:

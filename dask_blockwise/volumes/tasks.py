@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..engine.standing import settled
 from ..engine.task import Task
+from ..storage.asked_once import asked_once
 from ..storage.location import check_may_be_written
 from .filling import Filling
 from .found_places import place_for
@@ -48,6 +49,7 @@ def check_outputs(
     check_levels(filling)
 
 
+@asked_once()
 def tasks_to_store(
     volume: Voxels, path: str, options: StoreOptions, preparation: Preparation
 ) -> list[Task]:

@@ -6,7 +6,7 @@ import os
 import warnings
 from typing import Any
 
-from ..storage.arrays import array_paths
+from ..storage.arrays_below import array_paths
 from ..storage.groups import what_is_there
 from ..storage.level_paths import level_paths
 from ..storage.location import given_as

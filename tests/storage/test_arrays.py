@@ -17,7 +17,6 @@ from regions import box, numbers, whole
 
 from dask_blockwise.geometry.placement import Placement
 from dask_blockwise.storage.arrays import (
-    array_paths,
     create_array,
     create_image,
     exists,
@@ -27,6 +26,7 @@ from dask_blockwise.storage.arrays import (
     remove,
     write_attributes,
 )
+from dask_blockwise.storage.arrays_below import array_paths
 from dask_blockwise.storage.location import kvstore_spec, location_of
 
 ZYX = Placement(("z", "y", "x"), (40, 4, 4), (80, 0, 8), "nanometer")

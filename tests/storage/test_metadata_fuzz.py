@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dask_blockwise as dbw
-from dask_blockwise.storage.arrays import array_paths
+from dask_blockwise.storage.arrays_below import array_paths
 
 EXAMPLES = int(os.environ.get("DASK_BLOCKWISE_FUZZ", "30"))
 OURS = (ValueError, OSError, NotImplementedError)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ..asked_once import asked_once
 from ..checked import understood
 from .protocol import Container, Format
 
@@ -97,6 +98,7 @@ def titles() -> str:
     return f"{', '.join(first)} or {last}"
 
 
+@asked_once()
 def find_array(location: str) -> tuple[Format, Mapping[str, Any]] | None:
     """The format and the attributes of an array; None where there is no array.
 

@@ -14,6 +14,7 @@ from zarr.storage import MemoryStore
 
 from ..checked import MEND, NOT_UNDERSTOOD, mapping, placing_or_why_not
 from ..documents import read_json
+from ..location import on_disk
 from .by_tensorstore import TensorStoreArray, open_tensorstore
 from .compressors import codec_for
 from .found_names import check_names, has_units, likely_names, some_names
@@ -62,7 +63,9 @@ class Zarr:
         """Open by TensorStore, or else by zarr-python, which caches nothing."""
         document = read_json(location, self.told_by)
         taken = self.taken(document)
-        instead = (self.told_by, taken) if taken != document else None
+        # What has been read of a distant store isn't asked for again.
+        own = on_disk(location) and taken == document
+        instead = None if own else (self.told_by, taken)
         driver = _DRIVERS[self.version]
         try:
             return TensorStoreArray(

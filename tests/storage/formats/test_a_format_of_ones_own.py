@@ -15,7 +15,8 @@ from dask.base import tokenize
 from regions import box, whole
 
 import dask_blockwise as dbw
-from dask_blockwise.storage.arrays import array_paths, create_array, open_array
+from dask_blockwise.storage.arrays import create_array, open_array
+from dask_blockwise.storage.arrays_below import array_paths
 from dask_blockwise.storage.formats import Layout, Zarr2, register, registered, unregister
 
 

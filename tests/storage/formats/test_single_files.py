@@ -12,7 +12,8 @@ from made_files import MADE, TCZYX, VALUES, hdf5, npy, tiff
 from regions import numbers, whole
 
 import dask_blockwise as dbw
-from dask_blockwise.storage.arrays import array_paths, open_array
+from dask_blockwise.storage.arrays import open_array
+from dask_blockwise.storage.arrays_below import array_paths
 
 
 @pytest.mark.parametrize("kind", MADE)

@@ -133,7 +133,7 @@ import sys
 for name in ("tifffile", "h5py"):
     sys.modules[name] = None
 import dask_blockwise as dbw
-from dask_blockwise.storage.arrays import array_paths
+from dask_blockwise.storage.arrays_below import array_paths
 folder = sys.argv[1]
 print(array_paths(folder))
 print(dbw.open_volume(f"{folder}/a.npy").shape)
