@@ -18,10 +18,11 @@ def html_table(rows: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> html_table({"axes": "<y, x>"})
-    '<table><tr><th>axes</th><td>&lt;y, x&gt;</td></tr></table>'
+    '<table><tr><th>axes</th><td style="text-align:left">&lt;y, x&gt;</td></tr></table>'
     """
     cells = (
-        f"<tr><th>{name}</th><td>{escape(str(value))}</td></tr>" for name, value in rows.items()
+        f'<tr><th>{name}</th><td style="text-align:left">{escape(str(value))}</td></tr>'
+        for name, value in rows.items()
     )
     return f"<table>{''.join(cells)}</table>"
 
@@ -70,7 +71,8 @@ def html_columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """The same for notebooks."""
     head = "".join(f"<th>{escape(name)}</th>" for name in names)
     body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
-    return f"<table><tr>{head}</tr>{body}</table>"
+    # Else a notebook breaks names into several lines; what is too wide, it scrolls.
+    return f'<table style="white-space:nowrap"><tr>{head}</tr>{body}</table>'
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -79,4 +81,5 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _cells(row: Sequence[str]) -> str:
-    return "".join(f"<td>{escape(cell)}</td>" for cell in row)
+    name, *numbers = (escape(cell) for cell in row)
+    return f'<td style="text-align:left">{name}</td>' + "".join(f"<td>{n}</td>" for n in numbers)

@@ -281,3 +281,21 @@ def test_show_computes_what_it_draws(halves: Any) -> None:
 def test_show_refuses_what_isnt_there(halves: Any, options: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Volume.from_array(halves).show(**options)
+
+
+def test_voxel_sizes_are_those_of_the_file() -> None:
+    volume = Volume.from_array(
+        np.zeros((4, 4, 4)), voxel_size=(0.2837, 0.5, 0.5), unit="micrometer"
+    )
+    assert "z 0.2837, y 0.5, x 0.5 micrometer" in volume._repr_html_()
+
+
+def test_a_long_pipeline_stays_readable() -> None:
+    volume = Volume.from_array(np.zeros((4, 4), np.uint8))
+    for _ in range(8):
+        volume = dbw.map_overlap(np.copy, volume)
+    html = volume._repr_html_()
+    (least,) = map(int, re.findall(r"min-width:(\d+)px", html))
+    width = float(re.findall(r'width="(\d+)"', drawing(html))[0])
+    assert width > 900
+    assert least == round(0.8 * width)
