@@ -10,6 +10,8 @@ __all__ = ["Table", "by_axis", "html_columns", "html_table", "text_columns", "wi
 
 # Names of columns, and rows of them.
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
+# Else a notebook breaks names into several lines; what is too wide, it scrolls.
+_WHOLE = "white-space:nowrap"
 
 
 def html_table(rows: Mapping[str, Any]) -> str:
@@ -69,10 +71,9 @@ def text_columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def html_columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """The same for notebooks."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    head = "".join(f'<th style="{_WHOLE}">{escape(name)}</th>' for name in names)
     body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
-    # Else a notebook breaks names into several lines; what is too wide, it scrolls.
-    return f'<table style="white-space:nowrap"><tr>{head}</tr>{body}</table>'
+    return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -82,4 +83,5 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def _cells(row: Sequence[str]) -> str:
     name, *numbers = (escape(cell) for cell in row)
-    return f'<td style="text-align:left">{name}</td>' + "".join(f"<td>{n}</td>" for n in numbers)
+    first = f'<td style="text-align:left;{_WHOLE}">{name}</td>'
+    return first + "".join(f'<td style="{_WHOLE}">{number}</td>' for number in numbers)

@@ -85,6 +85,16 @@ def test_notebooks_link_to_what_is_there() -> None:
             assert (path.parent / target.replace("\\n", "")).exists(), (path.name, target)
 
 
+def test_every_yes_of_ours_links_the_page_that_shows_it() -> None:
+    text = (DOCS / "comparison.md").read_text()
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|(?: [^|]+ \|){6}$", text, re.MULTILINE)
+    assert len(rows) > 20
+    for what, ours in rows:
+        linked = re.search(r"\]\((\w+\.md)\)", ours)
+        assert ours in ("here", "no") or (linked and (DOCS / linked[1]).exists()), what
+    assert "| — |" not in text
+
+
 def test_factors_of_choosing_are_right() -> None:
     rows = re.findall(r"^\| (\d+) \| (.*) \|$", (DOCS / "choosing.md").read_text(), re.MULTILINE)
     assert len(rows) == 4
