@@ -10,6 +10,8 @@ __all__ = ["Table", "by_axis", "html_columns", "html_table", "text_columns", "wi
 
 # Names of columns, and rows of them.
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
+# Else a notebook breaks names into several lines; what is too wide, it scrolls.
+_WHOLE = "white-space:nowrap"
 
 
 def html_table(rows: Mapping[str, Any]) -> str:
@@ -18,10 +20,11 @@ def html_table(rows: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> html_table({"axes": "<y, x>"})
-    '<table><tr><th>axes</th><td>&lt;y, x&gt;</td></tr></table>'
+    '<table><tr><th>axes</th><td style="text-align:left">&lt;y, x&gt;</td></tr></table>'
     """
     cells = (
-        f"<tr><th>{name}</th><td>{escape(str(value))}</td></tr>" for name, value in rows.items()
+        f'<tr><th>{name}</th><td style="text-align:left">{escape(str(value))}</td></tr>'
+        for name, value in rows.items()
     )
     return f"<table>{''.join(cells)}</table>"
 
@@ -68,7 +71,7 @@ def text_columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def html_columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """The same for notebooks."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    head = "".join(f'<th style="{_WHOLE}">{escape(name)}</th>' for name in names)
     body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"
 
@@ -79,4 +82,6 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _cells(row: Sequence[str]) -> str:
-    return "".join(f"<td>{escape(cell)}</td>" for cell in row)
+    name, *numbers = (escape(cell) for cell in row)
+    first = f'<td style="text-align:left;{_WHOLE}">{name}</td>'
+    return first + "".join(f'<td style="{_WHOLE}">{number}</td>' for number in numbers)

@@ -21,6 +21,7 @@ _PLACES = {
     rf"{re.escape(tempfile.gettempdir())}/tmp\w+": "/home/me/first-run",
     re.escape(sys.prefix): "/home/me/venv",
     re.escape(str(Path.home())) + r"(?=/)": "/home/me",
+    r"ipykernel_\d+/\d+(?=\.py)": "ipykernel/cell",
     r"(?<=tls://)[\d.]+": "10.1.0.2",
     rf"\bon {re.escape(socket.gethostname())}\b": "on login1",
 }

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import browsers
 import dask
 import numpy as np
 import one_node_slurm
@@ -134,10 +135,13 @@ def slurm(
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if lacking := one_node_slurm.lacking():
-        terminalreporter.write_line(
-            f"WARNING: nothing was tested on SLURM, which takes {lacking}.", yellow=True, bold=True
-        )
+    for untried, lacking in {
+        "nothing was tested on SLURM": one_node_slurm.lacking(),
+        "no page was drawn in a browser": browsers.lacking(),
+    }.items():
+        if lacking:
+            text = f"WARNING: {untried}, which takes {lacking}."
+            terminalreporter.write_line(text, yellow=True, bold=True)
 
 
 @pytest.fixture(params=["s3", "gs"])

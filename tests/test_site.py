@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -65,6 +65,34 @@ def test_every_page_is_in_the_navigation() -> None:
     there = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
     there |= {f"tutorials/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert set(listed) == there
+
+
+def test_links_of_notebooks_lead_to_pages_of_the_site() -> None:
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="tutorials/hpc.ipynb"))
+    for written, expected in (
+        ("../docs/seams.md", "../../seams/"),
+        ("../docs/recipes/README.md", "../../recipes/"),
+        ("hpc.ipynb", "../hpc/"),
+        ("https://a.b/c.ipynb", "https://a.b/c.ipynb"),
+    ):
+        html = script("links").on_page_content(f'<a href="{written}">', page)
+        assert html == f'<a href="{expected}">'
+
+
+def test_notebooks_link_to_what_is_there() -> None:
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        for target in re.findall(r"\]\(([^)#:]+)[^):]*\)", path.read_text()):
+            assert (path.parent / target.replace("\\n", "")).exists(), (path.name, target)
+
+
+def test_every_yes_of_ours_links_the_page_that_shows_it() -> None:
+    text = (DOCS / "comparison.md").read_text()
+    rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \|(?: [^|]+ \|){6}$", text, re.MULTILINE)
+    assert len(rows) > 20
+    for what, ours in rows:
+        linked = re.search(r"\]\((\w+\.md)\)", ours)
+        assert ours in ("here", "no") or (linked and (DOCS / linked[1]).exists()), what
+    assert "| — |" not in text
 
 
 def test_factors_of_choosing_are_right() -> None:

@@ -7,9 +7,9 @@ from math import prod
 
 from dask.utils import format_bytes
 
-from ..geometry.placement import Placement
 from ..tables import by_axis
 from ..volumes.record import Record
+from ..volumes.seen.html import as_written
 from ..volumes.volume import Volume
 
 __all__ = ["described"]
@@ -47,8 +47,8 @@ def _of_volume(volume: Volume) -> Iterator[tuple[str, str]]:
     yield "shape", by_axis(volume.axes, volume.shape)
     size = prod(volume.shape) * volume.dtype.itemsize
     yield "values", f"{volume.dtype}, {format_bytes(size)}"
-    yield "voxel size", _with_units(place, place.written_size)
-    yield "offset", _with_units(place, place.written_offset)
+    yield "voxel size", as_written(place, place.written_size)
+    yield "offset", as_written(place, place.written_offset)
     yield "region", f"{volume.roi} {volume.unit}".rstrip()
     yield "block", by_axis(axes, volume.frame.block_shape)
     if volume.shards is not None:
@@ -58,18 +58,10 @@ def _of_volume(volume: Volume) -> Iterator[tuple[str, str]]:
         yield "bytes 0, 255", f"stand for {low} and {high}"
 
 
-def _with_units(place: Placement, numbers: Sequence[int | float]) -> str:
-    units = [of.unit for of in place.as_written]
-    if len(set(units)) == 1:
-        return by_axis(place.block_axes, numbers, units[0])
-    each = (f"{number} {unit}".rstrip() for number, unit in zip(numbers, units))
-    return by_axis(place.block_axes, list(each))
-
-
 def _of_levels(levels: Sequence[Volume]) -> Iterator[tuple[str, str]]:
     for number, level in enumerate(levels if len(levels) > 1 else ()):
         place = level.placement
-        size = _with_units(place, place.written_size)
+        size = as_written(place, place.written_size)
         yield f"level {number}", f"{level.path}: {by_axis(level.axes, level.shape)}; {size} a voxel"
 
 

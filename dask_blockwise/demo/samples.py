@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..geometry.blocks import Coordinate, Roi
 from ..volumes.volume import Volume
 
-__all__ = ["FIB25", "MNI152", "Network", "Sample", "fib25", "mni152"]
+__all__ = ["FIB25", "MNI152", "Network", "Sample", "fib25", "mni152", "ovule"]
 
 # A commit, so that the files can't change; nobody has published their checksums.
 _FIB25_URL = (
@@ -24,6 +24,12 @@ _FIB25_URL = (
 )
 _FIB25_SECTIONS = [f"grayscale_maps/iso.{number}.png" for number in range(2600, 2800)]
 _FIB25_TRUTH = "groundtruth.h5.gz"
+_OVULE_URL = (
+    "https://raw.githubusercontent.com/kreshuklab/plant-seg/"
+    "9d748063cc9de8d8025aaf691a11483b94a5894c/tests/resources/data/train/"
+)
+_OVULE_FILE = "1136_mini.h5"
+_OVULE_HASH = "0dc53007c490e3ddc0fec28409ff4e76e12963e7f06ba1adf3ff23301a001e4c"
 
 
 @dataclass(frozen=True)
@@ -158,6 +164,42 @@ def fib25() -> Sample:
     return _sample(raw, truth, FIB25, place, trained=(160, 0, 0))
 
 
+def ovule() -> Path:
+    """Nuclei of a plant's ovule under a confocal microscope, as an HDF5 file.
+
+    Its ``raw`` and ``label``, both uint8 of shape (100, 100, 100), voxels of 0.284 x 0.128 x 0.128
+    um, are the stain and the nuclei that people have outlined. It is read from the folder that
+    DASK_BLOCKWISE_DATA names (fluorescence/ovule_nuclei_1136_100.h5), else fetched once from the
+    public repository kreshuklab/plant-seg and cached.
+
+    Returns
+    -------
+    Path
+        For ``open_volume(f"{path}/raw")``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file is neither there nor to be fetched.
+    ModuleNotFoundError
+        If a package of the extra ``demo`` is not installed.
+
+    References
+    ----------
+    Vijayan et al., "A deep learning-based toolkit for 3D nuclei segmentation and quantitative
+    analysis in cellular and tissue context", Development 2024.
+    """
+    name = "fluorescence/ovule_nuclei_1136_100.h5"
+    path = Path(os.environ.get("DASK_BLOCKWISE_DATA", "")) / name
+    if path.exists():
+        return path
+    files = _fetcher("ovule", _OVULE_URL, {_OVULE_FILE: _OVULE_HASH})
+    try:
+        return Path(files.fetch(_OVULE_FILE))
+    except OSError as error:
+        raise _absent("ovule", name, files, error) from error
+
+
 def _sample(
     raw: NDArray[np.uint8],
     truth: NDArray[Any],
@@ -200,13 +242,7 @@ def _read_fib25(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
 def _fetch_fib25() -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
     """Fetch the sections and the truth, or take them from the cache."""
     pooch = _need("pooch")
-    files = pooch.create(
-        pooch.os_cache("dask_blockwise") / "fib25",
-        _FIB25_URL,
-        registry=dict.fromkeys([*_FIB25_SECTIONS, _FIB25_TRUTH]),
-        env="DASK_BLOCKWISE_CACHE",
-        retry_if_failed=2,
-    )
+    files = _fetcher("fib25", _FIB25_URL, dict.fromkeys([*_FIB25_SECTIONS, _FIB25_TRUTH]))
     try:
         truth = files.fetch(_FIB25_TRUTH, processor=pooch.Decompress(name="groundtruth.h5"))
         # Of threads that find no folder there, pooch lets all but one fail.
@@ -214,13 +250,28 @@ def _fetch_fib25() -> tuple[NDArray[np.uint8], NDArray[np.uint32]]:
         with ThreadPoolExecutor(8) as threads:
             sections = list(threads.map(files.fetch, _FIB25_SECTIONS))
     except OSError as error:
-        raise FileNotFoundError(
-            f"The fib25 sample is not on this machine and could not be fetched ({error}). Either "
-            "set DASK_BLOCKWISE_DATA to a folder that holds fib25/raw.tif and fib25/labels.npz, or "
-            f"connect this machine to the internet, so that it can be fetched from {_FIB25_URL} "
-            f"into {files.abspath}."
-        ) from error
+        raise _absent("fib25", "fib25/raw.tif and fib25/labels.npz", files, error) from error
     return np.stack([_need("imageio.v3").imread(path) for path in sections]), _neurons(truth)
+
+
+def _fetcher(name: str, url: str, registry: dict[str, str | None]) -> Any:
+    """What fetches files once into the cache; with what they hash to, where that is known."""
+    pooch = _need("pooch")
+    return pooch.create(
+        pooch.os_cache("dask_blockwise") / name,
+        url,
+        registry=registry,
+        env="DASK_BLOCKWISE_CACHE",
+        retry_if_failed=2,
+    )
+
+
+def _absent(name: str, wanted: str, files: Any, error: OSError) -> FileNotFoundError:
+    return FileNotFoundError(
+        f"The {name} sample is not on this machine and could not be fetched ({error}). Either "
+        f"set DASK_BLOCKWISE_DATA to a folder that holds {wanted}, or connect this machine to the "
+        f"internet, so that it can be fetched from {files.base_url} into {files.abspath}."
+    )
 
 
 def _neurons(path: str) -> NDArray[np.uint32]:

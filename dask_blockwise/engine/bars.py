@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from tqdm.auto import tqdm
 
@@ -14,7 +14,9 @@ __all__ = ["Bar", "open_bar"]
 # A line a minute, or a tenth of the blocks.
 _SECONDS_A_LINE = 60.0
 _LINES = 10
-_WAITING = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} blocks, waits for others{postfix}"
+_BAR = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} blocks{postfix}"
+# More than that many letters of a title aren't waited for by others.
+_WIDEST = 40
 
 
 class Bar(Protocol):
@@ -34,7 +36,14 @@ class Bar(Protocol):
         """Nothing more will come."""
 
 
-def open_bar(title: str, blocks: int, done: int, shown: bool, upstream: Sequence[Bar] = ()) -> Bar:
+def open_bar(
+    title: str,
+    blocks: int,
+    done: int,
+    shown: bool,
+    upstream: Sequence[Bar] = (),
+    beside: Sequence[str] = (),
+) -> Bar:
     """A bar in a terminal or notebook, now and then a line elsewhere, or nothing.
 
     Parameters
@@ -48,12 +57,14 @@ def open_bar(title: str, blocks: int, done: int, shown: bool, upstream: Sequence
     upstream
         Those of the tasks that it reads from. Until they are over, its rate is theirs, and what is
         left can't be told from it.
+    beside
+        Titles of all bars that are shown together: they begin at the same place.
     """
     count = _Count(title, blocks, done, upstream)
     if not shown:
         return _NoBar(count)
     if sys.stderr.isatty() or "ipykernel" in sys.modules:
-        return _LiveBar(count)
+        return _LiveBar(count, min(_WIDEST, max(map(len, (title, *beside)))))
     return _Lines(count)
 
 
@@ -85,16 +96,19 @@ class _Count:
         """Blocks a second since it has waited for none, neither tasks nor workers."""
         return (self.done - self._before) / max(time.monotonic() - self._begin, 1e-9)
 
-    def add(self, blocks: int, failed: int, retries: int, empty: int = 0) -> bool:
-        """Count more blocks; whether the rate counts anew from now on."""
+    @property
+    def told(self) -> Sequence[str]:
+        """What is said beside how many blocks are done."""
+        return [said for said in (self.beside, _pace(self), self.held_up) if said]
+
+    def add(self, blocks: int, failed: int, retries: int, empty: int = 0) -> None:
+        """Count more blocks."""
         self.done, self.failed = self.done + blocks, failed
         faults = f"{failed} failed, {retries} retries" if failed or retries else ""
         self.beside = ", ".join(filter(None, (f"{empty} empty" if empty else "", faults)))
-        if not self._upstream:
-            return False
-        self._upstream = [bar for bar in self._upstream if not bar.is_over]
-        self._restart()
-        return not self._upstream
+        if self._upstream:
+            self._upstream = [bar for bar in self._upstream if not bar.is_over]
+            self._restart()
 
     def wait(self, why: str, is_idle: bool) -> bool:
         """Note what workers wait for; whether that is news."""
@@ -127,46 +141,43 @@ class _NoBar:
 
 
 class _LiveBar:
-    def __init__(self, count: _Count) -> None:
+    def __init__(self, count: _Count, width: int) -> None:
         self._count = count
-        # Of the whole, rather than of the last second: blocks come in batches.
         self._bar = tqdm(
             total=count.blocks,
             initial=count.done,
-            desc=count.title,
-            unit="block",
-            smoothing=0,
-            bar_format=_WAITING if count.waits else None,
+            desc=f"{count.title}:".ljust(width + 1),
+            bar_format=_BAR,
+            postfix=", ".join(count.told),
         )
+        _align(self._bar, width)
 
     @property
     def is_over(self) -> bool:
         return self._count.is_over
 
     def update(self, blocks: int, failed: int, retries: int, empty: int = 0) -> None:
-        if self._count.add(blocks, failed, retries, empty):
-            self._bar.bar_format = None
-            self._restart(self._bar.n + blocks)
+        self._count.add(blocks, failed, retries, empty)
         self._note()
         self._bar.update(blocks)
 
     def wait(self, why: str, is_idle: bool) -> None:
-        is_news = self._count.wait(why, is_idle)
-        if is_idle:
-            self._restart(self._bar.n)
-        if is_news:
+        if self._count.wait(why, is_idle):
             self._note()
             self._bar.refresh()
 
     def close(self) -> None:
+        self._note()
         self._bar.close()
 
     def _note(self) -> None:
-        notes = filter(None, (self._count.beside, self._count.held_up))
-        self._bar.set_postfix_str(", ".join(notes), refresh=False)
+        self._bar.set_postfix_str(", ".join(self._count.told), refresh=False)
 
-    def _restart(self, done: float) -> None:
-        self._bar.initial, self._bar.start_t = done, time.time()
+
+def _align(bar: Any, width: int) -> None:
+    """Have bars begin at the same place in a notebook too, whose letters differ in width."""
+    if (box := getattr(bar, "container", None)) is not None:
+        box.children[0].layout.width = f"{width + len(': 100%')}ch"
 
 
 class _Lines:
@@ -201,8 +212,7 @@ class _Lines:
     def _write(self) -> None:
         count = self._count
         done = f"{count.title}: {count.done} of {count.blocks} blocks"
-        told = filter(None, (done, count.beside, _pace(count), count.held_up))
-        sys.stderr.write(f"{', '.join(told)}\n")
+        sys.stderr.write(f"{', '.join((done, *count.told))}\n")
         self._plan()
 
 
@@ -212,4 +222,30 @@ def _pace(count: _Count) -> str:
     if count.done >= count.blocks or not count.rate:
         return ""
     left = (count.blocks - count.done) / count.rate
-    return f"{count.rate:.3g} blocks/s, {left:.0f} s left"
+    return f"{_often(count.rate)}, {_long(left)} left"
+
+
+def _often(rate: float) -> str:
+    """Blocks a second, or a longer time in which there is one.
+
+    >>> _often(12.34), _often(0.05), _often(0.001)
+    ('12.3 blocks/s', '3 blocks/min', '3.6 blocks/h')
+    """
+    for unit, seconds in (("s", 1), ("min", 60)):
+        if rate * seconds >= 1:
+            return f"{rate * seconds:.3g} blocks/{unit}"
+    return f"{rate * 3600:.3g} blocks/h"
+
+
+def _long(seconds: float) -> str:
+    """A time that is left, no finer than it is known.
+
+    >>> _long(90.4), _long(900), _long(20_000), _long(400_000)
+    ('90 s', '15 min', '5.6 h', '4.6 days')
+    """
+    for unit, size, most in (("s", 1, 120), ("min", 60, 120)):
+        if seconds < most * size:
+            return f"{seconds / size:.0f} {unit}"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"

@@ -203,11 +203,11 @@ def _states(
     states: list[TaskState] = []
     bars: list[Bar] = []
     by_task = dict(zip(tasks, ledgers))
+    titles = [task.title or task.task_id for task in tasks]
     for index, (task, context, log) in enumerate(zip(tasks, contexts, logs)):
         standing = Standing(task, by_task[task], by_task.__getitem__)
-        title = task.title or task.task_id
         above = [bars[tasks.index(upstream)] for upstream in task.upstream_tasks or ()]
-        bar = open_bar(title, len(task.grid), standing.count, progress, above)
+        bar = open_bar(titles[index], len(task.grid), standing.count, progress, above, titles)
         bars.append(bar)
         keeps = task.ledger is not None and not is_remote(task.ledger)
         notes = TaskLog(log, keeps_progress=keeps)

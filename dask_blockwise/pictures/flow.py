@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-__all__ = ["FlowBox", "Margins", "Role", "flow_svg"]
+__all__ = ["FlowBox", "Margins", "Role", "flow_svg", "readable_width"]
 
 Role = Literal["stored", "computed", "checkpoint", "result"]
 
@@ -22,6 +22,8 @@ _FILLS: dict[Role, str] = {
 }
 _LETTER, _LINE, _PAD, _GAP, _GLYPH = 6.2, 15, 8, 34, 36
 _MOST_LETTERS = 30
+# Of the size in which it is drawn.
+_READABLE = 0.8
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,19 @@ def flow_svg(boxes: Sequence[FlowBox]) -> str:
         f'viewBox="0 0 {size[0]} {size[1]}" font-family="sans-serif" font-size="11">'
         f'<rect width="100%" height="100%" fill="#ffffff"/>{"".join(lines + drawn)}</svg>'
     )
+
+
+def readable_width(svg: str) -> int:
+    """The least pixels across in which a drawing's letters can be read.
+
+    Examples
+    --------
+    >>> drawn = flow_svg([FlowBox(("raw",), "stored")])
+    >>> f'width="{readable_width(drawn) / _READABLE:.0f}"' in drawn
+    True
+    """
+    width = float(svg.partition('width="')[2].partition('"')[0])
+    return round(width * _READABLE)
 
 
 def _columns(boxes: Sequence[FlowBox]) -> list[list[int]]:

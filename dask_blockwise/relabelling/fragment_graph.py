@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["FragmentGraph", "fragment_graph", "kept_table", "mapped", "supervoxel_ids"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FragmentGraph:
     """Supervoxels, the objects that they became, and the affinities between them."""
 
@@ -41,6 +41,14 @@ class FragmentGraph:
     # neighbours and of longer offsets; ``pairs`` and ``pairs_far``: of so many pairs of voxels;
     # ``joined``: whether they are one object.
     edges: DataFrame
+
+    def __repr__(self) -> str:
+        joined = int(self.edges.joined.sum())
+        objects = self.supervoxels.object[self.supervoxels.object > 0].nunique()
+        return (
+            f"{len(self.supervoxels):,} supervoxels, {objects:,} objects; "
+            f"{len(self.edges):,} edges, {joined:,} of them within an object"
+        )
 
     @property
     def doubtful(self) -> DataFrame:
@@ -113,6 +121,8 @@ def fragment_graph(segments: Volume, *, stored: str | os.PathLike[str]) -> Fragm
     >>> graph = fragment_graph(segments, stored="out.zarr/objects")
     >>> graph.supervoxels.object.tolist(), len(graph.edges), graph.edges.joined.tolist()
     ([1, 2, 2, 2], 3, [False, True, True])
+    >>> graph
+    4 supervoxels, 2 objects; 3 edges, 2 of them within an object
     """
     source = segments.source
     if not isinstance(source, Relabelled) or not isinstance(source.rule, AgglomerationRule):

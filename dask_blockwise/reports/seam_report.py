@@ -34,7 +34,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SeamReport:
     """How labels depend on the blocks in which they were made.
 
@@ -97,6 +97,8 @@ class SeamReport:
     def __str__(self) -> str:
         tables = (text_columns(names, rows) for names, rows in self._tables())
         return "\n".join([*self._words(), "", "\n\n".join(tables), "", *self._advice()])
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         words, advice = (

@@ -38,7 +38,7 @@ from .tasks import checkpoints_of, filling_of
 __all__ = ["Status", "status"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Status:
     """How a stored volume stands."""
 
@@ -78,6 +78,8 @@ class Status:
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
+
+    __repr__ = __str__
 
     def _lines(self) -> Iterator[str]:
         empty = f", {self.empty} of which are empty" if self.empty else ""

@@ -34,7 +34,7 @@ _LEAST = 0.05
 PlanOf = Callable[[Index], Sequence[StagePlan]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Suggestion:
     """Blocks, and workers for them, with which a volume is stored sooner."""
 
@@ -64,6 +64,8 @@ class Suggestion:
             return f"No other blocks would save {_LEAST:.0%}, with {workers}."
         blocks = " x ".join(map(str, self.block_shape))
         return f"Blocks of {blocks} would save {self.saves:.0%}, with {workers}."
+
+    __repr__ = __str__
 
 
 @dataclass(frozen=True)

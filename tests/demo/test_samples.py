@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from dask_blockwise import open_volume
 from dask_blockwise.demo import samples
 from dask_blockwise.demo.unet import UNet
 
@@ -79,9 +80,11 @@ def test_threads_that_fetch_do_not_all_make_the_folder(
 
 def test_offline_the_error_says_both_ways(no_data: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(samples, "_FIB25_URL", "http://127.0.0.1:9/")
+    monkeypatch.setattr(samples, "_OVULE_URL", "http://127.0.0.1:9/")
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-    with pytest.raises(FileNotFoundError, match=r"DASK_BLOCKWISE_DATA.*connect this machine"):
-        samples.fib25()
+    for sample in (samples.fib25, samples.ovule):
+        with pytest.raises(FileNotFoundError, match=r"DASK_BLOCKWISE_DATA.*connect this machine"):
+            sample()
 
 
 def test_fib25_is_read_from_the_data_folder(data: Path) -> None:
@@ -91,6 +94,26 @@ def test_fib25_is_read_from_the_data_folder(data: Path) -> None:
     assert volume.unseen.begin == (1600, 0, 0)
     assert volume.unseen.end == volume.raw.roi.end
     assert len(np.unique(volume.truth[volume.unseen])) > 50
+
+
+def test_the_ovule_is_read_from_the_data_folder(data: Path) -> None:
+    raw, label = (open_volume(f"{samples.ovule()}/{name}") for name in ("raw", "label"))
+    assert raw.shape == label.shape == (100, 100, 100)
+    assert len(np.unique(label[:])) == 33
+
+
+def test_the_ovule_is_fetched_once_and_known_by_its_hash(
+    repository: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(samples, "_OVULE_URL", samples._FIB25_URL)
+    served = repository / samples._OVULE_FILE
+    served.write_bytes((data / "fluorescence/ovule_nuclei_1136_100.h5").read_bytes())
+    path = samples.ovule()
+    served.unlink()
+    assert samples.ovule() == path
+    path.write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match=r"ovule_nuclei_1136_100.*connect this machine"):
+        samples.ovule()
 
 
 def test_mni152_has_tissues_where_the_image_is_bright() -> None:

@@ -85,7 +85,25 @@ def test_in_a_terminal_it_shows_none_either(
     second.close()
     waiting, *_, last = capsys.readouterr().err.strip("\r\n").split("\r")
     assert "0/20 blocks, waits for others" in waiting
-    assert "20/20 [" in last
+    assert last.rstrip().endswith("| 20/20 blocks")
+
+
+def test_bars_in_a_terminal_begin_at_one_place_and_say_what_is_left(
+    clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    titles = "affinities", "objects: solve"
+    shown = []
+    for title in titles:
+        bar = open_bar(title, 90000, 0, shown=True, beside=titles)
+        clock.now += 3600.0
+        bar.update(450, 0, 0)
+        bar.close()
+        shown.append(capsys.readouterr().err.strip("\r\n").split("\r")[-1])
+    assert [text.index("|") for text in shown] == [len("objects: solve: 100%")] * 2
+    assert all(
+        text.rstrip().endswith("450/90000 blocks, 7.5 blocks/min, 8.3 days left") for text in shown
+    )
 
 
 def test_what_workers_wait_for_is_shown_and_counts_for_no_rate(
@@ -123,8 +141,8 @@ def test_a_terminal_shows_what_workers_wait_for(
     bar.close()
     _, waiting, *_, last = capsys.readouterr().err.strip("\r\n").split("\r")
     assert "0/20" in waiting
-    assert waiting.rstrip().endswith(", waits for workers: 2 jobs wait (2 for Priority)]")
-    assert last.rstrip().endswith(", 1 failed, 2 retries]")
+    assert waiting.rstrip().endswith(", waits for workers: 2 jobs wait (2 for Priority)")
+    assert last.rstrip().endswith(", 1 failed, 2 retries")
 
 
 def test_a_run_without_workers_says_so_until_it_ends(

@@ -48,7 +48,7 @@ def test_rows_are_the_tasks_of_the_run(raw, tmp_path, threads):
     frames = 18 * 24**3 * 4
     assert plan.write_bytes == sum(sizes) + frames
     assert str(plan).splitlines()[2].split()[:6] == ["x", "16", "x", "16", "x", "16"]
-    assert "<td>result: segment</td>" in plan._repr_html_()
+    assert ">result: segment</td>" in plan._repr_html_()
 
 
 def test_what_two_stages_read_is_stored_once(raw, tmp_path):

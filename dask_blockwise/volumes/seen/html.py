@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from math import prod
 from threading import Thread
 
 from dask.utils import format_bytes
 
+from ...geometry.placement import Placement
+from ...pictures.flow import readable_width
 from ...pictures.raster import data_url
 from ...tables import by_axis, html_table
 from ..frame import Frame
@@ -19,7 +21,7 @@ from .at_once import is_walked_at_once, look_at, under
 from .pipeline import pipeline_svg
 from .sections import Section, data_urls, sections
 
-__all__ = ["known_of", "pictures_of", "repr_html"]
+__all__ = ["as_written", "known_of", "pictures_of", "repr_html"]
 
 # A store that doesn't answer is not waited for.
 _MOST_SECONDS = 10.0
@@ -46,11 +48,20 @@ def known_of(volume: Voxels) -> dict[str, str]:
     return {
         "shape": by_axis(frame.axes, frame.shape),
         "values": f"{frame.dtype}, {format_bytes(_bytes(frame))}",
-        "voxel size": by_axis(axes, frame.voxel_size, frame.unit),
+        "voxel size": as_written(frame.placement, frame.placement.written_size),
         "region": by_axis(axes, spans, frame.unit),
         "block": by_axis(axes, frame.block_shape),
         "computed from": " + ".join(map(repr, volume.source.inputs)) or "what is stored",
     }
+
+
+def as_written(place: Placement, numbers: Sequence[int | float]) -> str:
+    """Numbers along axes as containers write them, with their units."""
+    units = [of.unit for of in place.as_written]
+    if len(set(units)) == 1:
+        return by_axis(place.block_axes, numbers, units[0])
+    each = (f"{number} {unit}".rstrip() for number, unit in zip(numbers, units))
+    return by_axis(place.block_axes, list(each))
 
 
 def pictures_of(volume: Voxels) -> str:
@@ -106,8 +117,11 @@ def _said(text: str) -> str:
 
 
 def _drawn(volume: Voxels) -> str:
-    url = data_url(pipeline_svg(volume).encode(), "image/svg+xml")
-    return f'<p><img src="{url}" alt="pipeline" style="max-width:100%"></p>'
+    svg = pipeline_svg(volume)
+    url = data_url(svg.encode(), "image/svg+xml")
+    # A long one is made smaller as long as it can be read, and is scrolled from there.
+    style = f"max-width:100%;min-width:{readable_width(svg)}px"
+    return f'<p><img src="{url}" alt="pipeline" style="{style}"></p>'
 
 
 def _planned(volume: Voxels) -> str:

@@ -2,22 +2,22 @@
 
 import io
 import json
-import shutil
 import urllib.request
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import browsers
 import numpy as np
 import pytest
+from matplotlib.image import imread
 
 import dask_blockwise as dbw
 from dask_blockwise import Roi, Volume
 from dask_blockwise.volumes.seen.annotations import Place, annotation_layer
 
 neuroglancer = pytest.importorskip("neuroglancer", reason="needs dask_blockwise[view]")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -172,29 +172,18 @@ def test_places_are_a_layer_of_points() -> None:
 
 
 @pytest.mark.browser
-def test_the_page_draws_in_a_browser(tmp_path: Path) -> None:
+def test_the_page_draws_in_a_browser() -> None:
     """Red where the image is bright, in the middle of the page."""
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"needs a browser, one of {', '.join(BROWSERS)}")
     array = np.zeros((3, 64, 64), np.uint8)
     array[0] = 255
     array[0, :8] = 0
     viewer = Volume.from_array(array, axes="cyx", voxel_size=(4, 4), unit="nanometer").view()
-    flags = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=flags)
-        page = browser.new_page(viewport={"width": 600, "height": 400})
+    with browsers.page(600, 400) as page:
         page.goto(viewer.get_viewer_url(), wait_until="commit")
         for _ in range(60):
             page.wait_for_timeout(500)
-            page.screenshot(path=tmp_path / "page.png")
-            from matplotlib.image import imread
-
-            picture = imread(tmp_path / "page.png")[..., :3]
+            picture = imread(io.BytesIO(page.screenshot()), "png")[..., :3]
             red = (picture[..., 0] > 0.8) & (picture[..., 1:].max(-1) < 0.2)
             if red.sum() > 2000:
                 break
-        browser.close()
     assert red.sum() == pytest.approx(64 * 56, rel=0.1)

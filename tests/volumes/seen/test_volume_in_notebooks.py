@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import browsers
 import dask.array as da
 import numpy as np
 import pytest
@@ -281,3 +282,36 @@ def test_show_computes_what_it_draws(halves: Any) -> None:
 def test_show_refuses_what_isnt_there(halves: Any, options: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Volume.from_array(halves).show(**options)
+
+
+def test_voxel_sizes_are_those_of_the_file() -> None:
+    volume = Volume.from_array(
+        np.zeros((4, 4, 4)), voxel_size=(0.2837, 0.5, 0.5), unit="micrometer"
+    )
+    assert "z 0.2837, y 0.5, x 0.5 micrometer" in volume._repr_html_()
+
+
+def test_a_long_pipeline_stays_readable() -> None:
+    volume = Volume.from_array(np.zeros((4, 4), np.uint8))
+    for _ in range(8):
+        volume = dbw.map_overlap(np.copy, volume)
+    html = volume._repr_html_()
+    (least,) = map(int, re.findall(r"min-width:(\d+)px", html))
+    width = float(re.findall(r'width="(\d+)"', drawing(html))[0])
+    assert width > 900
+    assert least == round(0.8 * width)
+
+
+@pytest.mark.browser
+def test_a_browser_draws_all_pictures_and_nothing_is_wider_than_a_narrow_page() -> None:
+    volume = Volume.from_array(np.zeros((40, 60, 80), np.uint8), voxel_size=(8, 4, 4), unit="nm")
+    for _ in range(8):
+        volume = dbw.map_overlap(np.copy, volume)
+    with browsers.page(700, 900) as page:
+        page.set_content(volume._repr_html_())
+        widths = page.evaluate("Array.from(document.images, image => image.naturalWidth)")
+        assert len(widths) == 4
+        assert min(widths) > 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= 700
+        letters = page.evaluate("document.images[3].width / document.images[3].naturalWidth")
+        assert letters == pytest.approx(0.8, abs=0.01)
