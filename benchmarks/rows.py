@@ -176,6 +176,13 @@ ROWS = (
         "import dask.array, zarr, distributed",
         "at most 1.15",
         "imports.py",
-        rf"{_NUMBER} times that",
+        rf"import dask_blockwise: .* s, {_NUMBER} times that",
+    ),
+    Row(
+        "import dask_blockwise and its open_volume",
+        "import dask.array, zarr, distributed",
+        "at most 1.2",
+        "imports.py",
+        rf"open_volume: .* s, {_NUMBER} times that",
     ),
 )

@@ -9,30 +9,25 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, Group
 
-from .commands.demo import demo
-from .commands.measuring import evaluate, objects, seams
-from .commands.pipeline import plan, run
-from .commands.prediction import argmax, predict, threshold
-from .commands.relabelling import agglomerate, relabel, renumber
-from .commands.segmentation import connected_components, segment, watershed
 from .commands.spoken import in_options
-from .commands.stored import convert, info, pyramid, rerun, status
-from .commands.viewing import view
 from .engine.stopping import exit_codes
 
 __all__ = ["main"]
 
 _NAME = "dask-blockwise"
+# Files and functions of `dask_blockwise.commands`, imported where they are run or told of.
 _GROUPS = {
-    "Pipelines": (run, plan),
+    "Pipelines": ("pipeline:run", "pipeline:plan"),
     "Stages": (
-        *(predict, argmax, threshold, watershed, segment, connected_components),
-        *(relabel, agglomerate, renumber),
+        *("prediction:predict", "prediction:argmax", "prediction:threshold"),
+        *("segmentation:watershed", "segmentation:segment", "segmentation:connected_components"),
+        *("relabelling:relabel", "relabelling:agglomerate", "relabelling:renumber"),
     ),
     "Of what is stored": (
-        *(info, view, status, rerun, objects, seams, evaluate, pyramid, convert),
+        *("stored:info", "viewing:view", "stored:status", "stored:rerun", "measuring:objects"),
+        *("measuring:seams", "measuring:evaluate", "stored:pyramid", "stored:convert"),
     ),
-    "To begin with": (demo,),
+    "To begin with": ("demo:demo",),
 }
 # What a person can mend, as `exit_codes` has it.
 _USAGE = (ValueError, TypeError, OSError, ImportError)
@@ -63,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     SystemExit: 2
     """
     given, commands = list(sys.argv[1:] if arguments is None else arguments), app()
+    if not given or given[0] in commands.help_flags:
+        commands.resolved_commands()  # Help has a line of each.
     command = given[0] if given and given[0] in commands else None
     with exit_codes(f"{_NAME}: "):
         try:
@@ -89,7 +86,8 @@ def app() -> App:
     for place, (title, commands) in enumerate(_GROUPS.items()):
         group = Group(title, sort_key=place)
         for order, command in enumerate(commands):
-            made.command(command, group=group, sort_key=order)
+            place_of_it = f"{__package__}.commands.{command}"
+            made.command(place_of_it, group=group, sort_key=order)
     made.register_install_completion_command()
     return made
 

@@ -2,6 +2,8 @@ import dataclasses
 import functools
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -96,7 +98,7 @@ def test_help_says_what_to_type(command: str | None, capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert f"Usage: dask-blockwise {command or 'COMMAND'}" in said
     if command is None:
-        assert all(f" {name} " in said for name in COMMANDS)
+        assert all(re.search(rf"│ {name} +[A-Z]", said) for name in COMMANDS), "nothing told"
     else:
         assert re.search(rf"^ *dask-blockwise {command} ", said, re.MULTILINE), "no example"
 
@@ -109,6 +111,14 @@ def test_examples_in_help_are_understood(monkeypatch: pytest.MonkeyPatch) -> Non
         assert lines, command
         for line in lines:
             app.parse_args(shlex.split(line), exit_on_error=False, print_error=False)
+
+
+def test_its_version_is_told_without_importing_what_commands_need() -> None:
+    code = "import sys; from dask_blockwise.cli import main; main(['--version'])\n"
+    code += "print('dask' in sys.modules, 'numpy' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.split() == [version("dask_blockwise"), "False", "False"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -11,10 +11,10 @@ import numpy as np
 
 __all__ = ["exact", "meant", "meant_between"]
 
-# All decimals of so many digits are different numbers, so that such a one was meant.
-_SURE_DIGITS, _SURE_DIGITS_OF_FLOAT32 = 15, 6
-# What was float32 hardly ever has as few digits as this, unless it is meant.
+# A quotient, or what was float32, hardly ever has as few digits as this.
 _FEW_DIGITS = 10
+# All decimals of so many digits are different numbers in float32, so that such a one was meant.
+_SURE_DIGITS_OF_FLOAT32 = 6
 # How much rarer than one in its place by chance a fraction must be, to be meant.
 _RARER = 100
 
@@ -57,17 +57,17 @@ def meant(value: Any) -> Fraction:
         return exact(value)
     number = float(value)
     written = exact(number)
-    narrow = _as_float32(number)
-    if _digits(written) <= (_SURE_DIGITS if narrow is None else _FEW_DIGITS):
+    if _digits(written) <= _FEW_DIGITS:
         return written
-    slack = Fraction(ulp(number))
+    narrow, slack = _as_float32(number), Fraction(ulp(number))
     if narrow is not None:
         written, slack = exact(narrow), Fraction(float(np.spacing(abs(narrow)))) / 2
         if _digits(written) <= _SURE_DIGITS_OF_FLOAT32:
             return written
     size = abs(Fraction(number))
     near = _simplest(size - slack, size + slack)
-    if near.denominator**2 * 2 * slack * _RARER > 1:
+    # Of fractions up to a denominator there are about its square, of decimals as many as theirs.
+    if near.denominator**2 * _RARER > min(1 / (2 * slack), Fraction(written.denominator)):
         return written
     return near if number > 0 else -near
 

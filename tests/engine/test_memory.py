@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,9 @@ def test_blocks_that_would_not_fit_are_refused_before_any_runs(
 
 
 def test_workers_that_come_later_are_looked_at_as_they_come(tmp_path: Path) -> None:
+    def take_long(number: int, runs: int) -> None:
+        time.sleep(1)  # What is over before workers are looked at isn't refused.
+
     with (
         LocalCluster(n_workers=0, threads_per_worker=1, memory_limit="400MB", **OPTIONS) as cluster,
         Client(cluster, set_as_default=False) as client,
@@ -109,7 +113,7 @@ def test_workers_that_come_later_are_looked_at_as_they_come(tmp_path: Path) -> N
         cluster.adapt(minimum=0, maximum=1)
         # The first to come may have begun with a block.
         with pytest.raises(ValueError, match=r"the run is over: a block holds 476.84 MiB"):
-            run(line(8, recorder(tmp_path), memory=500 * MB), client, progress=False)
+            run(line(8, recorder(tmp_path, take_long), memory=500 * MB), client, progress=False)
 
 
 @pytest.mark.parametrize("options", [{"num_workers": 1}, {"memory": 50 * MB}], ids=str)

@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,18 +55,16 @@ def edit(folder: Path) -> Iterator[Edit]:
             file = folder / f"{name.replace('.', '/')}.py"
             file.parent.mkdir(exist_ok=True)
             file.write_text(textwrap.dedent(text))
-            # Within the same second, as Python's cache of bytecode tells them apart.
+            # Within the same second, where Python's cache of byte code wouldn't tell them apart.
             os.utime(file, (1_000_000_000, 1_000_000_000))
+            Path(cache_from_source(str(file))).unlink(missing_ok=True)
             written.add(name.partition(".")[0])
         if reload:
             forget()
 
     def forget() -> None:
         for name in [name for name in sys.modules if name.partition(".")[0] in written]:
-            cached = getattr(sys.modules[name].__spec__, "cached", None)
             del sys.modules[name]
-            if cached:
-                Path(cached).unlink(missing_ok=True)
         importlib.invalidate_caches()
 
     yield edit

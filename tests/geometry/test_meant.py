@@ -5,7 +5,7 @@ from math import ulp
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dask_blockwise.geometry.meant import meant
@@ -21,6 +21,8 @@ def test_a_float_stands_for_what_is_as_near_as_it_is_precise(value):
     assert meant(-value) == -meant(value)
 
 
+# As a float, 73/9 has 15 digits alone.
+@example(73, 9)
 @given(st.integers(1, 200), st.integers(1, 12))
 def test_simple_fractions_are_meant(numerator, denominator):
     size = Fraction(numerator, denominator)
@@ -30,6 +32,11 @@ def test_simple_fractions_are_meant(numerator, denominator):
 
 @given(st.decimals("0.001", 9999, places=3))
 def test_short_decimals_are_meant(number):
+    assert meant(float(number)) == Fraction(number)
+
+
+@given(st.decimals("0.00000000001", 999, places=11))
+def test_long_decimals_are_meant(number):
     assert meant(float(number)) == Fraction(number)
 
 

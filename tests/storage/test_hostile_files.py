@@ -116,7 +116,8 @@ def zarr3(folder, shape, chunks, **others):
         ([0, 4], [4, 4], "no voxels"),
         ([-4], [4], "can't be understood"),
         ([], [], "can't be understood"),
-        ([4], [0], "can't be understood"),
+        ([4], [0], r"can't be understood: its chunks are \(0,\)"),
+        ([4], [-1], "can't be understood"),
     ],
 )
 def test_shapes_and_chunks_that_no_machine_has(tmp_path, shape, chunks, message):

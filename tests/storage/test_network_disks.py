@@ -15,6 +15,7 @@ import pytest
 from regions import box, whole
 
 import dask_blockwise as dbw
+from dask_blockwise.relabelling.scratch import Scratch
 from dask_blockwise.storage.arrays import create_array, open_array, remove
 from dask_blockwise.storage.removal import remove_in_order
 
@@ -67,13 +68,13 @@ def test_objects_are_stored_while_somebody_reads_what_blocks_left(
 ):
     mask = dbw.Volume.from_array(np.eye(8, dtype=np.uint8), chunks=(4, 4))
     objects = dbw.relabel(dbw.connected_components(mask))
-    files, remove_scratch = [], dbw.relabelling.scratch.Scratch.remove
+    files, remove_scratch = [], Scratch.remove
 
     def remove_while_read(scratch):
         files.append(Path(f"{scratch.path}/edges/zarr.json").open("rb"))  # noqa: SIM115
         remove_scratch(scratch)
 
-    monkeypatch.setattr("dask_blockwise.relabelling.scratch.Scratch.remove", remove_while_read)
+    monkeypatch.setattr(Scratch, "remove", remove_while_read)
     assert objects.to_zarr(tmp_path / "o.zarr/x", client=near, progress=False)
     for file in files:
         file.close()

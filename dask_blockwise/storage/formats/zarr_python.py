@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -141,9 +141,18 @@ def open_zarr_python(location: str, document: Mapping[str, Any], fills: bool) ->
             said = f"it has no {lacks}" if lacks else str(error).rstrip(".")
             raise ValueError(f"{said}. {MEND}") from error
         raise ValueError(f"it needs the codec {codec[1]!r}, {_where(codec[1])}") from error
-    if not all(array.chunks):
-        raise ValueError(f"its chunks are {array.chunks}")
+    # From zarr 3.4 on, sizes of chunks that can't be are read as others that can.
+    read = array.shards or array.chunks
+    written = _chunks_of(document) or read
+    if tuple(written) != tuple(read) or not all(array.chunks):
+        raise ValueError(f"its chunks are {tuple(written)}")
     return ZarrPythonArray(array, location, fills)
+
+
+def _chunks_of(document: Mapping[str, Any]) -> Sequence[int]:
+    """Voxels of a file, as they are written; none where the grid is of another kind."""
+    grid = document.get("chunk_grid", {"configuration": {"chunk_shape": document.get("chunks")}})
+    return grid["configuration"].get("chunk_shape") or ()
 
 
 def _lacking(said: str) -> str:

@@ -16,6 +16,8 @@ from regions import box, whole
 
 import dask_blockwise as dbw
 from dask_blockwise.storage.arrays import create_array, open_array
+from dask_blockwise.storage.formats import zarr as zarr_format
+from dask_blockwise.storage.location import kvstore_spec
 from dask_blockwise.storage.stamps import stamps_of
 
 PART = box((2, 6), (1, 5))
@@ -66,9 +68,7 @@ def test_zarr_2_by_both_kinds_of_names_is_refused(tmp_path):
 @pytest.mark.parametrize("bucket", ["s3", "gs"], indirect=True)
 def test_in_a_bucket(bucket, tmp_path):
     folder = changed(zarr_array(tmp_path / "a", 2, "/"), ".zarray", says("."))
-    store = ts.KvStore.open(
-        dbw.storage.location.kvstore_spec(f"{bucket}/names{tmp_path.name}/a")
-    ).result()
+    store = ts.KvStore.open(kvstore_spec(f"{bucket}/names{tmp_path.name}/a")).result()
     for file in (file for file in folder.rglob("*") if file.is_file()):
         store.write(str(file.relative_to(folder)), file.read_bytes()).result()
     assert_read(f"{bucket}/names{tmp_path.name}/a")
@@ -225,11 +225,9 @@ def test_only_some_names_are_looked_at(tmp_path, monkeypatch):
     for i in range(3000):
         (folder / f"{i + 5}.0").touch()
     seen = []
-    names = dbw.storage.formats.zarr.some_names
+    names = zarr_format.some_names
     monkeypatch.setattr(
-        dbw.storage.formats.zarr,
-        "some_names",
-        lambda path, likely: seen.extend(names(path)) or seen,
+        zarr_format, "some_names", lambda path, likely: seen.extend(names(path)) or seen
     )
     open_array(folder)
     assert len(seen) == 1000
