@@ -147,7 +147,7 @@ def test_every_folder_says_what_belongs_there() -> None:
 
 def test_what_prints_as_text_is_shown_as_it() -> None:
     """At a prompt, and as the last line of a notebook's cell, too."""
-    public = map(vars(dask_blockwise).get, dask_blockwise.__all__)
+    public = [getattr(dask_blockwise, name) for name in dask_blockwise.__all__]
     classes = [one for one in public if is_dataclass(one) and "__str__" in vars(one)]
     assert {one.__name__ for one in classes} >= {"RunSummary", "SeamReport", "Status", "Evaluation"}
     assert not [one for one in classes if one.__repr__ is not one.__str__]
