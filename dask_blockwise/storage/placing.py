@@ -14,7 +14,7 @@ from .formats import find_array
 from .groups import read_attributes
 from .location import folders_above, is_remote
 from .metadata import placement_from
-from .multiscales import image_levels
+from .multiscales import image_levels, not_applied
 from .stored_array import StoredArray
 
 __all__ = ["placed_as", "read_placement"]
@@ -23,6 +23,8 @@ __all__ = ["placed_as", "read_placement"]
 _GROUPS_SEARCHED = 5
 _MOST_AXES = 16
 _GROUPS_NEAR = 2
+# Transformations of which an array may hold the numbers, and that array's dimensions.
+_MAY_BE_STORED = {"scale": 1, "translation": 1, "affine": 2}
 _TELL_OF_SIZES = ("zarr.json", ".zattrs")
 
 
@@ -46,6 +48,8 @@ def read_placement(
             attributes = read_attributes(group)
             if dataset in image_levels(attributes):
                 attributes = _with_stored_numbers(attributes, group)
+                if warns:
+                    _warn_of_systems(array, not_applied(attributes, dataset))
                 return placement_from(attributes, dataset, array.attributes, n, axes)
     with understood(array.path):
         place = placement_from({}, "", array.attributes, n, axes)
@@ -53,6 +57,17 @@ def read_placement(
         _warn_of_denied(array)
         _warn_of_coordinates(array, place.axes)
     return place
+
+
+def _warn_of_systems(array: StoredArray, others: Sequence[str]) -> None:
+    """Say so where it lies elsewhere in further coordinate systems."""
+    if others:
+        warnings.warn(
+            f"{array.path} is placed in its image's own coordinate system. Its metadata also tell "
+            f"of {', '.join(others)}, which isn't applied: where that is meant, give "
+            "open_volume(path, voxel_size=..., unit=...), or bring it there by another tool.",
+            stacklevel=2,
+        )
 
 
 def _warn_of_denied(array: StoredArray) -> None:
@@ -127,18 +142,20 @@ def _with_stored_numbers(part: Any, group: str) -> Any:
     if not isinstance(part, Mapping):
         return part
     kind = part.get("type")
-    if kind in ("scale", "translation") and "path" in part and kind not in part:
-        return {**part, kind: _stored_numbers(part["path"], group)}
+    if kind in _MAY_BE_STORED and "path" in part and kind not in part:
+        return {**part, kind: _stored_numbers(part["path"], group, _MAY_BE_STORED[kind])}
     return {key: _with_stored_numbers(inner, group) for key, inner in part.items()}
 
 
-def _stored_numbers(path: Any, group: str) -> list[Any]:
+def _stored_numbers(path: Any, group: str, dimensions: int) -> list[Any]:
     location = f"{group}/{path_inside(path, 'The path of a transformation')}"
     found = find_array(location)
     if found is None:
         raise ValueError(f"the numbers of a transformation should lie at {location}")
     array = StoredArray.of(location, location, *found)
-    if len(array.shape) != 1 or array.shape[0] > _MOST_AXES or array.dtype.kind not in "iuf":
-        raise ValueError(f"{location} should be a list of numbers, one for each axis")
-    listed: list[Any] = array.read((slice(0, array.shape[0]),)).tolist()
+    fits = len(array.shape) == dimensions and max(array.shape) <= _MOST_AXES
+    if not fits or array.dtype.kind not in "iuf":
+        what = "a list of numbers, one" if dimensions == 1 else "a matrix of numbers, a row"
+        raise ValueError(f"{location} should be {what} for each axis")
+    listed: list[Any] = array.read(tuple(slice(0, n) for n in array.shape)).tolist()
     return listed

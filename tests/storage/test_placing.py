@@ -51,31 +51,6 @@ def test_versions_of_ome_zarr(tmp_path, version, zarr_format, image, expected):
     assert shown(volume) == (expected or ((1, 1, 1), (0, 0, 0), ""))
 
 
-AFFINE = {"type": "affine", "affine": [[40, 0, 0, 0], [0, 4.5, 0, 8], [0, 0, 4, 1]]}
-
-
-@pytest.mark.parametrize(
-    "step",
-    [
-        {"type": "sequence", "transformations": [SCALE, SHIFT]},
-        AFFINE,
-        AFFINE | {"affine": [*AFFINE["affine"], [0, 0, 0, 1]]},
-        {"type": "sequence", "transformations": [{"type": "identity"}, AFFINE]},
-    ],
-)
-@pytest.mark.parametrize("output", ["physical", {"name": "physical"}])
-def test_ome_zarr_0_6(tmp_path, step, output):
-    """The image's own transformations lead on to other systems, here by a rotation."""
-    systems = [{"name": "other", "axes": [{"name": "q"}]}, {"name": "physical", "axes": AXES}]
-    image = {
-        "coordinateSystems": systems,
-        "datasets": [level(steps=[step | {"input": "0", "output": output}])],
-        "coordinateTransformations": [{"type": "rotation", "input": "physical", "output": "other"}],
-    }
-    group_of(tmp_path / "a.zarr", 3, {"ome": {"version": "0.6", "multiscales": [image]}})
-    assert shown(dbw.open_volume(tmp_path / "a.zarr")) == PLACED
-
-
 @pytest.mark.parametrize("written", ["0", "./0", "0/", "a/b/c/0", "./a/b//c/0/"])
 def test_paths_of_levels(tmp_path, written):
     path = "0" if len(written) < 4 else "a/b/c/0"
