@@ -58,12 +58,13 @@ def spacing_of(name: str, values: NDArray[Any], unit: Any, step: Any = None) -> 
     values : ndarray
     unit : str or None
     step : number, optional
-        From a voxel to the next, where there is one alone.
+        From a voxel to the next, which one alone doesn't say.
 
     Raises
     ------
     ValueError
-        If they are no numbers, not evenly spaced, or descend; or if there is one, and no step.
+        If they are no numbers, not evenly spaced, by another step than the one that is given, or
+        descend; or if there is one, and no step.
     """
     unit = str(unit or "")
     if values.dtype.kind == "m":
@@ -90,6 +91,12 @@ def spacing_of(name: str, values: NDArray[Any], unit: Any, step: Any = None) -> 
         )
     found = _even(values, unit)
     _check_even(name, numbers, found, values.dtype)
+    if step is not None and abs(meant(step) - found.step) > found.step * _SLACK:
+        raise ValueError(
+            f"voxel_size of {name!r} is given as {step}, and its coordinates are "
+            f"{float(found.step):.9g} apart: leave it out, or drop the coordinates, "
+            f"dataarray.drop_vars({name!r})."
+        )
     return found
 
 
@@ -119,7 +126,8 @@ def _of_one(name: str, value: Any, unit: str, step: Any) -> Spacing:
     if step is None:
         raise ValueError(
             f"There is one voxel along {name!r}, so that its coordinate doesn't say how large it "
-            f"is: give its size, voxel_size={{{name!r}: ...}}."
+            f"is, which may be one of several or what several became: give its size, "
+            f"voxel_size={{{name!r}: ...}}."
         )
     return Spacing(meant(value), meant(step), unit)
 

@@ -120,6 +120,25 @@ def test_one_voxel_and_no_coordinates():
     assert Volume.from_xarray(thin.to_xarray()).placement == thin.placement
 
 
+@pytest.mark.parametrize(
+    "left",
+    [lambda a: a[1:2], lambda a: a[::9], lambda a: a.coarsen(z=len(VALUES)).mean()],
+    ids=["one of them", "every other", "their mean"],
+)
+def test_one_voxel_that_is_left_of_several(left):
+    """By its coordinate it may be as large as it was, or as all of them."""
+    made = left(Volume.from_array(VALUES, (40, 4, 4), unit="nm").to_xarray())
+    with pytest.raises(ValueError, match=r"one voxel along 'z'.*several.*voxel_size=\{'z'"):
+        Volume.from_xarray(made)
+    assert Volume.from_xarray(made, {"z": 80}).voxel_size == (80, 4, 4)
+
+
+def test_a_size_that_coordinates_contradict_is_refused():
+    with pytest.raises(ValueError, match=r"given as 3, and its coordinates are 4\.5 apart"):
+        Volume.from_xarray(labelled(), {"y": 3})
+    assert Volume.from_xarray(labelled(), {"y": 4.5}).placement.written_size[1] == 4.5
+
+
 REFUSED = {
     "uneven": (labelled(x=[0, 1, 2, 4]), "voxel 1 would be 1.33333333, and it is 1"),
     "descending": (labelled(y=[9, 4.5, 0]), r"sortby\('y'\)"),
