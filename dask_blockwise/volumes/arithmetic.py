@@ -197,7 +197,8 @@ def _check_arguments(name: str, arguments: Sequence[Any], volumes: Sequence[Voxe
             )
     first = volumes[0].frame
     for other in (volume.frame for volume in volumes[1:]):
-        if other.shape != first.shape or other.axes != first.axes or other.roi != first.roi:
+        same = other.shape == first.shape and other.axes == first.axes
+        if not same or not other.lies_as(first):
             raise ValueError(
                 f"{name} is taken voxel by voxel, of volumes of the same region, voxels and "
                 f"channels, got {volumes}: crop or resample one of them, or choose its channels."

@@ -66,6 +66,11 @@ class Frame:
         """Names of all axes, such as ``("c", "z", "y", "x")``."""
         return self.placement.axes
 
+    def lies_as(self, other: Frame) -> bool:
+        """Whether the other has the same voxels of the world, as far as units are known."""
+        same = self.roi == other.roi and self.voxel_size == other.voxel_size
+        return same and self.placement.measures_as(other.placement)
+
     @property
     def ndim(self) -> int:
         """Number of axes."""

@@ -72,7 +72,7 @@ def to_xarray(
     coordinates: dict[str, Any] = {} if channels is None else {"c": list(channels)}
     each = zip(place.block_axes, place.voxel_size, place.offset, place.as_written, strict=True)
     for axis, size, offset, way in each:
-        said = {"units": way.unit} if way.unit else {}
+        said: dict[str, Any] = {"units": way.unit} if way.unit else {}
         values = coordinates_along(sizes[axis], size, offset, way)
         said |= {_STEP: float(way.size(size)), _COUNT: sizes[axis]}
         coordinates[axis] = (axis, values, said)
