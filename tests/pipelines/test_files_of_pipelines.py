@@ -263,7 +263,7 @@ def test_an_expression_is_worded_by_numpy() -> None:
         ("numpy: [1, 2], function: numpy:greater", "at least one volume"),
         ("numpy: [raw, 2], function: numpy:sum", "voxel by voxel"),
         ("numpy: [row, 2], function: numpy:greater", "volumes has no row"),
-        ("numpy: [raw], function: numpy:greater", "numpy"),
+        ("numpy: [raw], function: numpy:greater", "volumes.m: greater.*takes from 2"),
     ):
         with pytest.raises(ValueError, match=said):
             made_of(read_file(f"volumes: {{raw: {{open: in.zarr/raw}}, m: {{{wrong}}}}}", "m"))
