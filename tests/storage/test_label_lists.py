@@ -56,9 +56,9 @@ def filled(path, value, **how):
 
 
 @pytest.mark.parametrize("zarr_format", [2, 3])
-@pytest.mark.parametrize("where", ["disk", "bucket"])
-def test_labels_stay_where_their_image_is_overwritten(tmp_path, request, where, zarr_format):
-    top = tmp_path if where == "disk" else f"{request.getfixturevalue('bucket')}/overwritten"
+@pytest.mark.parametrize("where", ["tmp_path", "s3_bucket", "gs_bucket"])
+def test_labels_stay_where_their_image_is_overwritten(request, where, zarr_format):
+    top = f"{request.getfixturevalue(where)}/overwritten"
     path, how = f"{top}/{zarr_format}.zarr", {"zarr_format": zarr_format}
     filled(path, 1, **how)
     filled(f"{path}/labels/cells", 2)
