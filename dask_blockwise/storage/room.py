@@ -54,9 +54,9 @@ def make_room(given: str, location: str, overwrite: bool, zarr_format: int) -> N
     levels = levels_at(location)
     others = _beside(location, levels)
     labels = {path for path in others if path.split("/")[0] == _LABELS} if levels else set()
-    if others - labels:
+    if strange := others - labels:
         raise FileExistsError(
-            f"{given} is a group that holds other arrays, {some_of(others - labels)}, so that it isn't "
+            f"{given} is a group that holds other arrays, {some_of(strange)}, so that it isn't "
             "overwritten: choose a path within it, or remove it yourself."
         )
     if labels:
