@@ -23,6 +23,7 @@ __all__ = [
     "is_denied",
     "kvstore_of",
     "list_names",
+    "one_look",
     "own_cache",
     "put",
     "read_bytes",
@@ -99,8 +100,34 @@ def read_bytes(location: str, name: str) -> bytes:
     return _let_read(location, name) or b""
 
 
+_looked: ContextVar[dict[tuple[str, str], bytes | None] | None] = ContextVar("looked", default=None)
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Within the body, each document is read once: over a network, each reading takes its time."""
+    if _looked.get() is not None:
+        yield
+        return
+    token = _looked.set({})
+    try:
+        yield
+    finally:
+        _looked.reset(token)
+
+
 def _let_read(location: str, name: str) -> bytes | None:
     """A document; None where there is none, or it may not be known."""
+    looked = _looked.get()
+    if looked is None:
+        return _let_read_now(location, name)
+    key = location, name
+    if key not in looked:
+        looked[key] = _let_read_now(location, name)
+    return looked[key]
+
+
+def _let_read_now(location: str, name: str) -> bytes | None:
     try:
         return _read(location, name)
     except PermissionError:

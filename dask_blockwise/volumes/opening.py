@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..pipelines.stages import stage
+from ..storage.documents import one_look
 from ..storage.location import given_as
 from .chosen_level import Level, all_levels, chosen_level
 from .stored_frame import OnCorrupt, OnMissing, OpenOptions
@@ -94,9 +95,10 @@ def open_volume(
     [0:32, 0:32] (32, 32)
     """
     options = OpenOptions(stands_for, on_missing, on_corrupt, axes, voxel_size, unit)
-    if level is None:
+    with one_look():
+        if level is not None:
+            path = chosen_level(given_as(path), level, _opening(options))
         return stored_volume(path, options)
-    return stored_volume(chosen_level(given_as(path), level, _opening(options)), options)
 
 
 def open_levels(
@@ -142,7 +144,8 @@ def open_levels(
     ('in.zarr/raw/s1', 'in.zarr/raw/s1')
     """
     options = OpenOptions(stands_for, on_missing, on_corrupt, axes, None, unit)
-    return all_levels(given_as(path), _opening(options))
+    with one_look():
+        return all_levels(given_as(path), _opening(options))
 
 
 def _opening(options: OpenOptions) -> Callable[[str], Volume]:
