@@ -14,7 +14,7 @@ from typing import Any
 
 from .checked import listing, mapping
 
-__all__ = ["World", "beside", "world_of"]
+__all__ = ["World", "beside", "in_scene", "world_of"]
 
 _AXES_OF_AN_ARRAY = "array"
 
@@ -63,6 +63,21 @@ def beside(image: Mapping[str, Any], level: Mapping[str, Any]) -> list[str]:
     further = [step for _, step in _leading_on(image, _system(image, world.name))]
     others = [step for step in (*own[1:], *further) if step not in world.steps]
     return [_told(step) for step in others if _kind(step) != "identity"]
+
+
+def in_scene(attributes: Mapping[str, Any], path: str) -> list[str]:
+    """Transformations by which a scene, of a group above, places the image at a path, in words."""
+    ome = attributes.get("ome")
+    scene = ome.get("scene") if isinstance(ome, Mapping) else None
+    steps = scene.get("coordinateTransformations") if isinstance(scene, Mapping) else None
+    listed = listing(steps, "coordinateTransformations")
+    own = [step for step in listed if _leads_from(step, path) and _kind(step) != "identity"]
+    return [_told(step) for step in own]
+
+
+def _leads_from(step: Any, path: str) -> bool:
+    begin = _referred(step, "input")[1]
+    return isinstance(begin, str) and begin.removeprefix("./").strip("/") == path
 
 
 def _world(system: Mapping[str, Any], steps: tuple[Any, ...]) -> World:

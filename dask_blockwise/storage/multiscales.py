@@ -15,6 +15,7 @@ from .transformations import placing_of
 
 __all__ = [
     "first_image_levels",
+    "has_systems",
     "image_levels",
     "listed_transform",
     "not_applied",
@@ -86,6 +87,12 @@ def ome_placement(
                 listed = _renamed(listed, names)
             return _placement(image, level, dimensions, listed)
     return None
+
+
+def has_systems(attributes: Mapping[str, Any], path: str) -> bool:
+    """Whether the image of a level has coordinate systems, as of OME-Zarr 0.6 on."""
+    found = (image for image, level in _levels(attributes) if level["path"] == path)
+    return any("coordinateSystems" in image for image in found)
 
 
 def not_applied(attributes: Mapping[str, Any], path: str) -> list[str]:

@@ -9,12 +9,13 @@ from typing import Any
 
 from ..geometry.placement import Placement, placement_of
 from .checked import path_inside, understood
+from .coordinate_systems import in_scene
 from .documents import is_denied
 from .formats import find_array
 from .groups import read_attributes
 from .location import folders_above, is_remote
 from .metadata import placement_from
-from .multiscales import image_levels, not_applied
+from .multiscales import has_systems, image_levels, not_applied
 from .stored_array import StoredArray
 
 __all__ = ["placed_as", "read_placement"]
@@ -48,8 +49,9 @@ def read_placement(
             attributes = read_attributes(group)
             if dataset in image_levels(attributes):
                 attributes = _with_stored_numbers(attributes, group)
-                if warns:
-                    _warn_of_systems(array, not_applied(attributes, dataset))
+                if warns and has_systems(attributes, dataset):
+                    others = [*not_applied(attributes, dataset), *_in_scenes(group)]
+                    _warn_of_systems(array, others)
                 return placement_from(attributes, dataset, array.attributes, n, axes)
     with understood(array.path):
         place = placement_from({}, "", array.attributes, n, axes)
@@ -57,6 +59,12 @@ def read_placement(
         _warn_of_denied(array)
         _warn_of_coordinates(array, place.axes)
     return place
+
+
+def _in_scenes(group: str) -> list[str]:
+    """What scenes of groups above say of where an image lies."""
+    above = islice(folders_above(group), _GROUPS_NEAR)
+    return [told for folder, path in above for told in in_scene(read_attributes(folder), path)]
 
 
 def _warn_of_systems(array: StoredArray, others: Sequence[str]) -> None:

@@ -152,6 +152,21 @@ def test_further_systems_are_told_of(tmp_path):
     assert shown(volume) == PLACED
 
 
+def test_a_place_in_a_scene_is_told_of(tmp_path):
+    """As of tiles that are to be stitched."""
+    scene = zarr.create_group(str(tmp_path / "scene.zarr"), zarr_format=3)
+    ends = {"input": {"path": "tile_1", "name": "physical"}, "output": {"name": "world"}}
+    steps = [SHIFT | ends, SHIFT | ends | {"input": {"path": "tile_0", "name": "physical"}}]
+    scene.attrs["ome"] = {"version": "0.6rc0", "scene": {"coordinateTransformations": steps[:1]}}
+    for tile in ("tile_0", "tile_1"):
+        image(tmp_path / "scene.zarr" / tile, UNDERSTOOD["sequence"])
+    assert shown(dbw.open_volume(tmp_path / "scene.zarr/tile_0")) == PLACED
+    with pytest.warns(UserWarning, match="tell of translation to 'world', which isn't applied"):
+        dbw.open_volume(tmp_path / "scene.zarr/tile_1")
+    with pytest.raises(FileNotFoundError, match="Arrays below it: tile_0/0, tile_1/0"):
+        dbw.open_volume(tmp_path / "scene.zarr")
+
+
 def test_from_numbers_of_voxels_to_the_only_system_of_units(tmp_path):
     systems = [system("voxels", NUMBERS), system("physical"), system("rows", NUMBERS)]
     more = [
