@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorstore as ts
 import zarr
 
 import dask_blockwise as dbw
@@ -133,3 +134,30 @@ def test_an_array_without_metadata_is_placed_by_hand(tmp_path):
     volume = dbw.open_volume(tmp_path / "a.zarr", axes="cyx", voxel_size=(0.5, 0.25), unit="µm")
     assert (volume.axes, shown(volume)) == (("c", "y", "x"), ((0.5, 0.25), (0, 0), "micrometer"))
     np.testing.assert_array_equal(volume[:], VALUES)
+
+
+@pytest.mark.parametrize(
+    ("labels", "units", "expected"),
+    [
+        ("zyx", ["40nm", "4.5nm", "4nm"], ((40, 4.5, 4), (0, 0, 0), "nanometer")),
+        ("zyx", ["0.5 um"] * 3, ((0.5, 0.5, 0.5), (0, 0, 0), "micrometer")),
+        ("cyx", [None, "4nm", "4nm"], ((4, 4), (0, 0), "nanometer")),
+    ],
+)
+def test_units_of_dimensions_by_tensorstore(tmp_path, labels, units, expected):
+    spec = {"driver": "zarr3", "kvstore": f"file://{tmp_path}/a.zarr/"}
+    domain = ts.IndexDomain(shape=VALUES.shape, labels=list(labels))
+    how = {"dtype": "uint16", "domain": domain, "dimension_units": units}
+    ts.open(spec, create=True, **how).result()[...] = VALUES
+    volume = dbw.open_volume(tmp_path / "a.zarr")
+    np.testing.assert_array_equal(volume[:], VALUES)
+    assert shown(volume) == expected
+
+
+def test_units_of_dimensions_that_are_none(tmp_path):
+    attributes = {"dimension_units": ["4 nm", ["4"], "4 nm"]}
+    zarr.create_array(str(tmp_path / "a.zarr"), data=VALUES, attributes=attributes)
+    with pytest.raises(ValueError, match="dimension_units should be such as '40 nm'"):
+        dbw.open_volume(tmp_path / "a.zarr")
+    volume = dbw.open_volume(tmp_path / "a.zarr", axes="zyx", voxel_size=(2, 1, 1), unit="nm")
+    assert shown(volume) == ((2, 1, 1), (0, 0, 0), "nanometer")
