@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from itertools import islice, product
@@ -23,6 +24,14 @@ __all__ = ["placed_as", "read_placement"]
 # A level may lie some folders below its image.
 _GROUPS_SEARCHED = 5
 _MOST_AXES = 16
+_SIZES = ("resolution", "voxel_size")
+# What others call sizes, by their letters.
+_LIKE_SIZES = {
+    *("pixelresolution", "pixelsize", "pixelsizes", "pixelwidth", "pixelspacing", "pixdim"),
+    *("voxelsize", "voxelsizes", "voxelspacing", "spacing", "resolutions", "elementsizeum"),
+    *("physicalsizex", "physicalpixelsizes", "scale", "scales", "affine", "affinetransform"),
+    *("transform", "spatialtransform", "downsamplingfactors"),
+}
 _GROUPS_NEAR = 2
 # Transformations of which an array may hold the numbers, and that array's dimensions.
 _MAY_BE_STORED = {"scale": 1, "translation": 1, "affine": 2}
@@ -56,6 +65,7 @@ def read_placement(
     with understood(array.path):
         place = placement_from({}, "", array.attributes, n, axes)
     if warns and not place.unit and set(place.voxel_size) == {1}:
+        _warn_of_attributes(array)
         _warn_of_denied(array)
         _warn_of_coordinates(array, place.axes)
     return place
@@ -74,6 +84,20 @@ def _warn_of_systems(array: StoredArray, others: Sequence[str]) -> None:
             f"{array.path} is placed in its image's own coordinate system. Its metadata also tell "
             f"of {', '.join(others)}, which isn't applied: where that is meant, give "
             "open_volume(path, voxel_size=..., unit=...), or bring it there by another tool.",
+            stacklevel=2,
+        )
+
+
+def _warn_of_attributes(array: StoredArray) -> None:
+    """Say so where attributes are called as if they told of sizes, and are of no known kind."""
+    if any(array.attributes.get(name) for name in _SIZES):
+        return
+    plain = {name: re.sub("[^a-z]", "", name.lower()) for name in array.attributes}
+    if found := [name for name, letters in plain.items() if letters in _LIKE_SIZES]:
+        warnings.warn(
+            f"The voxel size of {array.path} is taken as 1, but its attributes have "
+            f"{', '.join(found)}, which isn't understood: give open_volume(path, voxel_size=..., "
+            "unit=...).",
             stacklevel=2,
         )
 

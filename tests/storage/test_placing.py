@@ -161,3 +161,25 @@ def test_units_of_dimensions_that_are_none(tmp_path):
         dbw.open_volume(tmp_path / "a.zarr")
     volume = dbw.open_volume(tmp_path / "a.zarr", axes="zyx", voxel_size=(2, 1, 1), unit="nm")
     assert shown(volume) == ((2, 1, 1), (0, 0, 0), "nanometer")
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"pixelResolution": {"dimensions": [4, 4, 40], "unit": "nm"}},
+        {"voxelSize": [4, 4, 40]},
+        {"spacing": [40, 4, 4]},
+        {"spatial:transform": [4, 0, 0, 0, 4, 0]},
+        {"transform": [[4, 0, 0, 0], [0, 4, 0, 0], [0, 0, 40, 0]]},
+    ],
+    ids=lambda attributes: next(iter(attributes)),
+)
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_sizes_of_no_known_kind_are_named(tmp_path, zarr_format, attributes):
+    path = tmp_path / "a.zarr"
+    zarr.create_array(str(path), data=VALUES, attributes=attributes, zarr_format=zarr_format)
+    with pytest.warns(UserWarning, match=f"taken as 1, .*{next(iter(attributes))}, which isn't"):
+        assert shown(dbw.open_volume(path))[0] == (1, 1, 1)
+    dbw.open_volume(path, voxel_size=(40, 4, 4), unit="nm")
+    zarr.open_array(str(path)).attrs["resolution"] = [1, 1, 1]
+    dbw.open_volume(path)
