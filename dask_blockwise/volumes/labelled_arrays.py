@@ -140,10 +140,11 @@ def _places(dataarray: Any, axes: Mapping[Any, str], steps: Mapping[Any, Any]) -
 def _spacing(name: Any, coordinate: Any, step: Any) -> Spacing:
     said = coordinate.attrs
     unit = next((said[key] for key in _UNITS if said.get(key)), "")
+    told = said.get(_STEP)
     # One that is left of several may have been chosen, or be every other one, or their mean.
-    if step is None and said.get(_COUNT, 1) == 1:
-        step = said.get(_STEP) if coordinate.size == 1 else None
-    return spacing_of(str(name), coordinate.values, unit, step)
+    if step is None and coordinate.size == 1 and said.get(_COUNT, 1) == 1:
+        step = told
+    return spacing_of(str(name), coordinate.values, unit, step, told)
 
 
 def _values(dataarray: Any) -> Any:

@@ -6,7 +6,7 @@ from fractions import Fraction
 import dask.array as da
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import dask_blockwise as dbw
@@ -37,6 +37,8 @@ def labelled(**coords):
 
 
 @given(st.tuples(SIZES, SIZES), st.tuples(OFFSETS, OFFSETS), UNITS, st.integers(1, 300))
+@example((820 / 393, 1), (0, 0), "", 4)
+@example((0.5190156599552572, 1), (0, 0), "", 18)
 def test_what_goes_out_comes_in(sizes, offsets, unit, length):
     volume = Volume.from_array(np.zeros((length, 2), np.uint8), sizes, offsets, unit=unit)
     made = volume.to_xarray()
