@@ -13,7 +13,7 @@ import numpy as np
 import dask_blockwise as dbw
 
 from .environments import HERE, python_of
-from .known import OFFSET, SHAPE, UNIT, VOXEL_SIZE, labels, values
+from .known import OFFSET, SHAPE, UNIT, VOXEL_SIZE, coarse, labels, padded, values
 
 __all__ = ["HEAD", "NAMES", "row_of"]
 
@@ -24,12 +24,28 @@ NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "cloud-volume, raw": ("cloud-volume", {}),
     "cloud-volume, not compressed": ("cloud-volume", {}),
     "cloud-volume, labels": ("cloud-volume", {"values": labels}),
+    "cloud-volume, sharded labels": (
+        "cloud-volume",
+        {"values": padded, "shape": padded().shape, "voxel_size": (40.0, 8.0, 4.0),
+         "offset": _NOWHERE},
+    ),
+    "cloud-volume, second mip, by its key": (
+        "cloud-volume",
+        {"values": coarse, "shape": coarse().shape, "voxel_size": (40.0, 16.0, 8.0),
+         "offset": _NOWHERE},
+    ),
     "z5py, N5": ("z5py", {}),
+    "z5py, N5 as n5-viewer has it": ("z5py", {"offset": _NOWHERE}),
+    "z5py, N5 as Paintera has it": ("z5py", {"unit": None}),
     "z5py, zarr": ("z5py", {}),
     "ngff-zarr, 0.4": ("ngff-zarr", {}),
     "ngff-zarr, 0.5": ("ngff-zarr", {}),
+    "ngff-zarr, 0.6": ("ngff-zarr", {}),
+    "ngff-zarr, 0.5 in .ozx": ("ngff-zarr", {}),
     "ome-zarr-py, 0.4": ("ome-zarr-py", {}),
     "ome-zarr-py, 0.5": ("ome-zarr-py", {}),
+    "ome-zarr-py, 0.5, labels": ("ome-zarr-py", {"values": labels}),
+    "ome-zarr-py, 0.4, field of a plate": ("ome-zarr-py", {}),
     "iohub, TCZYX": (
         "iohub",
         {"shape": (1, 1, *SHAPE), "voxel_size": (1.0, *VOXEL_SIZE), "offset": (0.0, *OFFSET),
@@ -38,6 +54,8 @@ NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     "funlib.persistence": ("funlib.persistence", {"voxel_size": (40.0, 8.0, 4.0)}),
     "bioio-ome-zarr": ("bioio-ome-zarr", {"offset": _NOWHERE}),
     "zarr 2, nested": ("zarr 2", {}),
+    "zarr 2, N5 store": ("zarr 2", {"unit": None}),
+    "zarr 2, zip store, delta and lzma": ("zarr 2", {}),
     "zarr 3, sharded": (HERE, {}),
     "tifffile, OME-TIFF": (HERE, {"offset": _NOWHERE}),
     "h5py": (HERE, {}),

@@ -13,6 +13,7 @@ from distributed import Client
 
 from ..engine.any_cluster import cluster
 from ..volumes.opening import open_volume
+from ..volumes.planning import Kept
 from ..volumes.volume import Volume
 from .words import Count, Fractions, Named, Region, Size, Span, Whole, Workers, named_values
 
@@ -22,6 +23,8 @@ _INPUT = Group("Input", sort_key=2)
 _OUTPUT = Group("Output", sort_key=3)
 _RUN = Group("Run", sort_key=4)
 _CLUSTER = Group("Cluster", sort_key=5)
+
+_OF_ZARR = ("dtype", "compressor", "zarr_format", "pyramid")
 
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 
@@ -93,33 +96,41 @@ class Storing:
     plan: Flag = False
     """Say what it would take, and run nothing."""
 
+    to: Kept = "ome-zarr"
+    """As what: precomputed is Neuroglancer's, with all coarser scales."""
+    labels: bool | None = None
+    """Precomputed: a segmentation; or, by --no-labels, an image. By its dtype unless given."""
+    encoding: Literal["raw", "png", "jpeg", "compressed_segmentation"] | None = None
+    """Precomputed: of chunks."""
+
     @property
     def keywords(self) -> dict[str, Any]:
-        """For ``to_zarr``."""
-        given = _given(self, "plan", "region", "compressor", "within")
+        """For ``to_zarr``, or ``to_precomputed``."""
+        self._check_kept()
+        given = _given(self, "plan", "region", "within", "to", "labels", *_OF_ZARR)
+        given |= {"roi": self.region, "mask": self.mask}
+        if self.to == "precomputed":
+            return given if self.labels is None else given | {"segmentation": self.labels}
         compressor = None if self.compressor == "none" else self.compressor
-        return given | {"roi": self.region, "compressor": compressor, "mask": self.mask}
+        of_zarr = {name: getattr(self, name) for name in _OF_ZARR} | {"compressor": compressor}
+        return given | of_zarr
 
     @property
     def mask(self) -> Volume | None:
         """Where there is something, if that is given."""
         return open_volume(self.within) if self.within else None
 
-    @property
-    def for_precomputed(self) -> dict[str, Any]:
-        """For ``to_precomputed``, which has coarser scales and a compression of its own."""
-        others: dict[str, Any] = {"dtype": self.dtype, "zarr_format": self.zarr_format}
-        others |= {"within": self.within, "skip_if": self.skip_if, "report": self.report}
-        given = [f"--{name.replace('_', '-')}" for name, v in others.items() if v is not None]
-        if self.compressor != "zstd":
-            given.append("--compressor")
+    def _check_kept(self) -> None:
+        """Refuse what can't be chosen of what it is to be stored as."""
+        others = _OF_ZARR if self.to == "precomputed" else ("labels", "encoding")
+        usual = {field.name: field.default for field in fields(self)}
+        given = [name for name in others if getattr(self, name) != usual[name]]
         if given:
-            raise ValueError(
-                f"{', '.join(given)} can't be chosen of precomputed data: leave it out (of what "
-                "it holds, --encoding may be chosen), or store as zarr first."
-            )
-        but = ("plan", "region", "compressor", "pyramid", *others)
-        return _given(self, *but) | {"roi": self.region}
+            options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+            kept, other = "OME-Zarr", "--to precomputed"
+            if self.to == "precomputed":
+                kept, other = "precomputed data, which have all levels", "--to ome-zarr"
+            raise ValueError(f"{options} can't be chosen of {kept}: leave it out, or give {other}.")
 
 
 @Parameter(name="*", group=_RUN)

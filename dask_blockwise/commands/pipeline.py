@@ -12,8 +12,7 @@ from distributed import Client
 from ..engine.any_cluster import cluster as cluster_of
 from ..pipelines.making import called, made_of
 from ..pipelines.reading import PipelineFile
-from ..volumes.in_yaml import read_file
-from ..volumes.storing import to_zarr
+from ..volumes.in_yaml import WRITERS, read_file
 from .options import Cluster
 
 __all__ = ["plan", "run"]
@@ -48,7 +47,7 @@ def run(
             made = stack.enter_context(called(cluster_of, read.cluster))
             client = stack.enter_context(Client(made))
         for name, part in read.stored.items():
-            print(called(to_zarr, part, volumes[name], client=client, progress=progress))
+            print(called(WRITERS[part.to], part, volumes[name], client=client, progress=progress))
 
 
 def plan(file: Path, /) -> None:
@@ -67,7 +66,7 @@ def plan(file: Path, /) -> None:
     for name, part in read.stored.items():
         options = {k: v for k, v in part.arguments.items() if k in ("block_shape", "pyramid")}
         print(f"{name}, to be stored at {part.arguments['path']}:")
-        print(volumes[name].plan(**options))
+        print(volumes[name].plan(to=part.to, **options))
 
 
 def _text(file: Path) -> str:

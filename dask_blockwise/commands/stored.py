@@ -163,9 +163,6 @@ def convert(
     output: str,
     /,
     *,
-    to: Literal["ome-zarr", "precomputed"] = "ome-zarr",
-    labels: bool | None = None,
-    encoding: Literal["raw", "png", "jpeg", "compressed_segmentation"] | None = None,
     opening: Opening = Opening(),
     storing: Storing = Storing(),
     running: Running = Running(),
@@ -184,38 +181,8 @@ def convert(
         What is read: zarr, OME-Zarr, N5, precomputed, TIFF, HDF5, npy; also from buckets.
     output
         Where it is stored.
-    to
-        As what.
-    labels
-        Precomputed: it is a segmentation; or, by --no-labels, an image. By its dtype unless given.
-    encoding
-        Precomputed: of chunks.
     """
-    read = opening.open(volume)
-    if to == "ome-zarr":
-        _refuse_for_precomputed(labels, encoding)
-        store(read, output, storing, running, cluster)
-        return
-    if storing.plan:
-        print(read.plan(storing.block_shape, True))
-        return
-    with cluster.client() as client:
-        keywords = storing.for_precomputed | running.keywords
-        print(
-            read.to_precomputed(
-                output, segmentation=labels, encoding=encoding, client=client, **keywords
-            )
-        )
-
-
-def _refuse_for_precomputed(labels: bool | None, encoding: str | None) -> None:
-    given = {"--labels": labels, "--encoding": encoding}
-    for option, value in given.items():
-        if value is not None:
-            raise ValueError(
-                f"{option} is of precomputed data, but OME-Zarr is to be stored: leave it out, or "
-                "give --to precomputed."
-            )
+    store(opening.open(volume), output, storing, running, cluster)
 
 
 def _import_from_here() -> None:

@@ -12,10 +12,12 @@ def store(
     volume: Volume, output: str, storing: Storing, running: Running, cluster: Cluster
 ) -> None:
     """Store a volume at a path, and print a summary; or print its plan."""
+    keywords = storing.keywords
     if storing.plan:
         mask = storing.mask
         volume = volume if mask is None else volume.masked(mask)
-        print(volume.plan(storing.block_shape, storing.pyramid))
+        print(volume.plan(storing.block_shape, keywords.get("pyramid"), to=storing.to))
         return
+    keep = volume.to_precomputed if storing.to == "precomputed" else volume.to_zarr
     with cluster.client() as client:
-        print(volume.to_zarr(output, client=client, **storing.keywords, **running.keywords))
+        print(keep(output, client=client, **keywords, **running.keywords))

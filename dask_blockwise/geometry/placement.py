@@ -67,6 +67,18 @@ class Placement:
         pairs = zip(self.as_written, self.offset, strict=True)
         return tuple(plain(axis.position(n)) for axis, n in pairs)
 
+    def measures_as(self, other: Placement) -> bool:
+        """Whether numbers of both are of the same units, as far as both have some.
+
+        Examples
+        --------
+        >>> one, other = (Placement(("x",), (4,), (0,), unit) for unit in ("nanometer", "meter"))
+        >>> one.measures_as(other), one.measures_as(Placement(("x",), (4,), (0,), ""))
+        (False, True)
+        """
+        pairs = ((self.unit, other.unit), (self.time_unit, other.time_unit))
+        return all(one == another or "" in (one, another) for one, another in pairs)
+
     def along(self, axes: Sequence[str]) -> Placement:
         """The same along some of the axes, in another order; channels may be new.
 

@@ -29,8 +29,13 @@ def _ladder(base: str) -> dict[str, Fraction]:
 
 
 _LADDERS = {"space": _ladder("meter"), "time": _ladder("second")}
+# In meters, as powers of 1000; their symbols differ from those of small ones by a capital alone.
+_LARGE = ("mega", "giga", "tera", "peta", "exa", "zetta", "yotta")
+_LARGE_SYMBOLS = {f"{prefix[0].upper()}m": f"{prefix}meter" for prefix in _LARGE}
 _ODD_UNITS = {
     "space": {
+        **{f"{prefix}meter": Fraction(1000) ** n for n, prefix in enumerate(_LARGE, 2)},
+        **{"yard": Fraction("0.9144"), "mile": Fraction("1609.344"), "decameter": Fraction(10)},
         **{"hectometer": Fraction(100), "decimeter": Fraction("0.1"), "inch": Fraction("0.0254")},
         **{
             "centimeter": Fraction("0.01"),
@@ -48,7 +53,8 @@ _SHORT = {
     **{f"{short}m": f"{prefix}meter" for short, prefix in _SYMBOLS.items()},
     **{f"{short}s": f"{prefix}second" for short, prefix in _SYMBOLS.items()},
     **{"micron": "micrometer", "a": "angstrom", "ang": "angstrom", "angstroem": "angstrom"},
-    **{"in": "inch", "inches": "inch", "ft": "foot", "feet": "foot"},
+    **{"in": "inch", "inches": "inch", "ft": "foot", "feet": "foot", "yd": "yard"},
+    **{f"{short}sec": f"{prefix}second" for short, prefix in _SYMBOLS.items() if short},
     **{"sec": "second", "min": "minute", "h": "hour", "hr": "hour", "d": "day"},
 }
 _KINDS = {"t": "time", "c": "channel"}
@@ -180,6 +186,8 @@ def named_unit(unit: str) -> str:
     >>> named_unit("Nanometres"), named_unit("furlong")
     ('nanometer', 'furlong')
     """
+    if unit.strip() in _LARGE_SYMBOLS:
+        return _LARGE_SYMBOLS[unit.strip()]
     # Two signs are each a micro, and each an angstrom.
     letters = unicodedata.normalize("NFKD", unit.strip()).lower()
     plain = "".join(letter for letter in letters if not unicodedata.combining(letter))

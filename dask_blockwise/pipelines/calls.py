@@ -109,7 +109,8 @@ def _of_function(function: Any) -> Any:
 
 
 def _of_type(kind: Any) -> Any:
-    return np.dtype(kind).name if issubclass(kind, np.generic) else _of_function(kind)
+    is_of_numbers = issubclass(kind, np.generic) or kind in (bool, int, float, complex)
+    return np.dtype(kind).name if is_of_numbers else _of_function(kind)
 
 
 _WORDS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (

@@ -51,10 +51,14 @@ def called(function: Callable[..., Any], given: Part, *before: Any, **more: Any)
 
 def _given(entry: Entry, made: Mapping[str, Any]) -> Part:
     inputs = {
-        name: [made[each] for each in value] if isinstance(value, list) else made[value]
+        name: [_named(each, made) for each in value] if isinstance(value, list) else made[value]
         for name, value in entry.inputs.items()
     }
     return Part(inputs | dict(entry.given.arguments), entry.given.place)
+
+
+def _named(value: Any, made: Mapping[str, Any]) -> Any:
+    return made[value] if isinstance(value, str) else value
 
 
 def _sorted(

@@ -14,7 +14,7 @@ from .lines import Document, FileError, read_document
 from .schema import parameters_of, schema_of, takes_volume
 from .stages import Stage, all_stages
 
-__all__ = ["Entry", "Part", "PipelineFile", "first_of", "read_pipeline"]
+__all__ = ["Entry", "Output", "Part", "PipelineFile", "first_of", "read_pipeline"]
 
 _PARTS = ("volumes", "store", "cluster")
 
@@ -29,12 +29,20 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Output(Part):
+    """What a function is to be given that stores a volume."""
+
+    # Which function, by name.
+    to: str
+
+
+@dataclass(frozen=True)
 class Entry:
     """A volume of a file: its stage, and what that is given."""
 
     stage: Stage
     given: Part
-    # Parameters that are volumes of the file, by name or names.
+    # Parameters that are volumes of the file, by name or names; numbers may be among these.
     inputs: Mapping[str, Any]
 
     @property
@@ -44,6 +52,7 @@ class Entry:
             name
             for value in self.inputs.values()
             for name in (value if isinstance(value, list) else [value])
+            if isinstance(name, str)
         ]
 
 
@@ -54,7 +63,7 @@ class PipelineFile:
     document: Document
     entries: Mapping[str, Entry]
     # What is stored, by name of its volume.
-    stored: Mapping[str, Part]
+    stored: Mapping[str, Output]
     cluster: Part | None
 
     @property
@@ -79,7 +88,7 @@ class PipelineFile:
 def read_pipeline(
     text: str,
     name: str,
-    storing: Callable[..., Any],
+    storing: Mapping[str, Callable[..., Any]],
     cluster: Callable[..., Any],
 ) -> PipelineFile:
     """Check what a file says.
@@ -89,8 +98,11 @@ def read_pipeline(
     text : str
     name : str
         Of the file, for people.
-    storing, cluster : callable
-        Functions whose keywords ``store`` and ``cluster`` take.
+    storing : mapping of callable
+        Functions whose keywords ``store`` takes, by what it calls them under ``to``; the first
+        unless given.
+    cluster : callable
+        A function whose keywords ``cluster`` takes.
 
     Raises
     ------
@@ -189,19 +201,23 @@ def _unknown_inputs(
 def _stored(
     document: Document,
     parts: Mapping[str, dict[Any, Any]],
-    storing: Callable[..., Any],
+    storing: Mapping[str, Callable[..., Any]],
     wrong: list[str],
-) -> dict[str, Part]:
-    model = schema_of("store", storing, but=("volume", "client", "progress"))
+) -> dict[str, Output]:
     found = {}
     for name, value in parts["store"].items():
         path = ("store", name)
         if name not in parts["volumes"]:
             wrong.append(f"{document.place(path)}: {_no_such(name, parts['volumes'], 'volumes')}")
-        given = value if isinstance(value, dict) else {"path": value}
+        given = dict(value) if isinstance(value, dict) else {"path": value}
+        to = given.pop("to", next(iter(storing)))
+        if to not in storing:
+            wrong.append(f"{document.place((*path, 'to'))}: {_no_such(to, storing, 'to')}")
+            continue
+        model = schema_of("store", storing[to], but=("volume", "client", "progress", "objects"))
         checked = _checked(document, path, model, given, wrong)
         if checked is not None:
-            found[name] = Part(checked, document.place(path))
+            found[name] = Output(checked, document.place(path), to)
     return found
 
 

@@ -155,8 +155,8 @@ def _type_of(annotation: Any) -> Any:
 def _sayable(annotation: Any) -> Any:
     """What stands for an annotation in a file; None of what can't be said there."""
     if takes_volume(annotation):
-        others = [a for a in get_args(annotation) if a is type(None)]
-        return StrictStr | None if others else StrictStr
+        others = [_PLAIN[kind] for kind in get_args(annotation) if kind in _PLAIN]
+        return reduce(or_, others, StrictStr)
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         return _one_of(inner)

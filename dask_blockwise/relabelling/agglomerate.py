@@ -128,7 +128,7 @@ def _check_volumes(fragments: Volume, affinities: Volume) -> None:
             f"agglomerate needs affinities with a channel for each offset, and else the axes of "
             f"the fragments, {fragments.axes}, got {affinities!r}."
         )
-    if affinities.roi != fragments.roi or affinities.voxel_size != fragments.voxel_size:
+    if not affinities.frame.lies_as(fragments.frame):
         raise ValueError(
             f"Fragments and affinities must cover the same region in the same voxels, got "
             f"{fragments!r} and {affinities!r}: crop or resample one of them."

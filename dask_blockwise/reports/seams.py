@@ -209,7 +209,7 @@ def _pipeline_and_labels(
     labels = labels if isinstance(labels, Volume) else open_volume(labels)
     if labels.dtype.kind not in "iu" or "c" in labels.axes:
         raise ValueError(f"Seams are looked for in integers without channels, got {labels!r}.")
-    if labels.roi != segments.roi or labels.voxel_size != segments.voxel_size:
+    if not labels.frame.lies_as(segments.frame):
         raise ValueError(f"{labels!r} isn't where {segments!r} lies: give what was made of it.")
     return pipeline, labels
 

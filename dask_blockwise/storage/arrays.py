@@ -18,7 +18,6 @@ from .formats import Matched, find_array, new_array_documents
 from .groups import (
     exists,
     make_groups_above,
-    make_room,
     node_attributes,
     put_group,
     read_attributes,
@@ -39,6 +38,7 @@ from .metadata import ome_attributes
 from .neighbours import neighbours_attributes
 from .placing import read_placement
 from .removal import remove_in_order
+from .room import make_room
 from .stored_array import StoredArray
 from .worlds import with_world
 
@@ -186,7 +186,7 @@ def create_array(
         attributes=dict(attributes or {}),
         fill_value=fill_value,
     )
-    make_room(given, location, overwrite)
+    make_room(given, location, overwrite, version)
     make_groups_above(location, version)
     for name, document in documents.items():
         put(location, name, document)
@@ -250,7 +250,7 @@ def create_image(
     given, location = given_as(path), location_of(path)
     version = zarr_format_for(location, zarr_format)
     checked_layout(shape, chunks, shards, version)
-    make_room(given, location, overwrite)
+    make_room(given, location, overwrite, version)
     make_groups_above(location, version)
     title, told = name or location.rsplit("/", 1)[-1], neighbours_attributes(placement, version)
     ome = ome_attributes(placement, _LEVEL, title, version, label=is_label(location))

@@ -8,7 +8,7 @@ from .asked_once import asked_once
 from .documents import read_json
 from .location import folders_above
 
-__all__ = ["zarr_format_for"]
+__all__ = ["group_format", "zarr_format_for"]
 
 _GROUPS_SEARCHED = 5
 
@@ -31,7 +31,7 @@ def zarr_format_for(location: str, asked: int | None) -> int:
     if asked not in (None, 2, 3):
         raise ValueError(f"zarr_format must be 2 or 3, got {asked}.")
     for group, name in islice(folders_above(location), _GROUPS_SEARCHED):
-        found = _format_of(group)
+        found = group_format(group)
         if found is None:
             continue
         if asked not in (None, found):
@@ -44,7 +44,8 @@ def zarr_format_for(location: str, asked: int | None) -> int:
     return asked or 3
 
 
-def _format_of(group: str) -> int | None:
+def group_format(group: str) -> int | None:
+    """The version of zarr of a group; None where there is none."""
     if read_json(group, ".zgroup"):
         return 2
     return 3 if read_json(group, "zarr.json").get("node_type") == "group" else None

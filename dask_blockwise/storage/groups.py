@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .arrays_below import array_paths, arrays_below, may_be_array
+from .arrays_below import arrays_below, may_be_array
 from .asked_once import asked_once
 from .checked import mapping, understood
 from .consolidated import renew_consolidated
@@ -19,7 +19,6 @@ from .formats import arrays_within, find_array, is_noticed, titles
 from .location import (
     archive_of,
     can_be_listed,
-    check_may_be_written,
     groups_above,
     is_remote,
     location_of,
@@ -27,24 +26,26 @@ from .location import (
     on_disk,
 )
 from .multiscales import image_levels
-from .removal import CLAIM_FILES, holds_only_claims, remove_in_order
+from .removal import CLAIM_FILES, remove_in_order
 
 __all__ = [
+    "OF_GROUPS",
     "edit_attributes",
     "exists",
+    "is_bare",
     "levels_at",
     "make_group",
     "make_groups_above",
-    "make_room",
     "node_attributes",
     "put_group",
     "read_attributes",
     "remove_if_empty",
+    "some_of",
     "what_is_there",
     "write_attributes",
 ]
 
-_OF_GROUPS = {"zarr.json", ".zgroup", ".zattrs", EDIT_LOCK}
+OF_GROUPS = {"zarr.json", ".zgroup", ".zattrs", EDIT_LOCK}
 _TELLING = ("zarr.json", ".zarray", "attributes.json", "info")
 _HINTS_SHOWN = 8
 # A home folder or the root may hold millions.
@@ -143,53 +144,12 @@ def _is_group(location: str) -> bool:
     return any(read_json(location, name) for name in ("zarr.json", ".zgroup", "attributes.json"))
 
 
-@asked_once()
-def make_room(given: str, location: str, overwrite: bool) -> None:
-    """Remove an array or image that is there, but nothing else."""
-    check_may_be_written(location)
-    local = None if is_remote(location) else Path(location)
-    # A file may be an array, or hold some, but then it wasn't made here.
-    in_file = local is not None and any(path.is_file() for path in (local, *local.parents))
-    if in_file or not exists(location):
-        if local and (in_file or _is_occupied(local)):
-            raise FileExistsError(
-                f"{given} is there and is no zarr, so that it isn't overwritten: choose another "
-                "path, or remove it yourself."
-            )
-        return
-    if not overwrite and not _is_bare(location):
-        raise FileExistsError(
-            f"{given} exists already, and was not written by this very computation. Choose another "
-            "path, or pass overwrite=True to replace it."
-        )
-    arrays = array_paths(location)
-    others = set(arrays) - {".", *levels_at(location)}
-    if others or (is_remote(location) and _holds_others(location)):
-        raise FileExistsError(
-            f"{given} is a group that holds other arrays, {_some(others)}, so that it isn't "
-            "overwritten: choose a path within it, or remove it yourself."
-        )
-    remove_in_order(location, arrays, keep_claims=True)
-    renew_consolidated(location)
-
-
-def _is_bare(location: str) -> bool:
+def is_bare(location: str) -> bool:
     """Whether it is a group of nothing, as a run leaves it that is killed before its next file."""
     if find_array(location) is not None or read_attributes(location):
         return False
     names = [name for name in list_names(location) if Path(name).name not in CLAIM_FILES]
-    return set(names) <= _OF_GROUPS
-
-
-def _is_occupied(path: Path) -> bool:
-    return path.is_dir() and any(path.iterdir()) and not holds_only_claims(str(path))
-
-
-def _holds_others(location: str) -> bool:
-    """Whether it is neither an array nor an image, but holds more than a group's documents."""
-    if find_array(location) is not None or levels_at(location):
-        return False
-    return not set(list_names(location)) <= _OF_GROUPS
+    return set(names) <= OF_GROUPS
 
 
 def make_groups_above(location: str, zarr_format: int) -> None:
@@ -219,7 +179,7 @@ def make_group(location: str, zarr_format: int) -> None:
 def remove_if_empty(location: str) -> None:
     """Remove a group without attributes that holds nothing."""
     if is_remote(location):
-        if exists(location) and _is_bare(location):
+        if exists(location) and is_bare(location):
             remove_in_order(location)
             renew_consolidated(location)
         return
@@ -228,7 +188,7 @@ def remove_if_empty(location: str) -> None:
     names = {entry.name for entry in Path(location).iterdir()}
     # One without documents is a group that was half removed, where it lies in a container.
     is_group = _is_group(location) if names else location in groups_above(f"{location}/x")
-    if is_group and names <= _OF_GROUPS:
+    if is_group and names <= OF_GROUPS:
         remove_in_order(location)
         renew_consolidated(location)
 
@@ -240,7 +200,7 @@ def what_is_there(given: str) -> str:
         return f"No array at {given}{_why_not_there(location)}"
     within = arrays_within(location)
     if within is not None:
-        return f"No array at {given}. Its file has {_some(within)}."
+        return f"No array at {given}. Its file has {some_of(within)}."
     if not Path(location).exists():
         return f"No array at {given}: there is no such folder. {nearest_names(location)}."
     if Path(location).is_file():
@@ -250,7 +210,7 @@ def what_is_there(given: str) -> str:
             "that gives, Volume.from_array(array, voxel_size=...)."
         )
     below = list(islice(arrays_below(location, _FOLDERS_SEARCHED), _HINTS_SHOWN + 1))
-    hint = f"Arrays below it: {_some(below)}." if below else "Nor was one found below it."
+    hint = f"Arrays below it: {some_of(below)}." if below else "Nor was one found below it."
     return f"No array at {given}. {hint} Open one of {titles()}."
 
 
@@ -262,7 +222,7 @@ def _why_not_there(location: str) -> str:
         return ": single files are opened from a disk, copy it to one."
     if archive is not None and has_document(*file.rsplit("/", 1)):
         within = _arrays_in_archive(file)
-        return f". Its archive has {_some(within) if within else 'no array'}."
+        return f". Its archive has {some_of(within) if within else 'no array'}."
     if any(is_denied(location, name) for name in _TELLING):
         return ": its metadata may not be read. Check the address, and ask for access."
     if not can_be_listed(location):
@@ -275,6 +235,7 @@ def _arrays_in_archive(file: str) -> list[str]:
     return [folder for folder in dict.fromkeys(folders) if may_be_array(f"{file}/{folder}")]
 
 
-def _some(paths: Collection[str]) -> str:
+def some_of(paths: Collection[str]) -> str:
+    """The first of several paths, for people."""
     shown = sorted(paths)[:_HINTS_SHOWN]
     return ", ".join([*shown, "..."] if len(shown) < len(paths) or not shown else shown)

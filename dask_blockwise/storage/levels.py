@@ -175,14 +175,12 @@ def create_level(
 def _with_level(
     image: Mapping[str, Any], path: str, first: str, factors: Index, how: Mapping[str, Any]
 ) -> dict[str, Any]:
-    if "coordinateSystems" in image:
-        raise ValueError(
-            "it is of OME-Zarr 0.6 or later, to which no levels are added here: store it anew with "
-            "open_volume(path).to_zarr(other, pyramid=True)"
-        )
     levels = list(_datasets(image))
     finer = next(level for level in levels if _path(level) == first)
-    made = {"path": path, "coordinateTransformations": _transformations(finer, factors)}
+    steps = _transformations(finer, factors)
+    if "coordinateSystems" in image:
+        steps = [_in_system(finer, path, steps)]
+    made = {"path": path, "coordinateTransformations": steps}
     others = [level for level in levels if _path(level) != path]
     place = next((n for n, level in enumerate(levels) if _path(level) == path), len(others))
     told = image.get("metadata")
@@ -193,8 +191,7 @@ def _with_level(
 
 def _transformations(finer: Mapping[str, Any], factors: Index) -> list[dict[str, Any]]:
     """Scale and translation of a level, exactly, by those of a finer one."""
-    steps = listing(finer.get("coordinateTransformations"), "coordinateTransformations")
-    scale, shift = placing_of(steps, len(factors))
+    scale, shift = placing_of(_steps(finer), len(factors))
     axes = list(zip(scale, shift, factors, strict=True))
     return [
         {"type": "scale", "scale": _floats([s * f for s, _, f in axes])},
@@ -203,6 +200,23 @@ def _transformations(finer: Mapping[str, Any], factors: Index) -> list[dict[str,
             "translation": _floats([t + s * (f - 1) / 2 for s, t, f in axes]),
         },
     ]
+
+
+def _in_system(
+    finer: Mapping[str, Any], path: str, steps: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Scale and translation as 0.6 has them: one transformation, to the system of a finer level."""
+    (to_system,) = _steps(finer)
+    begin = {"path": path} if isinstance(to_system.get("input"), Mapping) else path
+    ends = {"input": begin, "output": to_system.get("output")}
+    return {"type": "sequence", **ends, "transformations": list(steps)}
+
+
+def _steps(level: Mapping[str, Any]) -> list[Any]:
+    """Its own transformations; of 0.6, the one that leads to the image's own system."""
+    steps = listing(level.get("coordinateTransformations"), "coordinateTransformations")
+    led = [step for step in steps if isinstance(step, Mapping) and step.get("output")]
+    return led[:1] or list(steps)
 
 
 def _floats(numbers: Sequence[Fraction]) -> list[int | float]:

@@ -10,9 +10,17 @@ from ..geometry.placement import Placement, placement_of
 from ..geometry.units import axis_kind, recorded_units
 from ..geometry.written import plain
 from .checked import listing, mapping, path_inside
+from .coordinate_systems import beside, world_of
 from .transformations import placing_of
 
-__all__ = ["first_image_levels", "image_levels", "listed_transform", "ome_placement"]
+__all__ = [
+    "first_image_levels",
+    "has_systems",
+    "image_levels",
+    "listed_transform",
+    "not_applied",
+    "ome_placement",
+]
 
 _BY_KIND = {"time": "t", "channel": "c"}
 _KINDS = ("time", "channel", "space")
@@ -81,6 +89,20 @@ def ome_placement(
     return None
 
 
+def has_systems(attributes: Mapping[str, Any], path: str) -> bool:
+    """Whether the image of a level has coordinate systems, as of OME-Zarr 0.6 on."""
+    found = (image for image, level in _levels(attributes) if level["path"] == path)
+    return any("coordinateSystems" in image for image in found)
+
+
+def not_applied(attributes: Mapping[str, Any], path: str) -> list[str]:
+    """Transformations of a level that lead to further coordinate systems, in words."""
+    for image, level in _levels(attributes):
+        if level["path"] == path and "coordinateSystems" in image:
+            return beside(image, level)
+    return []
+
+
 def _levels(attributes: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """Each image, and each of its levels."""
     ome = attributes.get("ome")
@@ -113,24 +135,10 @@ def _placement(
 
 
 def _listed_axes(image: Mapping[str, Any], level: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    holder = image if "axes" in image or "coordinateSystems" not in image else _system(image, level)
-    listed = listing(holder.get("axes"), "axes")
+    in_systems = "coordinateSystems" in image and "axes" not in image
+    listed = listing(world_of(image, level).axes if in_systems else image.get("axes"), "axes")
     named = [{"name": axis} if isinstance(axis, str) else axis for axis in listed]
     return [mapping(axis, "An axis") for axis in named]
-
-
-def _system(image: Mapping[str, Any], level: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The coordinate system to which the level is brought, of OME-Zarr 0.6."""
-    listed = listing(image["coordinateSystems"], "coordinateSystems")
-    systems = [mapping(system, "A coordinate system") for system in listed]
-    output = next(
-        (mapping(s, "A transformation").get("output") for s in _steps(image, level)), None
-    )
-    name = output.get("name") if isinstance(output, Mapping) else output
-    for system in systems:
-        if name in (None, system.get("name")):
-            return system
-    raise ValueError(f"it has no coordinate system {name!r}, into which a level is transformed")
 
 
 def _renamed(listed: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[Mapping[str, Any]]:
@@ -159,12 +167,11 @@ def _axis(axis: Mapping[str, Any]) -> str:
 
 
 def _steps(image: Mapping[str, Any], level: Mapping[str, Any]) -> list[Any]:
-    """Transformations of a level: its own, and then those of the whole image.
-
-    In 0.6 its first leads to the image's coordinate system, and others from there to more systems.
-    """
+    """Transformations of a level: its own, and then those of the whole image."""
+    if "coordinateSystems" in image:
+        return list(world_of(image, level).steps)
     own, more = (
         listing(holder.get("coordinateTransformations"), "coordinateTransformations")
         for holder in (level, image)
     )
-    return list(own[:1]) if "coordinateSystems" in image else [*own, *more]
+    return [*own, *more]

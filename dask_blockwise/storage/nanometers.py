@@ -11,6 +11,7 @@ from ..geometry.written import plain
 __all__ = ["key_of", "resolution_of", "voxel_offset_of"]
 
 _NANOMETER = Fraction(1, 10**9)
+_LARGEST_WHOLE = 2**53
 
 
 def resolution_of(placement: Placement) -> list[int | float]:
@@ -33,7 +34,9 @@ def resolution_of(placement: Placement) -> list[int | float]:
             f"{placement.unit!r}, whose length isn't known: say which it is, "
             'open_volume(path, unit="nanometer") or Volume.from_array(array, unit="nanometer").'
         )
-    return [plain(size * length / _NANOMETER) for size in placement.voxel_size[::-1]]
+    sizes = [size * length / _NANOMETER for size in placement.voxel_size[::-1]]
+    # Others read whole numbers as int64.
+    return [plain(size) if size < _LARGEST_WHOLE else float(size) for size in sizes]
 
 
 def voxel_offset_of(placement: Placement) -> list[int]:

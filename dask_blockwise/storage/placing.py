@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from itertools import islice, product
@@ -9,12 +10,13 @@ from typing import Any
 
 from ..geometry.placement import Placement, placement_of
 from .checked import path_inside, understood
+from .coordinate_systems import in_scene
 from .documents import is_denied
 from .formats import find_array
 from .groups import read_attributes
 from .location import folders_above, is_remote
 from .metadata import placement_from
-from .multiscales import image_levels
+from .multiscales import has_systems, image_levels, not_applied
 from .stored_array import StoredArray
 
 __all__ = ["placed_as", "read_placement"]
@@ -22,7 +24,17 @@ __all__ = ["placed_as", "read_placement"]
 # A level may lie some folders below its image.
 _GROUPS_SEARCHED = 5
 _MOST_AXES = 16
+_SIZES = ("resolution", "voxel_size")
+# What others call sizes, by their letters.
+_LIKE_SIZES = {
+    *("pixelresolution", "pixelsize", "pixelsizes", "pixelwidth", "pixelspacing", "pixdim"),
+    *("voxelsize", "voxelsizes", "voxelspacing", "spacing", "resolutions", "elementsizeum"),
+    *("physicalsizex", "physicalpixelsizes", "scale", "scales", "affine", "affinetransform"),
+    *("transform", "spatialtransform", "downsamplingfactors"),
+}
 _GROUPS_NEAR = 2
+# Transformations of which an array may hold the numbers, and that array's dimensions.
+_MAY_BE_STORED = {"scale": 1, "translation": 1, "affine": 2}
 _TELL_OF_SIZES = ("zarr.json", ".zattrs")
 
 
@@ -46,13 +58,48 @@ def read_placement(
             attributes = read_attributes(group)
             if dataset in image_levels(attributes):
                 attributes = _with_stored_numbers(attributes, group)
+                if warns and has_systems(attributes, dataset):
+                    others = [*not_applied(attributes, dataset), *_in_scenes(group)]
+                    _warn_of_systems(array, others)
                 return placement_from(attributes, dataset, array.attributes, n, axes)
     with understood(array.path):
         place = placement_from({}, "", array.attributes, n, axes)
     if warns and not place.unit and set(place.voxel_size) == {1}:
+        _warn_of_attributes(array)
         _warn_of_denied(array)
         _warn_of_coordinates(array, place.axes)
     return place
+
+
+def _in_scenes(group: str) -> list[str]:
+    """What scenes of groups above say of where an image lies."""
+    above = islice(folders_above(group), _GROUPS_NEAR)
+    return [told for folder, path in above for told in in_scene(read_attributes(folder), path)]
+
+
+def _warn_of_systems(array: StoredArray, others: Sequence[str]) -> None:
+    """Say so where it lies elsewhere in further coordinate systems."""
+    if others:
+        warnings.warn(
+            f"{array.path} is placed in its image's own coordinate system. Its metadata also tell "
+            f"of {', '.join(others)}, which isn't applied: where that is meant, give "
+            "open_volume(path, voxel_size=..., unit=...), or bring it there by another tool.",
+            stacklevel=2,
+        )
+
+
+def _warn_of_attributes(array: StoredArray) -> None:
+    """Say so where attributes are called as if they told of sizes, and are of no known kind."""
+    if any(array.attributes.get(name) for name in _SIZES):
+        return
+    plain = {name: re.sub("[^a-z]", "", name.lower()) for name in array.attributes}
+    if found := [name for name, letters in plain.items() if letters in _LIKE_SIZES]:
+        warnings.warn(
+            f"The voxel size of {array.path} is taken as 1, but its attributes have "
+            f"{', '.join(found)}, which isn't understood: give open_volume(path, voxel_size=..., "
+            "unit=...).",
+            stacklevel=2,
+        )
 
 
 def _warn_of_denied(array: StoredArray) -> None:
@@ -127,18 +174,20 @@ def _with_stored_numbers(part: Any, group: str) -> Any:
     if not isinstance(part, Mapping):
         return part
     kind = part.get("type")
-    if kind in ("scale", "translation") and "path" in part and kind not in part:
-        return {**part, kind: _stored_numbers(part["path"], group)}
+    if kind in _MAY_BE_STORED and "path" in part and kind not in part:
+        return {**part, kind: _stored_numbers(part["path"], group, _MAY_BE_STORED[kind])}
     return {key: _with_stored_numbers(inner, group) for key, inner in part.items()}
 
 
-def _stored_numbers(path: Any, group: str) -> list[Any]:
+def _stored_numbers(path: Any, group: str, dimensions: int) -> list[Any]:
     location = f"{group}/{path_inside(path, 'The path of a transformation')}"
     found = find_array(location)
     if found is None:
         raise ValueError(f"the numbers of a transformation should lie at {location}")
     array = StoredArray.of(location, location, *found)
-    if len(array.shape) != 1 or array.shape[0] > _MOST_AXES or array.dtype.kind not in "iuf":
-        raise ValueError(f"{location} should be a list of numbers, one for each axis")
-    listed: list[Any] = array.read((slice(0, array.shape[0]),)).tolist()
+    fits = len(array.shape) == dimensions and max(array.shape) <= _MOST_AXES
+    if not fits or array.dtype.kind not in "iuf":
+        what = "a list of numbers, one" if dimensions == 1 else "a matrix of numbers, a row"
+        raise ValueError(f"{location} should be {what} for each axis")
+    listed: list[Any] = array.read(tuple(slice(0, n) for n in array.shape)).tolist()
     return listed

@@ -113,12 +113,48 @@ def apply_ufunc(
             f"{name}.{method} with {sorted(options)} can't be taken of a volume lazily: take it of "
             "its values, volume[:], or with map_overlap."
         )
-    volumes = [argument for argument in arguments if _is_volume(argument)]
-    _check_arguments(name, arguments, volumes)
+    made: AnyVoxels = numpy_of(*arguments, function=ufunc, **options)
+    return made
+
+
+@stage("computed", name="numpy")
+def numpy_of(
+    *arguments: AnyVoxels | float,
+    function: Callable[..., Any],
+    dtype: str | None = None,
+    casting: str | None = None,
+) -> AnyVoxels:
+    """What a ufunc of numpy makes of volumes and numbers, voxel by voxel, lazily.
+
+    Parameters
+    ----------
+    *arguments : Volume or number
+    function : numpy.ufunc
+        Such as ``np.greater``, which ``volume > 3`` is.
+    dtype, casting : optional
+        As of the ufunc.
+
+    Raises
+    ------
+    TypeError
+        If it is no ufunc, or there is no volume among the arguments.
+    ValueError
+        If the volumes don't lie where one another do.
+    """
+    volumes: list[Any] = [argument for argument in arguments if _is_volume(argument)]
+    if not isinstance(function, np.ufunc) or not volumes:
+        raise TypeError(
+            f"A function of numpy that is taken voxel by voxel, such as numpy:greater, and at "
+            f"least one volume are needed, got {function!r} of {arguments!r}."
+        )
+    _check_arguments(f"np.{function.__name__}", arguments, volumes)
     given = tuple(None if _is_volume(argument) else argument for argument in arguments)
-    function = _Ufunc(ufunc, given, tuple(options.items()))
+    options = {"dtype": dtype, "casting": casting}
+    chosen = tuple((key, value) for key, value in options.items() if value is not None)
+    called = _Ufunc(function, given, chosen)
     empty = [np.empty(0, other.frame.dtype) for other in volumes]
-    return _mapped(volume, tuple(volumes), function, np.asarray(function(*empty)).dtype)
+    made: AnyVoxels = _mapped(volumes[0], tuple(volumes), called, np.asarray(called(*empty)).dtype)
+    return made
 
 
 @stage("converted")
@@ -197,7 +233,8 @@ def _check_arguments(name: str, arguments: Sequence[Any], volumes: Sequence[Voxe
             )
     first = volumes[0].frame
     for other in (volume.frame for volume in volumes[1:]):
-        if other.shape != first.shape or other.axes != first.axes or other.roi != first.roi:
+        same = other.shape == first.shape and other.axes == first.axes
+        if not same or not other.lies_as(first):
             raise ValueError(
                 f"{name} is taken voxel by voxel, of volumes of the same region, voxels and "
                 f"channels, got {volumes}: crop or resample one of them, or choose its channels."

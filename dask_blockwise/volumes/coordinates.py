@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,9 @@ def coordinates_along(
     return np.array([(first + n * further) / parts for n in range(count)], np.float64)
 
 
-def spacing_of(name: str, values: NDArray[Any], unit: Any, step: Any = None) -> Spacing:
+def spacing_of(
+    name: str, values: NDArray[Any], unit: Any, step: Any = None, told: Any = None
+) -> Spacing:
     """How coordinates are spaced, by the simplest numbers that they may have been made of.
 
     Parameters
@@ -58,12 +61,15 @@ def spacing_of(name: str, values: NDArray[Any], unit: Any, step: Any = None) -> 
     values : ndarray
     unit : str or None
     step : number, optional
-        From a voxel to the next, where there is one alone.
+        From a voxel to the next, which one alone doesn't say.
+    told : number, optional
+        The same as coordinates once had it, which counts where they agree: they are rounded.
 
     Raises
     ------
     ValueError
-        If they are no numbers, not evenly spaced, or descend; or if there is one, and no step.
+        If they are no numbers, not evenly spaced, by another step than the one that is given, or
+        descend; or if there is one, and no step.
     """
     unit = str(unit or "")
     if values.dtype.kind == "m":
@@ -88,18 +94,34 @@ def spacing_of(name: str, values: NDArray[Any], unit: Any, step: Any = None) -> 
             f"Coordinates along {name!r} descend, from {numbers[0]} to {numbers[-1]}, and a "
             f"volume's ascend: turn it, dataarray.sortby({name!r})."
         )
-    found = _even(values, unit)
+    found = _even(values, unit, told)
     _check_even(name, numbers, found, values.dtype)
+    if step is not None and abs(meant(step) - found.step) > found.step * _SLACK:
+        raise ValueError(
+            f"voxel_size of {name!r} is given as {step}, and its coordinates are "
+            f"{float(found.step):.9g} apart: leave it out, or drop the coordinates, "
+            f"dataarray.drop_vars({name!r})."
+        )
     return found
 
 
-def _even(values: NDArray[Any], unit: str) -> Spacing:
-    """The simplest numbers by which the ends come out."""
+def _even(values: NDArray[Any], unit: str, told: Any) -> Spacing:
+    """The numbers that are told, or the simplest, by which the ends come out."""
     first, last, intervals = values[0], values[-1], len(values) - 1
     begin = meant(first)
     off = (_precision(first) + _precision(last)) / intervals
     step = (Fraction(last.item()) - Fraction(first.item())) / intervals
+    if _agrees(told, step, off):
+        return Spacing(begin, meant(told), unit)
     return Spacing(begin, meant_between(step - off, step + off), unit)
+
+
+def _agrees(told: Any, step: Fraction, off: Fraction) -> bool:
+    """Whether what is told is a number that rounds to a step, which may be off by so much."""
+    if not isinstance(told, Real):
+        return False
+    number = np.float64(float(told))
+    return bool(np.isfinite(number)) and abs(meant(told) - step) <= off + _precision(number)
 
 
 def _check_even(name: str, numbers: Sequence[Any], spacing: Spacing, dtype: np.dtype[Any]) -> None:
@@ -119,7 +141,8 @@ def _of_one(name: str, value: Any, unit: str, step: Any) -> Spacing:
     if step is None:
         raise ValueError(
             f"There is one voxel along {name!r}, so that its coordinate doesn't say how large it "
-            f"is: give its size, voxel_size={{{name!r}: ...}}."
+            f"is, which may be one of several or what several became: give its size, "
+            f"voxel_size={{{name!r}: ...}}."
         )
     return Spacing(meant(value), meant(step), unit)
 

@@ -15,7 +15,7 @@ from ..storage.arrays import create_image
 from ..storage.chunking import chunks_and_shards, default_block
 from ..storage.container_format import zarr_format_for
 from ..storage.location import location_of
-from .frame import Frame, check_axes, check_holds_voxels
+from .frame import Frame, check_axes, check_holds_voxels, check_numbers
 from .meaning import attributes_of
 from .opening import open_volume
 from .volume import Volume
@@ -84,6 +84,7 @@ def create_volume(
     placement = _placement(like, len(full), axes, voxel_size, offset, unit)
     check_axes(placement.axes, len(full))
     check_holds_voxels(full, placement.axes)
+    check_numbers(kind)
     whole = default_block(placement.axes, full)
     if block_shape is None and like is not None:
         block_shape = like.block_shape

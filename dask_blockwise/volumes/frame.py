@@ -13,7 +13,7 @@ from ..geometry.blocks import Coordinate, Roi
 from ..geometry.boxes import Index
 from ..geometry.placement import Placement
 
-__all__ = ["Frame", "check_axes", "check_holds_voxels", "check_real"]
+__all__ = ["Frame", "check_axes", "check_holds_voxels", "check_numbers", "check_real"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -57,6 +57,7 @@ class Frame:
 
     def __post_init__(self) -> None:
         check_holds_voxels(self.shape, self.axes)
+        check_numbers(self.dtype)
         if self.stands_for is not None:
             check_stands_for(self.stands_for, self.dtype)
 
@@ -64,6 +65,11 @@ class Frame:
     def axes(self) -> tuple[str, ...]:
         """Names of all axes, such as ``("c", "z", "y", "x")``."""
         return self.placement.axes
+
+    def lies_as(self, other: Frame) -> bool:
+        """Whether the other has the same voxels of the world, as far as units are known."""
+        same = self.roi == other.roi and self.voxel_size == other.voxel_size
+        return same and self.placement.measures_as(other.placement)
 
     @property
     def ndim(self) -> int:
@@ -231,6 +237,12 @@ def check_holds_voxels(shape: Sequence[int], axes: tuple[str, ...]) -> None:
             f"A volume of shape {tuple(shape)} along {axes} has no voxels: give an array, or a "
             "region, that holds some along each axis."
         )
+
+
+def check_numbers(dtype: np.dtype[Any]) -> None:
+    """Refuse values that are texts, dates, records or objects."""
+    if dtype.kind not in "buifc":
+        raise TypeError(f"Voxels must be numbers, got {dtype}: convert the array first.")
 
 
 def check_stands_for(span: tuple[float, float], dtype: np.dtype[Any]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..geometry.placement import default_axes, placement_of
 from ..storage.chunking import default_block
-from .frame import Frame, check_axes
+from .frame import Frame, check_axes, check_numbers
 from .kinds import InMemory
 
 __all__ = ["framed"]
@@ -27,8 +27,7 @@ def framed(
     """The frame and source of a volume, given as for ``Volume.from_array``."""
     placement = placement_of(axes or default_axes(array.ndim), voxel_size, offset, unit)
     check_axes(placement.axes, array.ndim)
-    if array.dtype.kind not in "buifc":
-        raise TypeError(f"Voxels must be numbers, got {array.dtype}: convert the array first.")
+    check_numbers(array.dtype)
     if chunks is None:
         chunks = getattr(array, "chunksize", None) or default_block(placement.axes, array.shape)
     frame = Frame(

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.any_cluster import cluster
 from .storing import to_zarr
+from .to_precomputed import to_precomputed
 from .wiring import token_of
 
 # pydantic, which reads and writes files, is imported when one is read or written.
 if TYPE_CHECKING:
     from ..pipelines.reading import PipelineFile
 
-__all__ = ["read_file", "to_yaml"]
+__all__ = ["WRITERS", "read_file", "to_yaml"]
+
+# What stores a volume, by what a file says under ``to``.
+WRITERS: Mapping[str, Callable[..., Any]] = {"ome-zarr": to_zarr, "precomputed": to_precomputed}
 
 
 def to_yaml(
@@ -32,7 +36,8 @@ def to_yaml(
     file : path, optional
         Where to write it, too.
     store : path, or mapping, optional
-        Where the volume is to be stored, or that as ``path`` beside other keywords of ``to_zarr``.
+        Where the volume is to be stored, or that as ``path`` beside other keywords of ``to_zarr``;
+        or of ``to_precomputed``, with ``{"to": "precomputed"}``.
 
     Returns
     -------
@@ -87,5 +92,4 @@ def read_file(text: str, name: str) -> PipelineFile:
     """
     from ..pipelines.reading import read_pipeline
 
-    storing: Callable[..., Any] = to_zarr
-    return read_pipeline(text, name, storing, cluster)
+    return read_pipeline(text, name, WRITERS, cluster)

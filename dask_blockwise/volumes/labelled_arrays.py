@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["of_labelled", "to_xarray"]
 
 # What a coordinate says beside its numbers.
-_STEP, _UNITS = "voxel_size", ("units", "unit")
+_STEP, _COUNT, _UNITS = "voxel_size", "voxels", ("units", "unit")
 _FIRST_AXES = ("t", "c")
 
 
@@ -41,7 +41,8 @@ def to_xarray(
     -------
     xarray.DataArray
         Its values are ``volume.data``, its dimensions the volume's axes; ``attrs["units"]`` of a
-        coordinate names its unit, and ``attrs["voxel_size"]`` the step.
+        coordinate names its unit, ``attrs["voxel_size"]`` the step, and ``attrs["voxels"]`` how
+        many there are.
 
     Raises
     ------
@@ -71,9 +72,10 @@ def to_xarray(
     coordinates: dict[str, Any] = {} if channels is None else {"c": list(channels)}
     each = zip(place.block_axes, place.voxel_size, place.offset, place.as_written, strict=True)
     for axis, size, offset, way in each:
-        said = {"units": way.unit} if way.unit else {}
+        said: dict[str, Any] = {"units": way.unit} if way.unit else {}
         values = coordinates_along(sizes[axis], size, offset, way)
-        coordinates[axis] = (axis, values, said | {_STEP: float(way.size(size))})
+        said |= {_STEP: float(way.size(size)), _COUNT: sizes[axis]}
+        coordinates[axis] = (axis, values, said)
     made: DataArray = _xarray().DataArray(volume.data, coordinates, frame.axes, name)
     return made
 
@@ -138,7 +140,11 @@ def _places(dataarray: Any, axes: Mapping[Any, str], steps: Mapping[Any, Any]) -
 def _spacing(name: Any, coordinate: Any, step: Any) -> Spacing:
     said = coordinate.attrs
     unit = next((said[key] for key in _UNITS if said.get(key)), "")
-    return spacing_of(str(name), coordinate.values, unit, said.get(_STEP) if step is None else step)
+    told = said.get(_STEP)
+    # One that is left of several may have been chosen, or be every other one, or their mean.
+    if step is None and coordinate.size == 1 and said.get(_COUNT, 1) == 1:
+        step = told
+    return spacing_of(str(name), coordinate.values, unit, step, told)
 
 
 def _values(dataarray: Any) -> Any:

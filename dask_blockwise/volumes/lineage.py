@@ -63,23 +63,31 @@ def reach_of(volume: Voxels) -> Reach:
     own = own_reach(volume)
     if is_stored(volume):
         return own
-    inner = [reach_of(inner) for inner in volume.source.inputs]
+    inner = [reach_of(inner) for inner in volume.source.inputs if _measures_as(volume, inner)]
     if isinstance(volume.source, Turned):
         inner = [reach.transposed(volume.source.order) for reach in inner]
     return own.beyond(inner)
 
 
 def is_turned(volume: Voxels) -> bool:
-    """Whether axes are in another order than in something stored that it is computed from."""
+    """Whether axes, or units, are others than in something stored that it is computed from."""
     if is_stored(volume):
         return False
-    return isinstance(volume.source, Turned) or any(map(is_turned, volume.source.inputs))
+    inputs = volume.source.inputs
+    turned = isinstance(volume.source, Turned)
+    turned = turned or not all(_measures_as(volume, inner) for inner in inputs)
+    return turned or any(map(is_turned, inputs))
+
+
+def _measures_as(volume: Voxels, inner: Voxels) -> bool:
+    """Whether regions of a volume are those of its input, and not in another unit."""
+    return volume.frame.placement.measures_as(inner.frame.placement)
 
 
 def all_under(volume: Voxels) -> Roi:
     """The box of the volume and of all that it is computed from, down to what is stored.
 
-    Of axes that are turned on the way, in either order.
+    Of axes that are turned on the way, in either order; of units, in either.
     """
     roi: Roi = volume.frame.roi
     for inner in () if is_stored(volume) else volume.source.inputs:
@@ -90,7 +98,8 @@ def all_under(volume: Voxels) -> Roi:
 def awaited(volume: Voxels, reach: Reach) -> tuple[Coordinate, Coordinate]:
     """What a block waits for: its reach, and all of an axis along which it reads at the far end.
 
-    Where axes are turned on the way, it isn't said which blocks those are: it waits for all.
+    Where axes or units are others on the way, it isn't said which blocks those are: it waits for
+    all.
     """
     # A part of what is larger may read at the far end of that.
     everything = all_under(volume)

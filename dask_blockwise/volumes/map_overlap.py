@@ -209,8 +209,8 @@ def _cast(values: NDArray[Any], dtype: np.dtype[Any], name: str) -> NDArray[Any]
 def check_alike(volume: Volume, others: tuple[Volume, ...]) -> None:
     """Refuse volumes that don't lie where another does, voxel by voxel."""
     for other in others:
-        same = other.frame.space == volume.frame.space and other.roi == volume.roi
-        if not same or other.placement.block_axes != volume.placement.block_axes:
+        same_axes = other.placement.block_axes == volume.placement.block_axes
+        if not same_axes or not other.frame.lies_as(volume.frame):
             raise ValueError(
                 f"Volumes that are mapped together must cover the same region in the same voxels "
                 f"and axes, got {volume!r} and {other!r}: crop, resample or transpose one of them."

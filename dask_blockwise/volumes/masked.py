@@ -123,7 +123,7 @@ def masked(volume: AnyVoxels, /, mask: AnyVoxels | Roi | Sequence[Roi], fill: An
     Parameters
     ----------
     mask : Volume of bool or int, Roi, or list of Roi
-        In world units, of any voxel size; a voxel is within if it meets one that isn't 0, or a
+        Of any voxel size and known unit; a voxel is within if it meets one that isn't 0, or a
         region. What the mask doesn't cover is outside.
     fill : number
         What is outside; of labels it is 0.
@@ -137,7 +137,7 @@ def masked(volume: AnyVoxels, /, mask: AnyVoxels | Roi | Sequence[Roi], fill: An
     TypeError
         If it isn't a mask.
     ValueError
-        If it doesn't meet the volume, or has other axes or another unit.
+        If it doesn't meet the volume, or has other axes, or a unit that can't be compared.
 
     Examples
     --------

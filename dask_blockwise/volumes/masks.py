@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..geometry.blocks import Roi
 from ..geometry.boxes import Index
+from ..geometry.meeting import meetings
 from .frame import Frame
 from .lineage import AnyVoxels
 from .source import Source, Voxels
@@ -146,13 +147,11 @@ class _Covered(Source):
             within = _any_of(within, axis, first - low[axis], stop - low[axis])
         return within
 
-    def _met(self, axis: int, begin: int, end: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def _met(self, axis: int, begin: int, end: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The first of the mask's voxels that each of some voxels meets, and where they end."""
         given = self.inputs[0].frame
-        size, wide = int(self.frame.voxel_size[axis]), int(given.voxel_size[axis])
-        edges = np.arange(begin, end + 1) * size
-        edges += int(self.frame.offset[axis]) - int(given.offset[axis])
-        first, stop = edges[:-1] // wide, -(-edges[1:] // wide)
+        meeting = meetings(self.frame.placement, given.placement)[axis]
+        first, stop = meeting.of(np.arange(begin, end + 1))
         return first.clip(0, given.extent[axis]), stop.clip(0, given.extent[axis])
 
 
@@ -189,10 +188,6 @@ def _flags(frame: Frame) -> Frame:
     return replace(frame.with_values(bool, channels=None), names=True)
 
 
-def _units(frame: Frame) -> tuple[str, str]:
-    return frame.placement.unit, frame.placement.time_unit
-
-
 def _check(frame: Frame, given: Voxels) -> None:
     mask = given.frame
     if ("t", *mask.axes) == frame.placement.block_axes:
@@ -207,16 +202,20 @@ def _check(frame: Frame, given: Voxels) -> None:
             f"the volume has them, without channels: choose one by mask.isel(c=0), or turn it by "
             f"mask.transpose(*axes). Got {given!r}."
         )
-    if _units(mask) != _units(frame):
+    try:
+        found = meetings(frame.placement, mask.placement)
+    except ValueError as error:
         raise ValueError(
             f"The mask's unit is {mask.unit or 'unknown'}, and the volume's "
             f"{frame.unit or 'unknown'}: where one lies in the other isn't known. Say it as it is "
             "opened, open_volume(path, voxel_size=..., unit=...), or Volume.from_array(array, "
             "voxel_size=..., offset=..., unit=...)."
-        )
-    if not mask.roi.intersects(frame.roi):
+        ) from error
+    whole = [each.of(np.array([0, n])) for each, n in zip(found, frame.extent, strict=True)]
+    met = zip(whole, mask.extent, strict=True)
+    if not all(first[0] < most and stop[0] > 0 for (first, stop), most in met):
         raise ValueError(
-            f"The mask lies in {mask.roi} and the volume in {frame.roi}, world units of "
-            f"{frame.unit or 'no known unit'}: they have no voxel in common. Say where the mask "
-            "lies by its offset and voxel size."
+            f"The mask lies in {mask.roi} {mask.unit} and the volume in {frame.roi} {frame.unit}, "
+            "of the world: they have no voxel in common. Say where the mask lies by its offset and "
+            "voxel size."
         )

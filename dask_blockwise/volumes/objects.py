@@ -283,8 +283,7 @@ def _check_labels(segments: Voxels) -> None:
 
 
 def _check_alike(segments: Voxels, name: str, volume: Voxels) -> None:
-    one, other = volume.frame, segments.frame
-    if one.roi != other.roi or one.voxel_size != other.voxel_size:
+    if not volume.frame.lies_as(segments.frame):
         raise ValueError(
             f"The mean of {name!r} over each object needs a volume of the same region in the same "
             f"voxels as the segments {segments!r}, got {volume!r}: crop or resample one of them."

@@ -96,9 +96,9 @@ def open_volume(
     """
     options = OpenOptions(stands_for, on_missing, on_corrupt, axes, voxel_size, unit)
     with asked_once():
-        if level is None:
-            return stored_volume(path, options)
-        return stored_volume(chosen_level(given_as(path), level, _opening(options)), options)
+        if level is not None:
+            path = chosen_level(given_as(path), level, _opening(options))
+        return stored_volume(path, options)
 
 
 def open_levels(

@@ -223,6 +223,10 @@ def _read(volume: Voxels) -> Iterator[tuple[Frame, Reach]]:
         yield volume.frame, own
         return
     for inner in volume.source.inputs:
+        if not volume.frame.placement.measures_as(inner.frame.placement):
+            # A mask in another unit, as if it had the volume's voxels.
+            yield volume.frame, own
+            continue
         for source, reach in _read(inner):
             if isinstance(volume.source, Turned):
                 order = volume.source.order
@@ -265,6 +269,8 @@ def _peak(volume: Voxels, shape: Index) -> int:
 def _seen_shape(source: Frame, volume: Voxels, shape: Index) -> Index:
     if isinstance(volume.source, Turned):
         return volume.source.back(shape)
+    if not volume.frame.placement.measures_as(source.placement):
+        return shape
     reach = own_reach(volume)
     world = Coordinate(shape) * volume.frame.voxel_size + reach.before + reach.after
     axes = zip(source.extent, world, source.voxel_size, strict=True)

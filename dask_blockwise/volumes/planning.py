@@ -5,32 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from ..engine.progress import RunSummary
 from ..geometry.boxes import Index
-from ..storage.chunking import chunks_and_shards
 from .absent_inputs import absent_inputs
 from .estimate import estimate
 from .kinds import Checkpoint
 from .levels import asked_for, coarser
 from .options import StoreOptions
 from .plan import Plan, plan_of
+from .precomputed_as import precomputed_as
 from .source import Voxels
 from .step import StagePlan, Step
 from .step_tasks import steps_of
-from .stored_as import HowStored, StoredAs, stored_as
+from .stored_as import HowStored, stored_as
 from .suggestion import suggestion
 
-__all__ = ["plan", "plan_without_files"]
+__all__ = ["Kept", "plan", "plan_without_files"]
+
+Kept = Literal["ome-zarr", "precomputed"]
 
 
 def plan(
     volume: Voxels,
     /,
     block_shape: Sequence[int] | None = None,
-    pyramid: Any = False,
+    pyramid: Any = None,
     *,
+    to: Kept = "ome-zarr",
     measured: RunSummary | None = None,
     suggest: bool = False,
     memory: str | int | None = None,
@@ -43,7 +46,9 @@ def plan(
     block_shape : sequence of int, optional
         Voxels of a block along each axis but "c"; the volume's own unless given.
     pyramid : bool, int, sequence or Pyramid
-        As for ``to_zarr``.
+        As for ``to_zarr``, or ``to_precomputed``, which has all levels unless given.
+    to : "ome-zarr" or "precomputed"
+        As what it would be stored.
     measured : RunSummary, optional
         Of a run of the same stages, such as over a part of the volume or with other blocks: then
         it is said how long workers will take, and what they will be bound by.
@@ -77,7 +82,7 @@ def plan(
     result  32 x 32       4  4.00 kiB  4.00 kiB        2.00 kiB              1.00
     in all                8  8.00 kiB  8.00 kiB        2.00 kiB
     """
-    own = StoreOptions(block_shape=block_shape, stored_as=stored_as(volume, pyramid=pyramid))
+    own = StoreOptions(block_shape=block_shape, stored_as=_kept_as(volume, to, pyramid))
     checkpoints = tuple(_checkpoint_plans(volume).values())
     stages = *checkpoints, *_plans(volume, "result", own)
     if measured is None:
@@ -95,6 +100,14 @@ def plan(
         estimate(stages, measured),
         suggestion(volume.frame, block, plan_of, *of_limits) if suggest else None,
     )
+
+
+def _kept_as(volume: Voxels, to: str, pyramid: Any) -> HowStored:
+    if to not in get_args(Kept):
+        raise ValueError(f"to is one of {', '.join(get_args(Kept))}, got {to!r}.")
+    if to == "precomputed":
+        return precomputed_as(volume.frame, pyramid=True if pyramid is None else pyramid)
+    return stored_as(volume, pyramid=False if pyramid is None else pyramid)
 
 
 def plan_without_files(volume: Voxels) -> Plan:
@@ -146,11 +159,10 @@ def _level_plans(volume: Voxels, name: str, block: Index, stored: HowStored) -> 
     if stored.pyramid is None:
         return
     frame = replace(volume.frame.with_block(block), dtype=stored.of(volume.frame))
-    version = stored.zarr_format if isinstance(stored, StoredAs) else None
-    chunks, _ = chunks_and_shards(frame.with_channels(block), frame.axes, version or 3)
+    chunks = stored.chunks(frame, block)
     below: Any = replace(volume, frame=frame, source=Checkpoint((volume,), name))
     for number, step in enumerate(asked_for(stored.pyramid, below, chunks), 1):
-        level = coarser(below, step)
+        level = coarser(below, step, stored.aligned)
         cost = plan_of(level, level.frame.block_shape)
-        yield replace(cost, name=f"{name}: s{number}")
+        yield replace(cost, name=f"{name}: {stored.level_name(number, level.frame)}")
         below = replace(level, source=Checkpoint((level,), name))

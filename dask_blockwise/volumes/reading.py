@@ -65,7 +65,8 @@ def _needed(volume: Voxels, inner: Voxels, spans: tuple[Span, ...]) -> tuple[Spa
     if isinstance(volume.source, Turned):
         spans = tuple(spans[n] for n in volume.source.back(tuple(range(len(spans)))))
         return _within(spans, inner.frame, (False,) * len(spans))
-    if volume.frame.placement.block_axes != inner.frame.placement.block_axes:
+    place, there = volume.frame.placement, inner.frame.placement
+    if place.block_axes != there.block_axes or not place.measures_as(there):
         return None
     reach = own_reach(volume)
     sides = zip(spans, reach.before, reach.after, strict=True)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Index
+from ..geometry.meeting import meetings
 from .frame import Frame
 from .kinds import Turned
 from .lineage import AnyVoxels
@@ -131,10 +132,10 @@ class _NotSkipped(Source):
 
     def _met(self, axis: int, begin: int, end: int) -> tuple[int, int]:
         """The voxels of what is looked at that a part of the volume meets, along an axis."""
-        there, size = self.inputs[0].frame, int(self.frame.voxel_size[axis])
-        wide, away = int(there.voxel_size[axis]), int(self.frame.offset[axis] - there.offset[axis])
-        low, high = (begin * size + away) // wide, -(-(end * size + away) // wide)
-        return max(0, low), min(there.extent[axis], high)
+        there = self.inputs[0].frame
+        meeting = meetings(self.frame.placement, there.placement)[axis]
+        (low,), (high,) = meeting.of(np.array([begin, end]))
+        return max(0, int(low)), min(there.extent[axis], int(high))
 
 
 def _rule(volume: Voxels, skip_if: Any, block: Index) -> _Unskipped:
@@ -150,13 +151,22 @@ def _rule(volume: Voxels, skip_if: Any, block: Index) -> _Unskipped:
             f"made of has nothing else; a function of its values in a block; or a volume, such as "
             f"a coarse level, and a function of that: (level, function). Got {skip_if!r}."
         )
+    _check_placed(volume, looked_at)
+    return _Unskipped(looked_at, skips, volume.frame, block)
+
+
+def _check_placed(volume: Voxels, looked_at: Voxels) -> None:
     of, there = volume.frame.placement, looked_at.frame.placement
-    if (of.block_axes, of.unit) != (there.block_axes, there.unit):
+    try:
+        same = of.block_axes == there.block_axes and meetings(of, there)
+    except ValueError:
+        same = False
+    if not same:
         raise ValueError(
             f"skip_if looks at {looked_at!r}, which has other axes or another unit than "
-            f"{volume!r}: give one that has the same, skip_if=(volume, function)."
+            f"{volume!r}, that can't be compared: give one of the same axes and a known unit, "
+            "skip_if=(volume, function)."
         )
-    return _Unskipped(looked_at, skips, volume.frame, block)
 
 
 def _made_of(volume: Voxels) -> Voxels:

@@ -40,6 +40,16 @@ class HowStored(Protocol):
     def of(self, frame: Frame) -> np.dtype[Any]:
         """The dtype in which a volume is stored."""
 
+    @property
+    def aligned(self) -> bool:
+        """Whether voxels of coarser levels lie whole ones of them from the world's origin."""
+
+    def chunks(self, frame: Frame, block: Index) -> Index:
+        """Voxels of a chunk, along all axes, as far as that is known without a path."""
+
+    def level_name(self, number: int, frame: Frame) -> str:
+        """What a coarser level is called, counted from 1 on."""
+
     def settings(self, path: str, frame: Frame, block: Index) -> dict[str, Any]:
         """What the array is created with at a path, ``chunks`` among it."""
 
@@ -64,6 +74,17 @@ class StoredAs:
     dtype: str | None = None
     # Coarser levels beside the first.
     pyramid: Pyramid | None = None
+
+    aligned = False
+
+    def chunks(self, frame: Frame, block: Index) -> Index:
+        """Voxels of a chunk, along all axes, as far as that is known without a path."""
+        cut = chunks_and_shards(frame.with_channels(block), frame.axes, self.zarr_format or 3)
+        return cut[0]
+
+    def level_name(self, number: int, frame: Frame) -> str:
+        """What a coarser level is called, counted from 1 on."""
+        return f"s{number}"
 
     @property
     def recipe(self) -> dict[str, Any]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from distributed import Client
 
@@ -14,19 +13,14 @@ from ..engine.progress import RunSummary
 from ..geometry.blocks import Roi
 from ..labels.segment_properties import segment_properties
 from ..storage.location import location_of
-from ..storage.precomputed_encodings import usual_encoding
 from ..storage.scale_output import ScaleOutput
 from ..storage.scales import check_room, put_properties
-from .frame import Frame
 from .known import Verify
 from .options import OnChange, StoreOptions
-from .precomputed_as import PrecomputedAs
-from .pyramids import Pyramid
+from .precomputed_as import precomputed_as
+from .skipping import only_where
 from .source import Voxels
 from .whole_run import store
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 __all__ = ["to_precomputed"]
 
@@ -40,7 +34,7 @@ def to_precomputed(
     encoding: str | None = None,
     sharded: bool = True,
     pyramid: Any = True,
-    objects: DataFrame | None = None,
+    objects: Any = None,
     client: Client | None = None,
     resume: bool = True,
     progress: bool = True,
@@ -54,6 +48,9 @@ def to_precomputed(
     version: str | None = None,
     notes: Any = None,
     roi: Roi | None = None,
+    mask: Any = None,
+    skip_if: Any = None,
+    report: str | os.PathLike[str] | None = None,
 ) -> RunSummary:
     """Compute the volume block by block and store it as Neuroglancer's precomputed data.
 
@@ -81,8 +78,10 @@ def to_precomputed(
         is shown beside their ids, and can be searched.
     client, resume, progress, overwrite, num_workers, max_retries, timeout
         As for ``to_zarr``.
-    on_change, verify, version, notes, roi
+    on_change, verify, version, notes, roi, report
         As for ``to_zarr``.
+    mask, skip_if
+        As for ``to_zarr``; voxels that are left out are 0.
     block_shape : sequence of int, optional
         Voxels of a block along z, y and x; the volume's own unless given. Powers of 2 times 64 cut
         into the best chunks.
@@ -117,10 +116,10 @@ def to_precomputed(
     >>> open_volume("segments")
     <StoredVolume (1, 4, 4) uint64 zyx, [0:40, 0:16, 0:16] (40, 16, 16) nanometer>
     """
-    kind = _kind(volume.frame, segmentation, encoding, sharded)
-    _check(kind, objects, verify)
+    stored_as = precomputed_as(volume.frame, segmentation, encoding, sharded, pyramid)
+    _check(stored_as.kind, objects, verify)
     options = StoreOptions(
-        stored_as=PrecomputedAs(kind, _pyramid_of(pyramid, kind)),
+        stored_as=stored_as,
         block_shape=block_shape,
         overwrite=overwrite,
         resume=resume,
@@ -132,37 +131,19 @@ def to_precomputed(
         notes=notes,
         roi=roi,
     )
+    block = volume.frame.checked_block(block_shape)
+    volume = only_where(volume, mask, skip_if, block)
     properties = None if objects is None else segment_properties(objects)
     root = location_of(path)
-    where = kind.path_in(root, volume.frame.placement)
+    where = stored_as.kind.path_in(root, volume.frame.placement)
     check_room(root, Path(where).name, overwrite)
-    summary = store(volume, where, options, client, progress, verify)
+    summary = store(volume, where, options, client, progress, verify, report)
     if properties is not None:
         put_properties(root, properties)
     return summary
 
 
-def _pyramid_of(given: Any, kind: ScaleOutput) -> Pyramid | None:
-    """By labels where the values are such."""
-    pyramid = Pyramid.of(given)
-    if pyramid is None or pyramid.method is not None or not kind.segmentation:
-        return pyramid
-    return replace(pyramid, method="labels")
-
-
-def _kind(
-    frame: Frame, segmentation: bool | None, encoding: str | None, sharded: bool
-) -> ScaleOutput:
-    """How a volume is kept, if precomputed data can hold it."""
-    labels = frame.dtype.kind == "u" and frame.dtype.itemsize >= 4
-    is_labels = labels and "c" not in frame.axes if segmentation is None else segmentation
-    chosen = usual_encoding(frame.dtype.name, is_labels) if encoding is None else encoding
-    kind = ScaleOutput(chosen, sharded, is_labels)
-    kind.check(frame.placement, frame.shape, frame.dtype)
-    return kind
-
-
-def _check(kind: ScaleOutput, objects: DataFrame | None, verify: Verify) -> None:
+def _check(kind: ScaleOutput, objects: Any, verify: Verify) -> None:
     if objects is not None and not kind.segmentation:
         raise ValueError(
             "objects= says what labels are, and these are values of an image: pass "

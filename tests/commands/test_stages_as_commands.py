@@ -171,15 +171,36 @@ def test_precomputed_data_is_what_cloud_volume_reads(folder: Path) -> None:
     assert Path("pre/info").is_file()
 
 
+def test_any_stage_is_stored_as_precomputed_data(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inside = np.zeros((2, 2, 2), np.uint8)
+    inside[0, 0, 0] = 1
+    within = dbw.Volume.from_array(inside, voxel_size=(480, 64, 64), unit="nanometer")
+    within.to_zarr("in.zarr/inside", progress=False)
+    call = shlex.split("threshold in.zarr/raw pre --threshold 128 --to precomputed --encoding png")
+    main([*call, "--within", "in.zarr/inside", "--plan"])
+    assert re.search(r"result: 8_8_40 +12 x 16 x 16 ", capsys.readouterr().out)
+    assert not Path("pre").exists()
+    main([*call, "--within", "in.zarr/inside", "--report", "run.json", "--no-progress"])
+    expected = raw()[:] > 128
+    expected[12:], expected[:, 16:], expected[:, :, 16:] = 0, 0, 0
+    assert np.array_equal(dbw.open_volume("pre")[:], expected)
+    assert json.loads(Path("pre/info").read_text())["scales"][0]["encoding"] == "png"
+    first, *_ = json.loads(Path("run.json").read_text())["tasks"]
+    assert (first["completed"], first["empty"]) == (1, 7)
+
+
 @pytest.mark.parametrize(
     "line, said",
     [
         ("threshold in.zarr/row o.zarr/m --threshold 1", "in.zarr/row: there is no such folder"),
         ("relabel in.zarr/raw o.zarr/m --min-iou 3", "--min-iou and --min-fraction must be in"),
         ("argmax in.zarr/affinities o.zarr/m --cluster slurm", "--cluster slurm needs --workers"),
-        ("convert in.zarr/raw o.zarr/m --encoding png", "--encoding is of precomputed data"),
+        ("convert in.zarr/raw o.zarr/m --encoding png", "--encoding can't be chosen of OME-Zarr"),
         ("convert in.zarr/raw o --to precomputed --dtype uint8", "--dtype can't be chosen of prec"),
-        ("convert in.zarr/raw o --to precomputed --report a.html", "--report can't be chosen"),
+        ("convert in.zarr/raw o --to precomputed --pyramid", "--pyramid can't be chosen"),
+        ("argmax in.zarr/affinities o.zarr/m --no-labels", "--labels can't be chosen of OME-Z"),
         (
             "segment in.zarr/raw o.zarr/m --function no.where:f --halo 1",
             "no.where:f can't be imp",
@@ -202,7 +223,7 @@ def test_precomputed_data_is_what_cloud_volume_reads(folder: Path) -> None:
         ("run nowhere.yaml", "There is no file nowhere.yaml: give a pipeline"),
         ("run net.pt", "net.pt is no text"),
     ],
-    ids=range(18),
+    ids=range(19),
 )
 def test_a_mistake_is_told_in_the_words_of_the_command_line(
     line: str, said: str, folder: Path, capsys: pytest.CaptureFixture[str]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from distributed import Client
+from scipy import special
 from scipy.ndimage import gaussian_filter, label
 from torch import nn
 
@@ -108,6 +109,9 @@ SAID: dict[str, Callable[[], dbw.Volume]] = {
     "predict, blended": lambda: dbw.predict(
         raw(), "net.pt", normalize=(128, 64), device="cpu", blend="linear", input_shape=(16,) * 3
     ),
+    "an expression": lambda: dbw.connected_components(raw() > 90),
+    "an expression of several": lambda: (0.5 * (raw() - 1.5) / np.sqrt(raw() + 1)).astype("f4"),
+    "an expression of masks": lambda: ~mask().astype(bool) | (raw() < 30),
     "one volume twice": lambda: dbw.map_overlap(np.add, (one := raw()), one, dtype="uint16"),
     "views": lambda: (
         raw()
@@ -152,7 +156,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: dbw.threshold(dbw.Volume.from_array(np.eye(4)), 0.5),
         r"<ArrayVolume .* can't be said in a file: .* Store it, and open what is stored",
     ),
-    "an expression": (lambda: dbw.connected_components(raw() > 3), "Store it, and open what"),
+    "a function beside numpy's": (
+        lambda: special.expit(raw()),
+        "function of numpy can't be said in a file: it is an object of ufunc",
+    ),
+    "a number of numpy's": (lambda: raw() + np.uint8(1), "what is read back is another computat"),
 }
 
 
@@ -245,6 +253,34 @@ def test_a_file_is_run_and_goes_on(near: Client, capsys: pytest.CaptureFixture[s
     main(["run", "whole.yaml", "--no-progress"])
     rows = [row.split() for row in capsys.readouterr().out.splitlines() if row.startswith("mask ")]
     assert rows[0][2:4] == ["0", "8"]
+
+
+def test_an_expression_is_worded_by_numpy() -> None:
+    (raw() > 90).to_yaml("mask.yaml")
+    words = "numpy: [raw, 90]\n    function: numpy:greater"
+    assert words in Path("mask.yaml").read_text()
+    for wrong, said in (
+        ("numpy: [1, 2], function: numpy:greater", "at least one volume"),
+        ("numpy: [raw, 2], function: numpy:sum", "voxel by voxel"),
+        ("numpy: [row, 2], function: numpy:greater", "volumes has no row"),
+        ("numpy: [raw], function: numpy:greater", "volumes.m: greater.*takes from 2"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            made_of(read_file(f"volumes: {{raw: {{open: in.zarr/raw}}, m: {{{wrong}}}}}", "m"))
+
+
+def test_precomputed_data_are_stored(near: Client, capsys: pytest.CaptureFixture[str]) -> None:
+    text = raw().to_yaml("pre.yaml", store={"path": "pre", "to": "precomputed", "encoding": "png"})
+    main(["plan", "pre.yaml"])
+    assert "result: 8_8" in capsys.readouterr().out
+    main(["run", "pre.yaml", "--no-progress"])
+    assert np.array_equal(dbw.open_volume("pre")[:], raw()[:])
+    for old, new, said in (
+        ("precomputed", "precomputd", "to has no precomputd; .*mean precomputed"),
+        ("encoding", "compressor", "store has no compressor"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            read_file(text.replace(old, new), "pre.yaml")
 
 
 def test_a_file_that_stores_nothing_says_how() -> None:

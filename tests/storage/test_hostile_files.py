@@ -115,7 +115,7 @@ def zarr3(folder, shape, chunks, **others):
         ([1] * 1000, [1] * 1000, "can't be understood"),
         ([0, 4], [4, 4], "no voxels"),
         ([-4], [4], "can't be understood"),
-        ([], [], "can't be understood"),
+        ([], [], "2 to 5 axes.*got 0"),
         ([4], [0], r"can't be understood: its chunks are \(0,\)"),
         ([4], [-1], "can't be understood"),
     ],

@@ -15,8 +15,9 @@ from ome_zarr_models.v05.image_label import ImageLabel as ImageLabel05
 from ome_zarr_models.v05.labels import Labels as Labels05
 
 from dask_blockwise.geometry.placement import Placement
-from dask_blockwise.storage.arrays import create_image
+from dask_blockwise.storage.arrays import create_image, open_array
 from dask_blockwise.storage.documents import read_json
+from dask_blockwise.storage.groups import read_attributes
 
 ZYX = Placement(("z", "y", "x"), (4, 4, 4), (0, 0, 0), "nanometer")
 MODELS = {2: (Labels04, ImageLabel04), 3: (Labels05, ImageLabel05)}
@@ -44,6 +45,34 @@ def test_labels_are_listed_and_say_what_they_label(tmp_path, zarr_format):
     labels, image_label = MODELS[zarr_format]
     labels.from_zarr(zarr.open_group(str(group), mode="r"))
     image_label.from_zarr(zarr.open_group(str(group / "cells"), mode="r"))
+
+
+ALL = (slice(0, 4),) * 3
+
+
+def filled(path, value, **how):
+    array = create_image(path, ZYX, (4, 4, 4), "uint8", chunks=(2, 2, 2), **how)
+    array.write(ALL, np.full((4, 4, 4), value, np.uint8))
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("where", ["tmp_path", "s3_bucket", "gs_bucket"])
+def test_labels_stay_where_their_image_is_overwritten(request, where, zarr_format):
+    top = f"{request.getfixturevalue(where)}/overwritten"
+    path, how = f"{top}/{zarr_format}.zarr", {"zarr_format": zarr_format}
+    filled(path, 1, **how)
+    filled(f"{path}/labels/cells", 2)
+    filled(path, 3, overwrite=True, **how)
+    assert (open_array(path).read(ALL) == 3).all()
+    assert (open_array(f"{path}/labels/cells").read(ALL) == 2).all()
+    attributes = read_attributes(f"{path}/labels")
+    assert attributes.get("ome", attributes)["labels"] == ["cells"]
+    with pytest.raises(FileExistsError, match=f"labels.*zarr_format={zarr_format}"):
+        filled(path, 4, overwrite=True, zarr_format=5 - zarr_format)
+    filled(f"{path}/notes", 5)
+    with pytest.raises(FileExistsError, match="holds other arrays, notes"):
+        filled(path, 4, overwrite=True, **how)
+    assert (open_array(path).read(ALL) == 3).all()
 
 
 def test_what_is_no_label_is_none(tmp_path):

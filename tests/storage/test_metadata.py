@@ -118,6 +118,9 @@ def test_fractions_are_held_exactly_in_a_finer_unit(sizes, begins, unit):
             (2, name, 2, "angstrom")
             for name in ("\u00c5", "\u212b", "\u00e5ngstr\u00f6m", "angstroms", "A")
         ),
+        *((2, name, 2, "megameter") for name in ("Mm", "megameters", "Megametre")),
+        *((2, name, 2, "millimeter") for name in ("mm", "MM", "Millimetres")),
+        *((2, name, 2, "yard") for name in ("yd", "Yards")),
         (1e-30, "nanometer", 1, "1/1000000000000000 yoctometer"),
     ],
 )

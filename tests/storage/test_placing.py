@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorstore as ts
 import zarr
 
 import dask_blockwise as dbw
@@ -49,31 +50,6 @@ def test_versions_of_ome_zarr(tmp_path, version, zarr_format, image, expected):
     volume = dbw.open_volume(tmp_path / "a.zarr")
     np.testing.assert_array_equal(volume[:], VALUES)
     assert shown(volume) == (expected or ((1, 1, 1), (0, 0, 0), ""))
-
-
-AFFINE = {"type": "affine", "affine": [[40, 0, 0, 0], [0, 4.5, 0, 8], [0, 0, 4, 1]]}
-
-
-@pytest.mark.parametrize(
-    "step",
-    [
-        {"type": "sequence", "transformations": [SCALE, SHIFT]},
-        AFFINE,
-        AFFINE | {"affine": [*AFFINE["affine"], [0, 0, 0, 1]]},
-        {"type": "sequence", "transformations": [{"type": "identity"}, AFFINE]},
-    ],
-)
-@pytest.mark.parametrize("output", ["physical", {"name": "physical"}])
-def test_ome_zarr_0_6(tmp_path, step, output):
-    """The image's own transformations lead on to other systems, here by a rotation."""
-    systems = [{"name": "other", "axes": [{"name": "q"}]}, {"name": "physical", "axes": AXES}]
-    image = {
-        "coordinateSystems": systems,
-        "datasets": [level(steps=[step | {"input": "0", "output": output}])],
-        "coordinateTransformations": [{"type": "rotation", "input": "physical", "output": "other"}],
-    }
-    group_of(tmp_path / "a.zarr", 3, {"ome": {"version": "0.6", "multiscales": [image]}})
-    assert shown(dbw.open_volume(tmp_path / "a.zarr")) == PLACED
 
 
 @pytest.mark.parametrize("written", ["0", "./0", "0/", "a/b/c/0", "./a/b//c/0/"])
@@ -158,3 +134,52 @@ def test_an_array_without_metadata_is_placed_by_hand(tmp_path):
     volume = dbw.open_volume(tmp_path / "a.zarr", axes="cyx", voxel_size=(0.5, 0.25), unit="µm")
     assert (volume.axes, shown(volume)) == (("c", "y", "x"), ((0.5, 0.25), (0, 0), "micrometer"))
     np.testing.assert_array_equal(volume[:], VALUES)
+
+
+@pytest.mark.parametrize(
+    ("labels", "units", "expected"),
+    [
+        ("zyx", ["40nm", "4.5nm", "4nm"], ((40, 4.5, 4), (0, 0, 0), "nanometer")),
+        ("zyx", ["0.5 um"] * 3, ((0.5, 0.5, 0.5), (0, 0, 0), "micrometer")),
+        ("cyx", [None, "4nm", "4nm"], ((4, 4), (0, 0), "nanometer")),
+    ],
+)
+def test_units_of_dimensions_by_tensorstore(tmp_path, labels, units, expected):
+    spec = {"driver": "zarr3", "kvstore": f"file://{tmp_path}/a.zarr/"}
+    domain = ts.IndexDomain(shape=VALUES.shape, labels=list(labels))
+    how = {"dtype": "uint16", "domain": domain, "dimension_units": units}
+    ts.open(spec, create=True, **how).result()[...] = VALUES
+    volume = dbw.open_volume(tmp_path / "a.zarr")
+    np.testing.assert_array_equal(volume[:], VALUES)
+    assert shown(volume) == expected
+
+
+def test_units_of_dimensions_that_are_none(tmp_path):
+    attributes = {"dimension_units": ["4 nm", ["4"], "4 nm"]}
+    zarr.create_array(str(tmp_path / "a.zarr"), data=VALUES, attributes=attributes)
+    with pytest.raises(ValueError, match="dimension_units should be such as '40 nm'"):
+        dbw.open_volume(tmp_path / "a.zarr")
+    volume = dbw.open_volume(tmp_path / "a.zarr", axes="zyx", voxel_size=(2, 1, 1), unit="nm")
+    assert shown(volume) == ((2, 1, 1), (0, 0, 0), "nanometer")
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"pixelResolution": {"dimensions": [4, 4, 40], "unit": "nm"}},
+        {"voxelSize": [4, 4, 40]},
+        {"spacing": [40, 4, 4]},
+        {"spatial:transform": [4, 0, 0, 0, 4, 0]},
+        {"transform": [[4, 0, 0, 0], [0, 4, 0, 0], [0, 0, 40, 0]]},
+    ],
+    ids=lambda attributes: next(iter(attributes)),
+)
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_sizes_of_no_known_kind_are_named(tmp_path, zarr_format, attributes):
+    path = tmp_path / "a.zarr"
+    zarr.create_array(str(path), data=VALUES, attributes=attributes, zarr_format=zarr_format)
+    with pytest.warns(UserWarning, match=f"taken as 1, .*{next(iter(attributes))}, which isn't"):
+        assert shown(dbw.open_volume(path))[0] == (1, 1, 1)
+    dbw.open_volume(path, voxel_size=(40, 4, 4), unit="nm")
+    zarr.open_array(str(path)).attrs["resolution"] = [1, 1, 1]
+    dbw.open_volume(path)

@@ -5,10 +5,14 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import tensorstore as ts
 import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ome_zarr_models.v05.image import ImageAttrs
 
 import dask_blockwise as dbw
+from dask_blockwise import Volume
 from dask_blockwise.geometry.placement import Placement
 from dask_blockwise.storage.arrays import create_image, open_array, read_placement
 
@@ -48,6 +52,62 @@ CASES = [
     ([4, 4, 4], [8, 0, 4], ["nanometer"] * 3),
     ([3.3, 3.7, 3.1], [0, 0, 0], ["angstrom"] * 3),
 ]
+
+
+# As tools compute and round them: narrow floats, decimals, quotients, and whole numbers.
+SIZES = st.one_of(
+    st.floats(2**-20, 2**20, width=32),
+    st.floats(1e-12, 1e12),
+    st.decimals("0.001", "9999", places=3).map(float),
+    st.fractions("1/1000", 1000, max_denominator=1000).map(float),
+    st.integers(1, 10**6),
+).filter(lambda number: number > 0)
+BEGINS = st.one_of(
+    st.floats(-(2**14), 2**14, width=32), st.floats(-1e5, 1e5), st.integers(-(10**6), 10**6)
+).map(lambda number: number + 0)  # no negative 0
+LENGTHS = {"nanometer": 1e-9, "micrometer": 1e-6, "angstrom": 1e-10, "meter": 1.0, "inch": 0.0254}
+
+
+@given(
+    scale=st.lists(SIZES, min_size=3, max_size=3),
+    offset=st.lists(BEGINS, min_size=3, max_size=3),
+    unit=st.sampled_from([*LENGTHS, "parsec", "pixel", None]),
+    zarr_format=st.sampled_from([2, 3]),
+)
+@settings(max_examples=40)
+def test_any_numbers_that_came_in_go_out(tmp_path_factory, scale, offset, unit, zarr_format):
+    """Read by zarr, digit by digit; and by its own whole numbers they lie where they did."""
+    folder = tmp_path_factory.mktemp("any")
+    raw = stored(folder / "raw.zarr", scale, offset, [unit] * 3)
+    made = dbw.create_volume(folder / "out.zarr", like=raw, zarr_format=zarr_format)
+    attributes = zarr.open_group(str(folder / "out.zarr"), mode="r").attrs.asdict()
+    (image,) = attributes.get("ome", attributes)["multiscales"]
+    steps = image["datasets"][0]["coordinateTransformations"]
+    assert [steps[0]["scale"], steps[1]["translation"]] == [scale, offset]
+    assert {axis.get("unit") for axis in image["axes"]} == {unit}
+    assert made.placement == raw.placement
+
+
+@given(
+    scale=st.lists(SIZES, min_size=3, max_size=3),
+    begins=st.lists(st.integers(-50, 50), min_size=3, max_size=3),
+    unit=st.sampled_from(list(LENGTHS)),
+)
+@settings(max_examples=10)
+def test_any_voxel_size_goes_to_nanometers(tmp_path_factory, near, scale, begins, unit):
+    """Read by TensorStore."""
+    folder = tmp_path_factory.mktemp("nanometers")
+    whole = Volume.from_array(RAW[:2, :2, :2], scale, unit=unit)
+    offset = [begin * size for begin, size in zip(begins, whole.voxel_size)]
+    raw = Volume.from_array(RAW[:2, :2, :2], whole.voxel_size, offset, unit=whole.unit)
+    raw.to_precomputed(folder / "raw", client=near, progress=False, pyramid=False)
+    spec = {"driver": "neuroglancer_precomputed", "kvstore": f"file://{folder}/raw/"}
+    read = ts.open(spec, open=True).result()
+    sizes = [unit.multiplier for unit in read.dimension_units[:3]]
+    expected = [size * LENGTHS[unit] / 1e-9 for size in scale[::-1]]
+    np.testing.assert_allclose(sizes, expected, rtol=1e-7)
+    assert read.domain.origin[:3] == tuple(begins[::-1])
+    np.testing.assert_array_equal(read[..., 0].read().result().T, RAW[:2, :2, :2])
 
 
 @pytest.mark.parametrize(("scale", "offset", "units"), CASES)

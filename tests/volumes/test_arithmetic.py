@@ -115,3 +115,20 @@ def test_any_blocks_give_the_same(block, number):
     volume = Volume.from_array(GREY, chunks=block)
     made = (volume * number > volume - 20).data.compute(scheduler="synchronous")
     np.testing.assert_array_equal(made, GREY * number > GREY - 20)
+
+
+@pytest.mark.parametrize("unit", ["", "nanometer", "micrometer"])
+def test_the_same_numbers_in_another_unit_are_another_place(unit):
+    here, there = (Volume.from_array(np.ones((4, 4)), (2, 2), unit=u) for u in ("nm", unit))
+    pieces = dbw.connected_components(here > 0)
+    pairs = Volume.from_array(np.ones((2, 4, 4), np.float32), (2, 2), axes="cyx", unit=unit)
+    for make in (
+        lambda: here + there,
+        lambda: dbw.map_overlap(np.add, here, there),
+        lambda: dbw.agglomerate(pieces, pairs, offsets=[(-1, 0), (0, -1)]),
+    ):
+        if unit == "micrometer":
+            with pytest.raises(ValueError, match="the same region"):
+                make()
+        else:
+            assert make().shape == (4, 4)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dask_blockwise import Volume, create_volume
+from dask_blockwise import Volume, create_volume, map_overlap
 
 LIKE = Volume.from_array(
     np.zeros((3, 8, 6, 4), np.float32),
@@ -46,3 +46,15 @@ def test_a_block_that_does_not_fit_the_axes_is_refused(tmp_path, block):
 def test_axes_in_capitals_are_known_beside_a_volume_to_be_like(tmp_path):
     like = Volume.from_array(np.zeros((2, 3, 4), np.uint8), axes="cyx", voxel_size=(4, 4))
     assert create_volume(tmp_path / "a.zarr/x", like, axes="CYX").axes == ("c", "y", "x")
+
+
+@pytest.mark.parametrize("dtype", ["S4", "U3", "M8[s]", "O"])
+def test_what_is_no_number_is_no_voxel(tmp_path, dtype):
+    raw = Volume.from_array(np.zeros((4, 4)))
+    for make in (
+        lambda: create_volume(tmp_path / "a.zarr", shape=(4, 4), dtype=dtype),
+        lambda: map_overlap(np.abs, raw, dtype=dtype),
+    ):
+        with pytest.raises(TypeError, match="Voxels must be numbers, got"):
+            make()
+    assert not list(tmp_path.iterdir())

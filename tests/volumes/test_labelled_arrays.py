@@ -6,7 +6,7 @@ from fractions import Fraction
 import dask.array as da
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import dask_blockwise as dbw
@@ -37,6 +37,8 @@ def labelled(**coords):
 
 
 @given(st.tuples(SIZES, SIZES), st.tuples(OFFSETS, OFFSETS), UNITS, st.integers(1, 300))
+@example((820 / 393, 1), (0, 0), "", 4)
+@example((0.5190156599552572, 1), (0, 0), "", 18)
 def test_what_goes_out_comes_in(sizes, offsets, unit, length):
     volume = Volume.from_array(np.zeros((length, 2), np.uint8), sizes, offsets, unit=unit)
     made = volume.to_xarray()
@@ -118,6 +120,25 @@ def test_one_voxel_and_no_coordinates():
     assert Volume.from_xarray(plane, {"z": 1}).placement.written_size == (1, 4.5, 2)
     thin = Volume.from_array(VALUES[:1], (40, 4, 4), unit="nm")
     assert Volume.from_xarray(thin.to_xarray()).placement == thin.placement
+
+
+@pytest.mark.parametrize(
+    "left",
+    [lambda a: a[1:2], lambda a: a[::9], lambda a: a.coarsen(z=len(VALUES)).mean()],
+    ids=["one of them", "every other", "their mean"],
+)
+def test_one_voxel_that_is_left_of_several(left):
+    """By its coordinate it may be as large as it was, or as all of them."""
+    made = left(Volume.from_array(VALUES, (40, 4, 4), unit="nm").to_xarray())
+    with pytest.raises(ValueError, match=r"one voxel along 'z'.*several.*voxel_size=\{'z'"):
+        Volume.from_xarray(made)
+    assert Volume.from_xarray(made, {"z": 80}).voxel_size == (80, 4, 4)
+
+
+def test_a_size_that_coordinates_contradict_is_refused():
+    with pytest.raises(ValueError, match=r"given as 3, and its coordinates are 4\.5 apart"):
+        Volume.from_xarray(labelled(), {"y": 3})
+    assert Volume.from_xarray(labelled(), {"y": 4.5}).placement.written_size[1] == 4.5
 
 
 REFUSED = {

@@ -286,6 +286,53 @@ def test_dull_blocks_have_no_objects(tmp_path, near):
     assert summary["made: segment"].empty == 5
 
 
+UNITS = {"angstrom": 0.1, "nanometer": 1, "micrometer": 1000, "inch": 25.4e6}
+
+
+@pytest.mark.parametrize("of_mask", UNITS)
+@pytest.mark.parametrize("of_volume", UNITS)
+def test_a_mask_in_another_unit(of_volume, of_mask):
+    """The same places in the world, said otherwise."""
+    bits = np.random.default_rng(3).random((4, 6)) > 0.5
+    size, offset = np.array([3, 2]), np.array([-2, 5])
+    scale = UNITS[of_mask] / UNITS[of_volume]
+    raw = Volume.from_array(RAW, np.array([0.5, 2]) * scale, unit=of_volume)
+    mask = Volume.from_array(bits, voxel_size=size, offset=offset, unit=of_mask)
+    within = meets(bits, size / [0.5, 2], offset / [0.5, 2])
+    np.testing.assert_array_equal(raw.masked(mask)[:], np.where(within, RAW, 0))
+
+
+def test_a_mask_in_another_unit_that_changes(tmp_path, near):
+    """As a level of an image, whose whole numbers are of another unit; lazily made, and stored."""
+    bits = np.zeros((3, 3), np.uint8)
+    bits[0, 0] = 1
+    stored_as = {"progress": False, "client": near}
+    coarse = Volume.from_array(bits, (4, 4), unit="micrometer", chunks=(1, 1))
+    coarse.to_zarr(tmp_path / "a.zarr/coarse", **stored_as)
+    raw = Volume.from_array(RAW[:12, :12], (1000, 1000), unit="nanometer", chunks=(4, 4))
+    made = dbw.map_overlap(uniform_filter, raw, halo=1, size=3)
+    tissue = dbw.threshold(dbw.open_volume(tmp_path / "a.zarr/coarse"), 0.5)
+    for name, mask in ("lazy", tissue), ("kept", tissue.checkpoint(tmp_path / "a.zarr/tissue")):
+        for row, left in (0, 8), (1, 7):
+            bits[1, 1] = row
+            dbw.open_volume(tmp_path / "a.zarr/coarse/s0")[dbw.Roi((4, 4), (4, 4))] = bits[1:2, 1:2]
+            values, summary = stored(
+                made, tmp_path, near, name, mask=mask, on_change="redo", fill_value=3
+            )
+            within = np.kron(bits, np.ones((4, 4), bool)) > 0
+            expected = np.where(within, uniform_filter(RAW[:12, :12], 3), 3)
+            np.testing.assert_array_equal(values, expected)
+            assert summary[name].empty == left
+
+
+def test_a_level_in_another_unit_says_which_blocks_are_dull(tmp_path, near):
+    raw = Volume.from_array(DARK, (500, 500), unit="nanometer", chunks=(4, 6))
+    level = Volume.from_array(DARK[::2, ::2], (1, 1), unit="micrometer")
+    skip_if = (level, lambda values: bool(values.max() < 2))
+    _, summary = stored(raw + np.uint8(0), tmp_path, near, skip_if=skip_if)
+    assert summary["made"].empty == 6
+
+
 def other(**place):
     return Volume.from_array(np.ones(SHAPE, bool), **place)
 
@@ -293,7 +340,8 @@ def other(**place):
 @pytest.mark.parametrize(
     ("given", "error", "says"),
     [
-        (other(unit="micrometer"), ValueError, "unit is micrometer, and the volume's nanometer"),
+        (other(unit="parsec"), ValueError, "unit is parsec, and the volume's nanometer"),
+        (other(unit="micrometer", offset=(1, 0)), ValueError, "no voxel in common"),
         (other(), ValueError, "unit is unknown"),
         (other(unit="nanometer", offset=(90, 0)), ValueError, "no voxel in common"),
         (other(unit="nanometer", axes="tx"), ValueError, "has the axes"),
@@ -303,7 +351,18 @@ def other(**place):
         (Roi((90, 90), (1, 1)), ValueError, "don't meet the volume's"),
         ([Roi((0,), (1,))], ValueError, "don't meet the volume's"),
     ],
-    ids=["unit", "no unit", "apart", "axes", "floats", "array", "nothing", "region", "axes of it"],
+    ids=[
+        "unit",
+        "far",
+        "no unit",
+        "apart",
+        "axes",
+        "floats",
+        "array",
+        "nothing",
+        "region",
+        "axes of it",
+    ],
 )
 def test_what_is_no_mask_is_refused(given, error, says):
     volume = Volume.from_array(RAW, unit="nanometer")
@@ -317,8 +376,9 @@ def test_what_is_no_mask_is_refused(given, error, says):
         ("zero", TypeError, "skip_if must be a value"),
         ((RAW, np.any), TypeError, "skip_if must be a value"),
         ((other(unit="meter"), np.any), ValueError, "another unit"),
+        ((other(axes="yz"), np.any), ValueError, "other axes"),
     ],
-    ids=["word", "array", "unit"],
+    ids=["word", "array", "unit", "axes"],
 )
 def test_what_says_nothing_of_blocks_is_refused(tmp_path, skip_if, error, says):
     with pytest.raises(error, match=says):

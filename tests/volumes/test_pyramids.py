@@ -390,9 +390,6 @@ def test_what_has_no_place_for_levels_is_refused(near, tmp_path):
     np.save(tmp_path / "raw.npy", RAW)
     with pytest.raises(OSError, match="no levels can be added"):
         dbw.pyramid(tmp_path / "raw.npy")
-    foreign(tmp_path / "b.zarr", RAW, zarr_format=3, coordinateSystems=[])
-    with pytest.raises(ValueError, match=r"OME-Zarr 0\.6"):
-        dbw.pyramid(tmp_path / "b.zarr", client=near, progress=False)
 
 
 def test_what_is_not_finished_is_refused(near, tmp_path):

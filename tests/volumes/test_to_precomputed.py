@@ -330,6 +330,32 @@ def test_coarser_scales_lie_where_they_say(kind, tmp_path, near):
     assert [each.path for each in status.levels] == keys_of(root)[1:]
 
 
+def test_within_a_mask(tmp_path, near):
+    """What is left out is 0, in coarser scales too; the plan has a row for each task."""
+    inside = np.zeros(LABELS.shape, bool)
+    inside[:8, :8] = True
+    mask = Volume.from_array(inside, **PLACE)
+    how = {"mask": mask, "client": near, "progress": False}
+    summary = labels().to_precomputed(tmp_path / "made", report=tmp_path / "run.json", **how)
+    np.testing.assert_array_equal(dbw.open_volume(tmp_path / "made")[:], LABELS * inside)
+    assert summary.tasks[0].empty > 0
+    assert json.loads((tmp_path / "run.json").read_text())["tasks"]
+    planned = labels().masked(mask).plan(to="precomputed")
+    assert [stage.blocks for stage in planned.stages] == [task.blocks for task in summary.tasks]
+    assert [stage.name.split(": ")[1] for stage in planned.stages[1:]] == keys_of(
+        tmp_path / "made"
+    )[1:]
+    labels().to_precomputed(
+        tmp_path / "dull",
+        skip_if=(mask, lambda values: not values.any()),
+        client=near,
+        progress=False,
+    )
+    assert not dbw.open_volume(tmp_path / "dull")[8:].any()
+    with pytest.raises(ValueError, match="to is one of ome-zarr, precomputed"):
+        labels().plan(to="n5")
+
+
 def test_scales_follow_what_changes(tmp_path, near):
     root, how = tmp_path / "made", {"client": near, "progress": False}
     volume = labels()

@@ -140,7 +140,7 @@ def _layered(
 
 
 def layout_of_pieces(
-    shape: Sequence[int], dtype: Any, chunks: Sequence[int], unit: Sequence[int]
+    shape: Sequence[int], dtype: Any, chunks: Sequence[int] | None, unit: Sequence[int] | None
 ) -> Layout:
     """A layout of what is read and what is written at once, which are shards where they differ."""
     chunks, unit = _at_least_one(chunks), _at_least_one(unit)
@@ -148,5 +148,6 @@ def layout_of_pieces(
     return Layout(tuple(map(int, shape)), np.dtype(dtype), chunks, shards)
 
 
-def _at_least_one(sizes: Sequence[Any]) -> Index:
-    return tuple(int(n) or 1 for n in sizes)
+def _at_least_one(sizes: Sequence[Any] | None) -> Index:
+    # A single number has none.
+    return tuple(int(n) or 1 for n in sizes or ())

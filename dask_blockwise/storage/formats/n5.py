@@ -14,6 +14,7 @@ from ..multiscales import image_levels
 from .bdv_xml import view_attributes
 from .by_tensorstore import TensorStoreArray, open_tensorstore
 from .found_names import check_names, likely_names, some_names
+from .imagej_attributes import of_calibration
 from .mended import n5_as_taken
 from .n5_dialects import SIZES, level_attributes
 from .numbered_levels import numbered_levels
@@ -94,6 +95,7 @@ class N5:
 
 def _placed(location: str, own: Mapping[str, Any]) -> dict[str, Any]:
     """An array's attributes, with the place that others say: a view, or groups above it."""
+    own = of_calibration(own)
     groups, name = list(_groups_above(location)), location.rpartition("/")[2]
     view = view_attributes(location)
     if not view:

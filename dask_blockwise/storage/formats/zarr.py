@@ -17,6 +17,7 @@ from ..documents import read_json
 from ..location import on_disk
 from .by_tensorstore import TensorStoreArray, open_tensorstore
 from .compressors import codec_for
+from .dimension_units import of_dimension_units
 from .found_names import check_names, has_units, likely_names, some_names
 from .mended import without_threads, zarr3_as_taken
 from .numbered_levels import numbered_levels
@@ -99,7 +100,8 @@ class Zarr3(Zarr):
             return None
         names = document.get("dimension_names")
         named = {"axis_names": names} if names else {}
-        return named | _own(dict(mapping(document.get("attributes") or {}, "attributes")))
+        own = _own(dict(mapping(document.get("attributes") or {}, "attributes")))
+        return named | own | placing_or_why_not(lambda: of_dimension_units(own))
 
     def taken(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
         """Without nulls and threads."""

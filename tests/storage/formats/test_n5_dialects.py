@@ -1,4 +1,4 @@
-"""N5 as others keep where it lies: OpenOrganelle, n5-viewer, Paintera and bdv.n5."""
+"""N5 as others keep where it lies: OpenOrganelle, n5-viewer, n5-ij, Paintera, bdv.n5."""
 
 import json
 
@@ -74,6 +74,19 @@ def test_paintera(tmp_path):
     assert (size, offset) == ((40, 8, 8), (-80, 0, 100))
 
 
+IMAGEJ = {"pixelWidth": 0.5, "pixelHeight": 0.25, "pixelDepth": 2, "pixelUnit": "um"}
+
+
+def test_imagej(tmp_path):
+    """As n5-ij writes it: of one frame and one channel there are no axes."""
+    own = IMAGEJ | {"numChannels": 1, "numSlices": 4, "numFrames": 1, "frameInterval": 0.0}
+    place = written(tmp_path / "a.n5", {}, "raw", own)
+    assert place == ((2, 0.25, 0.5), (0, 0, 0), "micrometer")
+    own = IMAGEJ | {"numChannels": 1, "numSlices": 1, "numFrames": 4, "frameInterval": 3.5}
+    assert written(tmp_path / "b.n5", {}, "raw", own)[0] == (3.5, 0.25, 0.5)
+    assert dbw.open_volume(tmp_path / "b.n5/raw").axes == ("t", "y", "x")
+
+
 @pytest.mark.parametrize(
     "transform",
     [
@@ -92,6 +105,7 @@ def test_open_organelle(tmp_path, transform):
 @pytest.mark.parametrize(
     "own",
     [
+        IMAGEJ | {"zOrigin": 2},
         {"affineTransform": [0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0]},
         {"transform": [[1, 0, 0], [0, 1, 0]]},
         {"transform": {"rotation": [1, 0, 0]}},
@@ -101,7 +115,7 @@ def test_open_organelle(tmp_path, transform):
     ],
 )
 def test_what_is_not_understood_is_refused(tmp_path, own):
-    with pytest.raises(ValueError, match=r"transform|downsamplingFactors|must be positive"):
+    with pytest.raises(ValueError, match=r"transform|downsampling|positive|zOrigin"):
         written(tmp_path / "a.n5", {}, "em/s0", own)
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import numcodecs
 import numpy as np
 import pytest
-from made_by_others import VALUES, n5_array, packed, precomputed_scale, zarr_array
+from made_by_others import VALUES, changed, n5_array, packed, precomputed_scale, zarr_array
 
 import dask_blockwise as dbw
 from dask_blockwise.storage import documents
@@ -28,6 +28,7 @@ class Server(SimpleHTTPRequestHandler):
     """Files of a folder; other answers to some names."""
 
     def send_head(self):
+        self.server.asked.append(self.path)
         for ending, code in self.server.answers.items():
             if self.path.endswith(ending):
                 self.send_error(code)
@@ -74,7 +75,7 @@ def web(tmp_path, monkeypatch):
     documents._shared_cache.cache_clear()
     handler = partial(Server, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.answers, server.gives_parts = {}, True
+        server.answers, server.gives_parts, server.asked = {}, True, []
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", server
@@ -165,6 +166,19 @@ def test_a_server_that_fails_is_never_fill_value(tmp_path, web, kind, code):
     with pytest.raises(OSError, match=r"a(/s)? can't be (read|opened)") as seen:
         volume[:]
     assert "damaged" not in str(seen.value)
+
+
+def test_each_document_is_asked_for_once(tmp_path, web):
+    """And once more by the library that reads the voxels."""
+    url, server = web
+    precomputed_scale(tmp_path / "made")
+    for path in "made", "made/s":
+        server.asked.clear()
+        dbw.open_volume(f"{url}/{path}")
+        assert max(map(server.asked.count, server.asked)) <= 2, path
+    server.asked.clear()
+    changed(tmp_path / "made", "info", lambda info: info["scales"][0].update(resolution=[8, 8, 40]))
+    assert dbw.open_volume(f"{url}/made").voxel_size == (40, 8, 8)
 
 
 def test_a_server_that_gives_no_parts_of_files(tmp_path, web):

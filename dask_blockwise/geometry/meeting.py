@@ -1,0 +1,96 @@
+"""Which voxels of one volume meet those of another, whatever the sizes and units of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import lcm
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .placement import Placement
+from .units import axis_kind, length_of
+
+__all__ = ["Meeting", "meetings"]
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Voxels along an axis, in terms of another volume's: exact, by whole numbers.
+
+    Examples
+    --------
+    >>> Meeting(step=3, away=-2, wide=4).of(np.array([0, 1, 2]))
+    (array([-1,  0]), array([1, 1]))
+    """
+
+    # Where voxel n begins is ``(n * step + away) / wide`` voxels from the other's first.
+    step: int
+    away: int
+    wide: int
+
+    def of(self, edges: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The first of the other's voxels that each of some voxels meets, and where they end.
+
+        Parameters
+        ----------
+        edges : ndarray of int
+            The numbers of the voxels, and one more.
+        """
+        # A whole number of the other's voxels is kept apart, so that numbers stay small.
+        whole, away = divmod(self.away, self.wide)
+        at = edges * self.step + away
+        return at[:-1] // self.wide + whole, -(-at[1:] // self.wide) + whole
+
+
+def meetings(one: Placement, other: Placement) -> tuple[Meeting, ...]:
+    """How voxels of one volume lie in those of another, along each axis but channels.
+
+    Parameters
+    ----------
+    one, other : Placement
+        Of the same axes.
+
+    Raises
+    ------
+    ValueError
+        If their units can't be compared, since one of them isn't known.
+
+    Examples
+    --------
+    >>> fine = Placement(("y",), (4,), (8,), "nanometer")
+    >>> meetings(fine, Placement(("y",), (1,), (0,), "micrometer"))
+    (Meeting(step=1, away=2, wide=250),)
+    """
+    found = []
+    for n, axis in enumerate(one.block_axes):
+        ratio = _ratio(_unit(other, axis), _unit(one, axis), axis_kind(axis))
+        begins = Fraction(one.offset[n]), other.offset[n] * ratio
+        exact = Fraction(one.voxel_size[n]), begins[0] - begins[1], other.voxel_size[n] * ratio
+        found.append(_in_parts(*exact))
+    return tuple(found)
+
+
+def _in_parts(step: Fraction, away: Fraction, wide: Fraction) -> Meeting:
+    """In the largest part of a unit in which all are whole."""
+    parts = lcm(step.denominator, away.denominator, wide.denominator)
+    whole = [int(number * parts) for number in (step, away, wide)]
+    common = np.gcd.reduce(np.array(whole, object))
+    return Meeting(*(number // int(common) for number in whole))
+
+
+def _unit(placement: Placement, axis: str) -> str:
+    return placement.time_unit if axis_kind(axis) == "time" else placement.unit
+
+
+def _ratio(unit: str, to: str, kind: str) -> Fraction:
+    """How many of one unit another is."""
+    if unit == to:
+        return Fraction(1)
+    lengths = [length_of(name, kind) for name in (unit, to)]
+    if lengths[0] is None or lengths[1] is None:
+        raise ValueError(
+            f"lengths in {unit or 'no known unit'} can't be compared with {to or 'no known unit'}"
+        )
+    return lengths[0] / lengths[1]
