@@ -106,11 +106,28 @@ def _run(
             preparation.look_again()
         tasks = tasks_to_store(*what, preparation)
         summary = run_all([*tasks, *preparation.beside], *how, preparation.at_end)
+        if preparation.may_be_written_to:
+            summary = _after(summary, _seen_again(*what, preparation, *how[:2]))
     if first is not None:
         summary = _after(first, summary)
     absent = absent_of(volume, preparation.known)
     advice, changed = _advice(volume, options, summary), volume.source.changed(path)
     return replace(summary, absent=absent, advice=advice, changed_ids=changed)
+
+
+def _seen_again(
+    volume: Voxels,
+    path: str,
+    options: StoreOptions,
+    preparation: Preparation,
+    client: Client | None,
+    progress: bool,
+) -> RunSummary:
+    """Compute again what a worker of a run that died has written over meanwhile."""
+    preparation.look_again()
+    going_on = replace(options, overwrite=False, resume=True)
+    tasks = tasks_to_store(volume, path, going_on, preparation)
+    return run_all([*tasks, *preparation.beside], client, progress, True, preparation.at_end)
 
 
 def _advice(volume: Voxels, options: StoreOptions, summary: RunSummary) -> str:
