@@ -146,6 +146,8 @@ class Running:
     """How often a block is tried again (2 unless given)."""
     timeout: float | None = None
     """Seconds that a block may take."""
+    workers_timeout: str | None = None
+    """How long a run may wait while it has no worker, such as 2h; then it ends with 75."""
 
     @property
     def keywords(self) -> dict[str, Any]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dask.utils import parse_timedelta
 from distributed import SpecCluster
 
 from .cluster import jobqueue_cluster, local_cluster
@@ -18,7 +16,7 @@ from .devices import for_devices, gpus_of_a_job
 from .jobs.adaptive import adapt
 from .jobs.systems import System, find
 from .jobs.walltime import written
-from .limits import check_seconds, check_whole
+from .limits import check_whole, seconds_to_wait
 
 __all__ = ["cluster"]
 
@@ -103,7 +101,7 @@ def cluster(
         return _of_this_machine(given, devices)
     _refuse("jobs, whose devices their batch system gives them", {"devices": devices})
     about = {"walltime": walltime, "queue": queue, "job_name": name}
-    return _of_jobs(given, about, _seconds(workers_timeout))
+    return _of_jobs(given, about, seconds_to_wait(workers_timeout))
 
 
 @dataclass(frozen=True)
@@ -152,17 +150,6 @@ def _refuse(where: str, options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         if value is not None:
             raise ValueError(f"{name} says nothing of {where}, got {value!r}: leave it out.")
-
-
-def _seconds(limit: float | str | None) -> float | None:
-    if limit is None:
-        return None
-    seconds: Any = limit
-    if isinstance(limit, str):
-        with suppress(KeyError, ValueError):
-            seconds = parse_timedelta(limit)
-    check_seconds("workers_timeout", seconds, 'or text such as "2h"; None waits without end')
-    return float(seconds)
 
 
 def _of_this_machine(given: _Given, devices: Sequence[int | str] | None) -> SpecCluster:

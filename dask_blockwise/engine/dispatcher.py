@@ -137,6 +137,9 @@ class Dispatcher:
         finally:
             if self._connected:
                 self._client.unsubscribe_topic(self._topic)
+                for _, future in self._out.values():
+                    if future is not None:  # which somebody may keep with a traceback
+                        future.release()
 
     @property
     def _connected(self) -> bool:
@@ -242,8 +245,7 @@ class Dispatcher:
         batch, died_on = sent.batch, sent.died_on or ""
         report = post_mortem(self._run_id, died_on, batch.name, batch.numbers)
         hosts = [get_address_host(died_on)] if died_on else []
-        is_there = self._crew.has_worker_at(hosts)
-        if not report.lost or not is_there or sent.searches == _SEARCHES:
+        if sent.searches == _SEARCHES or not (report.lost and self._crew.has_worker_at(hosts)):
             self._judge(sent, report)
             return
         search = replace(sent, searches=sent.searches + 1)
@@ -275,8 +277,7 @@ class Dispatcher:
             raise RuntimeError(
                 f"Worker processes keep dying before they begin a block of task "
                 f"{sent.state.task.task_id!r}: {self._loading_deaths} times in a row. Loading its "
-                "process function crashes them, or takes more memory than they may have; see the "
-                "workers' logs."
+                "process function crashes them or takes more memory than they have: see their logs."
             )
 
 

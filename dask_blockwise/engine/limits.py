@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from numbers import Integral, Real
 from typing import Any
 
-from dask.utils import parse_bytes
+from dask.utils import parse_bytes, parse_timedelta
 
-__all__ = ["check_limits", "check_memory", "check_seconds", "check_whole"]
+__all__ = ["check_limits", "check_memory", "check_seconds", "check_whole", "seconds_to_wait"]
 
 # Less than a Python process with Dask and numpy takes: more likely meant in GB.
 _LEAST_MEMORY = 50_000_000
@@ -125,3 +126,26 @@ def check_seconds(name: str, value: Any, instead: str) -> None:
         raise TypeError(needed)
     if not 0 < float(value) <= threading.TIMEOUT_MAX:
         raise ValueError(needed)
+
+
+def seconds_to_wait(workers_timeout: float | str | None) -> float | None:
+    """Seconds that a run may wait while it has no worker; None where nobody sets a limit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no length of time.
+
+    Examples
+    --------
+    >>> seconds_to_wait("2h"), seconds_to_wait(90)
+    (7200.0, 90.0)
+    """
+    if workers_timeout is None:
+        return None
+    seconds: Any = workers_timeout
+    if isinstance(workers_timeout, str):
+        with suppress(KeyError, ValueError):
+            seconds = parse_timedelta(workers_timeout)
+    check_seconds("workers_timeout", seconds, 'or text such as "2h"; None waits without end')
+    return float(seconds)

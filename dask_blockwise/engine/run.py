@@ -20,6 +20,7 @@ from .frontier import Frontier
 from .full_disk import full_disk_named
 from .involved import Involved
 from .ledger import Ledger
+from .limits import seconds_to_wait
 from .pickling import pickled
 from .plugins.known import known_to_workers
 from .progress import RunSummary
@@ -42,7 +43,7 @@ def run(
     client: DaskClient | None = None,
     progress: bool = True,
     resume: bool = True,
-    workers_timeout: float | None = None,
+    workers_timeout: float | str | None = None,
 ) -> RunSummary:
     """Run every block of some tasks, and of the tasks upstream of them.
 
@@ -61,7 +62,8 @@ def run(
     resume
         Whether to skip the blocks that a task's ledger has as done; otherwise all are run anew.
     workers_timeout
-        Seconds that the run may wait while it has no worker; as its cluster has it unless given.
+        Seconds, or text such as "2h", that the run may wait while it has no worker, before it ends
+        with an error; blocks in ledgers are kept. As its cluster has it unless given.
 
     Returns
     -------
@@ -73,6 +75,8 @@ def run(
     ValueError
         If two tasks have the same id, a ledger belongs to other parameters, the client is
         asynchronous, closed or without a scheduler, or blocks don't fit the workers' memory.
+    NoWorkers
+        If there was no worker for longer than ``workers_timeout``, or there will be none.
     TypeError
         If a task's functions cannot be sent to other processes, or the client is none.
     OtherCodeError
@@ -91,6 +95,7 @@ def run(
     >>> bool(summary), summary["nothing"].completed
     (True, 4)
     """
+    patience = seconds_to_wait(workers_timeout)
     ordered = _in_order([tasks] if isinstance(tasks, Task) else tasks)
     run_id = _new_run_id()
     sweep_meanwhile()
@@ -107,7 +112,7 @@ def run(
         code = OwnCode.of(involved.names)
         states = _states(stack, ordered, ledgers, contexts, logs, progress)
         stack.enter_context(known_to_workers(dask_client, run_id, blobs, code))
-        crew = Crew(dask_client, run_id, workers_timeout, shown=progress)
+        crew = Crew(dask_client, run_id, patience, shown=progress)
         stack.callback(crew.leave)
         return _go(Dispatcher(dask_client, run_id, states, crew), states, crew)
 

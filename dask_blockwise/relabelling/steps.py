@@ -13,6 +13,7 @@ from ..geometry.blocks import Block
 from ..geometry.boxes import Box, within
 from ..labels.ids import apply_table, final_ids
 from ..labels.kept_ids import keep_ids, shared_voxels
+from ..storage.fences import while_claimed
 from ..volumes.source import Voxels
 from ..volumes.step import Target, write_all
 from .changed import write_changed
@@ -89,13 +90,16 @@ class Relabelling:
     def solve(self, block: Block) -> Trace:
         """Give every piece of every block its final id."""
         starts, ids = solve_blocks(self.rule, list(self.scratch.sizes), self.scratch.edges)
-        return self.scratch.write_table(starts, self._kept(starts, ids) if self.changed else ids)
+        ids = self._kept(starts, ids) if self.changed else ids
+        with while_claimed():
+            return self.scratch.write_table(starts, ids)
 
     def _kept(self, starts: NDArray[np.int64], ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """The ids that objects had before; which have changed is written beside the output."""
         shared = [self._shared(n, ids[starts[n] : starts[n + 1]]) for n in range(self.grid.blocks)]
         final, changed = keep_ids(np.concatenate(shared))
-        write_changed(self.changed, changed)
+        with while_claimed():
+            write_changed(self.changed, changed)
         return final[ids.astype(np.intp)]
 
     def _shared(self, number: int, ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -118,7 +122,8 @@ class Relabelling:
 
     def clean(self, block: Block) -> None:
         """Remove what blocks left for one another."""
-        self.scratch.remove()
+        with while_claimed():
+            self.scratch.remove()
 
 
 @dataclass(frozen=True)

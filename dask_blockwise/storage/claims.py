@@ -14,10 +14,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from .documents import store_error
+from .fences import Fence
 from .file_locks import FileLock, NoLocks
 from .holders import Holder
 from .leases import FileLease, Lease, ObjectLease, Seen
 from .location import is_remote, location_of
+from .locked_claims import LockedClaim
 from .object_stores import NoConditions
 from .removal import CLAIM_FILES, MARKS
 
@@ -67,19 +69,23 @@ class Claim:
         self._location = location_of(path)
         self._folder = None if is_remote(self._location) else Path(self._location)
         self._made: list[Path] = []
-        self._held: _Locked | _Leased | _Unnoticed | None = None
+        self._held: LockedClaim | _Leased | _Unnoticed | None = None
+        # What workers ask before they write; None unless it is held, and where nobody tells of it.
+        self.fence: Fence | None = None
 
     def __enter__(self) -> Claim:
         holder = Holder.here(self.run)
         try:
             self._held = self._take(holder)
+            if not isinstance(self._held, _Unnoticed):
+                self.fence = Fence(self._location, _TOLD_IN, holder.claim, self._output)
         except BaseException:
             self._remove_empty()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        held, self._held = self._held, None
+        held, self._held, self.fence = self._held, None, None
         if held is not None:
             held.release()
         self._remove_empty()
@@ -93,7 +99,19 @@ class Claim:
         """
         return self._held is not None and self._held.is_sure
 
-    def _take(self, holder: Holder) -> _Locked | _Leased | _Unnoticed:
+    @property
+    def may_be_written_to(self) -> bool:
+        """Whether a worker of a run that died may write once more, and this one not notice.
+
+        Where there are locks, one that is about to is waited for, and any later one refused.
+        """
+        return isinstance(self._held, _Leased) and self._held.took_over
+
+    @property
+    def _output(self) -> str:
+        return self.path.removesuffix(f"/{MARKS}")
+
+    def _take(self, holder: Holder) -> LockedClaim | _Leased | _Unnoticed:
         if self._folder is None:
             return self._lease_in_bucket(holder)
         for attempts_left in reversed(range(_ATTEMPTS)):
@@ -113,17 +131,16 @@ class Claim:
             _logger.warning("%s, so that two runs wouldn't notice one another.", error)
             return _Unnoticed()
 
-    def _lock(self, folder: Path, holder: Holder) -> _Locked | _Leased:
+    def _lock(self, folder: Path, holder: Holder) -> LockedClaim | _Leased:
         """Take a lock, or a lease where there are none."""
         told = folder / _TOLD_IN
         try:
-            locked = _Locked(FileLock.take(folder / _LOCK), told)
+            lock = FileLock.take(folder / _LOCK)
         except BlockingIOError:
             raise self._refusal(Holder.told_by(_content(told))) from None
         except NoLocks:
             return self._lease(FileLease(told), holder)
-        locked.tell(holder)
-        return locked
+        return LockedClaim.told(lock, told, holder, self._output)
 
     def _lease(self, lease: Lease, holder: Holder) -> _Leased:
         """Take a lease that nobody has, or that of a run that is dead."""
@@ -139,13 +156,11 @@ class Claim:
         raise self._refusal(None)
 
     def _refusal(self, holder: Holder | None, seconds: float | None = None) -> BlockingIOError:
-        who = f"Another run is writing to {self.path.removesuffix(f'/{MARKS}')}"
+        who = f"Another run is writing to {self._output}"
         if holder is not None:
             heard = "" if seconds is None else f", last heard of {seconds:.0f} s ago"
-            who = (
-                f"{who.replace(' is writing', ' has been writing')} since {holder.since} (host "
-                f"{holder.host}, process {holder.process}, user {holder.user}{heard})"
-            )
+            since = f"{who.replace(' is writing', ' has been writing')} since {holder.since}"
+            who = f"{since} ({holder.who}{heard})"
         return BlockingIOError(
             f"{who}: two runs must not write the same output. Wait for it, stop it, or store at "
             "another path."
@@ -170,30 +185,6 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class _Locked:
-    """A claim by a lock; the file beside it is for people."""
-
-    lock: FileLock
-    told: Path
-
-    def tell(self, holder: Holder) -> None:
-        try:
-            self.told.write_bytes(holder.tell())
-        except OSError as error:
-            self.release()
-            raise store_error(str(self.told), "written", error) from error
-
-    @property
-    def is_sure(self) -> bool:
-        return self.lock.is_held
-
-    def release(self) -> None:
-        if self.is_sure:
-            self.told.unlink(missing_ok=True)
-        self.lock.release()
-
-
-@dataclass(frozen=True)
 class _Unnoticed:
     """No claim, where a store has no way to tell of one."""
 
@@ -210,12 +201,14 @@ class _Leased:
         self._lease = lease
         self._holder = holder
         self._heard = -math.inf
+        self.took_over = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="claim", daemon=True)
 
     def take(self, instead_of: Seen | None) -> bool:
         self._heard = time.monotonic()
         taken = self._lease.take(self._holder.tell(), instead_of)
+        self.took_over = instead_of is not None
         if taken:
             self._thread.start()
         return taken

@@ -58,6 +58,11 @@ class Holder:
         return json.dumps(asdict(self) | {"renewals": renewals}, indent=1).encode()
 
     @property
+    def who(self) -> str:
+        """For people."""
+        return f"host {self.host}, process {self.process}, user {self.user}"
+
+    @property
     def is_near(self) -> bool:
         """Whether its process can be looked for."""
         return self.machine == _machine()

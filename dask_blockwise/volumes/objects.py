@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..engine.evidence import Vouching
 from ..engine.ledger import holds
+from ..engine.limits import seconds_to_wait
 from ..engine.task import Task
 from ..geometry.blocks import Block, Coordinate, Roi
 from ..geometry.placement import Placement
@@ -52,6 +53,7 @@ def objects(
     num_workers: int | None = None,
     max_retries: int = 2,
     timeout: float | None = None,
+    workers_timeout: float | str | None = None,
     **named: Voxels,
 ) -> DataFrame:
     """Measure each object of these labels, block by block, and write a table beside them.
@@ -71,7 +73,7 @@ def objects(
         Whether to go on with what a run that was broken off has counted.
     progress : bool
         Whether to show a bar.
-    num_workers, max_retries, timeout
+    num_workers, max_retries, timeout, workers_timeout
         As for ``to_zarr``.
 
     Returns
@@ -100,11 +102,12 @@ def objects(
     >>> table[["id", "voxels", "centroid_y", "centroid_x", "mean_raw"]].values.tolist()
     [[1.0, 2.0, 0.5, 1.0, 5.0], [2.0, 1.0, 1.5, 2.5, 3.0]]
     """
+    patience = seconds_to_wait(workers_timeout)
     measured = {str(n): volume for n, volume in enumerate(volumes, 1)} | named
     options = StoreOptions(num_workers=num_workers, max_retries=max_retries, timeout=timeout)
     table = _table_path(labels, os.fspath(path) if path else None)
     gathering = Gathering(labels, measured, table, options)
-    run_all(gathering.task, client, progress, resume)
+    run_all(gathering.task, client, progress, resume, workers_timeout=patience)
     return gathering.join()
 
 

@@ -9,6 +9,8 @@ from typing import Any, Self, TypeVar, get_args
 
 from ..engine.task import Task
 from ..storage.claims import Claim
+from ..storage.fences import Fence
+from ..storage.location import location_of
 from .known import KnownArrays, Verify
 from .options import OnChange
 from .source import Voxels
@@ -45,7 +47,8 @@ class Preparation:
         # With the volume, whose id then is of no other.
         self._looked_at: dict[tuple[str, int], tuple[Voxels, Any]] = {}
         self._claims = ExitStack()
-        self._claimed: set[str] = set()
+        # By where they lie.
+        self._claimed: dict[str, Claim] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -61,9 +64,19 @@ class Preparation:
         BlockingIOError
             If another run writes to it.
         """
-        if ledger not in self._claimed:
-            self._claims.enter_context(Claim(ledger))
-            self._claimed.add(ledger)
+        location = location_of(ledger)
+        if location not in self._claimed:
+            self._claimed[location] = self._claims.enter_context(Claim(ledger))
+
+    def fence(self, ledger: str) -> Fence | None:
+        """What workers ask before they write to an output; None unless it is claimed."""
+        claim = self._claimed.get(location_of(ledger))
+        return None if claim is None else claim.fence
+
+    @property
+    def may_be_written_to(self) -> bool:
+        """Whether a worker of a run that died may have written to an output meanwhile."""
+        return any(claim.may_be_written_to for claim in self._claimed.values())
 
     def left(self, ledger: str, find: Callable[[], Left]) -> Left:
         """What lies of the blocks that a ledger has, found once."""

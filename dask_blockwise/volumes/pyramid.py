@@ -10,6 +10,7 @@ from typing import Any
 from distributed import Client
 
 from ..engine.ledger import finished
+from ..engine.limits import seconds_to_wait
 from ..engine.progress import RunSummary
 from ..storage.arrays import StoredArray, exists, open_array
 from ..storage.levels import image_above, listed_levels, make_image
@@ -40,6 +41,7 @@ def pyramid(
     num_workers: int | None = None,
     max_retries: int = 2,
     timeout: float | None = None,
+    workers_timeout: float | str | None = None,
     on_change: OnChange = "redo",
     verify: Verify = "stamps",
 ) -> RunSummary:
@@ -60,7 +62,7 @@ def pyramid(
         As of `Pyramid`; labels of an image are known as such.
     compressor
         As for ``to_zarr``.
-    client, resume, progress, num_workers, max_retries, timeout, verify
+    client, resume, progress, num_workers, max_retries, timeout, workers_timeout, verify
         As for ``to_zarr``.
     on_change : "redo" or "ask"
         What becomes of finished blocks of levels that no longer hold.
@@ -93,6 +95,7 @@ def pyramid(
     >>> open_volume("eye.zarr/copy/s1")[0], open_volume("eye.zarr/copy/s2").shape
     (array([0.5, 0. , 0. ]), (2, 2))
     """
+    patience = seconds_to_wait(workers_timeout)
     wanted = Pyramid.of(levels) or Pyramid()
     wanted = wanted if method is None else replace(wanted, method=method)
     volume, image, base = _base(path)
@@ -111,7 +114,7 @@ def pyramid(
         made.check()
         make_image(image, base, volume.placement, volume.stored.zarr_format or 3)
         tasks = made.tasks(None)
-        return run_all(tasks, client, progress, resume, preparation.at_end)
+        return run_all(tasks, client, progress, resume, preparation.at_end, patience)
 
 
 def _levels(

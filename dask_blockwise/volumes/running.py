@@ -46,6 +46,7 @@ def run_all(
     progress: bool,
     resume: bool,
     at_end: Sequence[Callable[[], None]] = (),
+    workers_timeout: float | None = None,
 ) -> RunSummary:
     """Run tasks, of which no block may fail, and then do what is to be done at the end.
 
@@ -54,7 +55,7 @@ def run_all(
     BlocksFailed
         If blocks failed for good, after all others are done.
     """
-    summary = run(tasks, client, progress, resume)
+    summary = run(tasks, client, progress, resume, workers_timeout)
     if summary.corrupt:
         warnings.warn(next(summary.notes), stacklevel=3)
     if not summary:

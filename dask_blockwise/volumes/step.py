@@ -15,6 +15,7 @@ from ..engine.worker.trace import Trace
 from ..geometry.blocks import Block
 from ..geometry.boxes import Box, Index
 from ..recipes import content_digest
+from ..storage.fences import while_claimed
 from ..storage.stored_array import StoredArray
 from .reach import Reach
 from .spans import Reading
@@ -54,10 +55,17 @@ class Target:
 
 
 def write_all(written: Iterable[tuple[StoredArray, Box, NDArray[Any]]]) -> Trace:
-    """Write to boxes of arrays; what a block leaves so."""
+    """Write to boxes of arrays, as long as they are the run's; what a block leaves so.
+
+    Raises
+    ------
+    ClaimLost
+        If another run has claimed the output, or this one is over.
+    """
     files = stamps = content = 0
     for array, box, values in written:
-        array.write(box, values)
+        with while_claimed():
+            array.write(box, values)
         count, stamp = array.stamp(box)
         files, stamps = files + count, stamps + stamp
         content = content * 3 + content_of(values.astype(array.dtype, copy=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from math import prod
@@ -18,6 +18,8 @@ from ..engine.task import Task
 from ..engine.worker.trace import Trace
 from ..geometry.blocks import Block, Coordinate, Roi
 from ..geometry.boxes import Index, bounded, full_box
+from ..storage.fences import Fence, fenced
+from .known import ledger_of
 from .left import left_in
 from .lineage import awaited, prepared, reach_of
 from .marks import fingerprint_of, marked_array, marks_of, vouching_of
@@ -89,6 +91,18 @@ class _StoreBlock:
         return left.of_nothing() if is_empty else left
 
 
+@dataclass(frozen=True)
+class _Fenced:
+    """What is done with a block, under the claim of its run."""
+
+    process: Callable[[Block], Trace | None]
+    fence: Fence
+
+    def __call__(self, block: Block) -> Trace | None:
+        with fenced(self.fence):
+            return self.process(block)
+
+
 def _only_step(volume: Voxels, block: Index) -> Step:
     return Step(
         "",
@@ -131,13 +145,14 @@ def _task(
     title = ": ".join(filter(None, (name, output.part, step.name)))
     write = Roi(frame.offset, Coordinate(step.block) * frame.voxel_size)
     forced = _forced(volume, step, options)
+    process, fence = step.process(output), preparation.fence(ledger_of(output.target.path))
     context = awaited(volume, step.reach) if upstream else (step.reach.before, step.reach.after)
     return Task(
         f"{title.replace(': ', '-')}-{next(_task_numbers)}",
         frame.roi.grow(*context),
         write.grow(*context),
         write,
-        step.process(output),
+        process if fence is None else _Fenced(process, fence),
         read_write_conflict=False,
         fit="shrink",
         num_workers=options.num_workers,

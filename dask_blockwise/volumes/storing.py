@@ -109,6 +109,7 @@ def to_zarr(
     num_workers: int | None = None,
     max_retries: int = 2,
     timeout: float | None = None,
+    workers_timeout: float | str | None = None,
     on_change: OnChange = "ask",
     verify: Verify = "stamps",
     version: str | None = None,
@@ -157,6 +158,9 @@ def to_zarr(
         A block runs at most ``max_retries + 1`` times.
     timeout : float, optional
         Seconds that a block may take.
+    workers_timeout : float or str, optional
+        Seconds, or text such as "2h", that the run may wait while it has no worker, before it ends
+        with an error; what is done is kept. As `cluster` was told, or without end, unless given.
     on_change : "ask" or "redo"
         What becomes of blocks that an earlier run finished and that no longer hold, as what they
         were computed by, or from, has changed, or they were altered: refuse, and say what has
@@ -202,6 +206,8 @@ def to_zarr(
         If another run is writing to the same output.
     BlocksFailed
         If blocks failed for good, after all others are done.
+    NoWorkers
+        If there was no worker for longer than ``workers_timeout``; the same call goes on.
 
     Examples
     --------
@@ -235,4 +241,5 @@ def to_zarr(
     )
     block = volume.frame.checked_block(block_shape)
     volume = only_where(volume, mask, skip_if, block, fill_value)
-    return store(volume, location_of(path), options, client, progress, verify, report)
+    how = client, progress, verify, report, workers_timeout
+    return store(volume, location_of(path), options, *how)

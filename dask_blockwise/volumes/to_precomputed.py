@@ -43,6 +43,7 @@ def to_precomputed(
     num_workers: int | None = None,
     max_retries: int = 2,
     timeout: float | None = None,
+    workers_timeout: float | str | None = None,
     on_change: OnChange = "ask",
     verify: Verify = "stamps",
     version: str | None = None,
@@ -76,7 +77,8 @@ def to_precomputed(
     objects : DataFrame, optional
         A table with a row for each label, as ``volume.objects()`` makes it: what it says of them
         is shown beside their ids, and can be searched.
-    client, resume, progress, overwrite, num_workers, max_retries, timeout
+    client, resume, progress, overwrite, num_workers, max_retries, timeout, \
+    workers_timeout
         As for ``to_zarr``.
     on_change, verify, version, notes, roi, report
         As for ``to_zarr``.
@@ -137,7 +139,8 @@ def to_precomputed(
     root = location_of(path)
     where = stored_as.kind.path_in(root, volume.frame.placement)
     check_room(root, Path(where).name, overwrite)
-    summary = store(volume, where, options, client, progress, verify, report)
+    how = client, progress, verify, report, workers_timeout
+    summary = store(volume, where, options, *how)
     if properties is not None:
         put_properties(root, properties)
     return summary

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
 from distributed import Client
 
+from ..engine.limits import seconds_to_wait
 from ..engine.progress import RunSummary
 from ..engine.run_document import check_report_path
 from .absent_inputs import absent_of
@@ -38,6 +41,7 @@ def store(
     progress: bool = True,
     verify: Verify = "stamps",
     report: str | PathLike[str] | None = None,
+    workers_timeout: float | str | None = None,
 ) -> RunSummary:
     """Compute a volume block by block and store it.
 
@@ -47,7 +51,7 @@ def store(
     path : str
         Absolute, or a URL.
     options : StoreOptions
-    client, progress, verify, report
+    client, progress, verify, report, workers_timeout
         As for ``to_zarr``.
 
     Raises
@@ -58,10 +62,12 @@ def store(
     BlocksFailed
         If blocks failed for good, after all others are done.
     """
+    patience = seconds_to_wait(workers_timeout)
+    run = partial(run_all, client=client, progress=progress, workers_timeout=patience)
     page = None if report is None else check_report_path(report)
     outputs = tuple(map(StoredStage, [*_checkpoints_under(volume), path]))
     try:
-        summary = replace(_run(volume, path, options, client, progress, verify), outputs=outputs)
+        summary = replace(_run(volume, path, options, run, verify), outputs=outputs)
     except BlocksFailed as failed:
         failed.summary = replace(failed.summary, outputs=outputs)
         _report(failed.summary, page)
@@ -90,8 +96,7 @@ def _run(
     volume: Voxels,
     path: str,
     options: StoreOptions,
-    client: Client | None,
-    progress: bool,
+    run: Callable[..., RunSummary],
     verify: Verify,
 ) -> RunSummary:
     volume = as_it_is_now(volume, anew=verify == "content")
@@ -100,17 +105,33 @@ def _run(
     with Preparation(verify, options.on_change or "ask") as preparation:
         what = volume, path, options
         check_outputs(*what, preparation)
-        how = client, progress, options.resume
-        first = run_all(tasks, *how) if (tasks := tasks_to_mend(*what, preparation)) else None
+        tasks, resume = tasks_to_mend(*what, preparation), options.resume
+        first = run(tasks, resume=resume) if tasks else None
         if first is not None:
             preparation.look_again()
         tasks = tasks_to_store(*what, preparation)
-        summary = run_all([*tasks, *preparation.beside], *how, preparation.at_end)
+        summary = run([*tasks, *preparation.beside], resume=resume, at_end=preparation.at_end)
+        if preparation.may_be_written_to:
+            summary = _after(summary, _seen_again(*what, preparation, run))
     if first is not None:
         summary = _after(first, summary)
     absent = absent_of(volume, preparation.known)
     advice, changed = _advice(volume, options, summary), volume.source.changed(path)
     return replace(summary, absent=absent, advice=advice, changed_ids=changed)
+
+
+def _seen_again(
+    volume: Voxels,
+    path: str,
+    options: StoreOptions,
+    preparation: Preparation,
+    run: Callable[..., RunSummary],
+) -> RunSummary:
+    """Compute again what a worker of a run that died has written over meanwhile."""
+    preparation.look_again()
+    going_on = replace(options, overwrite=False, resume=True)
+    tasks = tasks_to_store(volume, path, going_on, preparation)
+    return run([*tasks, *preparation.beside], resume=True, at_end=preparation.at_end)
 
 
 def _advice(volume: Voxels, options: StoreOptions, summary: RunSummary) -> str:

@@ -1,14 +1,17 @@
-"""How many blocks a batch has."""
+"""How many blocks a batch has, and that none is wanted when its run has ended."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
-from recording import line
+from distributed import Client
+from recording import line, recorder
 
 from dask_blockwise.engine.bars import open_bar
 from dask_blockwise.engine.frontier import Frontier
+from dask_blockwise.engine.run import run
 from dask_blockwise.engine.standing import Standing
 from dask_blockwise.engine.task_log import TaskLog
 from dask_blockwise.engine.task_state import TaskState
@@ -36,3 +39,21 @@ def test_batches_take_a_second_and_longer_on_many_threads(
     assert state.next_batch(threads) == [0]
     state.settle(BatchReport(done=[0], traces=[(0, 0, 0)], spent=Spent(0.0, seconds)))
     assert state.next_batch(threads) == list(range(1, blocks + 1))
+
+
+def test_a_run_that_broke_off_leaves_no_batch_behind_that_others_would_wait_for(
+    near: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Notebooks keep the traceback of an interrupt, and so all that it leads to."""
+
+    def broken_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TaskState, "settle", broken_off)
+    with pytest.raises(KeyboardInterrupt) as kept:
+        run(line(8, recorder(tmp_path, lambda *_: time.sleep(0.2))), near)
+    end = time.monotonic() + 30
+    while near.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks)):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert kept.value is not None

@@ -44,7 +44,10 @@ def known_to_workers(
     OtherCodeError
         If a worker has, and imports, other code.
     """
-    worker_plugin, scheduler_plugin = RunPlugin(run_id, blobs, code), BlockTaskPlugin(run_id)
+    worker_plugin, scheduler_plugin = (
+        RunPlugin(run_id, blobs, code),
+        BlockTaskPlugin(run_id, client.id),
+    )
 
     def forget() -> None:
         client.run(forget_run, run_id, on_error="ignore")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -63,13 +64,16 @@ class BlockTaskPlugin(SchedulerPlugin):
     run_id
         End of the first part of the keys of the run's batches. Their last two parts are numbers of
         seconds: what a block may take, and after how many the batch is overdue.
+    client
+        Id of the run's client, with which the run ends.
     period
         Seconds between checks.
     """
 
-    def __init__(self, run_id: str, period: float = 1.0) -> None:
+    def __init__(self, run_id: str, client: str = "", period: float = 1.0) -> None:
         self.name = f"dask-blockwise-{run_id}"
         self._run_id = run_id
+        self._client = client
         self._period = period
 
     async def start(self, scheduler: Scheduler) -> None:
@@ -108,6 +112,19 @@ class BlockTaskPlugin(SchedulerPlugin):
             # A client has one handler a topic: that of nannies may be somebody else's.
             told = {"worker": worker.address, "had": msg["rss"], "allowed": worker.memory_limit}
             self._scheduler.log_event(self.name, {"killed": told})
+
+    def remove_client(self, scheduler: Scheduler, client: str) -> None:
+        """Where the driver was killed, or the line to it broke, nobody else ends the run.
+
+        Workers stop after their present block.
+        """
+        if client == self._client:
+            self.end()
+            scheduler.loop.add_callback(self._withdraw_from_workers)
+
+    async def _withdraw_from_workers(self) -> None:
+        with suppress(OSError, ValueError):
+            await self._scheduler.unregister_worker_plugin(None, self.name)
 
     async def before_close(self) -> None:
         self._check.stop()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from time import time
@@ -10,7 +12,7 @@ from time import time
 from distributed import Worker, WorkerPlugin
 from distributed.core import Status
 
-from ..worker.batch import close_run, end_process, is_idle, open_run
+from ..worker.batch import close_run, end_process, is_held_by_a_past_run, is_idle, open_run
 from ..worker.ending import Ending, ending_of_signal, on_termination
 from ..worker.job_end import job_end
 from ..worker.own_code import OwnCode
@@ -20,6 +22,10 @@ __all__ = ["RunPlugin", "leave", "set_up"]
 
 # Between looks whether the last block has ended.
 _LEAVE_SECONDS = 0.1
+# Windows has no more than one signal to end a process.
+_AT_ONCE = getattr(signal, "SIGKILL", signal.SIGTERM)
+# What the last block of a run that is over may take, once another run wants its thread.
+_PAST_SECONDS = 5.0
 
 # Dask's profiler calls sys._current_frames, in which Python 3.11 may collect garbage under a lock
 # that threads need to begin and end: all of the process then stands still, for good (CPython's
@@ -55,6 +61,8 @@ class RunPlugin(WorkerPlugin):
         if owned:
             limit = worker.memory_manager.memory_limit
             on_termination(lambda: end_process(ending_of_signal(limit)))
+            if is_held_by_a_past_run():
+                worker.loop.call_later(_PAST_SECONDS, _end_if_held)
         end = job_end()
         if end is not None:
             worker.loop.call_later(max(0.0, end.seconds_left), leave, worker)
@@ -63,6 +71,16 @@ class RunPlugin(WorkerPlugin):
         if worker.status is not Status.running:
             end_process(Ending("its worker process was closed", True))
         close_run(self._run_id)
+
+
+def _end_if_held() -> None:
+    """End this process, which its nanny starts again, if a block that nobody wants holds it up.
+
+    Python can't end a thread, and Dask sends batches to it that would wait for ever.
+    """
+    if is_held_by_a_past_run():
+        end_process(Ending("its worker process was held up by a run that is over", True))
+        os.kill(os.getpid(), _AT_ONCE)
 
 
 async def leave(worker: Worker) -> None:

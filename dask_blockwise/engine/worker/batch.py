@@ -20,7 +20,7 @@ from ...storage.corrupt import collected
 from .client import BlockLoops, Context, Handover, block_function
 from .ending import Ending, note_ending
 from .failure import failure_of
-from .gate import Gate
+from .gate import Gate, Inside
 from .job_end import may_begin
 from .journal import Journal, kept, memory_note, presence, run_directory
 from .litter import sweep_meanwhile
@@ -43,6 +43,7 @@ __all__ = [
     "close_run",
     "end_process",
     "forget_run",
+    "is_held_by_a_past_run",
     "is_idle",
     "open_run",
     "run_batch",
@@ -150,7 +151,7 @@ def _unpack(blob: bytes, code: OwnCode) -> tuple[Work, Callable[[Block], object]
 _runs: dict[str, _Run] = {}
 # Those that are over: their last batches may be on their way yet.
 _forgotten: set[str] = set()
-_gate = Gate()
+_gate, _inside = Gate(), Inside()
 
 
 def open_run(run_id: str, address: str, blobs: Sequence[bytes], code: OwnCode, owned: bool) -> None:
@@ -207,6 +208,11 @@ def is_idle() -> bool:
     return _gate.is_empty
 
 
+def is_held_by_a_past_run() -> bool:
+    """Whether a batch runs in this process whose run is over, maybe as its driver was killed."""
+    return any(run not in _runs or _runs[run].stopped for run in _inside.runs)
+
+
 def forget_run(run_id: str) -> None:
     """End a run in this worker process and on this machine."""
     _forgotten.add(run_id)
@@ -227,7 +233,6 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
     Parameters
     ----------
     batch
-        The blocks.
     begun
         Called when the task is loaded and the first block is about to run.
     """
@@ -236,6 +241,7 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
         _wait_to_hear_of(batch.run_id)
         if batch.run_id in _forgotten:
             return BatchReport(left=batch.numbers)
+        stack.enter_context(_inside.batch_of(batch.run_id))
         run = _runs[batch.run_id]
         journal = stack.enter_context(run.journal(batch.name))
         if run.captures:

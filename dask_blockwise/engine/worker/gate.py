@@ -1,12 +1,13 @@
-"""Lets batches run side by side in a process, or one of them alone."""
+"""Lets batches run side by side in a process, or one of them alone; and knows whose run here."""
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["Gate"]
+__all__ = ["Gate", "Inside"]
 
 
 class Gate:
@@ -69,3 +70,41 @@ class Gate:
             self._inside -= 1
             self._loners -= alone
             self._changed.notify_all()
+
+
+class Inside:
+    """Of which runs batches are in a process.
+
+    Examples
+    --------
+    >>> inside = Inside()
+    >>> with inside.batch_of("a run"):
+    ...     print(inside.runs)
+    {'a run'}
+    >>> inside.runs
+    set()
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._batches: Counter[str] = Counter()
+
+    @property
+    def runs(self) -> set[str]:
+        """Their names."""
+        with self._lock:
+            return {run for run, batches in self._batches.items() if batches}
+
+    @contextmanager
+    def batch_of(self, run: str) -> Iterator[None]:
+        """Within the body, a batch of a run is here."""
+        self._count(run, 1)
+        try:
+            yield
+        finally:
+            self._count(run, -1)
+
+    def _count(self, run: str, more: int) -> None:
+        with self._lock:
+            self._batches[run] += more
+            self._batches += Counter()  # drops those of which there is none
