@@ -32,7 +32,7 @@ _LEAST_CHUNK, _MOST_CHUNK, _CHUNKS_A_ROW = 1 << 9, 1 << 17, 32
 _HEADS_AT_ONCE = 1 << 21
 _TABLE_CHUNK = 1 << 16
 _LABEL_CHUNK = 64
-_LABELS, _TABLE = ("labels", "owners", "sizes", "ids"), ("starts", "table")
+_LABELS, _TABLE = ("labels", "owners", "sizes", "ids", "within"), ("starts", "table")
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,8 @@ class Scratch:
         )
         for name in ("owners", "sizes", *(("ids",) * bool(attributes.get("ids")))):
             self._create_rows(name, grid.blocks, prod(grid.block_shape))
+        if most := attributes.get("within"):
+            self._create_rows("within", grid.blocks, most)
 
     def create_edges(self, blocks: int, most: int) -> None:
         """Make the array that holds at most so many numbers of each block's edges."""
@@ -178,6 +180,16 @@ class Scratch:
         """For each block, the id that each of its pieces came with."""
         return RaggedRows(self._open("ids", self.kept))
 
+    @property
+    def has_within(self) -> bool:
+        """Whether blocks have left what they found between their own pieces."""
+        return bool(self.labels.attributes.get("within"))
+
+    @cached_property
+    def within(self) -> RaggedRows:
+        """For each block, what was found between its own pieces as it was labelled."""
+        return RaggedRows(self._open("within", self.kept))
+
     @cached_property
     def edges(self) -> RaggedRows:
         """For each block, what its rule found."""
@@ -211,7 +223,8 @@ class Scratch:
 
     def left_of_labels(self) -> Left:
         """What lies of the labels of each block."""
-        return self.left("labels", "owners", "sizes", *(("ids",) * self.has_ids))
+        more = ("ids",) * self.has_ids + ("within",) * self.has_within
+        return self.left("labels", "owners", "sizes", *more)
 
     def left_of_table(self) -> Left:
         """What lies of the table, which one block wrote."""

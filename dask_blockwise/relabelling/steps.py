@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,8 @@ class Relabelling:
         rows = [scratch.owners.row(number, pieces.owners), scratch.sizes.row(number, pieces.sizes)]
         if pieces.ids is not None:
             rows.append(scratch.ids.row(number, pieces.ids))
+        if pieces.within is not None:
+            rows.append(scratch.within.row(number, pieces.within))
         left = write_all(
             [(scratch.labels, (slice(number, number + 1), *whole), framed[None]), *rows]
         )
@@ -88,7 +91,10 @@ class Relabelling:
 
     def solve(self, block: Block) -> Trace:
         """Give every piece of every block its final id."""
-        starts, ids = solve_blocks(self.rule, list(self.scratch.sizes), self.scratch.edges)
+        scratch = self.scratch
+        within_blocks = scratch.within if scratch.has_within else ()
+        edges = chain(within_blocks, scratch.edges)
+        starts, ids = solve_blocks(self.rule, list(scratch.sizes), edges)
         return self.scratch.write_table(starts, self._kept(starts, ids) if self.changed else ids)
 
     def _kept(self, starts: NDArray[np.int64], ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -171,7 +177,7 @@ def solve_blocks(
     sizes : sequence of ndarray of int
         For each block, the voxels of its pieces.
     edges : iterable of ndarray of uint64
-        For each block, what the rule found.
+        What the rule found in each block, and what came with the labels of each.
 
     Returns
     -------
