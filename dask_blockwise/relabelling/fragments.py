@@ -165,8 +165,8 @@ def most_within(fragments: Voxels, grid: LabelGrid) -> int | None:
     """How many numbers a block finds at most as it is labelled; None where labels come alone."""
     if not isinstance(fragments.source, MutexFragments):
         return None
-    offsets = len(fragments.source.edges.offsets)
-    return most_numbers(offsets, grid.block_shape, prod(grid.block_shape))
+    offsets, voxels = len(fragments.source.edges.offsets), prod(grid.block_shape)
+    return most_numbers(len(grid.shape), 1, offsets * voxels, voxels)
 
 
 def is_empty(fragments: Voxels, grid: LabelGrid, number: int) -> bool:

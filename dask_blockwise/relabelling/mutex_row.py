@@ -149,9 +149,9 @@ def edges_from(edges: EdgesInOrder, core: Box, first: int = 0) -> _Edges:
     return pack(*edges.ends()), voxels, *runs(edges.order)
 
 
-def most_numbers(offsets: int, block: Index, numbers: int) -> int:
-    """How long a row is at most, of a block that meets so many fragments."""
-    return 5 + 3 * len(block) + 3 * numbers + 4 * offsets * prod(block)
+def most_numbers(axes: int, blocks: int, edges: int, sums: int = 0) -> int:
+    """How long a row is at most, of so many edges between fragments of so many blocks."""
+    return 5 + 3 * axes + 2 * blocks + 4 * edges + sums
 
 
 def runs(values: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.intp]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -53,11 +53,11 @@ class MutexRule:
 
     def most(self, grid: LabelGrid) -> int:
         """See `Rule.most`."""
-        box = [
-            min(size, block + 2 * n)
-            for size, block, n in zip(grid.shape, grid.block_shape, self.reach(grid), strict=True)
-        ]
-        return most_numbers(len(self.between.offsets), grid.block_shape, prod(box))
+        rule, block = self._along(grid), grid.block_shape
+        # Blocks around one, and voxels from which edges leave it.
+        around = prod(3 + 2 * (n // size) for n, size in zip(rule.reach, block, strict=True))
+        edges = sum(prod(block) - prod(_stay(block, offset)) for offset in rule.offsets)
+        return most_numbers(len(block), around, edges)
 
     def memory(self, grid: LabelGrid) -> int:
         """See `Weighed.memory`: as measured where all voxels are foreground, and a little more."""
@@ -123,6 +123,11 @@ class MutexRule:
         """The edges along all axes of the grid, of which the first may be time."""
         timed = len(grid.shape) > len(self.between.offsets[0])
         return self.between.at_each_time() if timed else self.between
+
+
+def _stay(block: Index, offset: Index) -> Iterator[int]:
+    """Of how many voxels along each axis a step from there ends in the block."""
+    return (max(0, size - abs(step)) for size, step in zip(block, offset, strict=True))
 
 
 def _in_order(
