@@ -25,7 +25,8 @@ __all__ = ["Found", "edges_from", "most_numbers", "runs", "within_block"]
 _BITS = 64
 _ATTRACTS = np.uint64(1)
 
-_Edges = tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64], NDArray[np.intp]]
+_Ends = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64]]
+_Edges = tuple[*_Ends, NDArray[np.uint64], NDArray[np.intp]]
 
 
 class Found(NamedTuple):
@@ -36,8 +37,9 @@ class Found(NamedTuple):
     volume: Index
     # ``block << 32 | piece`` of each number, by blocks.
     keys: NDArray[np.uint64]
-    # Numbers of the fragments of each edge, from `pairs.pack`.
-    pairs: NDArray[np.uint64]
+    # Numbers of the fragments at both ends of each edge.
+    one: NDArray[np.uint32]
+    other: NDArray[np.uint32]
     # Where it begins in the raster of the block, and in the last bit whether it attracts.
     voxels: NDArray[np.uint64]
     # Its strength and the rank of its offset, once for all that have the same; how many these are.
@@ -62,17 +64,17 @@ class Found(NamedTuple):
 
         Examples
         --------
-        >>> some = np.array([7, 8], np.uint64), np.array([1], np.uint64), np.array([2], np.uint64)
-        >>> order = np.array([5], np.uint64), np.ones(1, np.intp), np.zeros(0, np.int64)
-        >>> row = Found((slice(0, 2),), (9,), *some, *order).row()
+        >>> keys, ends = np.array([7, 8], np.uint64), np.array([[0], [1]], np.uint32)
+        >>> some = np.array([2], np.uint64), np.array([5], np.uint64), np.ones(1, np.intp)
+        >>> row = Found((slice(0, 2),), (9,), keys, *ends, *some, np.zeros(0, np.int64)).row()
         >>> Found.of(row).keys.tolist(), Found.of(row).places.tolist()
         ([1, 2], [2])
         """
         blocks, counts = runs(self.keys >> LABEL_BITS)
         begin, end = ([getattr(s, at) for s in self.core] for at in ("start", "stop"))
-        sizes = blocks.size, self.pairs.size, self.order.size, self.sums.size
+        sizes = blocks.size, self.one.size, self.order.size, self.sums.size
         head = np.array([len(begin), *sizes, *begin, *end, *self.volume])
-        edges = _together(self.pairs, self.voxels, *_bits(self.core, self.keys.size))
+        edges = _together(*self[3:6], *_bits(self.core, self.keys.size))
         parts = head, blocks, counts, self.order, self.counts, self.sums, *edges
         return np.concatenate([part.view(np.uint64) for part in parts])
 
@@ -90,9 +92,9 @@ class Found(NamedTuple):
             for number, count in zip(numbers, seen.tolist(), strict=True)
         ]
         keys = np.concatenate([np.empty(0, np.uint64), *every])
-        pairs, voxels = _apart(words, edges, *_bits(core, keys.size))
+        columns = _apart(words, edges, *_bits(core, keys.size))
         return cls(
-            *(core, tuple(volume.tolist()), keys, pairs, voxels),
+            *(core, tuple(volume.tolist()), keys, *columns),
             *(order, counts.view(np.intp), over.view(np.int64)),
         )
 
@@ -126,12 +128,12 @@ def within_block(
     over_bias = np.concatenate([known.over_bias.ravel() for known in between])
     sums = np.bincount(values.ravel(), over_bias)[1:].astype(np.int64)
     keys = np.arange(1, sums.size + 1, dtype=np.uint64) | np.uint64(number) << LABEL_BITS
-    pairs, voxels, order, counts = map(np.concatenate, zip(*found, strict=True))
-    return Found(core, volume, keys, pairs, voxels, order, counts, sums).row()
+    one, other, voxels, order, counts = map(np.concatenate, zip(*found, strict=True))
+    return Found(core, volume, keys, one, other, voxels, order, counts, sums).row()
 
 
 def edges_from(edges: EdgesInOrder, core: Box, first: int = 0) -> _Edges:
-    """Pairs, voxels, order and counts as `Found` has them, of edges that begin in a part.
+    """Ends, voxels, order and counts as `Found` has them, of edges that begin in a part.
 
     Parameters
     ----------
@@ -146,7 +148,8 @@ def edges_from(edges: EdgesInOrder, core: Box, first: int = 0) -> _Edges:
     own = np.zeros(edges.nodes.shape, np.uint64)
     own[core] = np.arange(first, first + prod(size), dtype=np.uint64).reshape(size)
     voxels = own.ravel()[edges.voxels] << _ATTRACTS | edges.attracts
-    return pack(*edges.ends()), voxels, *runs(edges.order)
+    one, other = (end.view(np.uint32) for end in edges.ends())
+    return one, other, voxels, *runs(edges.order)
 
 
 def most_numbers(axes: int, blocks: int, edges: int, sums: int = 0) -> int:
@@ -173,12 +176,15 @@ def _bits(core: Box, numbers: int) -> tuple[np.uint64, np.uint64]:
 
 
 def _together(
-    pairs: NDArray[np.uint64], voxels: NDArray[np.uint64], number: np.uint64, voxel: np.uint64
+    one: NDArray[np.uint32],
+    other: NDArray[np.uint32],
+    voxels: NDArray[np.uint64],
+    number: np.uint64,
+    voxel: np.uint64,
 ) -> list[NDArray[np.uint64]]:
-    """Pairs and voxels in one number each, if there is room: little is written then."""
+    """Ends and voxels in one number an edge, if there is room: little is written then."""
     if 2 * number + voxel > _BITS:
-        return [pairs, voxels]
-    one, other = ends(pairs)
+        return [pack(one, other), voxels]
     words = one.astype(np.uint64) << number
     words |= other
     words <<= voxel
@@ -186,12 +192,10 @@ def _together(
     return [words]
 
 
-def _apart(
-    words: NDArray[np.uint64], edges: int, number: np.uint64, voxel: np.uint64
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Pairs and voxels, of what `_together` made of them."""
+def _apart(words: NDArray[np.uint64], edges: int, number: np.uint64, voxel: np.uint64) -> _Ends:
+    """Ends and voxels, of what `_together` made of them."""
     if 2 * number + voxel > _BITS:
-        return words[:edges], words[edges:]
-    last = [(np.uint64(1) << bits) - np.uint64(1) for bits in (number, voxel)]
-    two = words >> voxel
-    return pack(two >> number, two & last[0]), words & last[1]
+        return *ends(words[:edges]), words[edges:]
+    of_number, of_voxel = ((np.uint64(1) << bits) - np.uint64(1) for bits in (number, voxel))
+    one = (words >> number + voxel).astype(np.uint32)
+    return one, (words >> voxel & of_number).astype(np.uint32), words & of_voxel

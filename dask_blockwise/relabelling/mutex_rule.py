@@ -14,7 +14,7 @@ from ..labels.ids import BACKGROUND, by_first_appearance
 from ..segmentation.mutex import MutexEdges
 from .grid import LabelGrid
 from .mutex_row import Found, edges_from, most_numbers
-from .pairs import distinct, ends, pack
+from .pairs import distinct
 from .rule import BlockLabels, Values, labels_around, positions
 
 __all__ = ["MutexRule"]
@@ -98,12 +98,14 @@ class MutexRule:
         from ..segmentation.contraction import contracted
 
         over_bias = np.zeros(fragments, np.int64)
-        pairs, places, runs = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)], []
+        ones, others = ([np.empty(0, np.uint32)] for _ in range(2))
+        places, runs = [np.empty(0, np.uint64)], []
         for row in rows:
             found = Found.of(row)
             table = positions(found.keys, starts).astype(np.uint32)
             over_bias[table[: found.sums.size]] = found.sums
-            pairs.append(pack(*(table[end] for end in ends(found.pairs))))
+            ones.append(table[found.one])
+            others.append(table[found.other])
             places.append(found.places)
             runs.append((found.order, found.counts))
         second = np.concatenate(places)
@@ -111,8 +113,9 @@ class MutexRule:
         at = _in_order(runs, second)
         attracts = (second[at] & _ATTRACTS).astype(bool)
         del second
-        one, other = ends(np.concatenate(pairs)[at])
-        pairs.clear()
+        one, other = (np.concatenate(ends)[at] for ends in (ones, others))
+        ones.clear()
+        others.clear()
         objects = by_first_appearance(contracted(fragments, one, other, attracts))
         if not self.drop_weak:
             return objects
@@ -137,8 +140,9 @@ def _in_order(
 
     Examples
     --------
-    >>> some = runs(np.array([7, 7, 1 << 63], np.uint64)), runs(np.array([7], np.uint64))
-    >>> _in_order(some, np.array([2, 4, 0, 3], np.uint64))
+    >>> one = np.array([7, 1 << 63], np.uint64), np.array([2, 1])
+    >>> other = np.array([7], np.uint64), np.array([1])
+    >>> _in_order([one, other], np.array([2, 4, 0, 3], np.uint64))
     array([0, 3, 1, 2])
     """
     levels = distinct(np.concatenate([np.empty(0, np.uint64), *(values for values, _ in runs)]))

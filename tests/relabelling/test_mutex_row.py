@@ -13,11 +13,11 @@ CORE, VOLUME = (slice(2, 5), slice(0, 4)), (9, 7)
 def some(edges):
     rng = np.random.default_rng(edges)
     keys = np.array([1, 2, 5 << 32 | 1, 7 << 32 | 1, 7 << 32 | 2], np.uint64)
-    pairs = rng.integers(0, 5, edges) << 32 | rng.integers(0, 5, edges)
+    ends = rng.integers(0, 5, (2, edges)).astype(np.uint32)
     order = np.unique(rng.integers(0, 1 << 63, edges, np.uint64))
     counts = np.diff(np.linspace(0, edges, order.size + 1).astype(np.intp)) if edges else order
     voxels = rng.integers(0, 24, edges).astype(np.uint64)
-    columns = pairs.astype(np.uint64), voxels, order, counts.astype(np.intp)
+    columns = *ends, voxels, order, counts.astype(np.intp)
     return Found(CORE, VOLUME, keys, *columns, np.array([-5, 7]))
 
 
