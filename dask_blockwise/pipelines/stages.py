@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import update_wrapper
+from importlib import import_module
 from types import FunctionType
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -29,7 +30,11 @@ class Stage:
 
 
 def all_stages() -> dict[str, Stage]:
-    """Those that have been imported, by name."""
+    """By name, those among public names, and others that have been imported."""
+    package = import_module(__package__.partition(".")[0])
+    for name in package.__all__:
+        # Which is imported when it is asked for.
+        getattr(package, name)
     return dict(_stages)
 
 

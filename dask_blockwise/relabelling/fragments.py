@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index, within
+from ..segmentation.between import Between
+from ..segmentation.mutex_fragments import MutexFragments
 from ..segmentation.segmented import Segmented
 from ..volumes.arithmetic import Pointwise
 from ..volumes.frame import Frame
@@ -24,6 +27,7 @@ from ..volumes.views import Cropped
 from ..volumes.volume import Volume
 from .grid import LabelGrid
 from .kept import Kept
+from .mutex_row import most_numbers, within_block
 from .pieces import Pieces, cut, ids_of
 from .rule import Values
 
@@ -38,6 +42,7 @@ __all__ = [
     "kept_apart_by",
     "label_block",
     "labelled_by",
+    "most_within",
     "values_of",
 ]
 
@@ -137,8 +142,11 @@ def label_block(fragments: Voxels, grid: LabelGrid, number: int) -> Pieces:
     if isinstance(source, Kept):
         return source.pieces(number)
     core, seen, frame = (at(number) for at in (grid.core, grid.seen, grid.frame))
-    if is_empty(fragments, grid, number):
-        labels: NDArray[Any] = np.zeros([s.stop - s.start for s in seen], np.uint64)
+    between: list[Between] | None = None
+    if isinstance(source, MutexFragments):
+        labels, between = source.parts(core)
+    elif is_empty(fragments, grid, number):
+        labels = np.zeros([s.stop - s.start for s in seen], np.uint64)
     elif isinstance(source, LabelSource):
         labels = source.seen(core, seen)
     else:
@@ -147,7 +155,18 @@ def label_block(fragments: Voxels, grid: LabelGrid, number: int) -> Pieces:
     ids = ids_of(pieces, labels) if came_with_ids(fragments) else None
     framed = np.zeros(grid.frame_shape, np.uint32)
     framed[within(seen, frame)] = pieces.values
-    return Pieces(framed, pieces.owners, pieces.sizes, ids)
+    if between is None:
+        return Pieces(framed, pieces.owners, pieces.sizes, ids)
+    row = within_block(between, pieces.values, core, grid.shape, number)
+    return Pieces(framed, pieces.owners, pieces.sizes, within=row)
+
+
+def most_within(fragments: Voxels, grid: LabelGrid) -> int | None:
+    """How many numbers a block finds at most as it is labelled; None where labels come alone."""
+    if not isinstance(fragments.source, MutexFragments):
+        return None
+    offsets, voxels = len(fragments.source.edges.offsets), prod(grid.block_shape)
+    return most_numbers(len(grid.shape), 1, offsets * voxels, voxels)
 
 
 def is_empty(fragments: Voxels, grid: LabelGrid, number: int) -> bool:

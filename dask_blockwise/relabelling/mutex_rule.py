@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.boxes import Box, Index, bounded_growth, within
+from ..geometry.boxes import Index, bounded_growth, within
 from ..labels.ids import BACKGROUND, by_first_appearance
 from ..segmentation.mutex import MutexEdges
 from .grid import LabelGrid
-from .pairs import distinct, ends, firsts, pack
-from .rule import LABEL_BITS, BlockLabels, Values, labels_around, positions
+from .mutex_row import Found, edges_from, most_numbers
+from .pairs import distinct
+from .rule import BlockLabels, Values, labels_around, positions
 
 __all__ = ["MutexRule"]
 
@@ -53,12 +53,11 @@ class MutexRule:
 
     def most(self, grid: LabelGrid) -> int:
         """See `Rule.most`."""
-        box = [
-            min(size, block + 2 * n)
-            for size, block, n in zip(grid.shape, grid.block_shape, self.reach(grid), strict=True)
-        ]
-        # As `_Found.row` has them: a box meets no more blocks than it has voxels.
-        return 3 + 2 * prod(box) + (4 * len(self.between.offsets) + 2) * prod(grid.block_shape)
+        rule, block = self._along(grid), grid.block_shape
+        # Blocks around one, and voxels from which edges leave it.
+        around = prod(3 + 2 * (n // size) for n, size in zip(rule.reach, block, strict=True))
+        edges = sum(prod(block) - prod(_stay(block, offset)) for offset in rule.offsets)
+        return most_numbers(len(block), around, edges)
 
     def memory(self, grid: LabelGrid) -> int:
         """See `Weighed.memory`: as measured where all voxels are foreground, and a little more."""
@@ -67,27 +66,24 @@ class MutexRule:
     def edges(
         self, grid: LabelGrid, one: int, labels: BlockLabels, values: Values | None
     ) -> NDArray[np.uint64]:
-        """The strongest edge of each pair of fragments, in their order; see `_Found.row`."""
+        """The strongest edge of each pair of fragments of which one is another block's.
+
+        Those of the block itself came with its fragments; see `within_block`.
+        """
         if values is None:
             raise TypeError("A mutex watershed needs affinities.")
         core, rule = grid.core(one), self._along(grid)
         box = bounded_growth(core, rule.reach, grid.shape)
         numbers, keys = labels_around(grid, box, labels)
-        weights, begin = rule.weights(values(core)), tuple(s.start for s in box)
-        every = rule.edges(weights, within(core, box), numbers.shape, begin)
+        begin = tuple(s.start for s in box)
+        every = rule.leaving(values(core), within(core, box), numbers.shape, begin)
         # Here, as numba takes long to import.
         from ..segmentation.edge_order import in_order
 
         # Background is of no node.
         found = in_order(every, numbers.view(np.int32) - np.int32(1)).firsts()
-        own = numbers[within(core, box)] if self.drop_weak else np.zeros(0, np.uint32)
-        return _Found(
-            keys[1:],
-            pack(*found.ends()),
-            _places(box, grid.shape)[found.voxels] << _ATTRACTS | found.attracts,
-            *_runs(found.order),
-            *_sums(own, weights),
-        ).row()
+        edges, sums = edges_from(found, within(core, box)), np.empty(0, np.int64)
+        return Found(core, grid.shape, keys[1:], *edges, sums).row()
 
     def components(
         self, starts: NDArray[np.int64], rows: Iterable[NDArray[np.uint64]]
@@ -102,12 +98,14 @@ class MutexRule:
         from ..segmentation.contraction import contracted
 
         over_bias = np.zeros(fragments, np.int64)
-        pairs, places, runs = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)], []
+        ones, others = ([np.empty(0, np.uint32)] for _ in range(2))
+        places, runs = [np.empty(0, np.uint64)], []
         for row in rows:
-            found = _Found.of(row)
+            found = Found.of(row)
             table = positions(found.keys, starts).astype(np.uint32)
-            over_bias[table[found.own]] = found.sums
-            pairs.append(pack(*(table[end] for end in ends(found.pairs))))
+            over_bias[table[: found.sums.size]] = found.sums
+            ones.append(table[found.one])
+            others.append(table[found.other])
             places.append(found.places)
             runs.append((found.order, found.counts))
         second = np.concatenate(places)
@@ -115,9 +113,12 @@ class MutexRule:
         at = _in_order(runs, second)
         attracts = (second[at] & _ATTRACTS).astype(bool)
         del second
-        one, other = ends(np.concatenate(pairs)[at])
-        pairs.clear()
+        one, other = (np.concatenate(ends)[at] for ends in (ones, others))
+        ones.clear()
+        others.clear()
         objects = by_first_appearance(contracted(fragments, one, other, attracts))
+        if not self.drop_weak:
+            return objects
         strong = np.bincount(objects, weights=over_bias, minlength=1) >= 0
         return np.where(strong[objects], objects, BACKGROUND)
 
@@ -127,72 +128,21 @@ class MutexRule:
         return self.between.at_each_time() if timed else self.between
 
 
-class _Found(NamedTuple):
-    """What a block finds, in its row; the fragments that it sees have numbers from 0 on."""
-
-    # ``block << 32 | piece`` of each number.
-    keys: NDArray[np.uint64]
-    # Numbers of two fragments with an edge between them, of which the strongest come first.
-    pairs: NDArray[np.uint64]
-    # Where it begins in the volume, and in the last bit whether it attracts.
-    places: NDArray[np.uint64]
-    # Its strength and the rank of its offset, once for all that have the same; how many these are.
-    order: NDArray[np.uint64]
-    counts: NDArray[np.intp]
-    # Numbers of the block's own fragments, and the sums of their affinities over the bias.
-    own: NDArray[np.intp]
-    sums: NDArray[np.int64]
-
-    def row(self) -> NDArray[np.uint64]:
-        """All in one, of which `of` makes the same again."""
-        blocks, counts = _runs(self.keys >> LABEL_BITS)
-        head = np.array([blocks.size, self.pairs.size, self.order.size])
-        parts = head, blocks, counts, *self[1:]
-        return np.concatenate([part.view(np.uint64) for part in parts])
-
-    @classmethod
-    def of(cls, row: NDArray[np.uint64]) -> Self:
-        """What such a row says."""
-        blocks, edges, runs = row[:3].tolist()
-        own = (row.size - 3 - 2 * (blocks + edges + runs)) // 2
-        sizes = [3, blocks, blocks, edges, edges, runs, runs, own]
-        _, numbers, seen, pairs, places, *rest = np.split(row, np.cumsum(sizes))
-        keys = [
-            np.arange(1, count + 1, dtype=np.uint64) | number << LABEL_BITS
-            for number, count in zip(numbers, seen.tolist())
-        ]
-        order, counts, fragments, sums = rest
-        return cls(
-            np.concatenate([np.empty(0, np.uint64), *keys]),
-            *(pairs, places, order, counts.view(np.intp)),
-            *(fragments.view(np.intp), sums.view(np.int64)),
-        )
-
-
-def _places(box: Box, volume: Index) -> NDArray[np.uint64]:
-    """Where the voxels of a box are in the volume, in raster order."""
-    places = np.zeros(1, np.uint64)
-    for side, size in zip(box, volume, strict=True):
-        along = np.arange(side.start, side.stop, dtype=np.uint64)
-        places = np.add.outer(places * np.uint64(size), along).ravel()
-    return places
-
-
-def _runs(values: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.intp]]:
-    """Each of sorted values once, and how often it comes."""
-    begins = np.flatnonzero(firsts(values))
-    return values[begins], np.diff(begins, append=values.size)
+def _stay(block: Index, offset: Index) -> Iterator[int]:
+    """Of how many voxels along each axis a step from there ends in the block."""
+    return (max(0, size - abs(step)) for size, step in zip(block, offset, strict=True))
 
 
 def _in_order(
     runs: Sequence[tuple[NDArray[np.uint64], NDArray[np.intp]]], second: NDArray[np.uint64]
 ) -> NDArray[np.intp]:
-    """How to sort by two numbers, the first of which is given as what `_runs` makes of parts.
+    """How to sort by two numbers, the first of which is given as what `runs` makes of parts.
 
     Examples
     --------
-    >>> some = _runs(np.array([7, 7, 1 << 63], np.uint64)), _runs(np.array([7], np.uint64))
-    >>> _in_order(some, np.array([2, 4, 0, 3], np.uint64))
+    >>> one = np.array([7, 1 << 63], np.uint64), np.array([2, 1])
+    >>> other = np.array([7], np.uint64), np.array([1])
+    >>> _in_order([one, other], np.array([2, 4, 0, 3], np.uint64))
     array([0, 3, 1, 2])
     """
     levels = distinct(np.concatenate([np.empty(0, np.uint64), *(values for values, _ in runs)]))
@@ -208,14 +158,3 @@ def _in_order(
     level <<= np.uint64(bits)
     level |= second
     return np.argsort(level)
-
-
-def _sums(
-    numbers: NDArray[np.uint32], weights: NDArray[np.float32]
-) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
-    """Fragments, from 0, and the sums of their weights over all offsets."""
-    if not numbers.size:
-        return np.empty(0, np.intp), np.empty(0, np.int64)
-    sums = np.bincount(numbers.ravel(), MutexEdges.over_bias(weights).ravel())
-    own = np.flatnonzero(np.bincount(numbers.ravel())[1:])
-    return own, sums[1:][own].astype(np.int64)

@@ -28,12 +28,15 @@ class Pieces:
     ids
         Shape ``(n,)``, uint64: the id that each piece came with, where labels weren't made for the
         block.
+    within
+        uint64: what of the rule's edges lies within the block, where the labels came with it.
     """
 
     values: NDArray[np.uint32]
     owners: NDArray[np.uint32]
     sizes: NDArray[np.int64]
     ids: NDArray[np.uint64] | None = None
+    within: NDArray[np.uint64] | None = None
 
 
 def cut(labels: Labels, core: tuple[slice, ...], points: bool = False) -> Pieces:
@@ -59,7 +62,7 @@ def cut(labels: Labels, core: tuple[slice, ...], points: bool = False) -> Pieces
     Pieces(values=array([[4, 4, 4, 0],
            [2, 0, 3, 0],
            [2, 0, 3, 1]], dtype=uint32), owners=array([2, 1, 1], dtype=uint32),
-           sizes=array([1, 2, 2]), ids=None)
+           sizes=array([1, 2, 2]), ids=None, within=None)
     """
     if points:
         labels = numbered_on([compact(point, core[1:])[0] for point in labels])

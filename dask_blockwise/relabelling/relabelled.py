@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from math import prod
 from typing import Any, Self
 
@@ -155,7 +156,7 @@ def _dask_array(fragments: Voxels, values: Values | None, grid: LabelGrid, rule:
         delayed(_edges)(grid, rule, n, {m: pieces[m] for m in _around(grid, rule, n)}, values)
         for n in numbers
     ]
-    tables = delayed(_tables)(rule, [part.sizes for part in pieces], edges)
+    tables = delayed(_tables)(rule, [delayed(_sizes_and_within)(part) for part in pieces], edges)
     blocks = np.empty(grid.counts, object)
     for n, index in enumerate(np.ndindex(grid.counts)):
         core = grid.core(n)
@@ -176,9 +177,17 @@ def _edges(
     return rule.edges(grid, number, PiecesInMemory(grid, pieces), values)
 
 
+def _sizes_and_within(pieces: Pieces) -> tuple[NDArray[np.int64], NDArray[np.uint64] | None]:
+    """What of a block's pieces is needed to solve for all: little beside the labels."""
+    return pieces.sizes, pieces.within
+
+
 def _tables(
-    rule: Rule, sizes: list[NDArray[np.int64]], edges: list[NDArray[np.uint64]]
+    rule: Rule,
+    known: Sequence[tuple[NDArray[np.int64], NDArray[np.uint64] | None]],
+    edges: list[NDArray[np.uint64]],
 ) -> list[NDArray[np.uint64]]:
     """For each block, the ids of its pieces, with that of the background before them."""
-    starts, ids = solve_blocks(rule, sizes, edges)
+    sizes, rows = zip(*known, strict=True)
+    starts, ids = solve_blocks(rule, sizes, chain((row for row in rows if row is not None), edges))
     return [_with_background(part) for part in np.split(ids, starts[1:-1])]

@@ -30,10 +30,12 @@ from .grid import LabelGrid
 # Numbers that are stored together, of rows that may have many: so that few files are written, and
 # little is read to learn how long rows are.
 _LEAST_CHUNK, _MOST_CHUNK, _CHUNKS_A_ROW = 1 << 9, 1 << 17, 32
+# Packed numbers get hardly smaller by more work.
+_FAST = "zstd:1"
 _HEADS_AT_ONCE = 1 << 21
 _TABLE_CHUNK = 1 << 16
 _LABEL_CHUNK = 64
-_LABELS, _TABLE = ("labels", "owners", "sizes", "ids"), ("starts", "table")
+_LABELS, _TABLE = ("labels", "owners", "sizes", "ids", "within"), ("starts", "table")
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,8 @@ class Scratch:
         )
         for name in ("owners", "sizes", *(("ids",) * bool(attributes.get("ids")))):
             self._create_rows(name, grid.blocks, prod(grid.block_shape))
+        if most := attributes.get("within"):
+            self._create_rows("within", grid.blocks, most)
 
     def create_edges(self, blocks: int, most: int) -> None:
         """Make the array that holds at most so many numbers of each block's edges."""
@@ -180,6 +184,16 @@ class Scratch:
         """For each block, the id that each of its pieces came with."""
         return RaggedRows(self._open("ids", self.kept))
 
+    @property
+    def has_within(self) -> bool:
+        """Whether blocks have left what they found between their own pieces."""
+        return bool(self.labels.attributes.get("within"))
+
+    @cached_property
+    def within(self) -> RaggedRows:
+        """For each block, what was found between its own pieces as it was labelled."""
+        return RaggedRows(self._open("within", self.kept))
+
     @cached_property
     def edges(self) -> RaggedRows:
         """For each block, what its rule found."""
@@ -214,7 +228,8 @@ class Scratch:
 
     def left_of_labels(self) -> Left:
         """What lies of the labels of each block."""
-        return self.left("labels", "owners", "sizes", *(("ids",) * self.has_ids))
+        more = ("ids",) * self.has_ids + ("within",) * self.has_within
+        return self.left("labels", "owners", "sizes", *more)
 
     def left_of_table(self) -> Left:
         """What lies of the table, which one block wrote."""
@@ -250,7 +265,8 @@ class Scratch:
     def _create_rows(self, name: str, rows: int, capacity: int) -> None:
         chunk = min(_MOST_CHUNK, max(_LEAST_CHUNK, capacity // _CHUNKS_A_ROW))
         shape = rows, _whole(capacity + 1, chunk)
-        self._create(name, shape, np.uint64, chunks=(1, chunk), attributes=new_id())
+        settings = {"chunks": (1, chunk), "compressor": _FAST, "attributes": new_id()}
+        self._create(name, shape, np.uint64, **settings)
 
     def _create(self, name: str, shape: Index, dtype: Any, **settings: Any) -> StoredArray:
         # Of zarr 3 in containers of zarr 2 too: it is read here alone, and has shards.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from ..storage.fences import while_claimed
 from ..volumes.source import Voxels
 from ..volumes.step import Target, write_all
 from .changed import write_changed
-from .fragments import is_empty, label_block
+from .fragments import is_empty, label_block, most_within
 from .grid import LabelGrid
 from .pieces import Pieces
 from .rule import Rule, Values
@@ -66,6 +67,8 @@ class Relabelling:
         rows = [scratch.owners.row(number, pieces.owners), scratch.sizes.row(number, pieces.sizes)]
         if pieces.ids is not None:
             rows.append(scratch.ids.row(number, pieces.ids))
+        if pieces.within is not None:
+            rows.append(scratch.within.row(number, pieces.within))
         left = write_all(
             [(scratch.labels, (slice(number, number + 1), *whole), framed[None]), *rows]
         )
@@ -89,10 +92,18 @@ class Relabelling:
 
     def solve(self, block: Block) -> Trace:
         """Give every piece of every block its final id."""
-        starts, ids = solve_blocks(self.rule, list(self.scratch.sizes), self.scratch.edges)
+        scratch = self.scratch
+        if most_within(self.fragments, self.grid) and not scratch.has_within:
+            raise ValueError(
+                f"{scratch.path} was begun by a version that kept no edges within blocks, and can't "
+                "be gone on with: pass overwrite=True to begin anew."
+            )
+        within_blocks = scratch.within if scratch.has_within else ()
+        edges = chain(within_blocks, scratch.edges)
+        starts, ids = solve_blocks(self.rule, list(scratch.sizes), edges)
         ids = self._kept(starts, ids) if self.changed else ids
         with while_claimed():
-            return self.scratch.write_table(starts, ids)
+            return scratch.write_table(starts, ids)
 
     def _kept(self, starts: NDArray[np.int64], ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
         """The ids that objects had before; which have changed is written beside the output."""
@@ -176,7 +187,7 @@ def solve_blocks(
     sizes : sequence of ndarray of int
         For each block, the voxels of its pieces.
     edges : iterable of ndarray of uint64
-        For each block, what the rule found.
+        What the rule found in each block, and what came with the labels of each.
 
     Returns
     -------

@@ -31,6 +31,7 @@ from .fragments import (
     connectivity_of,
     grid_of,
     kept_apart_by,
+    most_within,
     values_of,
 )
 from .grid import LabelGrid
@@ -213,6 +214,7 @@ class Storing:
             "connectivity": connectivity_of(fragments),
             "as_stored": are_as_stored(fragments),
             "ids": came_with_ids(fragments),
+            "within": most_within(fragments, self.grid),
         }
 
     def _scratch(self, output: Output) -> Scratch:

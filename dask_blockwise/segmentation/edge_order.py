@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from .edge_keys import ATTRACTS, Flat, descending, flat, key_of_edge, pair_of
 from .edges import Edges
-from .pair_table import NO_KEY, compiled, doubled, key_of, slot, table
+from .pair_table import NO_KEY, compiled, doubled, key_of, mixed, slot, table
 
 __all__ = ["EdgesInOrder", "check_count", "in_order"]
 
 _MOST_EDGES, _BITS = 1 << 31, 64
+# Of pairs; a table of so many numbers stays in the processor's cache.
+_KINDS = 1 << 14
 _UPPER = np.uint64(0xFFFFFFFF << 32)
 
 
@@ -61,21 +63,25 @@ class EdgesInOrder:
         one, other = _ends(self.keys, self.nodes.ravel(), self.steps)
         return one, other
 
+    def between(self) -> EdgesInOrder:
+        """Those between different nodes; of pairs that have many, the first and few others."""
+        return replace(self, keys=_between(self.keys, self.nodes.ravel(), self.steps))
+
     def firsts(self) -> EdgesInOrder:
-        """The first edge of each pair of nodes alone."""
-        nodes = self.nodes.ravel()
-        node, edge = (int(n).bit_length() for n in (nodes.max(initial=0), self.keys.size))
+        """The first edge of each pair of different nodes alone."""
+        few, nodes = self.between(), self.nodes.ravel()
+        node, edge = (int(n).bit_length() for n in (nodes.max(initial=0), few.keys.size))
         if 2 * node + edge > _BITS:
-            return replace(self, keys=_firsts(self.keys, nodes, self.steps))
+            return replace(few, keys=_firsts(few.keys, nodes, few.steps))
         # To sort takes half as long as to look each pair up in a table.
-        pairs = _marked(self.keys, nodes, self.steps, np.uint64(node), np.uint64(edge))
+        pairs = _marked(few.keys, nodes, few.steps, np.uint64(node), np.uint64(edge))
         pairs.sort()
         of_pair = pairs >> np.uint64(edge)
         first = np.ones(pairs.size, bool)
         np.not_equal(of_pair[1:], of_pair[:-1], out=first[1:])
         kept = np.zeros(pairs.size, bool)
         kept[pairs[first] & np.uint64((1 << edge) - 1)] = True
-        return replace(self, keys=self.keys[kept])
+        return replace(few, keys=few.keys[kept])
 
 
 def in_order(
@@ -173,6 +179,21 @@ def _ends(keys: Any, nodes: Any, steps: Any) -> Any:
     for edge in range(keys.size):
         one[edge], other[edge] = pair_of(keys[edge], nodes, steps)
     return one, other
+
+
+@compiled
+def _between(keys: Any, nodes: Any, steps: Any) -> Any:
+    """Without those of the pair that was the last of its kind to come."""
+    last, found, held = np.zeros(_KINDS, np.uint64), np.empty_like(keys), 0
+    for edge in keys:
+        one, other = pair_of(edge, nodes, steps)
+        if one != other and one >= 0 and other >= 0:
+            key = key_of(one, other)
+            kind = mixed(key) & np.uint64(_KINDS - 1)
+            if last[kind] != key:
+                last[kind], found[held] = key, edge
+                held += 1
+    return found[:held].copy()
 
 
 @compiled

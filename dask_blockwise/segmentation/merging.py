@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -10,11 +11,11 @@ from numpy.typing import NDArray
 
 from .contraction import Contraction
 from .edge_keys import flat
-from .edge_order import check_count, in_order
+from .edge_order import EdgesInOrder, check_count, in_order
 from .edges import Edges
 from .first_edges import merged_along_firsts
 
-__all__ = ["merged"]
+__all__ = ["merged", "merged_and_left"]
 
 
 def merged(every: Sequence[Edges], nodes: NDArray[np.int32], inside: int) -> NDArray[np.integer]:
@@ -50,6 +51,36 @@ def merged(every: Sequence[Edges], nodes: NDArray[np.int32], inside: int) -> NDA
     >>> merged([edges], np.array([0, 1, 2, -1], np.int32), inside=3)
     array([ 0,  0,  0, -1], dtype=int32)
     """
+    for clusters, _ in _by_halves(every, nodes, inside):
+        last = clusters
+    return last
+
+
+def merged_and_left(
+    every: Sequence[Edges], nodes: NDArray[np.int32], inside: int
+) -> tuple[NDArray[np.integer], EdgesInOrder]:
+    """The same, and what is left between clusters inside: of each pair the first edge, in order.
+
+    Examples
+    --------
+    >>> every = np.ones(3, bool)
+    >>> strength = np.array([0.2, 0.5, 0.1], np.float32)
+    >>> edges = Edges(0, (slice(0, 3),), (slice(1, 4),), strength, ~every, every)
+    >>> clusters, left = merged_and_left([edges], np.array([0, 1, 2, -1], np.int32), inside=2)
+    >>> left.voxels, left.nodes
+    (array([0], dtype=uint32), array([ 0,  1, -1, -1], dtype=int32))
+    """
+    inner, keys = (nodes >= 0) & (nodes < inside), []
+    for clusters, found in _by_halves(every, nodes, inside):
+        own = np.where(inner, clusters, clusters.dtype.type(-1))
+        keys.append(replace(found, nodes=own).between().keys)
+    return clusters, replace(found, nodes=own, keys=np.concatenate(keys)).firsts()
+
+
+def _by_halves(
+    every: Sequence[Edges], nodes: NDArray[np.int32], inside: int
+) -> Iterator[tuple[NDArray[np.integer], EdgesInOrder]]:
+    """The clusters after each half of the edges, and these edges."""
     check_count(1 + max((edges.rank for edges in every), default=0), nodes.size)
     rows = [flat(edges, nodes.shape) for edges in every]
     clusters, count = merged_along_firsts(rows, nodes.ravel(), inside)
@@ -60,4 +91,4 @@ def merged(every: Sequence[Edges], nodes: NDArray[np.int32], inside: int) -> NDA
         contraction.take(*found.ends(), found.attracts)
         table = np.append(contraction.clusters(), -1)
         clusters = table[clusters].astype(np.int32, copy=False)
-    return clusters.reshape(nodes.shape)
+        yield clusters.reshape(nodes.shape), found

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.boxes import Box, Index, common, within
+from ..geometry.boxes import Box, Index, within
 from .affinities import as_unit, check_unit
+from .edge_boxes import begins_near, ends_inside, shell
 from .edges import Edges
+
+if TYPE_CHECKING:
+    # As numba takes long to import.
+    from .edge_order import EdgesInOrder
 
 Offsets = Sequence[Sequence[int]]
 Attract = Literal["all", "nearest"]
@@ -91,11 +96,9 @@ class MutexEdges:
             If affinities aren't in [0, 1], unless they are clipped.
         """
         affinities = affinities[: len(self.offsets)]
-        if not self.clip:
-            check_unit(affinities)
         weights = np.empty(affinities.shape, np.float32)
-        for weight, channel, bias in zip(weights, affinities, self.bias, strict=True):
-            np.subtract(as_unit(channel, self.clip), np.float32(bias), out=weight)
+        for channel, values in enumerate(affinities):
+            self._weigh(channel, values, weights[channel])
         return weights
 
     @staticmethod
@@ -127,24 +130,31 @@ class MutexEdges:
         near : tuple of slice, optional
             All that end or begin in this part of the array, and few others; all unless given.
         """
-        nearest, both = are_nearest(self.offsets), self.attract == "all"
-        # Those that attract come first, where only they do.
-        order = sorted(range(len(nearest)), key=lambda channel: not (both or nearest[channel]))
-        for rank, channel in enumerate(order):
+        for rank, channel in self._ranked():
+            begins = begins_near(core, near, self.offsets[channel])
+            for here in ends_inside(begins, self.offsets[channel], shape):
+                yield self._edges(rank, channel, weights[channel][within(here, core)], here, at)
+
+    def leaving(
+        self, affinities: NDArray[Any], core: Box, shape: Index, at: Index
+    ) -> Iterator[Edges]:
+        """The edges that begin in a box and end in the array around it, but not in the box.
+
+        Parameters
+        ----------
+        affinities : ndarray, shape (c, ...)
+            Of the box.
+        core, shape, at
+            See `edges`.
+        """
+        for rank, channel in self._ranked():
             offset = self.offsets[channel]
-            axes = zip(_begins(core, near, offset), offset, shape, strict=True)
-            here = tuple(slice(max(c.start, -o), min(c.stop, n - o)) for c, o, n in axes)
-            if any(h.stop <= h.start for h in here):
-                continue
-            there = tuple(slice(h.start + o, h.stop + o) for h, o in zip(here, offset, strict=True))
-            weight = weights[channel][within(here, core)]
-            begins = tuple(first + s.start for first, s in zip(at, here, strict=True))
-            taken = self._taken(offset, weight.shape, begins, nearest[channel])
-            if both:
-                yield Edges(rank, here, there, abs(weight), weight > 0, taken)
-            else:
-                strength, ties = (weight, True) if nearest[channel] else (-weight, False)
-                yield Edges(rank, here, there, strength, np.full(weight.shape, ties), taken)
+            for part in shell(core, offset):
+                for here in ends_inside(part, offset, shape):
+                    values = affinities[channel][within(here, core)]
+                    weight = np.empty(values.shape, np.float32)
+                    self._weigh(channel, values, weight)
+                    yield self._edges(rank, channel, weight, here, at)
 
     def labels(
         self,
@@ -191,6 +201,28 @@ class MutexEdges:
         >>> rule.labels(weights, (slice(0, 1), slice(1, 2)), (0, 0))
         array([[1]])
         """
+        # Here, as numba takes long to import.
+        from .merging import merged
+
+        return merged(*self._graph(weights, core, at, mask))[core].astype(np.int64) + 1
+
+    def parts(
+        self,
+        weights: NDArray[np.float32],
+        core: Box,
+        at: Index,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> tuple[NDArray[np.int64], EdgesInOrder]:
+        """The same labels, and the first edge of each pair of them in the box, in their order."""
+        from .merging import merged_and_left
+
+        clusters, left = merged_and_left(*self._graph(weights, core, at, mask))
+        return clusters[core].astype(np.int64) + 1, left
+
+    def _graph(
+        self, weights: NDArray[np.float32], core: Box, at: Index, mask: NDArray[np.bool_] | None
+    ) -> tuple[list[Edges], NDArray[np.int32], int]:
+        """Edges of a box and from it, nodes, and how many of these are inside the box."""
         shape = weights.shape[1:]
         every = list(self.edges(weights, tuple(slice(0, n) for n in shape), shape, at, near=core))
         held = self._held(every, shape, mask)
@@ -202,10 +234,33 @@ class MutexEdges:
         nodes = np.full(shape, -1, np.int32)
         nodes[around] = np.arange(np.count_nonzero(around)) + own.size
         nodes[core] = np.where(held[core], own, -1)
-        # Here, as numba takes long to import.
-        from .merging import merged
+        return every, nodes, own.size
 
-        return merged(every, nodes, own.size)[core].astype(np.int64) + 1
+    def _weigh(self, channel: int, values: NDArray[Any], out: NDArray[np.float32]) -> None:
+        if not self.clip:
+            check_unit(values)
+        np.subtract(as_unit(values, self.clip), np.float32(self.bias[channel]), out=out)
+
+    def _ranked(self) -> Iterator[tuple[int, int]]:
+        """Channels in their order: those that attract come first, where only they do."""
+        nearest = are_nearest(self.offsets)
+        all_attract = self.attract == "all"
+        channels = range(len(nearest))
+        yield from enumerate(sorted(channels, key=lambda c: not (all_attract or nearest[c])))
+
+    def _edges(
+        self, rank: int, channel: int, weight: NDArray[np.float32], here: Box, at: Index
+    ) -> Edges:
+        """Those of one offset that begin in a part of the array."""
+        offset = self.offsets[channel]
+        near = max(map(abs, offset)) == 1
+        there = tuple(slice(h.start + o, h.stop + o) for h, o in zip(here, offset, strict=True))
+        begins = tuple(first + s.start for first, s in zip(at, here, strict=True))
+        taken = self._taken(offset, weight.shape, begins, near)
+        if self.attract == "all":
+            return Edges(rank, here, there, abs(weight), weight > 0, taken)
+        strength, ties = (weight, True) if near else (-weight, False)
+        return Edges(rank, here, there, strength, np.full(weight.shape, ties), taken)
 
     def _held(
         self, every: Sequence[Edges], shape: Index, mask: NDArray[np.bool_] | None
@@ -232,11 +287,3 @@ class MutexEdges:
             along = [-1 if other == axis else 1 for other in range(len(shape))]
             taken &= (places % stride == 0).reshape(along)
         return taken
-
-
-def _begins(core: Box, near: Box | None, offset: Index) -> Box:
-    """Where in a box edges may begin, of which one end is near another box."""
-    if near is None:
-        return core
-    axes = zip(near, offset, strict=True)
-    return common(core, tuple(slice(n.start - max(0, o), n.stop - min(0, o)) for n, o in axes))

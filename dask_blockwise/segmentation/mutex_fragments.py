@@ -16,6 +16,7 @@ from ..volumes.reach import Halo, Reach
 from ..volumes.source import Source, Voxels
 from ..volumes.time_points import each_time_point
 from .affinities import check_scale
+from .between import Between
 from .mutex import MutexEdges
 from .segmented import Segmented
 from .watershed import check_mutex, segment_function
@@ -73,10 +74,21 @@ class MutexFragments(Source):
 
     def seen(self, core: Box, seen: Box) -> NDArray[Any]:
         """Labels of the block's own voxels."""
+        return self.parts(core)[0]
+
+    def parts(self, core: Box) -> tuple[NDArray[Any], list[Between]]:
+        """Labels of a block, and what is between them at each time point; of an empty one none."""
         begin, end = tuple(s.start for s in core), tuple(s.stop for s in core)
         if self.is_empty(begin, end):
-            return np.zeros([e - b for b, e in zip(begin, end, strict=True)], np.uint64)
-        return each_time_point(self.frame, self.inputs, begin, end, self._point)
+            return np.zeros([e - b for b, e in zip(begin, end, strict=True)], np.uint64), []
+        found: list[Between] = []
+
+        def point(sources: Sequence[Voxels], begin: Index, end: Index) -> NDArray[Any]:
+            labels, between = self._point(sources, begin, end)
+            found.append(between)
+            return labels
+
+        return each_time_point(self.frame, self.inputs, begin, end, point), found
 
     def masked(self, mask: Mask) -> Self:
         """See `Source.masked`: no edge leads to what is outside."""
@@ -91,7 +103,9 @@ class MutexFragments(Source):
         """See `Source.over`."""
         return replace(self, inputs=inputs, watershed=self.watershed.over(inputs))
 
-    def _point(self, sources: Sequence[Voxels], begin: Index, end: Index) -> NDArray[Any]:
+    def _point(
+        self, sources: Sequence[Voxels], begin: Index, end: Index
+    ) -> tuple[NDArray[Any], Between]:
         origin = self.watershed.origin[-len(begin) :]
         core = tuple(map(slice, begin, end))
         box = bounded_growth(core, self.edges.reach, self.frame.space)
@@ -102,7 +116,9 @@ class MutexFragments(Source):
         )
         affinities, *masks = (source.source.read(low, high) for source in sources)
         mask = masks[0] != 0 if masks else None
-        return self.edges.labels(self.edges.weights(affinities), within(core, box), first, mask)
+        weights, own = self.edges.weights(affinities), within(core, box)
+        labels, edges = self.edges.parts(weights, own, first, mask)
+        return labels, Between(edges, own, self.edges.over_bias(weights[(slice(None), *own)]))
 
 
 def _check(frame: Frame, parameters: Mapping[str, Any]) -> None:

@@ -228,6 +228,12 @@ def test_weak_objects_are_told_by_the_same_sums():
         np.testing.assert_array_equal(found > 0, segment_function(values, **how) > 0)
 
 
+def test_fragments_that_take_many_bits(monkeypatch):
+    expected = computed(relabel(LABELS))
+    monkeypatch.setattr("dask_blockwise.relabelling.mutex_row._BITS", 1)
+    np.testing.assert_array_equal(computed(relabel(LABELS)), expected)
+
+
 def test_what_is_given_of_a_rule_says_which_is_meant():
     objects = [
         relabel(LABELS, **options) for options in ({}, {"min_iou": 0.4}, {"min_fraction": 0.8})
