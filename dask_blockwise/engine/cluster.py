@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -68,7 +69,15 @@ def local_cluster(
     }
     if options.get("processes", True):
         settings["worker_class"] = KeepingNanny
+        _forget_stdin()
     return _Interruptible(**{**settings, **options})
+
+
+def _forget_stdin() -> None:
+    """Of a script that Python reads from stdin there is no file, which new processes look for."""
+    main = sys.modules["__main__"]
+    if getattr(main, "__file__", None) == "<stdin>":
+        del main.__file__
 
 
 class _Interruptible(LocalCluster):

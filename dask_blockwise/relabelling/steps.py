@@ -95,8 +95,8 @@ class Relabelling:
         scratch = self.scratch
         if most_within(self.fragments, self.grid) and not scratch.has_within:
             raise ValueError(
-                f"{scratch.path} was begun by a version that kept no edges within blocks, and can't "
-                "be gone on with: pass overwrite=True to begin anew."
+                f"{scratch.path} was begun by a version that kept no edges within blocks, and it "
+                "can't be gone on with: pass overwrite=True to begin anew."
             )
         within_blocks = scratch.within if scratch.has_within else ()
         edges = chain(within_blocks, scratch.edges)

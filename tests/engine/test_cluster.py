@@ -64,6 +64,27 @@ def test_a_script_without_a_guard_is_told_so(tmp_path: Path, kind: str) -> None:
     assert (ended.stdout, bool(told)) == (("started\n", False) if kind == "guarded" else ("", True))
 
 
+PIPED = """
+from dask_blockwise import Volume, map_overlap, open_volume
+import numpy as np
+
+def twice(values):
+    return 2 * values
+
+volume = Volume.from_array(np.arange(8.0).reshape(2, 4), chunks=(2, 2))
+doubled = map_overlap(twice, volume, halo=0, dtype=float)
+doubled.to_zarr("a.zarr/x", progress=False)
+print(open_volume("a.zarr/x")[:].tolist())
+"""
+
+
+def test_a_script_may_come_from_stdin(tmp_path: Path) -> None:
+    command = [sys.executable, "-"]
+    options = {"capture_output": True, "text": True, "timeout": 150, "check": False}
+    ended = subprocess.run(command, input=PIPED, cwd=tmp_path, **options)
+    assert ended.stdout == "[[0.0, 2.0, 4.0, 6.0], [8.0, 10.0, 12.0, 14.0]]\n", ended.stderr
+
+
 def test_a_local_cluster_is_not_given_up_while_workers_restart(client: Client) -> None:
     timeout = "distributed.deploy.lost-worker-timeout"
     before = dask.config.get(timeout)
