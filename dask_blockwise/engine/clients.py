@@ -1,16 +1,23 @@
-"""The client of a run: the one given, the present one, or one of a cluster made for it."""
+"""The client of a run: the one given, the present one, or one of a cluster, open or its own."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from distributed import Client, LocalCluster, get_client, get_worker, worker_client
+from distributed import (
+    Client,
+    LocalCluster,
+    get_client,
+    get_worker,
+    worker_client,
+)
 
 from .cluster import local_cluster, patient_cluster
 from .jobs.systems import looked_after
+from .open_clusters import forget, only_one
 from .worker.batch import beside_batches
 
 __all__ = ["client_for_a_run", "in_task"]
@@ -54,12 +61,20 @@ def client_for_a_run(client: Client | None) -> Iterator[Client]:
     with _thread_given_free():
         given = client if client is not None else _present()
         if given is None:
-            with _own_cluster() as cluster, Client(cluster) as own, patient_cluster(own):
+            with _client_of_a_cluster() as own, looked_after(own.cluster), patient_cluster(own):
                 yield own
             return
         _check(given)
         with looked_after(given.cluster), patient_cluster(given):
             yield given
+
+
+@contextmanager
+def _client_of_a_cluster() -> Iterator[Client]:
+    """Of the cluster that a person has opened without a client, or of one of the run's own."""
+    with ExitStack() as stack:
+        cluster = only_one() or stack.enter_context(_own_cluster())
+        yield stack.enter_context(Client(cluster, set_as_default=False))
 
 
 @contextmanager
@@ -69,6 +84,7 @@ def _own_cluster() -> Iterator[LocalCluster]:
     Dask before 2026.7 may, where a worker is just being started as its cluster closes.
     """
     cluster = local_cluster()
+    forget(cluster)
     try:
         yield cluster
     finally:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,9 +15,16 @@ from distributed import Client, LocalCluster, SpecCluster
 from .jobs.keeper import keeper_of
 from .jobs.systems import System, ask
 from .limits import check_memory, check_whole
+from .main_module import forget_stdin, refuse_while_importing
+from .open_clusters import noted
 from .worker.allocator import KeepingNanny
 
-__all__ = ["create_compute_context", "jobqueue_cluster", "local_cluster"]
+__all__ = [
+    "create_compute_context",
+    "jobqueue_cluster",
+    "local_cluster",
+    "patient_cluster",
+]
 
 # Of a cluster that is closed before it has started.
 _CLOSE_SECONDS = 3.0
@@ -56,7 +61,7 @@ def local_cluster(
     ...     len(cluster.workers)
     1
     """
-    _refuse_while_importing()
+    refuse_while_importing()
     _check_local(n_workers, memory_limit, options.get("threads_per_worker"))
     settings: dict[str, Any] = {
         "n_workers": usable_cores() if n_workers is None else n_workers,
@@ -69,15 +74,8 @@ def local_cluster(
     }
     if options.get("processes", True):
         settings["worker_class"] = KeepingNanny
-        _forget_stdin()
-    return _Interruptible(**{**settings, **options})
-
-
-def _forget_stdin() -> None:
-    """Of a script that Python reads from stdin there is no file, which new processes look for."""
-    main = sys.modules["__main__"]
-    if getattr(main, "__file__", None) == "<stdin>":
-        del main.__file__
+        forget_stdin()
+    return noted(_Interruptible(**{**settings, **options}))
 
 
 class _Interruptible(LocalCluster):
@@ -93,6 +91,15 @@ class _Interruptible(LocalCluster):
                 self.close(timeout=_CLOSE_SECONDS)
             message = "Stopped while worker processes were starting; no block has run."
             raise KeyboardInterrupt(message) from None
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"Worker processes didn't start ({_root_of(error)}). Above stands what they said. "
+                "In a script, what runs things must stand under `if __name__ == '__main__':`."
+            ) from None
+
+
+def _root_of(error: BaseException) -> BaseException:
+    return _root_of(error.__cause__) if error.__cause__ else error
 
 
 # What people are shown.
@@ -200,7 +207,7 @@ def jobqueue_cluster(
     cluster.scale(n_workers)
     if keeper := keeper_of(cluster):
         keeper.submit()
-    return cluster
+    return noted(cluster)
 
 
 def _check_job(cores: Any, processes: Any, memory: Any, walltime: Any) -> None:
@@ -285,15 +292,3 @@ def _bsub_job(
         # dacapo's workers run a block at a time, whatever their cores.
         "worker_extra_args": ["--nthreads", "1"],
     }
-
-
-def _refuse_while_importing() -> None:
-    """A script without a main guard would start a cluster again in every worker it starts."""
-    # What multiprocessing calls the script's module in a process that it starts.
-    script = "__mp_main__"
-    frames = (frame for frame, _ in traceback.walk_stack(None))
-    if any(f.f_code.co_name == "<module>" and f.f_globals["__name__"] == script for f in frames):
-        raise RuntimeError(
-            "A worker process imported this script, and the script started a cluster as it was "
-            "imported. Put the part that runs things under `if __name__ == '__main__':`."
-        )

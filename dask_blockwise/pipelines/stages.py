@@ -10,6 +10,7 @@ from types import FunctionType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from .calls import Call
+from .given_volumes import volume_check
 
 __all__ = ["Stage", "all_stages", "stage"]
 
@@ -62,9 +63,10 @@ def stage(makes: str, name: str = "") -> Callable[[Callable[Given, Made]], Calla
 
 def _noting(name: str, function: Callable[Given, Made]) -> Callable[Given, Made]:
     # What it needs is in its closure, since its globals are those of another module.
-    call_of, noted = Call.of, _noted
+    call_of, noted, check = Call.of, _noted, volume_check(name, function)
 
     def note(*given: Given.args, **named: Given.kwargs) -> Made:
+        check(given, named)
         made: Made = noted(function(*given, **named), call_of(name, function, given, named))
         return made
 

@@ -202,7 +202,7 @@ def what_is_there(given: str) -> str:
     if within is not None:
         return f"No array at {given}. Its file has {some_of(within)}."
     if not Path(location).exists():
-        return f"No array at {given}: there is no such folder. {nearest_names(location)}."
+        return f"No array at {given}: there is no such file or folder. {nearest_names(location)}."
     if Path(location).is_file():
         return (
             f"{given} is a file, and arrays are opened from {titles()}: "

@@ -226,7 +226,9 @@ def nearest_names(location: str) -> str:
 def _text_of(path: Any) -> str:
     text = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(text, str):
-        raise TypeError(f"A path is a text, or one of pathlib, got {path!r}.")
+        array = hasattr(path, "shape")
+        how = ": take an array in memory with Volume.from_array(array)" if array else f" {path!r}"
+        raise TypeError(f"A path is a text, or one of pathlib, got {type(path).__name__}{how}.")
     return text
 
 

@@ -25,6 +25,11 @@ def framed(
     stands_for: tuple[float, float] | None,
 ) -> tuple[Frame, InMemory]:
     """The frame and source of a volume, given as for ``Volume.from_array``."""
+    if not hasattr(array, "ndim"):
+        raise TypeError(
+            f"Volume.from_array takes an array of numpy or Dask, got {type(array).__name__}: give "
+            "np.asarray of it, or open what is stored with open_volume(path)."
+        )
     placement = placement_of(axes or default_axes(array.ndim), voxel_size, offset, unit)
     check_axes(placement.axes, array.ndim)
     check_numbers(array.dtype)

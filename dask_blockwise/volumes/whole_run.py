@@ -12,6 +12,7 @@ from pathlib import Path
 from distributed import Client
 
 from ..engine.limits import seconds_to_wait
+from ..engine.main_module import refuse_while_importing
 from ..engine.progress import RunSummary
 from ..engine.run_document import check_report_path
 from .absent_inputs import absent_of
@@ -64,6 +65,8 @@ def store(
     """
     patience = seconds_to_wait(workers_timeout)
     run = partial(run_all, client=client, progress=progress, workers_timeout=patience)
+    # Before it would be found that the run which started the worker has the output.
+    refuse_while_importing()
     page = None if report is None else check_report_path(report)
     outputs = tuple(map(StoredStage, [*_checkpoints_under(volume), path]))
     try:

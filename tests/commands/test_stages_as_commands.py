@@ -194,7 +194,10 @@ def test_any_stage_is_stored_as_precomputed_data(
 @pytest.mark.parametrize(
     "line, said",
     [
-        ("threshold in.zarr/row o.zarr/m --threshold 1", "in.zarr/row: there is no such folder"),
+        (
+            "threshold in.zarr/row o.zarr/m --threshold 1",
+            "in.zarr/row: there is no such file",
+        ),
         ("relabel in.zarr/raw o.zarr/m --min-iou 3", "--min-iou and --min-fraction must be in"),
         ("argmax in.zarr/affinities o.zarr/m --cluster slurm", "--cluster slurm needs --workers"),
         ("convert in.zarr/raw o.zarr/m --encoding png", "--encoding can't be chosen of OME-Zarr"),

@@ -64,6 +64,25 @@ def test_a_script_without_a_guard_is_told_so(tmp_path: Path, kind: str) -> None:
     assert (ended.stdout, bool(told)) == (("started\n", False) if kind == "guarded" else ("", True))
 
 
+UNGUARDED = """
+import numpy as np
+import dask_blockwise as dbw
+
+volume = dbw.Volume.from_array(np.arange(8.0).reshape(2, 4), chunks=(2, 2))
+dbw.threshold(volume, 5).to_zarr("a.zarr/x", progress=False)
+"""
+
+
+def test_a_script_that_stores_without_a_guard_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    command, options = [sys.executable, "script.py"], {"capture_output": True, "text": True}
+    ended = subprocess.run(command, cwd=tmp_path, timeout=150, check=False, **options)
+    assert ended.stderr.splitlines()[-1].endswith("under `if __name__ == '__main__':`.")
+    # What the worker says: not that its own driver has the output.
+    assert re.search(r"^RuntimeError: A worker process imported this script", ended.stderr, re.M)
+    assert "Another run" not in ended.stderr
+
+
 PIPED = """
 from dask_blockwise import Volume, map_overlap, open_volume
 import numpy as np

@@ -66,7 +66,7 @@ def test_nothing_at_the_root(monkeypatch):
     for path in ("/", ".", "//"):
         with pytest.raises(FileNotFoundError, match="No array at"):
             dbw.open_volume(path)
-    with pytest.raises(FileNotFoundError, match=r"no such folder\. / has"):
+    with pytest.raises(FileNotFoundError, match=r"no such file or folder\. / has"):
         dbw.open_volume("nothing.zarr")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from ...geometry.blocks import Roi
@@ -50,6 +52,19 @@ def show(volume: Voxels, /, roi: Roi | None = None, axis: str | None = None) -> 
     >>> figure.axes[0].get_title()
     'y, x at z = 40'
     """
+    figures = _figures()
+    begin, end = volume.frame.voxels(volume.frame.roi if roi is None else roi)
+    _check_axis(volume, axis)
+    planes = [section(volume, begin, end, axis)] if axis else sections(volume, begin, end)
+    figure = figures(figsize=(4.5 * len(planes), 4.5), dpi=100, layout="constrained")
+    for axes, plane in zip(figure.subplots(1, len(planes), squeeze=False)[0], planes, strict=True):
+        _draw(axes, plane)
+    return figure
+
+
+@cache
+def _figures() -> type[Figure]:
+    """Figures that notebooks show, also where nothing of matplotlib was imported before."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -57,13 +72,14 @@ def show(volume: Voxels, /, roi: Roi | None = None, axis: str | None = None) -> 
             "volume.show draws with matplotlib, which isn't installed: "
             'pip install "dask_blockwise[notebooks]".'
         ) from error
-    begin, end = volume.frame.voxels(volume.frame.roi if roi is None else roi)
-    _check_axis(volume, axis)
-    planes = [section(volume, begin, end, axis)] if axis else sections(volume, begin, end)
-    figure = Figure(figsize=(4.5 * len(planes), 4.5), dpi=100, layout="constrained")
-    for axes, plane in zip(figure.subplots(1, len(planes), squeeze=False)[0], planes, strict=True):
-        _draw(axes, plane)
-    return figure
+
+    class ShownFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            file = BytesIO()
+            self.savefig(file, format="png")
+            return file.getvalue()
+
+    return ShownFigure
 
 
 def _draw(axes: Any, plane: Section) -> None:

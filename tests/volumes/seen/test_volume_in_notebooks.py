@@ -71,6 +71,10 @@ def test_sections_through_the_middle_are_in_the_worlds_proportions(halves: Any) 
     assert across[30:].min() > 0.9
 
 
+def test_what_show_draws_is_a_picture_in_a_notebook_that_has_imported_nothing(halves: Any) -> None:
+    assert Volume.from_array(halves).show()._repr_png_().startswith(b"\x89PNG")
+
+
 def test_a_scale_bar_is_as_long_as_it_says() -> None:
     grey = np.full((300, 300), 128, np.uint8)
     grey[0, 0], grey[0, 1] = 0, 255
