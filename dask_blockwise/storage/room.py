@@ -15,9 +15,26 @@ from .groups import OF_GROUPS, exists, is_bare, levels_at, some_of
 from .location import check_may_be_written, is_remote
 from .removal import CLAIM_FILES, MARKS, holds_only_claims, remove_in_order
 
-__all__ = ["make_room"]
+__all__ = ["check_no_file", "make_room"]
 
 _LABELS = "labels"
+
+
+def check_no_file(location: str) -> None:
+    """Refuse to store where a file is, or below one, before anything is written beside it.
+
+    Raises
+    ------
+    FileExistsError
+    """
+    if is_remote(location):
+        return
+    path = Path(location)
+    if file := next((part for part in (path, *path.parents) if part.is_file()), None):
+        raise FileExistsError(
+            f"{location} can't be stored: {file} is a file, which isn't overwritten, and a volume "
+            "is a folder. Choose another path."
+        )
 
 
 @asked_once()

@@ -6,6 +6,7 @@ from ..engine.standing import settled
 from ..engine.task import Task
 from ..storage.asked_once import asked_once
 from ..storage.location import check_may_be_written
+from ..storage.room import check_no_file
 from .filling import Filling
 from .found_places import place_for
 from .kinds import Checkpoint
@@ -37,6 +38,7 @@ def check_outputs(
     ValueError, OutputChanged
     """
     check_may_be_written(path)
+    check_no_file(path)
     block = volume.frame.checked_block(options.block_shape)
     steps_of(volume, block)  # which refuses what can't be stored
     check_not_in_place(volume, path)
