@@ -99,6 +99,17 @@ def test_and_is_refused_if_that_one_stands_still(disk, monkeypatch):
         pass
 
 
+def test_nobody_begins_to_write_while_it_waits(disk, monkeypatch):
+    fence = left_behind(disk, monkeypatch)
+    monkeypatch.setattr(locked_claims, "_WRITTEN_WITHIN", 0.1)
+    with fence.passed():
+        with pytest.raises(BlockingIOError):
+            Claim(disk).__enter__()
+        # Or else several that take turns would hold up the next run for good.
+        with pytest.raises(ClaimLost, match="is over"):
+            fence.passed().__enter__()
+
+
 def test_a_run_that_ends_during_a_write_lets_no_other_one_pass(disk, monkeypatch):
     monkeypatch.setattr(locked_claims, "_ENDED_WITHIN", 0.1)
     monkeypatch.setattr(locked_claims, "_WRITTEN_WITHIN", 0.1)
