@@ -90,7 +90,7 @@ def shared(path: Path) -> Iterator[tuple[bytes | None, bool]]:
     except FileNotFoundError:
         yield None, False
         return
-    with file:
+    with file, _let_go_of(file):
         try:
             # What a network file system has cached of it is forgotten with the lock.
             _flock(file.fileno(), exclusive=False)
@@ -114,7 +114,8 @@ def alone(path: Path, seconds: float) -> Iterator[IO[bytes]]:
         If the file can't be written.
     """
     end = time.monotonic() + seconds
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0) as file:
+    opened = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+    with opened as file, _let_go_of(file):
         while True:
             try:
                 _flock(file.fileno())
@@ -148,6 +149,17 @@ def _opened(path: Path) -> tuple[int, bool]:
             return os.open(path, os.O_RDWR), False
     except OSError as error:
         raise store_error(str(path), "written", error) from error
+
+
+@contextmanager
+def _let_go_of(file: IO[bytes]) -> Iterator[None]:
+    """Unlock a file after the body, which processes that were forked in it have open still."""
+    try:
+        yield
+    finally:
+        if fcntl is not None:
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _flock(descriptor: int, exclusive: bool = True) -> None:

@@ -127,6 +127,22 @@ def test_a_run_that_ends_during_a_write_lets_no_other_one_pass(disk, monkeypatch
     assert list(Path(disk).iterdir()) == []
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_process_that_was_forked_during_a_write_holds_nothing_up(disk, monkeypatch):
+    monkeypatch.setattr(locked_claims, "_WRITTEN_WITHIN", 0.1)
+    with Claim(disk) as claim, claim.fence.passed():
+        here, there = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(there)
+            os.read(here, 1)
+            os._exit(0)
+        os.close(here)
+    assert not Path(disk).exists()
+    os.close(there)
+    os.waitpid(child, 0)
+
+
 def test_which_process_has_a_file(tmp_path):
     file = tmp_path / "file"
     with file.open("w") as held:
