@@ -17,7 +17,7 @@ try:
 except ImportError:  # Windows has no flock
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["FileLock", "NoLocks", "alone", "processes_with", "shared"]
+__all__ = ["FileLock", "NoLocks", "alone", "processes_with", "shared", "unlock"]
 
 # Between looks whether those who share a file have let go.
 _LOOK_SECONDS = 0.02
@@ -90,7 +90,7 @@ def shared(path: Path) -> Iterator[tuple[bytes | None, bool]]:
     except FileNotFoundError:
         yield None, False
         return
-    with file, _let_go_of(file):
+    with file, _unlocked_after(file):
         try:
             # What a network file system has cached of it is forgotten with the lock.
             _flock(file.fileno(), exclusive=False)
@@ -115,7 +115,7 @@ def alone(path: Path, seconds: float) -> Iterator[IO[bytes]]:
     """
     end = time.monotonic() + seconds
     opened = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
-    with opened as file, _let_go_of(file):
+    with opened as file, _unlocked_after(file):
         while True:
             try:
                 _flock(file.fileno())
@@ -151,15 +151,19 @@ def _opened(path: Path) -> tuple[int, bool]:
         raise store_error(str(path), "written", error) from error
 
 
+def unlock(file: IO[bytes]) -> None:
+    """Let go of a file, which processes that were forked meanwhile may have open still."""
+    if fcntl is not None:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
 @contextmanager
-def _let_go_of(file: IO[bytes]) -> Iterator[None]:
-    """Unlock a file after the body, which processes that were forked in it have open still."""
+def _unlocked_after(file: IO[bytes]) -> Iterator[None]:
     try:
         yield
     finally:
-        if fcntl is not None:
-            with suppress(OSError):
-                fcntl.flock(file, fcntl.LOCK_UN)
+        unlock(file)
 
 
 def _flock(descriptor: int, exclusive: bool = True) -> None:

@@ -5,9 +5,11 @@ import fcntl
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from forking import child_that_stays
 from gcs_objects import Objects
 
 from dask_blockwise.storage import fences, locked_claims
@@ -129,18 +131,11 @@ def test_a_run_that_ends_during_a_write_lets_no_other_one_pass(disk, monkeypatch
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 def test_a_process_that_was_forked_during_a_write_holds_nothing_up(disk, monkeypatch):
-    monkeypatch.setattr(locked_claims, "_WRITTEN_WITHIN", 0.1)
-    with Claim(disk) as claim, claim.fence.passed():
-        here, there = os.pipe()
-        child = os.fork()
-        if not child:
-            os.close(there)
-            os.read(here, 1)
-            os._exit(0)
-        os.close(here)
-    assert not Path(disk).exists()
-    os.close(there)
-    os.waitpid(child, 0)
+    monkeypatch.setattr(locked_claims, "_ENDED_WITHIN", 0.1)
+    with ExitStack() as until_then:
+        with Claim(disk) as claim, claim.fence.passed():
+            until_then.enter_context(child_that_stays())
+        assert not Path(disk).exists()
 
 
 def test_which_process_has_a_file(tmp_path):
