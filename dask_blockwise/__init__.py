@@ -6,6 +6,7 @@ Public names are those of ``__init__.pyi``; each is imported when it is first as
 import copyreg
 import sys
 from importlib import import_module
+from threading import RLock
 from typing import Any
 
 import lazy_loader
@@ -14,6 +15,8 @@ _imported, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 # `segment_blockwise` is a function and a module. lazy_loader has the package keep the function, by
 # a type of module that pickle doesn't know; but functions that name the package travel to workers.
 copyreg.pickle(type(sys.modules[__name__]), lambda module: (import_module, (module.__name__,)))
+# Threads that import different modules at once may get halves of what these have in common.
+_one_thread = RLock()
 
 
 def __getattr__(name: str) -> Any:
@@ -23,6 +26,7 @@ def __getattr__(name: str) -> Any:
 
         return version("dask_blockwise")
     if name in __all__:
-        return _imported(name)
+        with _one_thread:
+            return _imported(name)
     package = sys.modules[__name__]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=package)

@@ -30,6 +30,23 @@ print([name for name, place in places.items()
        if getattr(dask_blockwise, name) is not getattr(import_module(place), name)])
 """
 
+# Asks for all public names at once, each on a thread, and says what went wrong.
+ON_THREADS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+import dask_blockwise
+
+def wrong(name):
+    try:
+        getattr(dask_blockwise, name)
+    except Exception as error:
+        return f"{name}: {error}"
+
+names = dir(dask_blockwise)
+with ThreadPoolExecutor(len(names)) as threads:
+    print([found for found in threads.map(wrong, names) if found])
+"""
+
 
 def places() -> dict[str, str]:
     """The module of each public name, as the stub has it."""
@@ -83,6 +100,10 @@ def test_importing_it_alone_brings_next_to_nothing() -> None:
     code += "print(*{name.partition('.')[0] for name in set(sys.modules) - before})"
     brought = set(alone(code).split()) - set(sys.stdlib_module_names)
     assert brought <= {"dask_blockwise", "lazy_loader"}
+
+
+def test_threads_may_ask_for_different_names_at_once() -> None:
+    assert alone(ON_THREADS) == "[]"
 
 
 def test_a_star_brings_all_of_them() -> None:

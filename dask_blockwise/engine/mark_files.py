@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..storage.documents import list_names, put, read_bytes, remove_documents
+from ..storage.file_locks import unlock
 from ..storage.location import is_remote, location_of
 
 try:
@@ -105,8 +106,11 @@ class _Folder:
         self._header.unlink(missing_ok=True)
 
     def close(self) -> None:
-        os.fsync(self._file.fileno())
-        self._file.close()
+        try:
+            os.fsync(self._file.fileno())
+        finally:
+            unlock(self._file)
+            self._file.close()
 
 
 class _Parts:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ..storage.documents import put, read_surely
+from ..storage.location import location_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -24,11 +28,18 @@ def write_changed(path: str, changed: NDArray[np.uint64]) -> None:
     """Write a table of old id, new id and voxels, as `keep_ids` has them."""
     from pandas import DataFrame
 
-    DataFrame(changed, columns=_COLUMNS).to_csv(path, index=False)
+    put(*_place(path), DataFrame(changed, columns=_COLUMNS).to_csv(index=False).encode())
 
 
 def read_changed(path: str) -> DataFrame:
     """Read the table."""
     from pandas import read_csv
 
-    return read_csv(path, dtype=dict.fromkeys(_COLUMNS, np.uint64))
+    table = BytesIO(read_surely(*_place(path)))
+    return read_csv(table, dtype=dict.fromkeys(_COLUMNS, np.uint64))
+
+
+def _place(path: str) -> tuple[str, str]:
+    """The folder, or URL, and the name in it."""
+    folder, _, name = location_of(path).rpartition("/")
+    return folder, name

@@ -201,8 +201,7 @@ def remove_documents(location: str, names: Sequence[str]) -> None:
     except (ValueError, OSError) as error:
         raise store_error(location, "removed", error) from error
     finally:
-        for name in names:
-            forget(location, name)
+        forget(location)
 
 
 def store_error(path: str, done: str, error: Exception) -> OSError:

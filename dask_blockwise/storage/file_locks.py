@@ -17,7 +17,7 @@ try:
 except ImportError:  # Windows has no flock
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["FileLock", "NoLocks", "alone", "processes_with", "shared"]
+__all__ = ["FileLock", "NoLocks", "alone", "processes_with", "shared", "unlock"]
 
 # Between looks whether those who share a file have let go.
 _LOOK_SECONDS = 0.02
@@ -90,7 +90,7 @@ def shared(path: Path) -> Iterator[tuple[bytes | None, bool]]:
     except FileNotFoundError:
         yield None, False
         return
-    with file:
+    with file, _unlocked_after(file):
         try:
             # What a network file system has cached of it is forgotten with the lock.
             _flock(file.fileno(), exclusive=False)
@@ -114,7 +114,8 @@ def alone(path: Path, seconds: float) -> Iterator[IO[bytes]]:
         If the file can't be written.
     """
     end = time.monotonic() + seconds
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0) as file:
+    opened = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)
+    with opened as file, _unlocked_after(file):
         while True:
             try:
                 _flock(file.fileno())
@@ -148,6 +149,21 @@ def _opened(path: Path) -> tuple[int, bool]:
             return os.open(path, os.O_RDWR), False
     except OSError as error:
         raise store_error(str(path), "written", error) from error
+
+
+def unlock(file: IO[bytes]) -> None:
+    """Let go of a file, which processes that were forked meanwhile may have open still."""
+    if fcntl is not None:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+@contextmanager
+def _unlocked_after(file: IO[bytes]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        unlock(file)
 
 
 def _flock(descriptor: int, exclusive: bool = True) -> None:

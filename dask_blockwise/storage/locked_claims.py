@@ -6,6 +6,7 @@ Workers share the file while they write, so it tells of another claim only when 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,8 +40,8 @@ class LockedClaim:
             If the file can't be written.
         """
         try:
+            _end(told_in)
             with alone(told_in, _WRITTEN_WITHIN) as file:
-                file.truncate()
                 file.write(holder.tell())
         except TimeoutError:
             lock.release()
@@ -62,15 +63,20 @@ class LockedClaim:
         self.lock.release()
 
     def _tell_nothing(self) -> None:
+        _end(self.told_in)
         try:
-            with alone(self.told_in, _ENDED_WITHIN) as file:
-                file.truncate()
+            with alone(self.told_in, _ENDED_WITHIN):
                 self.told_in.unlink()
         except TimeoutError:
-            # The next run waits for whoever still writes.
-            os.truncate(self.told_in, 0)
+            pass  # The next run waits for whoever still writes.
         except (NoLocks, FileNotFoundError):
             self.told_in.unlink(missing_ok=True)
+
+
+def _end(told_in: Path) -> None:
+    """Let nobody begin to write any more: many who take turns would share the file for good."""
+    with suppress(FileNotFoundError):
+        os.truncate(told_in, 0)
 
 
 def _still_written(told_in: Path, output: str) -> BlockingIOError:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from forking import child_that_stays
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -148,3 +149,12 @@ def test_two_writers_are_refused(tmp_path: Path) -> None:
         Ledger(str(tmp_path), GRID)
     first.close()
     assert done(str(tmp_path)) == []
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_process_that_was_forked_meanwhile_is_no_writer(tmp_path: Path) -> None:
+    first = Ledger(str(tmp_path), GRID)
+    first.add([3])
+    with child_that_stays():
+        first.close()
+        assert done(str(tmp_path)) == [3]

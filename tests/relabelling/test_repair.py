@@ -16,6 +16,7 @@ from skimage.measure import label
 import dask_blockwise as dbw
 from dask_blockwise import Roi
 from dask_blockwise.labels.kept_ids import keep_ids
+from dask_blockwise.relabelling.changed import changed_path, read_changed, write_changed
 
 SHAPE, BLOCK = (24, 24), (8, 8)
 
@@ -37,6 +38,13 @@ def ids(folder: Path) -> np.ndarray:
 def is_same_partition(one: np.ndarray, other: np.ndarray) -> bool:
     pairs = np.unique(np.stack([one.ravel(), other.ravel()]), axis=1)
     return bool(pairs.shape[1] == len(np.unique(one)) == len(np.unique(other)))
+
+
+def test_the_table_of_changed_ids_lies_in_a_bucket_too(bucket, tmp_path):
+    path = changed_path(f"{bucket}{tmp_path}/ids")
+    changed = np.array([[3, 7, 2**40], [2**64 - 1, 0, 1]], np.uint64)
+    write_changed(path, changed)
+    assert np.array_equal(read_changed(path).to_numpy(), changed)
 
 
 @pytest.mark.parametrize("keep_scratch", [False, True], ids=["anew", "of-kept-labels"])

@@ -5,9 +5,11 @@ import fcntl
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from forking import child_that_stays
 from gcs_objects import Objects
 
 from dask_blockwise.storage import fences, locked_claims
@@ -99,6 +101,17 @@ def test_and_is_refused_if_that_one_stands_still(disk, monkeypatch):
         pass
 
 
+def test_nobody_begins_to_write_while_it_waits(disk, monkeypatch):
+    fence = left_behind(disk, monkeypatch)
+    monkeypatch.setattr(locked_claims, "_WRITTEN_WITHIN", 0.1)
+    with fence.passed():
+        with pytest.raises(BlockingIOError):
+            Claim(disk).__enter__()
+        # Or else several that take turns would hold up the next run for good.
+        with pytest.raises(ClaimLost, match="is over"):
+            fence.passed().__enter__()
+
+
 def test_a_run_that_ends_during_a_write_lets_no_other_one_pass(disk, monkeypatch):
     monkeypatch.setattr(locked_claims, "_ENDED_WITHIN", 0.1)
     monkeypatch.setattr(locked_claims, "_WRITTEN_WITHIN", 0.1)
@@ -114,6 +127,15 @@ def test_a_run_that_ends_during_a_write_lets_no_other_one_pass(disk, monkeypatch
     with Claim(disk):
         pass
     assert list(Path(disk).iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_process_that_was_forked_during_a_write_holds_nothing_up(disk, monkeypatch):
+    monkeypatch.setattr(locked_claims, "_ENDED_WITHIN", 0.1)
+    with ExitStack() as until_then:
+        with Claim(disk) as claim, claim.fence.passed():
+            until_then.enter_context(child_that_stays())
+        assert not Path(disk).exists()
 
 
 def test_which_process_has_a_file(tmp_path):
