@@ -55,10 +55,10 @@ def to_xarray(
     --------
     >>> import numpy as np
     >>> from dask_blockwise import Volume
-    >>> volume = Volume.from_array(np.eye(2), voxel_size=(0.5, 4), offset=(1, 0), unit="um")
+    >>> volume = Volume.from_array(np.eye(3), voxel_size=(0.5, 4), offset=(1, 0), unit="um")
     >>> made = volume.to_xarray()
     >>> made.dims, made.y.values.tolist(), made.y.units
-    (('y', 'x'), [1.0, 1.5], 'micrometer')
+    (('y', 'x'), [1.0, 1.5, 2.0], 'micrometer')
     >>> Volume.from_xarray(made.sel(y=slice(1.2, None))).placement.written_offset
     (1.5, 0)
     """
