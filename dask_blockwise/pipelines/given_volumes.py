@@ -21,7 +21,7 @@ def volume_check(name: str, function: Callable[..., Any]) -> Callable[..., None]
 
     Examples
     --------
-    >>> def smooth(volume: "Volume", sigma=1): ...
+    >>> def smooth(volume: Volume, sigma=1): ...
     >>> volume_check("smooth", smooth)([[1, 2]], {"sigma": 2})
     Traceback (most recent call last):
     TypeError: smooth takes a volume as volume, got list: open what is stored with
