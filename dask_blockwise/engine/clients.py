@@ -7,13 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from distributed import (
-    Client,
-    LocalCluster,
-    get_client,
-    get_worker,
-    worker_client,
-)
+from distributed import Client, LocalCluster, get_client, get_worker, worker_client
 
 from .cluster import local_cluster, patient_cluster
 from .jobs.systems import looked_after

@@ -27,10 +27,7 @@ def check_no_file(location: str) -> None:
     ------
     FileExistsError
     """
-    if is_remote(location):
-        return
-    path = Path(location)
-    if file := next((part for part in (path, *path.parents) if part.is_file()), None):
+    if file := _file_at(location):
         raise FileExistsError(
             f"{location} can't be stored: {file} is a file, which isn't overwritten, and a volume "
             "is a folder. Choose another path."
@@ -58,7 +55,7 @@ def make_room(given: str, location: str, overwrite: bool, zarr_format: int) -> N
     check_may_be_written(location)
     local = None if is_remote(location) else Path(location)
     # A file may be an array, or hold some, but then it wasn't made here.
-    in_file = local is not None and any(path.is_file() for path in (local, *local.parents))
+    in_file = _file_at(location) is not None
     if in_file or not exists(location):
         if local and (in_file or _is_occupied(local)):
             raise FileExistsError(
@@ -86,6 +83,12 @@ def make_room(given: str, location: str, overwrite: bool, zarr_format: int) -> N
     else:
         remove_in_order(location, array_paths(location), keep_claims=True)
     renew_consolidated(location)
+
+
+def _file_at(location: str) -> Path | None:
+    """The file of this disk that lies at a location or above it, if any."""
+    parts = () if is_remote(location) else (Path(location), *Path(location).parents)
+    return next((part for part in parts if part.is_file()), None)
 
 
 def _beside(location: str, levels: Collection[str]) -> set[str]:
