@@ -80,10 +80,20 @@ def _distribution(top: str, file: str | None) -> Distribution | None:
         return _named_distribution(top)
     if file is None:
         return PYTHON if top in sys.stdlib_module_names else None
-    if _FOLDERS & set(Path(file).parts):
+    if _FOLDERS & set(Path(file).parts) or _is_beside_its_record(top, Path(file)):
         return _named_distribution(_providing(top, file))
     within = any(Path(file).is_relative_to(folder) for folder in _stdlib())
     return PYTHON if within else None
+
+
+def _is_beside_its_record(top: str, file: Path) -> bool:
+    """Whether it was installed in any other folder, as ``pip install --target`` does."""
+    folders = {file.parent, *(each.parent for each in file.parents if each.name == top)}
+    # That of a checkout is an .egg-info.
+    if not any(any(folder.glob("*.dist-info")) for folder in folders):
+        return False
+    found = (metadata.distribution(name) for name in _providers(top))
+    return any(Path(str(each.locate_file(""))) in folders for each in found)
 
 
 @cache
