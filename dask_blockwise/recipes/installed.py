@@ -92,7 +92,7 @@ def _is_beside_its_record(top: str, file: Path) -> bool:
     # That of a checkout is an .egg-info.
     if not any(any(folder.glob("*.dist-info")) for folder in folders):
         return False
-    found = (metadata.distribution(name) for name in _providers().get(top, ()))
+    found = (metadata.distribution(name) for name in _providers(top))
     return any(Path(str(each.locate_file(""))) in folders for each in found)
 
 
@@ -113,8 +113,18 @@ def _named_distribution(name: str) -> Distribution:
 
 
 @cache
-def _providers() -> dict[str, list[str]]:
-    return {top: sorted(set(names)) for top, names in metadata.packages_distributions().items()}
+def _providers(top: str) -> list[str]:
+    """As ``packages_distributions``, which takes most of a second: it looks at every file."""
+    return sorted({each.name for each in metadata.distributions() if _provides(each, top)})
+
+
+def _provides(distribution: metadata.Distribution, top: str) -> bool:
+    if told := distribution.read_text("top_level.txt"):
+        return top in told.split()
+    listed = distribution.read_text("RECORD")
+    if listed is None:
+        return any(file.parts[0].partition(".")[0] == top for file in distribution.files or ())
+    return any(f"\n{top}{end}" in f"\n{listed}" for end in "/.")
 
 
 def _providing(top: str, file: str) -> str:
@@ -122,7 +132,7 @@ def _providing(top: str, file: str) -> str:
     try:
         metadata.version(top)
     except metadata.PackageNotFoundError:
-        names = _providers().get(top, [top])
+        names = _providers(top) or [top]
     else:
         return top
     for name in names if len(names) > 1 else ():
