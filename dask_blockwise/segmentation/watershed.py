@@ -240,15 +240,18 @@ def _mutex(
 
 def _without_weak(labels: NDArray[np.uint64], affinity: NDArray[np.float64]) -> NDArray[np.uint64]:
     """Set fragments to 0 whose mean affinity is under the bias."""
-    flat = labels.ravel()
-    strong = np.bincount(flat, weights=affinity.ravel()) >= 0
-    return _keep(labels, strong)
+    return _keep(labels, np.bincount(_countable(labels), weights=affinity.ravel()) >= 0)
 
 
 def _without_small(labels: NDArray[np.uint64], min_size: int) -> NDArray[np.uint64]:
     if min_size <= 1:
         return labels
-    return _keep(labels, np.bincount(labels.ravel()) >= min_size)
+    return _keep(labels, np.bincount(_countable(labels)) >= min_size)
+
+
+def _countable(labels: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """As numpy before 2.4 counts them."""
+    return labels.ravel().view(np.int64)
 
 
 def _keep(labels: NDArray[np.uint64], kept: NDArray[np.bool_]) -> NDArray[np.uint64]:
