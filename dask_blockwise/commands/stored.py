@@ -74,6 +74,8 @@ def rerun(
     overwrite: Flag = False,
     verify: Literal["stamps", "content", "none"] = "stamps",
     progress: bool = True,
+    workers_timeout: str | None = None,
+    report: str | None = None,
     trust: Flag = False,
     cluster: Cluster = Cluster(),
 ) -> None:
@@ -98,6 +100,10 @@ def rerun(
         How it is seen that inputs are what they were.
     progress
         Show a bar.
+    workers_timeout
+        How long it may wait while it has no worker, such as 2h; then it ends with 75.
+    report
+        Where a page that explains the run is written, such as run.html, or run.json.
     trust
         Run code that it brings even if it belongs to somebody else.
     """
@@ -113,6 +119,8 @@ def rerun(
                 overwrite=overwrite,
                 verify=verify,
                 trust=trust,
+                workers_timeout=workers_timeout,
+                report=report,
             )
         )
 
@@ -124,6 +132,7 @@ def pyramid(
     levels: Whole | None = None,
     method: str | None = None,
     compressor: str = "zstd",
+    report: str | None = None,
     running: Running = Running(),
     cluster: Cluster = Cluster(),
 ) -> None:
@@ -144,6 +153,8 @@ def pyramid(
         Such as mean or labels; labels of an image are known as such.
     compressor
         zstd, gzip, blosc or none, with a level as in zstd:9.
+    report
+        Where a page that explains the run is written, such as run.html, or run.json.
     """
     with cluster.client() as client:
         print(
@@ -153,6 +164,7 @@ def pyramid(
                 method=method,
                 compressor=None if compressor == "none" else compressor,
                 client=client,
+                report=report,
                 **running.keywords,
             )
         )

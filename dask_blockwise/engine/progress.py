@@ -46,6 +46,8 @@ class RunSummary:
     absent: tuple[str, ...] = ()
     # What is stored, for its report.
     outputs: tuple[Shown, ...] = ()
+    # Of the run that did it all, left as it was, since this one had nothing to do.
+    kept_report: Path | None = None
 
     @property
     def spent(self) -> Spent:
@@ -56,6 +58,11 @@ class RunSummary:
     def corrupt(self) -> tuple[str, ...]:
         """Damaged chunks that were read as fill value: array, voxels, file and what is wrong."""
         return tuple(dict.fromkeys(chunk for task in self.tasks for chunk in task.corrupt))
+
+    @property
+    def did_nothing(self) -> bool:
+        """Whether all was done before."""
+        return all(task.skipped == task.blocks for task in self.tasks)
 
     def __bool__(self) -> bool:
         return all(task.succeeded for task in self.tasks)
@@ -97,6 +104,11 @@ class RunSummary:
                 f"summary.corrupt lists, such as {self.corrupt[0]}"
             )
         yield from self.absent
+        if self.kept_report is not None:
+            yield (
+                f"Nothing had to be run: {self.kept_report}, which tells how it was made, is left "
+                "as it is."
+            )
 
     def to_json(self) -> str:
         """All that is known of the run, and of what it stored, as JSON."""

@@ -36,6 +36,15 @@ class StoredStage:
         """Its path."""
         return self.path
 
+    @property
+    def ended(self) -> str:
+        """When a run last ended that computed some of it."""
+        try:
+            record = Record.at(self.path)
+        except Exception:  # whatever a store holds, a report is written
+            return ""
+        return "" if record is None else record.end
+
     def to_html(self) -> str:
         """Sections, metadata, objects by size, and what it was computed by and from."""
         try:
