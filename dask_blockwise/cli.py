@@ -26,6 +26,7 @@ _GROUPS = {
     "Of what is stored": (
         *("stored:info", "viewing:view", "stored:status", "stored:rerun", "measuring:objects"),
         *("measuring:seams", "measuring:evaluate", "stored:pyramid", "stored:convert"),
+        *("shapes:meshes", "shapes:skeletons"),
     ),
     "To begin with": ("demo:demo",),
 }

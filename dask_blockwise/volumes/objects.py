@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import lcm
@@ -174,11 +174,17 @@ class Gathering:
             vouching=Vouching(made_from=evidence),
         )
 
+    def counted(self) -> DataFrame:
+        """What all blocks counted, joined: boxes and centroids in voxels."""
+        from pandas import read_parquet
+
+        parts = (_part(self._parts, number) for number in range(len(self.task.grid)))
+        return join(map(read_parquet, parts))
+
     def join(self) -> DataFrame:
         """Join what all blocks counted, and write it as Parquet and CSV."""
         frame = self.segments.frame
-        counted = join(self._counted())
-        table = finish(counted, frame.placement.block_axes, *_measures(frame.placement))
+        table = finish(self.counted(), frame.placement.block_axes, *_measures(frame.placement))
         table.to_parquet(f"{self.path}.parquet", index=False)
         table.to_csv(f"{self.path}.csv", index=False)
         self.clean()
@@ -189,11 +195,6 @@ class Gathering:
         files, root = fsspec.core.url_to_fs(self._parts)
         if files.exists(root):
             files.rm(root, recursive=True)
-
-    def _counted(self) -> Iterator[DataFrame]:
-        from pandas import read_parquet
-
-        return (read_parquet(_part(self._parts, n)) for n in range(len(self.task.grid)))
 
     @property
     def _parts(self) -> str:
