@@ -19,11 +19,15 @@ from .words import Whole
 
 __all__ = ["convert", "info", "pyramid", "rerun", "status"]
 
+# Codes that `status` ends with.
+_NOT_CURRENT, _NOT_KNOWN = 1, 3
+
 
 def status(path: str, /, *, trust: Flag = False) -> None:
     """Say which blocks of a stored volume are done, and whether they still hold.
 
-    Ends with 1 where it isn't current.
+    Ends with 1 where it isn't current; with 3 where all that could be looked at holds, and the rest
+    can't be known here, such as whether a function of a script has changed.
 
     ```bash
     dask-blockwise status fib25.zarr/segments
@@ -40,7 +44,7 @@ def status(path: str, /, *, trust: Flag = False) -> None:
     found = status_of(path, trust=trust)
     print(found)
     if not found.is_current:
-        raise SystemExit(1)
+        raise SystemExit(_NOT_CURRENT if found.problems else _NOT_KNOWN)
 
 
 def info(path: str, /, *, opening: Opening = Opening()) -> None:

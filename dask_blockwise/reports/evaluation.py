@@ -13,6 +13,7 @@ from ..geometry.blocks import Coordinate, Roi
 from ..labels.ids import check_labels
 from ..labels.overlaps import Overlaps, SegmentationScore, joined, overlaps_of
 from ..tables import html_columns, text_columns
+from ..volumes.grey import check_not_grey
 from ..volumes.lineage import is_made_by, prepared
 from ..volumes.region import computed, read_region
 from ..volumes.source import LabelSource, Voxels
@@ -176,6 +177,7 @@ def _table(names: tuple[str, ...], columns: tuple[Any, ...]) -> DataFrame:
 def _check(name: str, volume: Volume) -> None:
     if volume.dtype.kind not in "iu" or "c" in volume.axes:
         raise TypeError(f"evaluate needs {name} to be integers without channels, got {volume!r}.")
+    check_not_grey(volume, "evaluate", stacklevel=4)
     if volume.source.needs_all or is_made_by(volume, LabelSource):
         raise ValueError(
             f"The ids of {volume!r} depend on the region that is asked for: store it, "

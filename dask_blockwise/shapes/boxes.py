@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..engine.progress import RunSummary
 from ..geometry.boxes import Index
+from ..volumes.grey import check_not_grey
 from ..volumes.lineage import is_made_by
 from ..volumes.objects import Gathering
 from ..volumes.source import LabelSource
@@ -93,6 +94,7 @@ def check_objects(labels: Volume, what: str) -> None:
             f"{what} needs integers along z, y and x, got {labels!r}: take one time point or "
             "channel, volume.isel(...)."
         )
+    check_not_grey(labels, what, stacklevel=5)
     if labels.source.needs_all or is_made_by(labels, LabelSource):
         raise ValueError(
             f"The ids of {labels!r} depend on the region that is asked for: store it, "

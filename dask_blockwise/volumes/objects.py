@@ -23,6 +23,7 @@ from ..geometry.placement import Placement
 from ..labels.table import count_objects, finish, join
 from ..recipes import digest_of, recipe_of
 from ..storage.location import check_may_be_written, location_of
+from .grey import check_not_grey
 from .lineage import awaited, place_of, prepared, reach_of
 from .options import StoreOptions
 from .preparation import Preparation
@@ -284,6 +285,7 @@ def _check_labels(segments: Voxels) -> None:
         raise ValueError(
             f"A table of objects needs labels: integers without channels, got {segments!r}."
         )
+    check_not_grey(segments, "A table of objects", stacklevel=6)
 
 
 def _check_alike(segments: Voxels, name: str, volume: Voxels) -> None:
