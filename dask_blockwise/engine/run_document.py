@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from ..pictures.raster import data_url
-from ..tables import html_columns, without_column
+from ..tables import html_columns, without_columns
 from .task_summary import TaskSummary
 from .worker.failure import Failure
 
@@ -214,7 +214,7 @@ def _times(tasks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         for task in tasks
     ]
     more = any(task["spent_in_all"] != task["spent"] for task in tasks)
-    yield html_columns(*((names, rows) if more else without_column(_IN_ALL, names, rows)))
+    yield html_columns(*((names, rows) if more else without_columns([_IN_ALL], names, rows)))
     longest = max((_seconds(task, "spent_in_all") for task in tasks), default=0.0)
     if not longest:
         return
