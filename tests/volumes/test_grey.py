@@ -122,3 +122,12 @@ def test_what_metadata_call_labels_is_not_looked_at(quiet: None, near: Client) -
     grey.to_zarr("a.zarr/labels/odd", progress=False)
     dbw.image_label("a.zarr/labels/odd")
     check_not_grey(dbw.open_volume("a.zarr/labels/odd"), "objects", 1)
+
+
+def test_a_missing_chunk_is_told_of_by_the_block_that_reads_it(quiet: None, near: Client) -> None:
+    labels = Volume.from_array(LABELS["cells"], chunks=(12, 24, 24))
+    labels.to_zarr("a.zarr/cells", progress=False)
+    Path("a.zarr/cells/s0/c/1/1/1").unlink()
+    strict = dbw.open_volume("a.zarr/cells", on_missing="raise")
+    with pytest.raises(dbw.BlocksFailed, match=r"failed, 1 of 8"):
+        dbw.renumber(strict).to_zarr("b.zarr/cells", progress=False, max_retries=0)
