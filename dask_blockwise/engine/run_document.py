@@ -111,8 +111,9 @@ def tells_of(path: Path, outputs: Sequence[Shown]) -> bool:
     except (OSError, UnicodeDecodeError):
         return False
     quoted = escape if path.suffix.lower() == ".html" else _in_json
-    named = all(quoted(word) in text for one in outputs for word in (one.title, one.ended))
-    return bool(outputs) and named and any(done in text for done in _ALL_DONE)
+    said = [word for one in outputs for word in (one.title, one.ended)]
+    named = bool(said) and all(word and quoted(word) in text for word in said)
+    return named and any(done in text for done in _ALL_DONE)
 
 
 def _in_json(text: str) -> str:

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
-import fsspec
 import numpy as np
 from distributed import Client
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ from ..geometry.blocks import Block, Coordinate, Roi
 from ..geometry.placement import Placement
 from ..labels.table import count_objects, finish, join
 from ..recipes import digest_of, recipe_of
+from ..storage.documents import put, read_bytes
 from ..storage.location import check_may_be_written, location_of
+from ..storage.removal import remove_in_order
 from .grey import check_not_grey
 from .lineage import awaited, place_of, prepared, reach_of
 from .options import StoreOptions
@@ -177,10 +179,7 @@ class Gathering:
 
     def counted(self) -> DataFrame:
         """What all blocks counted, joined: boxes and centroids in voxels."""
-        from pandas import read_parquet
-
-        parts = (_part(self._parts, number) for number in range(len(self.task.grid)))
-        return join(map(read_parquet, parts))
+        return join(_part_at(self._parts, number) for number in range(len(self.task.grid)))
 
     def join(self) -> DataFrame:
         """Join what all blocks counted, and write it as Parquet and CSV."""
@@ -193,9 +192,7 @@ class Gathering:
 
     def clean(self) -> None:
         """Remove what blocks have left."""
-        files, root = fsspec.core.url_to_fs(self._parts)
-        if files.exists(root):
-            files.rm(root, recursive=True)
+        remove_in_order(self._parts)
 
     @property
     def _parts(self) -> str:
@@ -223,7 +220,7 @@ class _Count:
         for name, volume in self.measured.items():
             values |= _channels(name, volume.frame.axes, read_region(volume, block.write_roi))
         counted = count_objects(labels, values, begin, frame.axes)
-        counted.to_parquet(_part(self.parts, block.number))
+        put(self.parts, _name(block.number), counted.to_parquet())
 
 
 def _table_path(labels: Voxels, given: str | None) -> str:
@@ -269,8 +266,15 @@ def _measures(place: Placement) -> tuple[Sequence[float], Sequence[float], str, 
     return whole_sizes, whole_begins, units.pop(), parts
 
 
-def _part(parts: str, number: int) -> str:
-    return f"{parts}/{number}.parquet"
+def _name(number: int) -> str:
+    """Of what a block leaves."""
+    return f"{number}.parquet"
+
+
+def _part_at(parts: str, number: int) -> DataFrame:
+    from pandas import read_parquet
+
+    return read_parquet(BytesIO(read_bytes(parts, _name(number))))
 
 
 def _channels(name: str, axes: Sequence[str], values: NDArray[Any]) -> dict[str, NDArray[Any]]:
