@@ -138,3 +138,13 @@ def test_rerun_and_pyramid_have_pages_too(folder: Path) -> None:
     levels = json.loads(Path("levels.json").read_text())["outputs"]
     assert [Path(level["path"]).name for level in levels] == ["s1", "s2"]
     assert [level["shape"] for level in levels] == ["z 8, y 16, x 16", "z 4, y 8, x 8"]
+
+
+def test_of_precomputed_data_it_is_known_by_what_and_when(folder: Path) -> None:
+    raw = dbw.Volume.from_array(ARRAY, unit="nm", chunks=(8, 16, 16))
+    made = dbw.threshold(raw, 0.5)
+    for number in range(2):
+        summary = made.to_precomputed("pre", progress=False, report="run.json")
+        assert summary.kept_report == (Path("run.json") if number else None)
+    (output,) = json.loads(Path("run.json").read_text())["outputs"]
+    assert [stage["stage"] for stage in output["stages"]][-1] == "MappedVolume"
