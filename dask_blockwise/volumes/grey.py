@@ -82,7 +82,8 @@ def _is_at_hand(source: Source) -> bool:
     """Whether nothing is computed where it is read."""
     if isinstance(source, Cropped | Turned):
         return all(_is_at_hand(one.source) for one in source.inputs)
-    return isinstance(source, Stored | InMemory)
+    in_memory = isinstance(source, InMemory) and isinstance(source.array, np.ndarray)
+    return in_memory or isinstance(source, Stored)
 
 
 def _neighbours(values: NDArray[Any], axes: list[int]) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import pytest
 from distributed import Client
@@ -131,3 +132,11 @@ def test_a_missing_chunk_is_told_of_by_the_block_that_reads_it(quiet: None, near
     strict = dbw.open_volume("a.zarr/cells", on_missing="raise")
     with pytest.raises(dbw.BlocksFailed, match=r"failed, 1 of 8"):
         dbw.renumber(strict).to_zarr("b.zarr/cells", progress=False, max_retries=0)
+
+
+def test_nothing_is_computed_to_look_at_it(quiet: None) -> None:
+    def refuse(block: np.ndarray) -> np.ndarray:
+        raise AssertionError("was computed")
+
+    lazy = da.zeros(SHAPE, np.uint8).map_blocks(refuse, dtype=np.uint8, meta=np.empty(0, np.uint8))
+    check_not_grey(Volume.from_array(lazy), "objects", 1)
