@@ -18,7 +18,7 @@ __all__ = ["check_not_grey"]
 _LOOKED_AT = 64
 # Of neighbours that differ, in labels of objects two voxels wide: some half; of cells and neurons,
 # less than a tenth; in images nearly all.
-_MOST_DIFFER = 1 / 3
+_MOST_DIFFER = 0.55
 # Fewer values than these may be classes, and fewer pairs are too few to tell.
 _VALUES, _PAIRS = 24, 500
 
