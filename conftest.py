@@ -1,5 +1,6 @@
 """Doctests run in an empty folder, on a cluster of threads in this process."""
 
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,17 @@ from distributed import Client
 # There it may stop a process for good. A run ends it; tests also compute without one.
 if sys.version_info < (3, 12):
     dask.config.set({"distributed.worker.profile.enabled": False})
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, since many tests wait for processes, jobs and timeouts."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that have a time limit of their own, which are long, don't come last, on one core."""
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
 
 
 # Dask's own choice of a port for the dashboard.

@@ -207,7 +207,7 @@ def outcome(seed):
     volume = Volume.from_array(image, axes=f"c{'zyx'[-axes:]}", voxel_size=(1296,) * axes)
     try:
         prediction = predict(
-            volume, net, output_dtype="float32", boundary="valid", block_shape=block
+            volume, net, output_dtype="float32", boundary="valid", block_shape=block, device="cpu"
         )
         blocks = prediction.data.compute(scheduler="synchronous")
     except Exception as error:

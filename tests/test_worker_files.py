@@ -123,6 +123,7 @@ def test_predict(run, mask, output, tmp_path):
     torch.save(network.state_dict(), weights)
     path = output("float32", shape=(2, 16, 16, 16), axes="czyx")
     options = {"weights": weights, "arguments": arguments, "output_dtype": "float32"}
+    options["device"] = "cpu"
     assert run("predict_worker", mask, path, "torch.nn:Conv3d", **options)
     with torch.inference_mode():
         expected = network(torch.from_numpy(MASK[None, None].astype(np.float32) / 255))[0]

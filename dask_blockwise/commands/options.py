@@ -72,7 +72,7 @@ class Storing:
     dtype: str | None = None
     """Such as uint32, or smallest for ids."""
     compressor: str = "zstd"
-    """zstd, gzip, blosc or none, with a level as in zstd:9."""
+    """zstd, gzip, blosc, lz4 (the fastest) or none, with a level as in zstd:9."""
     zarr_format: Literal[2, 3] | None = None
     """That of the container, or else 3, unless given."""
     pyramid: Flag = False

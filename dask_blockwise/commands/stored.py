@@ -156,7 +156,7 @@ def pyramid(
     method
         Such as mean or labels; labels of an image are known as such.
     compressor
-        zstd, gzip, blosc or none, with a level as in zstd:9.
+        zstd, gzip, blosc, lz4 (the fastest) or none, with a level as in zstd:9.
     report
         Where a page that explains the run is written, such as run.html, or run.json.
     """

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
-from queue import Empty, SimpleQueue
 from typing import Any
 
 from distributed import Client, Future, KilledWorker
 from distributed.comm.addressing import get_address_host
 
+from .arrivals import Arrivals, Key
 from .crew import Crew, judged
 from .memory_deaths import MemoryDeaths
 from .plugins.names import queueable
@@ -33,7 +31,6 @@ from .worker.report import BatchReport
 
 __all__ = ["Dispatcher"]
 
-_Key = tuple[Any, ...]
 _logger = logging.getLogger(__name__)
 
 # What the scheduler grants a batch beyond its blocks' limits before it has the worker restarted.
@@ -106,9 +103,9 @@ class Dispatcher:
         self._client = client
         self._run_id = run_id
         self._states = states
-        self._out: dict[_Key, tuple[_Sent, Future[Any] | None]] = {}
+        self._out: dict[Key, tuple[_Sent, Future[Any] | None]] = {}
         self._topic = f"dask-blockwise-{run_id}"
-        self._arrived: SimpleQueue[tuple[_Key, BatchReport | BaseException]] = SimpleQueue()
+        self._arrived = Arrivals()
         self._names = map("batch-{}".format, count())
         self._keys = count()
         self._loading_deaths = 0
@@ -141,6 +138,10 @@ class Dispatcher:
                     if future is not None:  # which somebody may keep with a traceback
                         future.release()
 
+    def stop(self, stop: BaseException) -> None:
+        """Let ``go`` raise an error as soon as it waits; a handler of a signal may call this."""
+        self._arrived.stop(stop)
+
     @property
     def _connected(self) -> bool:
         return bool(self._client.status == "running")
@@ -148,10 +149,8 @@ class Dispatcher:
     def _go(self) -> None:
         self._feed()
         while self._out:
-            with suppress(Empty):
-                self._take_in(*self._arrived.get(timeout=_CLUSTER_SECONDS))
-            while not self._arrived.empty():
-                self._take_in(*self._arrived.get())
+            for key, outcome in self._arrived.wait(_CLUSTER_SECONDS):
+                self._take_in(key, outcome)
             self._feed()
 
     def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
@@ -160,22 +159,17 @@ class Dispatcher:
         if "killed" in content:
             self._memory.hear(**content["killed"])
             return
-        self._arrived.put((tuple(content["key"]), BatchReport(**content["report"])))
+        self._arrived.put(tuple(content["key"]), BatchReport(**content["report"]))
 
     def _finished(self, future: Future[Any]) -> None:
         """Dask says that a batch is over: the report of one that went well came before."""
         key: Any = future.key
         if future.status == "error":
-            self._arrived.put((key, future.exception()))
+            self._arrived.put(key, future.exception())
         elif future.status == "cancelled":
-            self._arrived.put((key, _Dropped()))
+            self._arrived.put(key, _Dropped())
         else:
-            self._arrived.put((key, _Over()))
-
-    def _later(self, seconds: float, key: _Key, outcome: BaseException) -> None:
-        timer = threading.Timer(seconds, self._arrived.put, [(key, outcome)])
-        timer.daemon = True
-        timer.start()
+            self._arrived.put(key, _Over())
 
     def _feed(self) -> None:
         """Fill the window, downstream tasks first, while what they read is fresh."""
@@ -195,7 +189,7 @@ class Dispatcher:
         how = next(self._names), alone, state.block_seconds or 0.0, state.pause(numbers)
         return _Sent(state, Batch(self._run_id, state.index, numbers, *how))
 
-    def _send(self, sent: _Sent, **options: Any) -> _Key:
+    def _send(self, sent: _Sent, **options: Any) -> Key:
         """Queue on the scheduler, after all of the same priority: within one graph, Dask sorts."""
         key = self._key(sent)
         action = partial(search_and_report, sent.died_on or "") if sent.searches else run_and_report
@@ -206,16 +200,16 @@ class Dispatcher:
         future.add_done_callback(self._finished)
         return key
 
-    def _key(self, sent: _Sent) -> _Key:
+    def _key(self, sent: _Sent) -> Key:
         """Dask shows its first part; the scheduler's plugin knows the run and limits by it."""
         name = f"{sent.state.task.task_id}-{self._run_id}"
         return name, next(self._keys), *_seconds_allowed(sent)
 
-    def _take_in(self, key: _Key, outcome: BatchReport | BaseException) -> None:
+    def _take_in(self, key: Key, outcome: BatchReport | BaseException) -> None:
         if key not in self._out:
             return  # its report came before
         if isinstance(outcome, _Over):
-            self._later(_REPORT_SECONDS, key, _Unreported())
+            self._arrived.put_later(_REPORT_SECONDS, key, _Unreported())
             return
         sent, future = self._out.pop(key)
         if future is not None:
@@ -250,7 +244,7 @@ class Dispatcher:
             return
         search = replace(sent, searches=sent.searches + 1)
         key = self._send(search, priority=_SEARCH_PRIORITY, workers=hosts)
-        self._later(_SEARCH_SECONDS, key, TimeoutError())
+        self._arrived.put_later(_SEARCH_SECONDS, key, TimeoutError())
 
     def _judge(self, sent: _Sent, report: BatchReport) -> None:
         """Settle a batch whose worker died, by what is known of why it did."""
@@ -262,7 +256,7 @@ class Dispatcher:
             if may_be_told or not (sent.asked or self._memory.is_clear(report, address)):
                 key = self._key(sent)
                 self._out[key] = replace(sent, asked=sent.asked + 1), None
-                self._later(_QUESTION_SECONDS, key, _Unjudged(report))
+                self._arrived.put_later(_QUESTION_SECONDS, key, _Unjudged(report))
                 return
             planned = sent.state.task.memory
             report = self._memory.explained(report, address, sent.batch.alone, planned)

@@ -25,7 +25,7 @@ from .pickling import pickled
 from .plugins.known import known_to_workers
 from .progress import RunSummary
 from .standing import Standing
-from .stopping import stoppable, stopped, told_in_a_sentence
+from .stopping import heard, stoppable, stopped, told_in_a_sentence
 from .task import Task
 from .task_log import TaskLog
 from .task_state import TaskState
@@ -233,7 +233,7 @@ def _log_path(task: Task, run_id: str) -> Path:
 def _go(dispatcher: Dispatcher, states: Sequence[TaskState], crew: Crew) -> RunSummary:
     begin = time.monotonic()
     try:
-        with stoppable():
+        with stoppable(), heard(dispatcher.stop):
             dispatcher.go()
     except (KeyboardInterrupt, SystemExit) as stop:
         # How to go on is the last that is said.

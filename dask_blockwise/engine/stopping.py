@@ -9,10 +9,21 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from types import FrameType
+from typing import Any
 
-__all__ = ["STOPPED", "NoWorkers", "exit_codes", "stoppable", "stopped", "told_in_a_sentence"]
+__all__ = [
+    "STOPPED",
+    "NoWorkers",
+    "exit_codes",
+    "heard",
+    "stoppable",
+    "stopped",
+    "told_in_a_sentence",
+]
 
 # EX_TEMPFAIL of sysexits.h: stopped, and the same call goes on from there.
 STOPPED = 75
@@ -36,8 +47,7 @@ def _end(*_: object) -> None:
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Within the body, SIGTERM ends the process in order, unless it means something else here."""
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+    if not _is_main_thread() or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
     signal.signal(signal.SIGTERM, _end)
@@ -45,6 +55,54 @@ def stoppable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def heard(hear: Callable[[BaseException], object]) -> Iterator[None]:
+    """Within the body, what Ctrl-C and SIGTERM raise is told to a function, and raised at its end.
+
+    Raised wherever the process stands, it may be within a weakref's callback or a ``__del__``,
+    where Python drops it. The second of a kind is raised at once: the body may hang.
+
+    Parameters
+    ----------
+    hear
+        Called with what is to be raised, within whatever the body does at that moment. It should
+        see to it that the body ends soon.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    raising = {number: handler for number, handler in before.items() if callable(handler)}
+    if not _is_main_thread():
+        raising = {}
+    kept: list[BaseException] = []
+    for number, handler in raising.items():
+        signal.signal(number, partial(_keep, handler, kept, hear))
+    try:
+        yield
+    finally:
+        for number, handler in raising.items():
+            signal.signal(number, handler)
+        if kept:
+            raise kept[0]
+
+
+def _keep(
+    handler: Callable[..., Any],
+    kept: list[BaseException],
+    hear: Callable[[BaseException], object],
+    number: int,
+    frame: FrameType | None,
+) -> None:
+    signal.signal(number, handler)
+    try:
+        handler(number, frame)
+    except BaseException as stop:
+        kept.append(stop)
+        hear(stop)
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def stopped(stop: BaseException, how_to_go_on: str) -> BaseException:

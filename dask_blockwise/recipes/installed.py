@@ -80,10 +80,20 @@ def _distribution(top: str, file: str | None) -> Distribution | None:
         return _named_distribution(top)
     if file is None:
         return PYTHON if top in sys.stdlib_module_names else None
-    if _FOLDERS & set(Path(file).parts):
+    if _FOLDERS & set(Path(file).parts) or _is_beside_its_record(top, Path(file)):
         return _named_distribution(_providing(top, file))
     within = any(Path(file).is_relative_to(folder) for folder in _stdlib())
     return PYTHON if within else None
+
+
+def _is_beside_its_record(top: str, file: Path) -> bool:
+    """Whether it was installed in any other folder, as ``pip install --target`` does."""
+    folders = {file.parent, *(each.parent for each in file.parents if each.name == top)}
+    # That of a checkout is an .egg-info.
+    if not any(any(folder.glob("*.dist-info")) for folder in folders):
+        return False
+    found = (metadata.distribution(name) for name in _providers(top))
+    return any(Path(str(each.locate_file(""))) in folders for each in found)
 
 
 @cache
@@ -103,8 +113,18 @@ def _named_distribution(name: str) -> Distribution:
 
 
 @cache
-def _providers() -> dict[str, list[str]]:
-    return {top: sorted(set(names)) for top, names in metadata.packages_distributions().items()}
+def _providers(top: str) -> list[str]:
+    """As ``packages_distributions``, which takes most of a second: it looks at every file."""
+    return sorted({each.name for each in metadata.distributions() if _provides(each, top)})
+
+
+def _provides(distribution: metadata.Distribution, top: str) -> bool:
+    if told := distribution.read_text("top_level.txt"):
+        return top in told.split()
+    listed = distribution.read_text("RECORD")
+    if listed is None:
+        return any(file.parts[0].partition(".")[0] == top for file in distribution.files or ())
+    return any(f"\n{top}{end}" in f"\n{listed}" for end in "/.")
 
 
 def _providing(top: str, file: str) -> str:
@@ -112,7 +132,7 @@ def _providing(top: str, file: str) -> str:
     try:
         metadata.version(top)
     except metadata.PackageNotFoundError:
-        names = _providers().get(top, [top])
+        names = _providers(top) or [top]
     else:
         return top
     for name in names if len(names) > 1 else ():

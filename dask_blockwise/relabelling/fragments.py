@@ -36,6 +36,7 @@ __all__ = [
     "came_with_ids",
     "channels_first",
     "connectivity_of",
+    "filled_up",
     "grid_of",
     "halo_of",
     "is_empty",
@@ -153,12 +154,29 @@ def label_block(fragments: Voxels, grid: LabelGrid, number: int) -> Pieces:
         labels = source.read(tuple(s.start for s in seen), tuple(s.stop for s in seen))
     pieces = cut(labels, within(core, seen), points="t" in fragments.frame.axes)
     ids = ids_of(pieces, labels) if came_with_ids(fragments) else None
-    framed = np.zeros(grid.frame_shape, np.uint32)
-    framed[within(seen, frame)] = pieces.values
+    framed = filled_up(pieces.values, grid.frame_shape, within(seen, frame))
     if between is None:
         return Pieces(framed, pieces.owners, pieces.sizes, ids)
     row = within_block(between, pieces.values, core, grid.shape, number)
     return Pieces(framed, pieces.owners, pieces.sizes, within=row)
+
+
+def filled_up(
+    values: NDArray[np.uint32], shape: Index, where: Box | None = None
+) -> NDArray[np.uint32]:
+    """Values within a larger array of zeros, at its beginning unless said; themselves if as large.
+
+    Examples
+    --------
+    >>> filled_up(np.array([[5, 6]], np.uint32), (2, 3))
+    array([[5, 6, 0],
+           [0, 0, 0]], dtype=uint32)
+    """
+    if values.shape == shape:
+        return values
+    filled = np.zeros(shape, np.uint32)
+    filled[where or tuple(map(slice, values.shape))] = values
+    return filled
 
 
 def most_within(fragments: Voxels, grid: LabelGrid) -> int | None:

@@ -30,8 +30,8 @@ from .grid import LabelGrid
 # Numbers that are stored together, of rows that may have many: so that few files are written, and
 # little is read to learn how long rows are.
 _LEAST_CHUNK, _MOST_CHUNK, _CHUNKS_A_ROW = 1 << 9, 1 << 17, 32
-# Packed numbers get hardly smaller by more work.
-_FAST = "zstd:1"
+# It is read but once or twice.
+_FAST = "lz4"
 _HEADS_AT_ONCE = 1 << 21
 _TABLE_CHUNK = 1 << 16
 _LABEL_CHUNK = 64

@@ -18,7 +18,7 @@ from ..storage.fences import while_claimed
 from ..volumes.source import Voxels
 from ..volumes.step import Target, write_all
 from .changed import write_changed
-from .fragments import is_empty, label_block, most_within
+from .fragments import filled_up, is_empty, label_block, most_within
 from .grid import LabelGrid
 from .pieces import Pieces
 from .rule import Rule, Values
@@ -61,8 +61,7 @@ class Relabelling:
         """Label what the block sees, and count the voxels of its pieces."""
         scratch, number = self.scratch, block.number
         pieces = label_block(self.fragments, self.grid, number)
-        framed = np.zeros(scratch.labels.shape[1:], np.uint32)
-        framed[tuple(map(slice, pieces.values.shape))] = pieces.values
+        framed = filled_up(pieces.values, scratch.labels.shape[1:])
         whole = tuple(map(slice, [0] * framed.ndim, framed.shape))
         rows = [scratch.owners.row(number, pieces.owners), scratch.sizes.row(number, pieces.sizes)]
         if pieces.ids is not None:

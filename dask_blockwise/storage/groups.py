@@ -129,14 +129,20 @@ def _with_changed(
 
 def put_group(location: str, attributes: Mapping[str, Any], zarr_format: int) -> None:
     """Write a group's document, with these attributes instead of any others."""
-    if zarr_format == 2:
-        documents = {".zgroup": {"zarr_format": 2}, ".zattrs": dict(attributes)}
-    else:
-        group = read_json(location, "zarr.json") or {"zarr_format": 3, "node_type": "group"}
-        documents = {"zarr.json": group | {"attributes": dict(attributes)}}
+    documents = _documents(attributes, zarr_format)
+    if zarr_format != 2:
+        documents["zarr.json"] = read_json(location, "zarr.json") | documents["zarr.json"]
     for name, document in documents.items():
         put(location, name, json.dumps(document, indent=2).encode())
     renew_consolidated(location)
+
+
+def _documents(attributes: Mapping[str, Any], zarr_format: int) -> dict[str, dict[str, Any]]:
+    """The documents of a group by their names."""
+    if zarr_format == 2:
+        return {".zgroup": {"zarr_format": 2}, ".zattrs": dict(attributes)}
+    group = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
+    return {"zarr.json": group}
 
 
 @asked_once()
@@ -168,8 +174,8 @@ def make_group(location: str, zarr_format: int) -> None:
     if not is_remote(location):
         put_group(location, {}, zarr_format)
         return
-    name, kind = (".zgroup", {}) if zarr_format == 2 else ("zarr.json", {"node_type": "group"})
-    new = {"zarr_format": zarr_format, **kind}
+    # The one that makes it a group.
+    name, new = next(iter(_documents({}, zarr_format).items()))
     # Another run may just have made it, and given it attributes.
     edit_json(location, name, lambda found: found or new)
     renew_consolidated(location)

@@ -136,9 +136,9 @@ def to_zarr(
     zarr_format : int, optional
         That of the container, or else 3, unless given; 2 for older readers.
     compressor : str, (str, int), mapping, codec or None
-        ``"zstd"``, ``"gzip"`` or ``"blosc"``, in zarr 2 also ``"zlib"`` and ``"bz2"``; with a level
-        as in ``"zstd:9"``; a codec of zarr or numcodecs of one of these, or its settings; None for
-        no compression.
+        ``"zstd"``, ``"gzip"``, ``"blosc"`` or ``"lz4"``, the fastest, in zarr 2 also ``"zlib"`` and
+        ``"bz2"``; with a level as in ``"zstd:9"``; a codec of zarr or numcodecs of one of these, or
+        its settings; None for no compression.
     fill_value : number
         What is read where nothing has been written; any value of the dtype, such as NaN of floats.
     dtype : dtype or "smallest", optional

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from dask_blockwise import BlocksFailed
 from dask_blockwise.engine.progress import RunSummary, TaskSummary
 from dask_blockwise.engine.run import run
 from dask_blockwise.engine.stopping import NoWorkers, exit_codes
+from dask_blockwise.engine.task_state import TaskState
 from dask_blockwise.engine.worker.failure import Failure
 
 SCRIPT = """
@@ -113,3 +116,83 @@ def test_exit_codes(
 def test_other_errors_keep_their_traceback() -> None:
     with pytest.raises(ZeroDivisionError), exit_codes():
         _: Any = 1 / 0
+
+
+class Thing:
+    """Something that has an end."""
+
+
+def at_the_end_of_a_weakref(call: Callable[[], None]) -> None:
+    thing = Thing()
+    weakref.finalize(thing, call)
+
+
+def at_the_end_of_an_object(call: Callable[[], None]) -> None:
+    class Last:
+        def __del__(self) -> None:
+            call()
+
+    Last()
+
+
+def once_settled(patch: pytest.MonkeyPatch, call: Callable[[], object]) -> None:
+    """Call something in the driver, once, as it takes in what became of a batch."""
+    settle, calls = TaskState.settle, iter([call])
+
+    def settling(*arguments: Any) -> int:
+        next(calls, lambda: None)()
+        return settle(*arguments)
+
+    patch.setattr(TaskState, "settle", settling)
+
+
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def number(request: pytest.FixtureRequest) -> Iterator[int]:
+    """A signal that stops a run, and then means what it did before."""
+    before = signal.getsignal(request.param)
+    yield request.param
+    assert signal.getsignal(request.param) is before
+
+
+@pytest.mark.parametrize("where", [at_the_end_of_a_weakref, at_the_end_of_an_object])
+def test_a_signal_that_comes_where_python_drops_errors_stops_the_run(
+    where: Callable[[Callable[[], None]], None],
+    number: int,
+    near: Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    once_settled(monkeypatch, lambda: where(lambda: signal.raise_signal(number)))
+    task = line(200, recorder(tmp_path, lambda *_: time.sleep(0.01)), ledger=f"{tmp_path}/ledger")
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        run(task, near, progress=False)
+    assert 0 < run(task, near, progress=False)["task"].skipped < 200
+
+
+def test_the_second_stops_a_run_that_hangs(
+    number: int, near: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came_by = []
+
+    def hang() -> None:
+        for place in ("first", "second"):
+            signal.raise_signal(number)
+            came_by.append(place)
+
+    once_settled(monkeypatch, hang)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        run(line(20, recorder(tmp_path)), near, progress=False)
+    assert came_by == ["first"]
+
+
+def test_a_ctrl_c_that_means_something_else_is_left_to_it(
+    near: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        once_settled(monkeypatch, lambda: [signal.raise_signal(signal.SIGINT) for _ in range(2)])
+        assert run(line(20, recorder(tmp_path)), near, progress=False)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert came == [signal.SIGINT] * 2

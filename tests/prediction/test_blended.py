@@ -72,7 +72,7 @@ def test_tiles_are_those_of_the_whole_volume_whatever_the_blocks(blend, weights,
     network, tile = SeesAll(), (8, 10, 8)
     expected = blended(network, RAW, tile, step, weights)
     options = {"input_shape": tile, "blend": blend, "overlap": overlap, "normalize": (0, 1)}
-    options |= {"activation": "sigmoid", "output_dtype": "float32"}
+    options |= {"activation": "sigmoid", "output_dtype": "float32", "device": "cpu"}
     found = []
     for block in SHAPE, (5, 17, 6), (3, 4, 5):
         volume = Volume.from_array(RAW, chunks=block)
@@ -137,7 +137,7 @@ def lopsided():
 def test_turned_inputs_by_blocks_are_those_of_the_whole(augment):
     raw = np.random.default_rng(1).random((8, 24, 26)).astype(np.float32)
     network = lopsided()
-    options = {"augment": augment, "normalize": (0, 1), "output_dtype": "float32"}
+    options = {"augment": augment, "normalize": (0, 1), "output_dtype": "float32", "device": "cpu"}
     expected = flipped(network, raw, augment == "rot90")
     for block in (4, 8, 8), (8, 11, 13):
         made = predict(Volume.from_array(raw, chunks=block), network, **options)
@@ -159,7 +159,7 @@ def test_turned_tiles_are_blended():
             )
 
     options = {"input_shape": tile, "blend": "linear", "normalize": (0, 1)}
-    options |= {"output_dtype": "float32"}
+    options |= {"output_dtype": "float32", "device": "cpu"}
     volume = Volume.from_array(RAW, chunks=(8, 9, 10))
     found = predict(volume, network, augment="flips", **options)
     np.testing.assert_allclose(found[:], predict(volume, Mean(), **options)[:], atol=1e-5)

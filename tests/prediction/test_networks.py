@@ -226,7 +226,8 @@ def _threads_of_a_call(source):
 
 def test_loaded_once_a_worker_process_of_several_threads(tmp_path):
     raw = Volume.from_array(np.zeros((12, 12, 12), np.float32), chunks=(4, 4, 4))
-    prediction = predict(raw, "test_networks:Counted", arguments={"path": f"{tmp_path}/loads"})
+    arguments = {"path": f"{tmp_path}/loads"}
+    prediction = predict(raw, "test_networks:Counted", arguments=arguments, device="cpu")
     (tmp_path / "loads").unlink()
     with (
         LocalCluster(n_workers=1, threads_per_worker=3, dashboard_address=":0") as cluster,

@@ -7,11 +7,14 @@ import io
 import json
 import logging
 import os
+import subprocess
+import sys
 import threading
 import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -242,6 +245,33 @@ def test_what_is_installed_is_known_by_version(monkeypatch: pytest.MonkeyPatch) 
     assert recipe_of(len)["name"] == "builtins.len"
     assert recipe_of(str.upper)["name"] == "builtins.str.upper"
     assert recipe_of(pytest.importorskip("scipy.special").expit)["from"] == "scipy"
+
+
+def test_what_is_installed_in_any_folder_is_known_by_version(tmp_path: Path) -> None:
+    """As ``pip install --target`` does; a person's own module may lie beside it."""
+    files = {
+        "tiny/__init__.py": "def one(x):\n    return x\n",
+        "tiny-1.2.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.2\n",
+        "tiny-1.2.dist-info/RECORD": "tiny/__init__.py,,\n",
+        "mine.py": "def one(x):\n    return x\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    code = (
+        "import json, mine, tiny; from dask_blockwise.recipes import recipe_of;"
+        "print(json.dumps([recipe_of(tiny.one), recipe_of(mine.one)]))"
+    )
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    printed = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        check=True,
+        capture_output=True,
+    ).stdout
+    tiny, mine = json.loads(printed)
+    assert tiny == {"@": "installed", "name": "tiny.one", "from": "tiny", "version": "1.2"}
+    assert mine["@"] != "installed"
 
 
 def test_dask_collections_and_clients() -> None:

@@ -1,6 +1,7 @@
 """Arrays in stores: every container opens, writes are whole, and nothing stale is read."""
 
 import errno
+import json
 import pickle
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from dask_blockwise.storage.arrays import (
     write_attributes,
 )
 from dask_blockwise.storage.arrays_below import array_paths
+from dask_blockwise.storage.documents import list_names, read_bytes
 from dask_blockwise.storage.location import kvstore_spec, location_of
 
 ZYX = Placement(("z", "y", "x"), (40, 4, 4), (80, 0, 8), "nanometer")
@@ -296,6 +298,19 @@ def test_images_in_a_bucket(bucket, zarr_format, shards):
     remove(array.location)
     with pytest.raises(FileNotFoundError, match="may be read"):
         open_array(array.location)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_documents_of_a_bucket_are_those_of_a_disk(bucket, tmp_path, zarr_format):
+    stored = []
+    settings = {"chunks": (2, 2, 2), "zarr_format": zarr_format}
+    for place in (f"{bucket}/same/{zarr_format}.zarr", f"{tmp_path}/{zarr_format}.zarr"):
+        create_image(f"{place}/a/raw", ZYX, (6, 5, 4), "u1", **settings)
+        read = {name: json.loads(read_bytes(place, name)) for name in list_names(place)}
+        # Version 2 may leave attributes out that are empty.
+        stored.append({name: document for name, document in read.items() if document})
+    assert stored[0] == stored[1]
+    assert len(stored[0]) >= 4
 
 
 def test_a_missing_bucket_is_named(bucket):

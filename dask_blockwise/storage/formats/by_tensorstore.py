@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ...geometry.boxes import Box, Index
 from ..checked import MEND, in_plain_words
 from ..documents import cache_context, store_error
+from ..local_disks import writes_in_order
 from ..location import kvstore_spec
 from .protocol import CorruptChunk, Layout
 
@@ -110,6 +111,8 @@ def open_tensorstore(
     """
     context = cache_context()
     store = kvstore_spec(location)
+    if writes_in_order(location):
+        store["file_io_sync"] = False
     spec = {
         "driver": driver,
         "kvstore": _layered(store, *instead, context) if instead else store,

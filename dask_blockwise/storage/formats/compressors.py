@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numcodecs
-from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
+from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
 __all__ = ["codec_for", "known_compressor"]
 
 _Codecs = Mapping[str, tuple[range, int, Callable[[int], Any]]]
 
-# Of zstd, levels, the one unless given, and the codec. zstd ends each frame in its checksum, also
-# within shards, so that a reader notices a bit that changed on disk.
+# Levels, the one unless given, and the codec. zstd ends each frame in its checksum, also within
+# shards, so that a reader notices a bit that changed on disk; gzip too. blosc has none of its own.
 _ZARR3: _Codecs = {
     "zstd": (range(1, 23), 3, lambda n: ZstdCodec(level=n, checksum=True)),
     "gzip": (range(10), 5, lambda n: GzipCodec(level=n)),
-    "blosc": (range(10), 5, lambda n: BloscCodec(cname="zstd", clevel=n, shuffle="shuffle")),
+    "blosc": (range(10), 5, lambda n: _blosc_with_checksum("zstd", n)),
+    "lz4": (range(10), 1, lambda n: _blosc_with_checksum("lz4", n)),
 }
 # TensorStore knows no checksum in zarr 2.
 _ZARR2: _Codecs = {
@@ -26,6 +27,7 @@ _ZARR2: _Codecs = {
     "zlib": (range(10), 5, lambda n: numcodecs.Zlib(level=n)),
     "bz2": (range(1, 10), 5, lambda n: numcodecs.BZ2(level=n)),
     "blosc": (range(10), 5, lambda n: numcodecs.Blosc("zstd", n, numcodecs.Blosc.SHUFFLE)),
+    "lz4": (range(10), 1, lambda n: numcodecs.Blosc("lz4", n, numcodecs.Blosc.SHUFFLE)),
 }
 _OF_FORMAT = {2: _ZARR2, 3: _ZARR3}
 _CLASSES: Mapping[str, Any] = {"zstd": ZstdCodec, "gzip": GzipCodec, "blosc": BloscCodec}
@@ -68,7 +70,7 @@ def known_compressor(given: Any) -> str | dict[str, Any] | None:
 
 
 def codec_for(compressor: str | Mapping[str, Any] | None, zarr_format: int) -> Any:
-    """The codec that a compressor stands for; None for none.
+    """The codec, or codecs, that a compressor stands for; None for none.
 
     Raises
     ------
@@ -88,6 +90,10 @@ def codec_for(compressor: str | Mapping[str, Any] | None, zarr_format: int) -> A
         return _CLASSES[str(name)].from_dict(dict(compressor))
     except (TypeError, ValueError) as error:
         raise ValueError(f"The compressor {dict(compressor)} isn't understood: {error}.") from error
+
+
+def _blosc_with_checksum(name: Literal["zstd", "lz4"], level: int) -> Any:
+    return BloscCodec(cname=name, clevel=level, shuffle="shuffle"), Crc32cCodec()
 
 
 def _named(text: str, zarr_format: int) -> Any:
