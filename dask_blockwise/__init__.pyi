@@ -9,6 +9,7 @@ from .engine.stopping import exit_codes
 from .engine.task import Task
 from .engine.worker.client import Client
 from .geometry.blocks import Block, BlockStatus, Coordinate, Roi
+from .prediction.activate import activate
 from .prediction.argmax import argmax
 from .prediction.predict import predict
 from .prediction.threshold import threshold
@@ -62,6 +63,7 @@ __all__ = [
     "Status",
     "Task",
     "Volume",
+    "activate",
     "agglomerate",
     "argmax",
     "cluster",

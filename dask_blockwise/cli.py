@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, Group
@@ -26,6 +28,7 @@ _GROUPS = {
     "Of what is stored": (
         *("stored:info", "viewing:view", "stored:status", "stored:rerun", "measuring:objects"),
         *("measuring:seams", "measuring:evaluate", "stored:pyramid", "stored:convert"),
+        *("shapes:meshes", "shapes:skeletons"),
     ),
     "To begin with": ("demo:demo",),
 }
@@ -61,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not given or given[0] in commands.help_flags:
         commands.resolved_commands()  # Help has a line of each.
     command = given[0] if given and given[0] in commands else None
-    with exit_codes(f"{_NAME}: "):
+    with exit_codes(f"{_NAME}: "), _warnings_in_a_line():
         try:
             commands(given, exit_on_error=False, print_error=False)
         except CycloptsError as error:
@@ -70,6 +73,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if command is None or hasattr(error, "exit_code"):
                 raise
             raise ValueError(in_options(str(error), _options_of(commands[command]))) from error
+
+
+@contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    """Within the body, warnings are for people, who need no line of code."""
+    before = warnings.formatwarning
+    warnings.formatwarning = lambda message, *_, **__: f"{_NAME}: Warning: {message}\n"
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def app() -> App:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import Any
 
-__all__ = ["Table", "by_axis", "html_columns", "html_table", "text_columns", "without_column"]
+__all__ = ["Table", "by_axis", "html_columns", "html_table", "text_columns", "without_columns"]
 
 # Names of columns, and rows of them.
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -41,15 +41,17 @@ def by_axis(axes: Sequence[str], values: Sequence[Any], unit: str = "") -> str:
     return f"{listed} {unit}".rstrip()
 
 
-def without_column(name: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """Columns and rows without one that says nothing.
+def without_columns(
+    left_out: Collection[str], names: Sequence[str], rows: Sequence[Sequence[str]]
+) -> Table:
+    """Columns and rows without those that say nothing.
 
     Examples
     --------
-    >>> without_column("y", ("x", "y"), [("1", "2")])
+    >>> without_columns(["y"], ("x", "y"), [("1", "2")])
     (['x'], [['1']])
     """
-    kept = [n for n, column in enumerate(names) if column != name]
+    kept = [n for n, column in enumerate(names) if column not in left_out]
     return [names[n] for n in kept], [[row[n] for n in kept] for row in rows]
 
 

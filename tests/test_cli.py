@@ -24,7 +24,7 @@ from dask_blockwise.volumes.volume import Volume
 COMMANDS = [
     *("predict", "argmax", "threshold", "watershed", "segment", "connected-components"),
     *("relabel", "agglomerate", "renumber", "objects", "seams", "pyramid", "status", "info"),
-    *("rerun", "convert", "demo", "run", "plan"),
+    *("rerun", "convert", "meshes", "skeletons", "demo", "run", "plan"),
 ]
 
 

@@ -17,7 +17,7 @@ from ..volumes.planning import Kept
 from ..volumes.volume import Volume
 from .words import Count, Fractions, Named, Region, Size, Span, Whole, Workers, named_values
 
-__all__ = ["Cluster", "Flag", "Opening", "Running", "Storing"]
+__all__ = ["Cluster", "Flag", "Opening", "Running", "Storing", "Trying"]
 
 _INPUT = Group("Input", sort_key=2)
 _OUTPUT = Group("Output", sort_key=3)
@@ -135,11 +135,9 @@ class Storing:
 
 @Parameter(name="*", group=_RUN)
 @dataclass(frozen=True, kw_only=True)
-class Running:
-    """How blocks are run."""
+class Trying:
+    """How blocks are run, of which none is kept for a later run."""
 
-    resume: Annotated[bool, Parameter(show_default=False)] = True
-    """Go on with what an earlier run left, which is done unless --no-resume is given."""
     progress: Annotated[bool, Parameter(show_default=False)] = True
     """Show a bar, which is done unless --no-progress is given."""
     max_retries: Whole = 2
@@ -153,6 +151,15 @@ class Running:
     def keywords(self) -> dict[str, Any]:
         """For whatever runs blocks."""
         return _given(self)
+
+
+@Parameter(name="*", group=_RUN)
+@dataclass(frozen=True, kw_only=True)
+class Running(Trying):
+    """How blocks are run."""
+
+    resume: Annotated[bool, Parameter(show_default=False)] = True
+    """Go on with what an earlier run left, which is done unless --no-resume is given."""
 
 
 @Parameter(name="*", group=_CLUSTER)

@@ -10,9 +10,14 @@ from typing import Any
 from distributed import Client
 
 from ..engine.any_cluster import cluster as cluster_of
+from ..engine.limits import seconds_to_wait
+from ..engine.progress import RunSummary
+from ..engine.run_document import check_report_path
 from ..pipelines.making import called, made_of
 from ..pipelines.reading import PipelineFile
 from ..volumes.in_yaml import WRITERS, read_file
+from ..volumes.reported import in_one, reported
+from ..volumes.running import BlocksFailed
 from .options import Cluster
 
 __all__ = ["plan", "run"]
@@ -23,6 +28,8 @@ def run(
     /,
     *,
     progress: bool = True,
+    workers_timeout: str | None = None,
+    report: Path | None = None,
     cluster: Cluster = Cluster(),
 ) -> None:
     """Run a pipeline that a file describes, and store what it says.
@@ -39,15 +46,40 @@ def run(
         A pipeline in YAML, as Volume.to_yaml writes it.
     progress
         Show a bar, which is done unless --no-progress is given.
+    workers_timeout
+        How long it may wait while it has no worker, such as 2h; then it ends with 75. What the file
+        says of a volume goes before.
+    report
+        Where one page that explains all of the run is written, such as run.html, or run.json.
     """
+    seconds_to_wait(workers_timeout)
+    page = None if report is None else check_report_path(report)
     read, volumes = _read(file)
     with ExitStack() as stack:
         client = stack.enter_context(cluster.client())
         if client is None and read.cluster is not None:
             made = stack.enter_context(called(cluster_of, read.cluster))
             client = stack.enter_context(Client(made))
+        how = {"client": client, "progress": progress, "workers_timeout": workers_timeout}
+        kept = reported(_stored(read, volumes, how, page), page).kept_report
+    if kept is not None:
+        print(f"{kept} tells how all of it was made, and is left as it is.")
+
+
+def _stored(
+    read: PipelineFile, volumes: Mapping[str, Any], how: Mapping[str, Any], page: Path | None
+) -> RunSummary:
+    """Store what a file says, one after the other."""
+    summaries: list[RunSummary] = []
+    try:
         for name, part in read.stored.items():
-            print(called(WRITERS[part.to], part, volumes[name], client=client, progress=progress))
+            given = {key: value for key, value in how.items() if key not in part.arguments}
+            summaries.append(called(WRITERS[part.to], part, volumes[name], **given))
+            print(summaries[-1])
+    except BlocksFailed as failed:
+        reported(in_one([*summaries, failed.summary]), page)
+        raise
+    return in_one(summaries)
 
 
 def plan(file: Path, /) -> None:

@@ -19,11 +19,15 @@ from .words import Whole
 
 __all__ = ["convert", "info", "pyramid", "rerun", "status"]
 
+# Codes that `status` ends with.
+_NOT_CURRENT, _NOT_KNOWN = 1, 3
+
 
 def status(path: str, /, *, trust: Flag = False) -> None:
     """Say which blocks of a stored volume are done, and whether they still hold.
 
-    Ends with 1 where it isn't current.
+    Ends with 1 where it isn't current; with 3 where all that could be looked at holds, and the rest
+    can't be known here, such as whether a function of a script has changed.
 
     ```bash
     dask-blockwise status fib25.zarr/segments
@@ -40,7 +44,7 @@ def status(path: str, /, *, trust: Flag = False) -> None:
     found = status_of(path, trust=trust)
     print(found)
     if not found.is_current:
-        raise SystemExit(1)
+        raise SystemExit(_NOT_CURRENT if found.problems else _NOT_KNOWN)
 
 
 def info(path: str, /, *, opening: Opening = Opening()) -> None:
@@ -74,6 +78,8 @@ def rerun(
     overwrite: Flag = False,
     verify: Literal["stamps", "content", "none"] = "stamps",
     progress: bool = True,
+    workers_timeout: str | None = None,
+    report: str | None = None,
     trust: Flag = False,
     cluster: Cluster = Cluster(),
 ) -> None:
@@ -98,6 +104,10 @@ def rerun(
         How it is seen that inputs are what they were.
     progress
         Show a bar.
+    workers_timeout
+        How long it may wait while it has no worker, such as 2h; then it ends with 75.
+    report
+        Where a page that explains the run is written, such as run.html, or run.json.
     trust
         Run code that it brings even if it belongs to somebody else.
     """
@@ -113,6 +123,8 @@ def rerun(
                 overwrite=overwrite,
                 verify=verify,
                 trust=trust,
+                workers_timeout=workers_timeout,
+                report=report,
             )
         )
 
@@ -124,6 +136,7 @@ def pyramid(
     levels: Whole | None = None,
     method: str | None = None,
     compressor: str = "zstd",
+    report: str | None = None,
     running: Running = Running(),
     cluster: Cluster = Cluster(),
 ) -> None:
@@ -144,6 +157,8 @@ def pyramid(
         Such as mean or labels; labels of an image are known as such.
     compressor
         zstd, gzip, blosc, lz4 (the fastest) or none, with a level as in zstd:9.
+    report
+        Where a page that explains the run is written, such as run.html, or run.json.
     """
     with cluster.client() as client:
         print(
@@ -153,6 +168,7 @@ def pyramid(
                 method=method,
                 compressor=None if compressor == "none" else compressor,
                 client=client,
+                report=report,
                 **running.keywords,
             )
         )

@@ -16,6 +16,7 @@ __all__ = [
     "Count",
     "Fractions",
     "Halo",
+    "Ids",
     "Named",
     "Numbers",
     "Offsets",
@@ -117,6 +118,10 @@ Size = Annotated[
         "whole numbers of at least 1, such as 64,64,64",
         lambda word: _commas(_whole(1), word),
     ),
+]
+Ids = Annotated[
+    Sequence[int],
+    _word("N[,N...]", "ids such as 3,7", lambda word: _commas(_whole(1), word)),
 ]
 Numbers = Annotated[Any, _word("X[,X...]", "a number, or several such as 0.5,0.4", _numbers)]
 Fractions = Annotated[

@@ -16,7 +16,7 @@ from .devices import for_devices, gpus_of_a_job
 from .jobs.adaptive import adapt
 from .jobs.systems import System, find
 from .jobs.walltime import written
-from .limits import check_whole, seconds_to_wait
+from .limits import check_memory_of_worker, check_whole, seconds_to_wait
 
 __all__ = ["cluster"]
 
@@ -25,7 +25,7 @@ def cluster(
     system: System,
     workers: int | tuple[int, int] | None = None,
     cores: int = 1,
-    memory: str | None = None,
+    memory: str | float | None = None,
     walltime: str | None = None,
     gpus: int = 0,
     queue: str | None = None,
@@ -56,8 +56,9 @@ def cluster(
         Cores of a job. Each is a worker process, unless ``processes`` or ``gpus`` says how many
         share them. On this machine, the threads of a worker process.
     memory
-        Memory of a job, as text; on this machine that of a worker. Unless given 4 GB a core, and
-        on this machine an equal share.
+        Memory of a job, as text; on this machine that of a worker, also as a share of the
+        machine's such as 0.5, or 0 for no limit. Unless given 4 GB a core, and on this machine an
+        equal share.
     walltime
         Time limit of a job: ``"12h"``, ``"24:00:00"``, or as the batch system writes it; a day
         unless given.
@@ -111,7 +112,7 @@ class _Given:
     system: System
     workers: int | tuple[int, int] | None
     cores: int
-    memory: str | None
+    memory: str | float | None
     gpus: int
     extra: dict[str, Any]
 
@@ -153,8 +154,10 @@ def _refuse(where: str, options: Mapping[str, Any]) -> None:
 
 
 def _of_this_machine(given: _Given, devices: Sequence[int | str] | None) -> SpecCluster:
+    check_memory_of_worker("memory", given.memory)
+    memory = "auto" if given.memory is None else given.memory
     options: dict[str, Any] = {"threads_per_worker": given.cores}
-    options |= {"memory_limit": given.memory or "auto", **given.extra}
+    options |= {"memory_limit": memory, **given.extra}
     if given.gpus or devices is not None:
         options |= for_devices(given.gpus, devices)
     number = options.pop("n_workers", None)
@@ -178,7 +181,7 @@ def _of_jobs(given: _Given, about: dict[str, Any], timeout: float | None) -> Spe
     if about["walltime"] is not None and known is not None:
         is_lsf = known.counts == "hours minutes"
         about["walltime"] = written(str(about["walltime"]), for_lsf=is_lsf)
-    memory = given.memory or f"{4 * given.cores}GB"
+    memory = f"{4 * given.cores}GB" if given.memory is None else str(given.memory)
     length = known.name_length if known else 60
     about["job_name"] = _job_name(about["job_name"], length)
     job = {"cores": given.cores, "memory": memory, "workers_timeout": timeout, **about}

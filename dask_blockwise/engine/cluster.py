@@ -14,7 +14,7 @@ from distributed import Client, LocalCluster, SpecCluster
 
 from .jobs.keeper import keeper_of
 from .jobs.systems import System, ask
-from .limits import check_memory, check_whole
+from .limits import check_memory, check_memory_of_worker, check_whole
 from .main_module import forget_stdin, refuse_while_importing
 from .open_clusters import noted
 from .worker.allocator import KeepingNanny
@@ -62,7 +62,8 @@ def local_cluster(
     1
     """
     refuse_while_importing()
-    _check_local(n_workers, memory_limit, options.get("threads_per_worker"))
+    _check_local(n_workers, options.get("threads_per_worker"))
+    check_memory_of_worker("memory_limit", memory_limit)
     settings: dict[str, Any] = {
         "n_workers": usable_cores() if n_workers is None else n_workers,
         "threads_per_worker": 1,
@@ -106,15 +107,11 @@ def _root_of(error: BaseException) -> BaseException:
 _Interruptible.__name__ = "LocalCluster"
 
 
-def _check_local(n_workers: Any, memory_limit: Any, threads: Any) -> None:
+def _check_local(n_workers: Any, threads: Any) -> None:
     if n_workers is not None:
         check_whole("n_workers", n_workers, 1, "None stands for one a core")
     if threads is not None:
         check_whole("threads_per_worker", threads, 1)
-    is_share = isinstance(memory_limit, float) and 0 < memory_limit <= 1
-    if memory_limit not in (None, "auto", 0) and not is_share:
-        instead = "a share of the machine's memory such as 0.5; None for no limit"
-        check_memory("memory_limit", memory_limit, instead)
 
 
 @contextmanager

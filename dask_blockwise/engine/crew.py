@@ -109,7 +109,7 @@ class Crew:
         now = time.monotonic()
         if now < self._look_again:
             return self._threads
-        self._look_again = now + _LOOK_SECONDS
+        self._look_again = now + min(_LOOK_SECONDS, self._timeout / 4)
         threads = self._client.nthreads()
         self._hosts = {get_address_host(address) for address in threads}
         self._threads = max(1, sum(threads.values()))
@@ -162,7 +162,7 @@ class Crew:
             raise NoWorkers(f"There is no worker, and there will be none. {refusal}\n{kept}")
         if now - self._seen > self._timeout:
             why = f": {waiting}" if waiting else ""
-            raise NoWorkers(f"There was no worker for {now - self._seen:.0f} seconds{why}. {kept}")
+            raise NoWorkers(f"There was no worker for {self._timeout:g} seconds{why}. {kept}")
         if now - self._said > self._patience and not self._shown:
             _logger.warning("The run waits for workers%s.", f": {waiting}" if waiting else "")
             self._said, self._patience = now, _LONELY_SECONDS[1]

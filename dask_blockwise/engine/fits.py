@@ -15,8 +15,8 @@ from .worker.memory import MENDS
 __all__ = ["check_fits"]
 
 _OF_ONE = (
-    "It is one block, whatever the shape of blocks: use workers with more memory (memory_limit= on "
-    "this machine, memory= in jobs), or compute less at once."
+    "It is one block, whatever the shape of blocks: use workers with more memory (memory= of "
+    "dbw.cluster, memory_limit= of a LocalCluster of Dask's), or compute less at once."
 )
 
 
@@ -79,6 +79,6 @@ def _refusal(
         f"{outcome}: {several if at_once > 1 else f'a block holds {arrays}'} of arrays, as plan() "
         f"says, beside {format_bytes(has)} that a worker has by itself, {needed} in all; {address} "
         f"may have {terminated:.0%} of {format_bytes(limit)} before it is killed. "
-        f"{MENDS if len(task.grid) > 1 else _OF_ONE} Workers without a limit (memory_limit=0) are "
-        "not asked."
+        f"{MENDS if len(task.grid) > 1 else _OF_ONE} Workers without a limit (memory=0) aren't "
+        "asked."
     )

@@ -9,7 +9,14 @@ from typing import Any
 
 from dask.utils import parse_bytes, parse_timedelta
 
-__all__ = ["check_limits", "check_memory", "check_seconds", "check_whole", "seconds_to_wait"]
+__all__ = [
+    "check_limits",
+    "check_memory",
+    "check_memory_of_worker",
+    "check_seconds",
+    "check_whole",
+    "seconds_to_wait",
+]
 
 # Less than a Python process with Dask and numpy takes: more likely meant in GB.
 _LEAST_MEMORY = 50_000_000
@@ -96,6 +103,19 @@ def check_memory(name: str, value: Any, instead: str) -> None:
         raise ValueError(f"{needed}, which is no size.") from None
     if size < _LEAST_MEMORY:
         raise ValueError(f"{needed}, which is {size} bytes.")
+
+
+def check_memory_of_worker(name: str, memory: Any) -> None:
+    """Refuse what is no memory of a worker on this machine.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    is_share = isinstance(memory, float) and 0 < memory <= 1
+    if memory not in (None, "auto", 0) and not is_share:
+        instead = "a share of the machine's memory such as 0.5; 0 for no limit"
+        check_memory(name, memory, instead)
 
 
 def check_seconds(name: str, value: Any, instead: str) -> None:

@@ -10,15 +10,18 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from ..tables import Table, html_columns, text_columns, without_column
+from ..tables import Table, html_columns, text_columns, without_columns
 from .run_document import Shown, as_dict, write_report
 from .task_summary import TaskSummary
 from .worker.spent import Spent, in_all
 
 __all__ = ["RunSummary", "TaskSummary"]
 
-_COUNTS = "blocks", "completed", "skipped", "empty", "failed", "orphaned", "retries"
-_COLUMNS = ("task", *_COUNTS, "seconds", "s/block", "peak MB", "Mvoxel/s", "bound by")
+_SELDOM = "skipped", "empty", "failed", "orphaned", "retries"
+_COUNTS = "blocks", "completed", *_SELDOM
+# Of blocks that this run has done.
+_OF_BLOCKS = "s/block", "peak MB", "Mvoxel/s", "bound by"
+_COLUMNS = ("task", *_COUNTS, "seconds", *_OF_BLOCKS)
 _SHOWN_BLOCKS = 10
 
 
@@ -46,6 +49,8 @@ class RunSummary:
     absent: tuple[str, ...] = ()
     # What is stored, for its report.
     outputs: tuple[Shown, ...] = ()
+    # Of the run that did it all, left as it was, since this one had nothing to do.
+    kept_report: Path | None = None
 
     @property
     def spent(self) -> Spent:
@@ -56,6 +61,11 @@ class RunSummary:
     def corrupt(self) -> tuple[str, ...]:
         """Damaged chunks that were read as fill value: array, voxels, file and what is wrong."""
         return tuple(dict.fromkeys(chunk for task in self.tasks for chunk in task.corrupt))
+
+    @property
+    def did_nothing(self) -> bool:
+        """Whether all was done before."""
+        return all(task.skipped == task.blocks for task in self.tasks)
 
     def __bool__(self) -> bool:
         return all(task.succeeded for task in self.tasks)
@@ -97,6 +107,11 @@ class RunSummary:
                 f"summary.corrupt lists, such as {self.corrupt[0]}"
             )
         yield from self.absent
+        if self.kept_report is not None:
+            yield (
+                f"Nothing had to be run: {self.kept_report}, which tells how it was made, is left "
+                "as it is."
+            )
 
     def to_json(self) -> str:
         """All that is known of the run, and of what it stored, as JSON."""
@@ -149,10 +164,13 @@ class RunSummary:
 
 
 def _table(tasks: Sequence[TaskSummary]) -> Table:
-    """How many blocks were empty is told where any was."""
-    rows = list(map(_row, tasks))
-    told = any(task.empty for task in tasks)
-    return (_COLUMNS, rows) if told else without_column("empty", _COLUMNS, rows)
+    """Counts of what didn't happen are left out, so that it fits a terminal."""
+    left_out = {name for name in _SELDOM if not any(getattr(task, name) for task in tasks)}
+    if all(task.completed == task.blocks for task in tasks):
+        left_out.add("completed")
+    if not any(task.completed for task in tasks):
+        left_out |= {*_OF_BLOCKS}
+    return without_columns(left_out, _COLUMNS, list(map(_row, tasks)))
 
 
 def _row(task: TaskSummary) -> tuple[str, ...]:
@@ -170,7 +188,7 @@ def _row(task: TaskSummary) -> tuple[str, ...]:
 
 def _bound_by(spent: Spent) -> str:
     what, share = spent.bound_by
-    return f"{what}: {share:.0%}" if spent.seconds else "-"
+    return f"{what} {share:.0%}" if spent.seconds else "-"
 
 
 def _faults(tasks: Sequence[TaskSummary]) -> Iterator[str]:

@@ -11,14 +11,17 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from ..pictures.raster import data_url
-from ..tables import html_columns
+from ..tables import html_columns, without_columns
 from .task_summary import TaskSummary
 from .worker.failure import Failure
 
-__all__ = ["Shown", "as_dict", "check_report_path", "write_report"]
+__all__ = ["Shown", "as_dict", "check_report_path", "tells_of", "write_report"]
 
 # Of blocks that failed alike, and of failures that are told in full.
 _MOST_BLOCKS, _MOST_FAILURES = 100, 50
+# What earlier runs of the same took, too.
+_IN_ALL = "in all runs"
+_ALL_DONE = "blocks are done</b>", '"succeeded": true'
 _COLOURS = {
     "reading": "#5b8db8",
     "computing": "#e0a030",
@@ -40,6 +43,10 @@ class Shown(Protocol):
     @property
     def title(self) -> str:
         """What it is called."""
+
+    @property
+    def ended(self) -> str:
+        """When it was computed last, if that is known."""
 
     def to_html(self) -> str:
         """All that is shown of it."""
@@ -97,7 +104,24 @@ def write_report(
     return where
 
 
+def tells_of(path: Path, outputs: Sequence[Shown]) -> bool:
+    """Whether a report lies at a path that tells how all of the outputs, as they are, were made."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    quoted = escape if path.suffix.lower() == ".html" else _in_json
+    said = [word for one in outputs for word in (one.title, one.ended)]
+    named = bool(said) and all(word and quoted(word) in text for word in said)
+    return named and any(done in text for done in _ALL_DONE)
+
+
+def _in_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
 def _task(task: TaskSummary) -> dict[str, Any]:
+    in_all = task.spent_in_all if task.spent_in_all.seconds > task.spent.seconds else task.spent
     counts = ("blocks", "done", "completed", "skipped", "empty", "failed", "orphaned", "retries")
     known = (*counts, "seconds", "peak_memory", "voxels_written", "bytes_redundant", "log")
     return {
@@ -105,6 +129,8 @@ def _task(task: TaskSummary) -> dict[str, Any]:
         **{name: getattr(task, name) for name in known},
         "spent": task.spent.by_name,
         "shares": task.spent.shares,
+        "spent_in_all": in_all.by_name,
+        "shares_in_all": in_all.shares,
         "failures": list(_failures(task)),
     }
 
@@ -141,7 +167,8 @@ def _verdict(document: Mapping[str, Any]) -> str:
     before = sum(task["skipped"] for task in document["tasks"])
     took = f"{document['seconds']:.1f} s on {document['threads']} threads of workers"
     if document["succeeded"]:
-        earlier = f", {before:,} of them before this run" if before else ""
+        number = "all" if before == blocks else f"{before:,}"
+        earlier = f", {number} of them before this run" if before else ""
         return f"<p><b>All {blocks:,} blocks are done</b>{earlier}. {took}.</p>"
     return (
         f'<p class="bad"><b>{blocks - done:,} of {blocks:,} blocks are not done.</b></p>'
@@ -170,7 +197,7 @@ def _failures_told(tasks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _times(tasks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     names = (
         *("stage", "blocks", "done", "before", "empty", "retries"),
-        *("seconds", "of workers", "peak MB"),
+        *("seconds", "of workers", _IN_ALL, "peak MB"),
     )
     rows = [
         (
@@ -182,30 +209,32 @@ def _times(tasks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 f"{task['empty']:,}",
             ),
             *(f"{task['retries']:,}", f"{task['seconds']:.1f}"),
-            *(f"{_seconds(task):.1f}", f"{task['peak_memory'] / 1e6:.0f}"),
+            *(f"{_seconds(task):.1f}", f"{_seconds(task, 'spent_in_all'):.1f}"),
+            f"{task['peak_memory'] / 1e6:.0f}",
         )
         for task in tasks
     ]
-    yield html_columns(names, rows)
-    longest = max(map(_seconds, tasks), default=0.0)
+    more = any(task["spent_in_all"] != task["spent"] for task in tasks)
+    yield html_columns(*((names, rows) if more else without_columns([_IN_ALL], names, rows)))
+    longest = max((_seconds(task, "spent_in_all") for task in tasks), default=0.0)
     if not longest:
         return
-    yield "<p>Seconds of workers:"
+    yield f"<p>Seconds of workers{f' {_IN_ALL}' if more else ''}:"
     yield from (f" {_spot(colour)} {kind}" for kind, colour in _COLOURS.items())
     yield '</p><table style="width:100%">'
     for task in tasks:
-        if _seconds(task):
+        if _seconds(task, "spent_in_all"):
             yield f"<tr><td>{escape(task['name'])}</td><td style='width:70%'>"
             yield f"{_bar(task, longest)}</td><td>{_bound(task)}</td></tr>"
     yield "</table>"
 
 
-def _seconds(task: Mapping[str, Any]) -> float:
-    return float(sum(task["spent"][f"seconds_{kind}"] for kind in _COLOURS))
+def _seconds(task: Mapping[str, Any], spent: str = "spent") -> float:
+    return float(sum(task[spent][f"seconds_{kind}"] for kind in _COLOURS))
 
 
 def _bound(task: Mapping[str, Any]) -> str:
-    kind, share = next(iter(task["shares"].items()))
+    kind, share = next(iter(task["shares_in_all"].items()))
     return f"{kind} {share:.0%}"
 
 
@@ -214,7 +243,7 @@ def _bar(task: Mapping[str, Any], longest: float) -> str:
         f'<span style="background:{colour};width:{seconds / longest:.2%}" '
         f'title="{kind} {seconds:.3g} s"></span>'
         for kind, colour in _COLOURS.items()
-        if (seconds := task["spent"][f"seconds_{kind}"])
+        if (seconds := task["spent_in_all"][f"seconds_{kind}"])
     )
     return f'<div class="bar">{parts}</div>'
 

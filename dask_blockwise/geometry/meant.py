@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["exact", "meant", "meant_between"]
+__all__ = ["exact", "meant", "meant_between", "measured"]
 
 # A quotient, or what was float32, hardly ever has as few digits as this.
 _FEW_DIGITS = 10
 # All decimals of so many digits are different numbers in float32, so that such a one was meant.
 _SURE_DIGITS_OF_FLOAT32 = 6
+# Of what was measured, and computed from that; more say nothing.
+_DIGITS_OF_A_SIZE = 6
 # How much rarer than one in its place by chance a fraction must be, to be meant.
 _RARER = 100
 
@@ -92,6 +94,17 @@ def meant_between(low: Fraction, high: Fraction) -> Fraction:
     decimal = Fraction(ceil(low * scale), scale)
     rarity, found = min((near.denominator**2, near), (scale, decimal))
     return found if rarity * (high - low) * _RARER <= 1 else (low + high) / 2
+
+
+def measured(size: float) -> float:
+    """A size that a microscope was found to have, in the digits that are worth something.
+
+    Examples
+    --------
+    >>> measured(0.12756971653115998), measured(0.235)
+    (0.12757, 0.235)
+    """
+    return float(f"{size:.{_DIGITS_OF_A_SIZE}g}")
 
 
 def _as_float32(number: float) -> np.float32 | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from difflib import get_close_matches
 from fractions import Fraction
 from math import lcm
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 __all__ = [
     "UNITS",
     "axis_kind",
+    "check_units",
     "length_of",
     "may_measure",
     "named_unit",
@@ -57,7 +59,45 @@ _SHORT = {
     **{f"{short}sec": f"{prefix}second" for short, prefix in _SYMBOLS.items() if short},
     **{"sec": "second", "min": "minute", "h": "hour", "hr": "hour", "d": "day"},
 }
+_ALIKE = 0.75
+# What is no size of anything under a microscope isn't named where all are.
+_SELDOM = {
+    *_LARGE_SYMBOLS.values(),
+    *(f"{p}{u}" for p in _PREFIXES[6:] for u in ("meter", "second")),
+}
 _KINDS = {"t": "time", "c": "channel"}
+
+
+def check_units(unit: str | Sequence[str] | None) -> None:
+    """Refuse a unit that a person gives and whose length nobody knows.
+
+    Raises
+    ------
+    TypeError, ValueError
+
+    Examples
+    --------
+    >>> check_units(["um", "1/3 nanometer", ""])
+    >>> check_units("nanometr")
+    Traceback (most recent call last):
+    ValueError: No unit is called 'nanometr'; did you mean nanometer? Known are kilometer, ...
+    """
+    for name in [unit] if isinstance(unit, str) else unit or ():
+        if not isinstance(name, str):
+            raise TypeError(f"A unit is text such as 'nanometer', got {name!r}.")
+        known = named_unit(name)
+        if known not in _NO_UNITS and not any(length_of(known, kind) for kind in UNITS):
+            raise ValueError(_no_unit(name))
+
+
+def _no_unit(name: str) -> str:
+    names = [unit for units in UNITS.values() for unit in units if unit not in _SELDOM]
+    near = get_close_matches(name.lower(), [*names, *_SHORT], 1, _ALIKE)
+    meant = f"; did you mean {near[0]}?" if near else "."
+    return (
+        f"No unit is called {name!r}{meant} Known are {', '.join(names)}; symbols of these, such "
+        "as nm, um and s; pixel and voxel. Leave it out where none is known."
+    )
 
 
 def axis_kind(axis: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from ..pipelines.stages import stage
 from ..segmentation.affinities import check_scale
 from ..segmentation.watershed import check_offsets
+from ..volumes.grey import check_not_grey
 from ..volumes.meaning import check_not_flags
 from ..volumes.volume import Volume
 from .agglomeration_rule import AgglomerationRule
@@ -123,6 +124,7 @@ def _check_volumes(fragments: Volume, affinities: Volume) -> None:
             f"agglomerate needs fragments: integers without channels, got {fragments!r}. Make them "
             "with watershed(...)."
         )
+    check_not_grey(fragments, "agglomerate", stacklevel=5)
     if "c" not in affinities.axes or affinities.placement.block_axes != fragments.axes:
         raise ValueError(
             f"agglomerate needs affinities with a channel for each offset, and else the axes of "

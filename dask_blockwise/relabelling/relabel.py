@@ -8,6 +8,7 @@ from typing import Literal
 
 from ..pipelines.stages import stage
 from ..segmentation.mutex_fragments import MutexFragments
+from ..volumes.grey import check_not_grey
 from ..volumes.kinds import Checkpoint
 from ..volumes.source import Voxels
 from ..volumes.volume import Volume
@@ -191,6 +192,7 @@ def _check_labels(fragments: Volume) -> None:
         raise ValueError(
             f"relabel needs labels: integers without channels, got {fragments!r}. Segment it first."
         )
+    check_not_grey(fragments, "relabel", stacklevel=5)
 
 
 def _check_options(

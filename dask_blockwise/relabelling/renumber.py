@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..pipelines.stages import stage
+from ..volumes.grey import check_not_grey
 from ..volumes.lineage import is_made_by
 from ..volumes.source import LabelSource
 from ..volumes.volume import Volume
@@ -56,6 +57,7 @@ def renumber(labels: Volume, *, min_size: int = 0) -> Volume:
         raise ValueError(
             f"renumber needs labels: integers without channels, got {labels!r}. Segment it first."
         )
+    check_not_grey(labels, "renumber", stacklevel=4)
     # Ids are then those of a block that is labelled on the way.
     if is_made_by(labels, LabelSource | Kept):
         raise ValueError(

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from dask.delayed import delayed
 
-from ..geometry.blocks import Coordinate, Roi
+from ..geometry.boxes import Index
+from ..geometry.meeting import meetings
 from ..labels.ids import check_labels
 from ..labels.overlaps import Overlaps, SegmentationScore, joined, overlaps_of
 from ..tables import html_columns, text_columns
+from ..volumes.grey import check_not_grey
 from ..volumes.lineage import is_made_by, prepared
-from ..volumes.region import computed, read_region
+from ..volumes.region import computed
 from ..volumes.source import LabelSource, Voxels
 from ..volumes.volume import Volume
 
@@ -104,8 +106,8 @@ def evaluate(segments: Volume, truth: Volume, *, ignore_background: bool = False
         Stored, or in memory. Here 0 counts as one more segment: voxels that are left out are
         errors.
     truth : Volume of int
-        Of the same voxels, of all of the region or a part of it. Voxels with 0 are unlabelled and
-        don't count.
+        Of the same voxels, of all of the region or a part of it, in any unit. Voxels with 0 are
+        unlabelled and don't count.
     ignore_background : bool
         Leave voxels out that the segmentation has as 0, for instance cell membranes.
 
@@ -140,31 +142,38 @@ def evaluate(segments: Volume, truth: Volume, *, ignore_background: bool = False
     """
     for name, volume in (("segments", segments), ("truth", truth)):
         _check(name, volume)
-    _check_same_voxels(segments, truth)
+    away = _away(segments, truth)
     pair = prepared(segments), prepared(truth)
-    rois = _blocks(truth)
+    blocks = _blocks(truth)
     parts: list[Overlaps] = []
     count = delayed(_counted, pure=False)
-    while some := list(islice(rois, _BLOCKS_AT_ONCE)):
-        found = computed(*(count(*pair, roi, ignore_background) for roi in some))
+    while some := list(islice(blocks, _BLOCKS_AT_ONCE)):
+        found = computed(*(count(*pair, away, block, ignore_background) for block in some))
         parts = [joined([*parts, *found])]
     return Evaluation(parts[0], parts[0].score)
 
 
-def _counted(segments: Voxels, truth: Voxels, roi: Roi, ignore_background: bool) -> Overlaps:
+def _counted(
+    segments: Voxels,
+    truth: Voxels,
+    away: Index,
+    block: tuple[Index, Index],
+    ignore_background: bool,
+) -> Overlaps:
     """Of the labelled voxels of a block."""
-    one, other = read_region(truth, roi), read_region(segments, roi)
+    there = (tuple(n + step for n, step in zip(edge, away, strict=True)) for edge in block)
+    one, other = truth.source.read(*block), segments.source.read(*there)
     check_labels(one, "Labels of the truth")
     check_labels(other, "Labels")
     counted = (one != 0) & ((other != 0) | (not ignore_background))
     return overlaps_of(one[counted], other[counted])
 
 
-def _blocks(truth: Volume) -> Iterator[Roi]:
-    step = Coordinate(truth.block_shape) * truth.voxel_size
-    begins = (range(b, e, s) for b, e, s in zip(truth.roi.begin, truth.roi.end, step, strict=True))
-    for begin in product(*begins):
-        yield Roi(begin, step).intersect(truth.roi)
+def _blocks(truth: Volume) -> Iterator[tuple[Index, Index]]:
+    """Where each begins and ends, in voxels of the truth."""
+    shape, step = truth.frame.extent, truth.block_shape
+    for begin in product(*(range(0, n, s) for n, s in zip(shape, step, strict=True))):
+        yield begin, tuple(min(n, b + s) for n, b, s in zip(shape, begin, step, strict=True))
 
 
 def _table(names: tuple[str, ...], columns: tuple[Any, ...]) -> DataFrame:
@@ -176,6 +185,7 @@ def _table(names: tuple[str, ...], columns: tuple[Any, ...]) -> DataFrame:
 def _check(name: str, volume: Volume) -> None:
     if volume.dtype.kind not in "iu" or "c" in volume.axes:
         raise TypeError(f"evaluate needs {name} to be integers without channels, got {volume!r}.")
+    check_not_grey(volume, "evaluate", stacklevel=4)
     if volume.source.needs_all or is_made_by(volume, LabelSource):
         raise ValueError(
             f"The ids of {volume!r} depend on the region that is asked for: store it, "
@@ -183,12 +193,25 @@ def _check(name: str, volume: Volume) -> None:
         )
 
 
-def _check_same_voxels(segments: Volume, truth: Volume) -> None:
+def _away(segments: Volume, truth: Volume) -> Index:
+    """Which of the segments' voxels the truth's first one is, in whatever units both are."""
     one, other = segments.frame, truth.frame
-    same = one.axes == other.axes and one.unit == other.unit and one.voxel_size == other.voxel_size
-    shift = (other.offset - one.offset) % one.voxel_size if same else (1,)
-    if not same or any(shift) or not one.roi.contains(other.roi):
-        raise ValueError(
-            f"The truth {truth!r} must have the voxels of the segments {segments!r}, and lie "
-            "within them: crop it, or give its voxel_size and unit as it is opened."
-        )
+    if one.axes != other.axes:
+        raise _not_alike(segments, truth)
+    try:
+        along = meetings(other.placement, one.placement)
+    except ValueError as error:
+        raise ValueError(f"{_not_alike(segments, truth)} Now {error}.") from None
+    away = tuple(axis.away // axis.wide for axis in along)
+    whole = all(axis.step == axis.wide and axis.away % axis.wide == 0 for axis in along)
+    ends = (a + n for a, n in zip(away, other.extent, strict=True))
+    if not whole or min(away) < 0 or any(e > n for e, n in zip(ends, one.extent, strict=True)):
+        raise _not_alike(segments, truth)
+    return away
+
+
+def _not_alike(segments: Volume, truth: Volume) -> ValueError:
+    return ValueError(
+        f"The truth {truth!r} must have the voxels of the segments {segments!r}, and lie within "
+        "them: crop it, or give its voxel_size and unit as it is opened."
+    )

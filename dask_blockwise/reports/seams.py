@@ -11,6 +11,7 @@ import numpy as np
 
 from ..geometry.boxes import Index
 from ..segmentation.segmented import Segmented
+from ..volumes.grey import check_not_grey
 from ..volumes.kinds import Checkpoint
 from ..volumes.opening import open_volume
 from ..volumes.volume import Volume
@@ -209,6 +210,7 @@ def _pipeline_and_labels(
     labels = labels if isinstance(labels, Volume) else open_volume(labels)
     if labels.dtype.kind not in "iu" or "c" in labels.axes:
         raise ValueError(f"Seams are looked for in integers without channels, got {labels!r}.")
+    check_not_grey(labels, "seams", stacklevel=4)
     if not labels.frame.lies_as(segments.frame):
         raise ValueError(f"{labels!r} isn't where {segments!r} lies: give what was made of it.")
     return pipeline, labels

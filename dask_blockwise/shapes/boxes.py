@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from itertools import islice, product
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from dask.delayed import delayed
 from numpy.typing import NDArray
 
+from ..engine.progress import RunSummary
 from ..geometry.boxes import Index
-from ..labels.table import count_objects, join
-from ..volumes.lineage import is_made_by, prepared
-from ..volumes.region import computed
-from ..volumes.source import LabelSource, Voxels
+from ..volumes.grey import check_not_grey
+from ..volumes.lineage import is_made_by
+from ..volumes.objects import Gathering
+from ..volumes.source import LabelSource
 from ..volumes.volume import Volume
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
+__all__ = ["ObjectBox", "Run", "boxes_of", "check_objects"]
 
-__all__ = ["ObjectBox", "boxes_of", "check_objects"]
-
-_BLOCKS_AT_ONCE = 1024
+# What runs tasks, of which no block may fail.
+Run = Callable[..., RunSummary]
 
 
 @dataclass(frozen=True)
@@ -54,25 +51,32 @@ class ObjectBox:
         return replace(self, begin=begin, end=end)
 
 
-def boxes_of(labels: Volume, wanted: Iterable[int] | None) -> list[ObjectBox]:
-    """Boxes of objects, found block by block on the present cluster or in threads.
+def boxes_of(gathering: Gathering, run: Run, wanted: Iterable[int] | None) -> list[ObjectBox]:
+    """Boxes of objects, found block by block in a run.
+
+    Parameters
+    ----------
+    gathering : Gathering
+        Of the objects, whose parts lie where its path says until they are joined.
+    run : callable
+        What runs a task.
+    wanted : iterable of int, optional
+        Of which objects; of all unless given.
 
     Raises
     ------
     ValueError
         If one that is wanted isn't there.
     """
-    count = delayed(_counted, pure=False)
-    source, blocks = prepared(labels), _blocks(labels)
-    parts: list[DataFrame] = []
-    while some := list(islice(blocks, _BLOCKS_AT_ONCE)):
-        parts = [join([*parts, *computed(*(count(source, *block) for block in some))])]
-    table, axes = parts[0], labels.axes
+    run(gathering.task, resume=True)
+    table, labels = gathering.counted(), gathering.segments
+    gathering.clean()
     if wanted is not None:
         asked = np.array(list(wanted), np.uint64)
         if lacking := np.setdiff1d(asked, table.id.to_numpy(np.uint64))[:5].tolist():
             raise ValueError(f"There are no objects {lacking} in {labels!r}.")
         table = table[np.isin(table.id.to_numpy(np.uint64), asked)]
+    axes = labels.frame.axes
     begins, ends = (_columns(table, side, axes) for side in ("begin", "end"))
     ids = map(int, table.id)
     return [ObjectBox(*one) for one in zip(ids, map(tuple, begins), map(tuple, ends), strict=True)]
@@ -90,6 +94,7 @@ def check_objects(labels: Volume, what: str) -> None:
             f"{what} needs integers along z, y and x, got {labels!r}: take one time point or "
             "channel, volume.isel(...)."
         )
+    check_not_grey(labels, what, stacklevel=5)
     if labels.source.needs_all or is_made_by(labels, LabelSource):
         raise ValueError(
             f"The ids of {labels!r} depend on the region that is asked for: store it, "
@@ -97,17 +102,7 @@ def check_objects(labels: Volume, what: str) -> None:
         )
 
 
-def _counted(labels: Voxels, begin: Index, end: Index) -> DataFrame:
-    return count_objects(labels.source.read(begin, end), {}, begin, labels.frame.axes)
-
-
-def _blocks(labels: Volume) -> Iterator[tuple[Index, Index]]:
-    shape, step = labels.frame.extent, labels.block_shape
-    for begin in product(*(range(0, n, s) for n, s in zip(shape, step, strict=True))):
-        yield begin, tuple(min(n, b + s) for n, b, s in zip(shape, begin, step, strict=True))
-
-
-def _columns(table: DataFrame, side: str, axes: tuple[str, ...]) -> Any:
+def _columns(table: Any, side: str, axes: tuple[str, ...]) -> Any:
     found: NDArray[np.int64] = table[[f"{side}_{axis}" for axis in axes]].to_numpy(np.int64)
     return found.tolist()
 

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ import numpy as np
 from distributed import Client
 from numpy.typing import NDArray
 
+from ..engine.limits import seconds_to_wait
 from ..engine.progress import RunSummary
 from ..engine.task import Task
 from ..geometry.blocks import Block, Roi
@@ -22,11 +24,13 @@ from ..storage.documents import put
 from ..storage.location import check_may_be_written, location_of
 from ..volumes.frame import Frame
 from ..volumes.lineage import prepared
+from ..volumes.objects import Gathering
+from ..volumes.options import StoreOptions
 from ..volumes.running import run_all
 from ..volumes.seen.at_once import levels_of
 from ..volumes.source import Voxels
 from ..volumes.volume import Volume
-from .boxes import ObjectBox, boxes_of, check_objects, voxels_of
+from .boxes import ObjectBox, Run, boxes_of, check_objects, voxels_of
 
 __all__ = ["Shape", "by_object", "nanometers_of"]
 
@@ -72,9 +76,13 @@ def by_object(
     path: str | os.PathLike[str],
     shape: Shape,
     ids: Iterable[int] | None,
+    *,
     client: Client | None,
     progress: bool,
     num_workers: int | None,
+    max_retries: int,
+    timeout: float | None,
+    workers_timeout: float | str | None,
 ) -> RunSummary:
     """Make a shape of each object, in a run of its own, and then the folder's ``info``.
 
@@ -86,11 +94,14 @@ def by_object(
         If these aren't stored labels in three dimensions, an object isn't there, or its box has too
         many voxels in every level.
     """
+    patience = seconds_to_wait(workers_timeout)
+    options = StoreOptions(num_workers=num_workers, max_retries=max_retries, timeout=timeout)
     _check_installed(shape)
     check_objects(labels, shape.name)
     location = location_of(path)
     check_may_be_written(location)
-    made = _run(labels, location, shape, ids, client, progress, num_workers)
+    run = partial(run_all, client=client, progress=progress, workers_timeout=patience)
+    made = _run(labels, location, shape, ids, options, run)
     put(location, "info", json.dumps(shape.info).encode())
     return made
 
@@ -110,12 +121,11 @@ def _run(
     location: str,
     shape: Shape,
     ids: Iterable[int] | None,
-    client: Client | None,
-    progress: bool,
-    num_workers: int | None,
+    options: StoreOptions,
+    run: Run,
 ) -> RunSummary:
     levels = list(reversed([prepared(one) for one in levels_of(labels)]))
-    boxes = boxes_of(labels, ids)
+    boxes = boxes_of(Gathering(labels, {}, f"{location}/.boxes", options), run, ids)
     chosen = [_level_for(box, levels) for box in boxes]
     if large := [box.id for box, level in zip(boxes, chosen, strict=True) if level is None][:5]:
         raise ValueError(
@@ -130,10 +140,12 @@ def _run(
         *(f"{shape.name}-{len(boxes)}", Roi((0,), (len(boxes),)), step, step, make),
         read_write_conflict=False,
         fit="shrink",
-        num_workers=num_workers,
+        num_workers=options.num_workers,
+        max_retries=options.max_retries,
+        timeout=options.timeout,
         title=shape.name,
     )
-    return run_all([task], client, progress, resume=False)
+    return run(task, resume=False)
 
 
 def nanometers_of(frame: Frame) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -57,6 +57,9 @@ def meshes(
     client: Client | None = None,
     progress: bool = True,
     num_workers: int | None = None,
+    max_retries: int = 2,
+    timeout: float | None = None,
+    workers_timeout: float | str | None = None,
 ) -> RunSummary:
     """Make a mesh of each object, one object after the other on the cluster.
 
@@ -75,8 +78,10 @@ def meshes(
         By how much triangles are made fewer, as far as ``max_error`` allows; 0 for all.
     max_error : float, optional
         How far the surface may move for that, in nanometers; a voxel unless given.
-    client, progress, num_workers
+    client, progress, num_workers, max_retries, workers_timeout
         As for ``to_zarr``.
+    timeout : float, optional
+        Seconds that 16 objects may take.
 
     Returns
     -------
@@ -101,5 +106,14 @@ def meshes(
     >>> meshes(segments, "out.pre/mesh", ids=[3, 7])  # doctest: +SKIP
     """
     return by_object(
-        segments, path, _Mesh(reduction, max_error), ids, client, progress, num_workers
+        segments,
+        path,
+        _Mesh(reduction, max_error),
+        ids,
+        client=client,
+        progress=progress,
+        num_workers=num_workers,
+        max_retries=max_retries,
+        timeout=timeout,
+        workers_timeout=workers_timeout,
     )

@@ -72,12 +72,15 @@ def skeletons(
     client: Client | None = None,
     progress: bool = True,
     num_workers: int | None = None,
+    max_retries: int = 2,
+    timeout: float | None = None,
+    workers_timeout: float | str | None = None,
 ) -> RunSummary:
     """Make a skeleton of each object, one object after the other on the cluster.
 
     Parameters
     ----------
-    segments, path, ids, client, progress, num_workers
+    segments, path, ids, client, progress, num_workers, max_retries, timeout, workers_timeout
         As for ``meshes``; the folder is one of Neuroglancer's skeletons, with the radius of each
         vertex.
     scale, const : float
@@ -106,4 +109,15 @@ def skeletons(
     >>> segments = open_volume("out.zarr/segments")  # doctest: +SKIP
     >>> skeletons(segments, "out.pre/skeletons")  # doctest: +SKIP
     """
-    return by_object(segments, path, _Skeleton(scale, const), ids, client, progress, num_workers)
+    return by_object(
+        segments,
+        path,
+        _Skeleton(scale, const),
+        ids,
+        client=client,
+        progress=progress,
+        num_workers=num_workers,
+        max_retries=max_retries,
+        timeout=timeout,
+        workers_timeout=workers_timeout,
+    )

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..geometry.axes import known_axes
 from ..geometry.placement import Placement, default_axes, placement_of
+from ..geometry.units import check_units
 from ..storage.arrays import create_image
 from ..storage.chunking import chunks_and_shards, default_block
 from ..storage.container_format import zarr_format_for
@@ -77,6 +78,7 @@ def create_volume(
     >>> made.roi
     [0:32, 0:32] (32, 32)
     """
+    check_units(unit)
     if like is None and (shape is None or dtype is None):
         raise ValueError("create_volume needs shape and dtype, or a volume to be like.")
     full = tuple(shape) if shape is not None else like.shape  # type: ignore[union-attr]

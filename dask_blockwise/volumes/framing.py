@@ -21,8 +21,8 @@ def framed(
     offset: Sequence[Any] | None,
     axes: Sequence[str] | None,
     unit: str | Sequence[str],
-    chunks: Sequence[int] | None,
-    stands_for: tuple[float, float] | None,
+    chunks: Sequence[int] | None = None,
+    stands_for: tuple[float, float] | None = None,
 ) -> tuple[Frame, InMemory]:
     """The frame and source of a volume, given as for ``Volume.from_array``."""
     if not hasattr(array, "ndim"):

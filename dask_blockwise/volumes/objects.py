@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
-import fsspec
 import numpy as np
 from distributed import Client
 from numpy.typing import NDArray
@@ -22,7 +22,10 @@ from ..geometry.blocks import Block, Coordinate, Roi
 from ..geometry.placement import Placement
 from ..labels.table import count_objects, finish, join
 from ..recipes import digest_of, recipe_of
+from ..storage.documents import put, read_bytes
 from ..storage.location import check_may_be_written, location_of
+from ..storage.removal import remove_in_order
+from .grey import check_not_grey
 from .lineage import awaited, place_of, prepared, reach_of
 from .options import StoreOptions
 from .preparation import Preparation
@@ -174,11 +177,14 @@ class Gathering:
             vouching=Vouching(made_from=evidence),
         )
 
+    def counted(self) -> DataFrame:
+        """What all blocks counted, joined: boxes and centroids in voxels."""
+        return join(_part_at(self._parts, number) for number in range(len(self.task.grid)))
+
     def join(self) -> DataFrame:
         """Join what all blocks counted, and write it as Parquet and CSV."""
         frame = self.segments.frame
-        counted = join(self._counted())
-        table = finish(counted, frame.placement.block_axes, *_measures(frame.placement))
+        table = finish(self.counted(), frame.placement.block_axes, *_measures(frame.placement))
         table.to_parquet(f"{self.path}.parquet", index=False)
         table.to_csv(f"{self.path}.csv", index=False)
         self.clean()
@@ -186,14 +192,7 @@ class Gathering:
 
     def clean(self) -> None:
         """Remove what blocks have left."""
-        files, root = fsspec.core.url_to_fs(self._parts)
-        if files.exists(root):
-            files.rm(root, recursive=True)
-
-    def _counted(self) -> Iterator[DataFrame]:
-        from pandas import read_parquet
-
-        return (read_parquet(_part(self._parts, n)) for n in range(len(self.task.grid)))
+        remove_in_order(self._parts)
 
     @property
     def _parts(self) -> str:
@@ -221,7 +220,7 @@ class _Count:
         for name, volume in self.measured.items():
             values |= _channels(name, volume.frame.axes, read_region(volume, block.write_roi))
         counted = count_objects(labels, values, begin, frame.axes)
-        counted.to_parquet(_part(self.parts, block.number))
+        put(self.parts, _name(block.number), counted.to_parquet())
 
 
 def _table_path(labels: Voxels, given: str | None) -> str:
@@ -267,8 +266,15 @@ def _measures(place: Placement) -> tuple[Sequence[float], Sequence[float], str, 
     return whole_sizes, whole_begins, units.pop(), parts
 
 
-def _part(parts: str, number: int) -> str:
-    return f"{parts}/{number}.parquet"
+def _name(number: int) -> str:
+    """Of what a block leaves."""
+    return f"{number}.parquet"
+
+
+def _part_at(parts: str, number: int) -> DataFrame:
+    from pandas import read_parquet
+
+    return read_parquet(BytesIO(read_bytes(parts, _name(number))))
 
 
 def _channels(name: str, axes: Sequence[str], values: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -283,6 +289,7 @@ def _check_labels(segments: Voxels) -> None:
         raise ValueError(
             f"A table of objects needs labels: integers without channels, got {segments!r}."
         )
+    check_not_grey(segments, "A table of objects", stacklevel=6)
 
 
 def _check_alike(segments: Voxels, name: str, volume: Voxels) -> None:

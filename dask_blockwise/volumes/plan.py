@@ -15,7 +15,7 @@ from dask.utils import format_bytes
 from ..engine.worker.spent import Spent, in_all
 from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
-from ..tables import Table, html_columns, text_columns, without_column
+from ..tables import Table, html_columns, text_columns, without_columns
 from .frame import Frame
 from .kinds import Turned
 from .lineage import is_stored, own_reach
@@ -131,7 +131,7 @@ class Plan:
         """How many blocks are empty is told where any is."""
         told = any(stage.empty != 0 for stage in self.stages)
         rows = self._rows()
-        return (_COLUMNS, rows) if told else without_column("empty", _COLUMNS, rows)
+        return (_COLUMNS, rows) if told else without_columns(["empty"], _COLUMNS, rows)
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows = [_row(stage) for stage in self.stages]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from io import UnsupportedOperation
+from itertools import islice
 from typing import Any
 
 from distributed import Client
@@ -12,6 +13,7 @@ from distributed import Client
 from ..engine.ledger import finished
 from ..engine.limits import seconds_to_wait
 from ..engine.progress import RunSummary
+from ..engine.run_document import check_report_path
 from ..storage.arrays import StoredArray, exists, open_array
 from ..storage.levels import image_above, listed_levels, make_image
 from ..storage.location import check_may_be_written
@@ -22,7 +24,9 @@ from .options import OnChange, StoreOptions
 from .places import ImageLevels
 from .preparation import Preparation
 from .pyramids import Pyramid
+from .reported import run_reported
 from .running import run_all
+from .seen.stored_stage import StoredStage
 from .stored_as import stored_as
 from .volume import Volume
 
@@ -44,6 +48,7 @@ def pyramid(
     workers_timeout: float | str | None = None,
     on_change: OnChange = "redo",
     verify: Verify = "stamps",
+    report: str | os.PathLike[str] | None = None,
 ) -> RunSummary:
     """Add coarser levels to an image that is there, or make them anew where it has changed.
 
@@ -62,7 +67,7 @@ def pyramid(
         As of `Pyramid`; labels of an image are known as such.
     compressor
         As for ``to_zarr``.
-    client, resume, progress, num_workers, max_retries, timeout, workers_timeout, verify
+    client, resume, progress, num_workers, max_retries, timeout, workers_timeout, verify, report
         As for ``to_zarr``.
     on_change : "redo" or "ask"
         What becomes of finished blocks of levels that no longer hold.
@@ -96,6 +101,7 @@ def pyramid(
     (array([0.5, 0. , 0. ]), (2, 2))
     """
     patience = seconds_to_wait(workers_timeout)
+    page = None if report is None else check_report_path(report)
     wanted = Pyramid.of(levels) or Pyramid()
     wanted = wanted if method is None else replace(wanted, method=method)
     volume, image, base = _base(path)
@@ -114,7 +120,12 @@ def pyramid(
         made.check()
         make_image(image, base, volume.placement, volume.stored.zarr_format or 3)
         tasks = made.tasks(None)
-        return run_all(tasks, client, progress, resume, preparation.at_end, patience)
+        names = islice(made.where.there(), len(steps))
+        return run_reported(
+            lambda: run_all(tasks, client, progress, resume, preparation.at_end, patience),
+            tuple(map(StoredStage, names)),
+            page,
+        )
 
 
 def _levels(

@@ -65,6 +65,8 @@ def rerun(
     overwrite: bool = False,
     verify: Verify = "stamps",
     trust: bool = False,
+    workers_timeout: float | str | None = None,
+    report: str | os.PathLike[str] | None = None,
 ) -> RunSummary:
     """Compute again what is stored at a path, as it was computed: blocks that no longer hold.
 
@@ -76,7 +78,7 @@ def rerun(
         Of what ``to_zarr`` stored.
     to : path or URL, optional
         Where to store it; where it is unless given.
-    client, progress, on_change, overwrite, verify
+    client, progress, on_change, overwrite, verify, workers_timeout, report
         As for ``to_zarr``.
     trust : bool
         Whether to run code of an output that belongs to somebody else, or lies in a bucket.
@@ -108,7 +110,7 @@ def rerun(
     again = replace(
         options, overwrite=overwrite, on_change=on_change, resume=True, notes=record.notes, roi=None
     )
-    return store(volume, there, again, client, progress, verify)
+    return store(volume, there, again, client, progress, verify, report, workers_timeout)
 
 
 def _path_in(to: str | os.PathLike[str], volume: Voxels, options: StoreOptions) -> str:

@@ -88,6 +88,8 @@ class Status:
             yield f"Level {of.path}: {of.done} of {of.blocks} blocks are done."
         yield from (f"Not current: {problem}" for problem in self.problems)
         yield from (f"Not known: {why}" for why in self.unknown)
+        if self.unknown and not self.problems:
+            yield "All that could be looked at holds."
         if self.is_current:
             yield "They hold: what they were made from is what it was."
         if self.spent.seconds:
@@ -191,8 +193,9 @@ def _kept(
         made, options = kept_volume(given, ledger, trust)
         if brought := _brought_by(made):
             unknown.append(
-                f"whether {brought} changed, which stood in a script or notebook: give the volume "
-                "that is to be stored, status(path, volume)."
+                f"whether {brought} changed, as only the script or notebook can tell: there, ask "
+                "status(path, volume) of the volume that is to be stored, or store it again, "
+                "which asks before it changes anything."
             )
         return as_it_is_now(made), options
     except (OSError, ValueError) as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from ..geometry.axes import AXES
+from ..geometry.units import check_units
 from ..storage.arrays import StoredArray, open_array
 from ..storage.checked import understood
 from ..storage.formats import Strict
@@ -35,6 +36,7 @@ class OpenOptions:
     unit: str | Sequence[str] | None = None
 
     def __post_init__(self) -> None:
+        check_units(self.unit)
         if self.on_missing not in get_args(OnMissing):
             raise ValueError(f"on_missing is 'fill' or 'raise', got {self.on_missing!r}.")
         if self.on_corrupt not in get_args(OnCorrupt):

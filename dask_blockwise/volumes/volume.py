@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..geometry.blocks import Coordinate, Roi
 from ..geometry.boxes import Index
 from ..geometry.placement import Placement
+from ..geometry.units import check_units
 from ..pipelines.calls import Call
 from ..storage.arrays import StoredArray
 from .arithmetic import Reduction, apply_ufunc, astype
@@ -113,6 +114,7 @@ class Volume(NDArrayOperatorsMixin):
             What 0 and 255 of uint8 stand for, such as ``(0, 1)`` for probabilities.
 
         """
+        check_units(unit)
         return Volume(*framed(array, voxel_size, offset, axes, unit, chunks, stands_for))
 
     @staticmethod
@@ -132,7 +134,7 @@ class Volume(NDArrayOperatorsMixin):
         ValueError
             If coordinates are uneven or descend, or dimensions aren't known axes.
         """
-        return Volume.from_array(**of_labelled(dataarray, voxel_size))
+        return Volume(*framed(**of_labelled(dataarray, voxel_size)))
 
     @property
     def inputs(self) -> tuple[Volume, ...]:

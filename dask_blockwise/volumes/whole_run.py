@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from os import PathLike
-from pathlib import Path
 
 from distributed import Client
 
@@ -22,7 +20,8 @@ from .lineage import as_it_is_now
 from .options import StoreOptions
 from .planning import plan
 from .preparation import Preparation
-from .running import BlocksFailed, run_all
+from .reported import run_reported
+from .running import run_all
 from .seen.at_once import under
 from .seen.stored_stage import StoredStage
 from .source import Voxels
@@ -69,24 +68,7 @@ def store(
     refuse_while_importing()
     page = None if report is None else check_report_path(report)
     outputs = tuple(map(StoredStage, [*_checkpoints_under(volume), path]))
-    try:
-        summary = replace(_run(volume, path, options, run, verify), outputs=outputs)
-    except BlocksFailed as failed:
-        failed.summary = replace(failed.summary, outputs=outputs)
-        _report(failed.summary, page)
-        raise
-    _report(summary, page)
-    return summary
-
-
-def _report(summary: RunSummary, page: Path | None) -> None:
-    """Write a run's page; what it has stored is there also if that can't be."""
-    if page is None:
-        return
-    try:
-        summary.report(page)
-    except Exception as error:  # of a full disk, or whatever else; it must not hide the run's own
-        warnings.warn(f"The report of the run can't be written: {error}", stacklevel=4)
+    return run_reported(lambda: _run(volume, path, options, run, verify), outputs, page)
 
 
 def _checkpoints_under(volume: Voxels) -> list[str]:

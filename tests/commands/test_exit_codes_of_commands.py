@@ -103,3 +103,13 @@ def test_blocks_run_in_jobs_of_a_batch_system(
     main([*threshold, "--cluster", "slurm", "--workers", "2", "--memory", "1GB"])
     expected = dbw.open_volume("in.zarr/raw")[:] > 2
     assert np.array_equal(dbw.open_volume("out.zarr/mask")[:], expected)
+
+
+def test_a_warning_is_a_line(folder: Path) -> None:
+    raw = np.random.default_rng(0).integers(0, 255, (8, 16, 16)).astype(np.uint8)
+    dbw.Volume.from_array(raw).to_zarr(folder / "in.zarr/grey", progress=False)
+    code, _, err = ended(folder, "objects in.zarr/grey --no-progress --workers 1")
+    assert code == 0
+    (line,) = err.strip().splitlines()
+    assert line.startswith("dask-blockwise: Warning: <StoredVolume")
+    assert "looks like an image" in line

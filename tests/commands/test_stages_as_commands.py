@@ -17,7 +17,11 @@ from scipy.ndimage import gaussian_filter, label
 import dask_blockwise as dbw
 from dask_blockwise.cli import main
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    # Of a volume that is raw data to one command and labels to another.
+    pytest.mark.filterwarnings("ignore:.*looks like an image:UserWarning"),
+]
 
 OFFSETS = [(-1, 0, 0), (0, -1, 0), (0, 0, -1), (0, -3, 0), (0, 0, -3)]
 WRITTEN = " ".join(",".join(map(str, offset)) for offset in OFFSETS)

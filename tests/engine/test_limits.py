@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from recording import line
 
+from dask_blockwise.engine.any_cluster import cluster
 from dask_blockwise.engine.cluster import create_compute_context, jobqueue_cluster, local_cluster
 from dask_blockwise.engine.limits import check_limits
 
@@ -109,3 +110,12 @@ def test_a_batch_system_is_not_asked(
 ) -> None:
     with pytest.raises(error, match=message):
         jobqueue_cluster(never, **{"n_workers": 1, **options})
+
+
+def test_a_cluster_on_this_machine_names_its_own_memory() -> None:
+    with pytest.raises(ValueError, match=f"^memory {MEMORY} '16', which is 16 bytes"):
+        cluster("local", workers=1, memory="16")
+    with pytest.raises(ValueError, match=r"^memory .* '0', which is 0 bytes"):
+        cluster("slurm", workers=1, memory=0)
+    with cluster("local", workers=1, memory=0, processes=False) as made:
+        assert not made.workers[0].memory_manager.memory_limit

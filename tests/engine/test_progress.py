@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import pickle
+import re
+from dataclasses import replace
 from pathlib import Path
 
 from distributed import Client
 from recording import line, recorder
 
 from dask_blockwise import BlocksFailed
-from dask_blockwise.engine.progress import RunSummary
+from dask_blockwise.engine.progress import RunSummary, TaskSummary
 from dask_blockwise.engine.run import run
+from dask_blockwise.engine.worker.failure import Failure
+from dask_blockwise.engine.worker.spent import Spent
 
 
 def failed_run(client: Client, directory: Path) -> RunSummary:
@@ -83,3 +87,27 @@ def test_a_time_limit_says_where_the_block_was(client: Client, tmp_path: Path) -
     first, second = str(BlocksFailed(run(task, client, progress=False))).splitlines()[:2]
     assert first == ("The block took longer than its time limit, so its worker process was killed.")
     assert second.startswith(f"in hang ({__file__}:")
+
+
+def test_a_table_fits_a_terminal() -> None:
+    """What all runs have in common, and what did happen, is told within 80 and 100 columns."""
+    spent = Spent(seconds_reading=1.0, seconds_computing=99.0, bytes_read=8)
+    known = {"seconds": 1234.5, "spent": spent, "peak_memory": 10**11, "voxels_written": 10**9}
+    names = "affinities: segment", "affinities: stitch"
+    all_done = RunSummary(tuple(TaskSummary(n, 99999, completed=99999, **known) for n in names))
+    head, rule, *rows = str(all_done).splitlines()[:4]
+    told = ["task", "blocks", "seconds", "s/block", "peak MB", "Mvoxel/s", "bound by"]
+    assert re.split(" {2,}", head) == told
+    assert max(map(len, (head, rule, *rows))) <= 80
+    some = replace(all_done.tasks[0], completed=90000, skipped=9000, failures={7: Failure("no")})
+    head, rule, *rows = str(RunSummary((some,))).splitlines()[:3]
+    assert "completed  skipped  failed  seconds" in head
+    assert "orphaned" not in head
+    none = RunSummary((TaskSummary("x", blocks=8, skipped=8),))
+    assert str(none).splitlines()[0].split() == [
+        "task",
+        "blocks",
+        "completed",
+        "skipped",
+        "seconds",
+    ]

@@ -97,7 +97,7 @@ SAID: dict[str, Callable[[], dbw.Volume]] = {
     "agglomerate": lambda: dbw.agglomerate(
         fragments(), affinities(), offsets=np.array(OFFSETS), method="mean", threshold=0.6
     ),
-    "renumber": lambda: dbw.renumber(raw(), min_size=2),
+    "renumber": lambda: dbw.renumber(mask(), min_size=2),
     "map_overlap": lambda: dbw.map_overlap(
         gaussian_filter, raw(), halo=4, dtype=np.float32, boundary="reflect", sigma=1.5
     ),

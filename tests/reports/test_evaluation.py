@@ -54,6 +54,24 @@ def test_real_neurons_on_a_cluster(data: Path, client: Any, tmp_path: Path) -> N
     assert "ARAND" in result._repr_html_()
 
 
+def test_places_are_compared_whatever_their_units() -> None:
+    nanometers: Any = {"voxel_size": (40000, 4000, 8000), "unit": "nanometer"}
+    micrometers: Any = {"voxel_size": (40, 4, 8), "offset": (300, 60, 244)}
+    found = Volume.from_array(
+        FOUND, chunks=(7, 30, 13), offset=(100_000, 20_000, 100_000), **nanometers
+    )
+    box = np.s_[5:15, 10:30, 18:40]
+    part = Volume.from_array(TRUTH[box], chunks=(4, 20, 9), unit="um", **micrometers)
+    assert found.unit != part.unit
+    score = dbw.evaluate(found, part).score
+    assert tuple(score) == pytest.approx(by_skimage(TRUTH[box], FOUND[box]), rel=1e-12)
+    micrometers["offset"] = (301, 60, 244)
+    with pytest.raises(ValueError, match="must have the voxels of the segments"):
+        dbw.evaluate(found, Volume.from_array(TRUTH[box], unit="um", **micrometers))
+    with pytest.raises(ValueError, match="no known unit can't be compared with nanometer"):
+        dbw.evaluate(Volume.from_array(FOUND), Volume.from_array(TRUTH, unit="nanometer"))
+
+
 def test_the_truth_may_be_of_a_part() -> None:
     found, part = Volume.from_array(FOUND), Roi((5, 10, 0), (10, 20, 30))
     truth = Volume.from_array(TRUTH).crop(part)

@@ -1,6 +1,7 @@
 """Meshes and skeletons beside the voxels that they are of."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,12 @@ import pytest
 
 import dask_blockwise as dbw
 from dask_blockwise import Volume
+from dask_blockwise.cli import main
 from dask_blockwise.shapes import by_object
-from dask_blockwise.shapes.boxes import boxes_of
+from dask_blockwise.shapes.boxes import ObjectBox, boxes_of
+from dask_blockwise.volumes.objects import Gathering
+from dask_blockwise.volumes.options import StoreOptions
+from dask_blockwise.volumes.running import run_all
 
 SIZE, OFFSET = (10, 4, 4), (100, -40, 8)
 
@@ -51,14 +56,19 @@ def volume_of(vertices: Any, triangles: Any) -> float:
     return float(abs((a * np.cross(b, c)).sum()) / 6)
 
 
-def test_boxes_are_those_of_numpy(labels: Any, stored: Volume) -> None:
-    found = {box.id: (box.begin, box.end) for box in boxes_of(stored, None)}
+def test_boxes_are_those_of_numpy(labels: Any, stored: Volume, tmp_path: Path, near: Any) -> None:
+    def found_in(stored: Volume, *wanted: Any) -> list[ObjectBox]:
+        gathering = Gathering(stored, {}, str(tmp_path / "boxes"), StoreOptions())
+        run = partial(run_all, client=near, progress=False)
+        return boxes_of(gathering, run, wanted or None)
+
+    found = {box.id: (box.begin, box.end) for box in found_in(stored)}
     for number in np.unique(labels[labels > 0]).tolist():
         at = np.argwhere(labels == number)
         assert found.pop(number) == (tuple(at.min(0)), tuple(at.max(0) + 1))
     assert not found
     with pytest.raises(ValueError, match=r"no objects \[5\]"):
-        boxes_of(stored, [7, 5])
+        found_in(stored, 7, 5)
 
 
 def test_meshes_enclose_the_voxels(labels: Any, stored: Volume, tmp_path: Path, near: Any) -> None:
@@ -140,3 +150,22 @@ def test_what_has_no_shape_is_refused(make: Any, stored: Volume, tmp_path: Path)
     lazy = dbw.connected_components(stored)
     with pytest.raises(ValueError, match="store it"):
         make(lazy, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("command", "library", "made"),
+    [("meshes", "zmesh", "7:0"), ("skeletons", "kimimaro", "7")],
+    ids=["meshes", "skeletons"],
+)
+def test_commands_make_what_functions_make(
+    command: str, library: str, made: str, stored: Volume, tmp_path: Path, near: Any
+) -> None:
+    pytest.importorskip(library, reason="needs dask_blockwise[shapes]")
+    getattr(dbw, command)(stored, tmp_path / "function", ids=[7], client=near, progress=False)
+    main(f"{command} {stored.path} {tmp_path / 'command'} --ids 7 --no-progress".split())
+    names = {file.name for file in (tmp_path / "command").iterdir()}
+    assert {made, "info"} <= names
+    assert names == {file.name for file in (tmp_path / "function").iterdir()}
+    for name in names:
+        by_command, by_function = (tmp_path / how / name for how in ("command", "function"))
+        assert by_command.read_bytes() == by_function.read_bytes()

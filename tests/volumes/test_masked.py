@@ -340,7 +340,7 @@ def other(**place):
 @pytest.mark.parametrize(
     ("given", "error", "says"),
     [
-        (other(unit="parsec"), ValueError, "unit is parsec, and the volume's nanometer"),
+        (other(unit="pixel"), ValueError, "unit is pixel, and the volume's nanometer"),
         (other(unit="micrometer", offset=(1, 0)), ValueError, "no voxel in common"),
         (other(), ValueError, "unit is unknown"),
         (other(unit="nanometer", offset=(90, 0)), ValueError, "no voxel in common"),

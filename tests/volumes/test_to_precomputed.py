@@ -135,7 +135,7 @@ REFUSED = {
     "plane": (Volume.from_array(RAW[0], unit="nm"), {}, "a third axis"),
     "time": (Volume.from_array(RAW[None], axes="tzyx", unit="nm"), {}, r"isel\(t=0\)"),
     "no unit": (Volume.from_array(RAW), {}, 'unit="nanometer"'),
-    "odd unit": (Volume.from_array(RAW, unit="furlong"), {}, "'furlong'"),
+    "odd unit": (Volume.from_array(RAW, unit="pixel"), {}, "'pixel'"),
     "half a voxel": (labels(offset=(0, 0, 2)), {}, "0, 0, 0.5 voxels"),
     "no encoding": (labels(), {"encoding": "zip"}, "encoding is one of raw, png"),
     "encoding": (labels(), {"encoding": "png"}, "holds uint8 or uint16 of 1 or 2 or 3 or 4"),

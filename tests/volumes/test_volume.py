@@ -105,9 +105,9 @@ def test_filters_are_read_by_zarr_and_stored_on(tmp_path, threads):
 
 
 def test_notebooks_show_tables(array):
-    volume = Volume.from_array(array, voxel_size=(40, 4, 4), unit="<nm>", chunks=(8, 16, 16))
+    volume = Volume.from_array(array, voxel_size=(40, 4, 4), unit="nm", chunks=(8, 16, 16))
     shown = volume._repr_html_()
-    for text in "z 20, y 30, x 25", "uint8, 14.65 kiB", "z 40, y 4, x 4 &lt;nm&gt;", "z 0 to 800":
+    for text in "z 20, y 30, x 25", "uint8, 14.65 kiB", "z 40, y 4, x 4 nanometer", "z 0 to 800":
         assert text in shown
     assert ">12</td>" in volume.plan()._repr_html_()
 
@@ -151,6 +151,7 @@ def test_plan_counts_blocks_and_halos(array):
     assert (plan.blocks, plan.read_bytes) == (6, 24 * 38 * 25)
 
 
+@pytest.mark.filterwarnings("ignore:.*looks like an image:UserWarning")
 @pytest.mark.parametrize(
     ("mistake", "error", "message"),
     [

@@ -16,9 +16,9 @@ from typing import Self
 __all__ = ["MENDS", "MemoryNote"]
 
 MENDS = (
-    "Use smaller blocks (block_shape=), fewer threads a worker (threads_per_worker=1 on this "
-    "machine, processes= as many as cores= in jobs), or workers with more memory (memory_limit= "
-    "on this machine, memory= in jobs)."
+    "Use smaller blocks (block_shape=), fewer threads a worker (cores=1 on this machine, "
+    "processes= as many as cores= in jobs), or workers with more memory (memory= of dbw.cluster; "
+    "of a LocalCluster of Dask's, threads_per_worker=1 and memory_limit=)."
 )
 
 _GROUPS, _COUNT = Path("/sys/fs/cgroup"), "oom_kill"

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...geometry.axes import known_axes
+from ...geometry.meant import measured
 from ..checked import listing, mapping
 from ..documents import store_error
 from ..location import folders_above
@@ -155,8 +156,10 @@ def _attributes(dataset: Any) -> dict[str, Any]:
     if "element_size_um" in dataset.attrs:
         if "resolution" in found or "voxel_size" in found:
             raise ValueError("it has both resolution and element_size_um: remove one of them")
-        size = _plain(dataset.attrs["element_size_um"])
-        found |= {"resolution": size, "units": ["micrometer"] * len(listing(size, "its size"))}
+        size = listing(_plain(dataset.attrs["element_size_um"]), "element_size_um")
+        # It is computed, by its writers, from what a microscope's file says.
+        sizes = [measured(n) if isinstance(n, float) else n for n in size]
+        found |= {"resolution": sizes, "units": ["micrometer"] * len(sizes)}
     axes = _axes(dataset)
     if axes is None:
         return found

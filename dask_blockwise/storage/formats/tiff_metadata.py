@@ -8,12 +8,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ...geometry.axes import known_axes
+from ...geometry.meant import measured
 
 __all__ = ["axes_of", "check_alone", "larger", "sizes_of"]
 
 _KINDS = ("generic", "imagej", "ome", "shaped", "uniform")
-# How precisely ratios of 32-bit numbers hold a size.
-_DIGITS = 6
 _NO_SIZE = (1.0, "")
 
 
@@ -123,7 +122,7 @@ def _of_imagej(file: Any) -> dict[str, tuple[float, str]]:
 
 
 def _rounded(size: Any) -> float:
-    number = float(f"{float(size):.{_DIGITS}g}")
+    number = measured(float(size))
     if not isfinite(number) or number <= 0:
         raise ValueError(f"its voxels have the size {size}")
     return number

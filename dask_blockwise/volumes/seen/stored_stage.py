@@ -11,6 +11,7 @@ import dask.array as da
 
 from ...recipes.sentences import shown
 from ...tables import html_columns, html_table
+from ..found_places import place_at
 from ..frame import Frame
 from ..record import Record
 from ..region import dask_array
@@ -36,6 +37,15 @@ class StoredStage:
         """Its path."""
         return self.path
 
+    @property
+    def ended(self) -> str:
+        """When a run last ended that computed some of it."""
+        try:
+            record = place_at(self.path).record()
+        except Exception:  # whatever a store holds, a report is written
+            return ""
+        return "" if record is None else record.end
+
     def to_html(self) -> str:
         """Sections, metadata, objects by size, and what it was computed by and from."""
         try:
@@ -55,7 +65,7 @@ class StoredStage:
         yield pictures_of(volume)
         yield html_table(known_of(volume))
         yield sizes_html(volume)
-        if (record := Record.at(self.path)) is not None:
+        if (record := place_at(self.path).record()) is not None:
             yield from _provenance(record)
 
     def _facts(self) -> Iterator[tuple[str, Any]]:
@@ -63,7 +73,7 @@ class StoredStage:
         yield from known_of(volume).items()
         if (sizes := object_sizes(volume)) is not None:
             yield "objects", sizes_in_words(sizes)
-        if (record := Record.at(self.path)) is not None:
+        if (record := place_at(self.path).record()) is not None:
             yield from ((name, getattr(record, name)) for name in _SAID)
             yield "stages", [_stage(stage) for stage in record.stages]
             yield from (("inputs", record.inputs), ("packages", record.packages))

@@ -124,6 +124,16 @@ def test_a_series_in_time(tmp_path):
     ("attributes", "voxel_size", "unit"),
     [
         ({"element_size_um": [0.235, 0.15, 0.15]}, (235, 150, 150), "nanometer"),
+        (
+            {"element_size_um": [0.2837183895131086, 0.12756971653115998, 0.12756971653115998]},
+            (283718, 127570, 127570),
+            "picometer",
+        ),
+        (
+            {"element_size_um": np.array([1, 0.1, 1 / 3], np.float32)},
+            (10**6, 10**5, 333333),
+            "picometer",
+        ),
         ({"resolution": np.array([40, 4, 4.0])}, (40, 4, 4), ""),
         ({"voxel_size": [40, 4, 4], "units": ["nm"] * 3}, (40, 4, 4), "nanometer"),
         ({"resolution": [40, 4, 4], "unit": np.bytes_(b"nm")}, (40, 4, 4), "nanometer"),
@@ -161,6 +171,8 @@ def test_real_files(data):
                 expected = file[name][:]
         np.testing.assert_array_equal(volume[:], expected)
     assert (volume.voxel_size, volume.unit) == ((235, 150, 150), "nanometer")
+    nuclei = dbw.open_volume(data / "fluorescence/ovule_nuclei_1136_100.h5/raw")
+    assert (nuclei.voxel_size, nuclei.unit) == ((283718, 127570, 127570), "picometer")
 
 
 def test_listings_know_them(tmp_path):

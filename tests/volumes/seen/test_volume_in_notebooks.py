@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 import time
 from html.parser import HTMLParser
@@ -194,8 +195,11 @@ def test_names_and_paths_are_escaped(tmp_path: Path, near: Any, halves: Any) -> 
 
     function.__name__ = HOSTILE
     folder = tmp_path / "a.zarr" / "<img src=x onerror=alert(1)>"
-    raw = Volume.from_array(halves, unit=HOSTILE)
+    raw = Volume.from_array(halves, unit="nm")
     raw.to_zarr(folder, client=near, progress=False)
+    for file in (tmp_path / "a.zarr").rglob("zarr.json"):
+        file.write_text(file.read_text().replace('"nanometer"', json.dumps(HOSTILE)))
+    assert dbw.open_volume(folder).unit == HOSTILE
     lazy = dbw.map_overlap(function, dbw.open_volume(folder), halo=1, dtype=np.uint8)
     html = lazy.checkpoint(tmp_path / "b.zarr" / "<b>")._repr_html_()
     assert len(pictures(html)) == 3
