@@ -163,7 +163,8 @@ def bits_of_splits(
     from scipy.sparse import coo_array, csgraph
 
     nodes = len(sizes)
-    graph = coo_array((np.ones(len(pairs)), pairs.T), (nodes, nodes)).tocsr()
+    # Indices of 32 bits, as scipy before 1.17.1 asks for.
+    graph = coo_array((np.ones(len(pairs)), pairs.T.astype(np.int32)), (nodes, nodes)).tocsr()
     tree = csgraph.minimum_spanning_tree(graph)
     below, total = sizes.copy(), sizes.copy()
     above = np.full(nodes, -1)
