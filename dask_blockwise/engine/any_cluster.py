@@ -72,7 +72,8 @@ def cluster(
         What jobs are called; that of the script that asks for them unless given.
     workers_timeout
         How long a run may wait while it has no worker, in seconds or as text such as ``"2h"``.
-        It then ends, and the blocks that are done are kept; it waits without end unless given.
+        It then ends, and the blocks that are done are kept; it waits without end unless given. Of
+        jobs alone; see `to_zarr` for workers of this machine.
     extra
         Anything else that ``distributed.LocalCluster``, or the batch system's cluster in
         dask-jobqueue, takes: ``account``, ``interface``, ``job_extra_directives``,
@@ -99,6 +100,11 @@ def cluster(
     given = _Given(system, workers, cores, memory, gpus, extra)
     if system == "local":
         _refuse("this machine", {"walltime": walltime, "queue": queue, "name": name})
+        if workers_timeout is not None:
+            raise ValueError(
+                f"workers_timeout={workers_timeout!r} is said of jobs; on this machine give it to "
+                "the run, to_zarr(..., workers_timeout=...)."
+            )
         return _of_this_machine(given, devices)
     _refuse("jobs, whose devices their batch system gives them", {"devices": devices})
     about = {"walltime": walltime, "queue": queue, "job_name": name}

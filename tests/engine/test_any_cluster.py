@@ -136,6 +136,7 @@ def test_what_bsub_says_is_quoted(
     [
         ({"walltime": "2h"}, ValueError, "walltime says nothing of this machine, got '2h'"),
         ({"queue": "gpu"}, ValueError, "queue says nothing of this machine"),
+        ({"workers_timeout": 5}, ValueError, r"workers_timeout=5 is said of jobs; .*to_zarr\("),
         ({"workers": (3, 1)}, ValueError, r"the least and then the most, got \(3, 1\)"),
         ({"workers": (0,)}, ValueError, "a number, or the least and the most"),
         ({"workers": -1}, ValueError, "workers must be 0 or more, got -1"),
