@@ -133,7 +133,8 @@ def _check_volumes(fragments: Volume, affinities: Volume) -> None:
     if not affinities.frame.lies_as(fragments.frame):
         raise ValueError(
             f"Fragments and affinities must cover the same region in the same voxels, got "
-            f"{fragments!r} and {affinities!r}: crop or resample one of them."
+            f"{fragments!r} and {affinities!r}: "
+            f"{affinities.frame.how_to_lie_as(fragments.frame)}."
         )
 
 

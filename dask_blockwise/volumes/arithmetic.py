@@ -237,7 +237,7 @@ def _check_arguments(name: str, arguments: Sequence[Any], volumes: Sequence[Voxe
         if not same or not other.lies_as(first):
             raise ValueError(
                 f"{name} is taken voxel by voxel, of volumes of the same region, voxels and "
-                f"channels, got {volumes}: crop or resample one of them, or choose its channels."
+                f"channels, got {volumes}: {other.how_to_lie_as(first)}, or choose its channels."
             )
 
 

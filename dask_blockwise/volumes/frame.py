@@ -71,6 +71,16 @@ class Frame:
         same = self.roi == other.roi and self.voxel_size == other.voxel_size
         return same and self.placement.measures_as(other.placement)
 
+    def how_to_lie_as(self, other: Frame) -> str:
+        """What to do about a volume that doesn't lie as the other, for people."""
+        if self.placement.measures_as(other.placement):
+            return "crop or resample one of them"
+        units = f"{self.unit or 'no unit'} and {other.unit or 'no unit'}"
+        return (
+            f"their units differ ({units}); open one with the numbers and unit of the other, "
+            "open_volume(path, voxel_size=..., offset=..., unit=...)"
+        )
+
     @property
     def ndim(self) -> int:
         """Number of axes."""

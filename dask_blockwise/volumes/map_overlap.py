@@ -213,7 +213,8 @@ def check_alike(volume: Volume, others: tuple[Volume, ...]) -> None:
         if not same_axes or not other.frame.lies_as(volume.frame):
             raise ValueError(
                 f"Volumes that are mapped together must cover the same region in the same voxels "
-                f"and axes, got {volume!r} and {other!r}: crop, resample or transpose one of them."
+                f"and axes, got {volume!r} and {other!r}: "
+                f"{other.frame.how_to_lie_as(volume.frame)}, or transpose it."
             )
 
 

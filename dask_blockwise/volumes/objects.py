@@ -295,6 +295,6 @@ def _check_labels(segments: Voxels) -> None:
 def _check_alike(segments: Voxels, name: str, volume: Voxels) -> None:
     if not volume.frame.lies_as(segments.frame):
         raise ValueError(
-            f"The mean of {name!r} over each object needs a volume of the same region in the same "
-            f"voxels as the segments {segments!r}, got {volume!r}: crop or resample one of them."
+            f"The mean of {name!r} needs a volume of the same region in the same voxels as the "
+            f"segments {segments!r}, got {volume!r}: {volume.frame.how_to_lie_as(segments.frame)}."
         )

@@ -128,7 +128,7 @@ def test_the_same_numbers_in_another_unit_are_another_place(unit):
         lambda: dbw.agglomerate(pieces, pairs, offsets=[(-1, 0), (0, -1)]),
     ):
         if unit == "micrometer":
-            with pytest.raises(ValueError, match="the same region"):
+            with pytest.raises(ValueError, match=r"the same region.*units differ .*unit=\.\.\."):
                 make()
         else:
             assert make().shape == (4, 4)
