@@ -252,6 +252,8 @@ PLAIN = Volume.from_array(np.ones((4, 4, 4), np.float32))
     "make, error, message",
     [
         (lambda: watershed(AFFINITIES), ValueError, "6 offsets, got none"),
+        (lambda: watershed(PLAIN), ValueError, "One map .* needs none: seeds='distance'"),
+        (lambda: watershed(PLAIN, seeds="far"), ValueError, "or 'distance', got 'far'"),
         (
             lambda: watershed(flags((6, 8, 8, 8)), offsets=OFFSETS),
             ValueError,
