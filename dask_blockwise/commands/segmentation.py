@@ -50,7 +50,7 @@ def watershed(
     Parameters
     ----------
     affinities
-        One channel an offset; with --seeds distance, a probability.
+        One channel an offset; with --seeds distance, the probability to be inside an object.
     output
         Where the segments are stored.
     offsets
@@ -64,7 +64,8 @@ def watershed(
     seeds
         Flood from maxima of the distance to boundaries, instead.
     parameter
-        Any other of the watershed, such as sigma=2.0; may be given several times.
+        Any other of the watershed, such as sigma=2.0, or fill=false, by which seeds leave what is
+        at most the bias background; may be given several times.
     min_size
         Objects of fewer voxels become background.
     fragments

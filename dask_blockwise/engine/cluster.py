@@ -93,6 +93,11 @@ class _Interruptible(LocalCluster):
             message = "Stopped while worker processes were starting; no block has run."
             raise KeyboardInterrupt(message) from None
         except RuntimeError as error:
+            if "unexpected keyword argument" in str(_root_of(error)):
+                raise TypeError(
+                    f"The cluster takes no such option: {_root_of(error)}. It takes those of "
+                    "dbw.cluster and of distributed.LocalCluster."
+                ) from None
             raise RuntimeError(
                 f"Worker processes didn't start ({_root_of(error)}). Above stands what they said. "
                 "In a script, what runs things must stand under `if __name__ == '__main__':`."

@@ -22,7 +22,7 @@ from . import watershed as watershed_kernel
 from .affinities import check_between, check_scale
 from .function import Parameters, SegmentFunction
 from .segmented import Segmented
-from .watershed import check_mutex, check_offsets
+from .watershed import check_mutex, check_offsets, check_seeds
 
 __all__ = ["connected_components", "segment", "watershed"]
 
@@ -111,7 +111,7 @@ def watershed(
     ----------
     affinities : Volume
         One channel an offset, and others after them with ``more_channels=True``; uint8 stands for
-        [0, 1]. With ``seeds="distance"`` a probability.
+        [0, 1]. With ``seeds="distance"`` the probability that a voxel is inside an object.
     offsets : sequence of offsets
         One step an axis, in voxels, for each channel.
     bias : float, or one a channel
@@ -122,7 +122,9 @@ def watershed(
         0 where nothing is to be segmented.
     block_shape : sequence of int, optional
     **parameters
-        Others of `dask_blockwise.segmentation.watershed.segment_function`.
+        Others of `dask_blockwise.segmentation.watershed.segment_function`, such as
+        ``seeds="distance"``, which floods all that isn't masked unless ``fill=False`` leaves what
+        is at most the bias background.
 
     Returns
     -------
@@ -144,6 +146,7 @@ def watershed(
     check_not_flags(affinities)
     check_between("bias", bias)
     channels, space = affinities.frame.channels or 1, len(affinities.frame.space)
+    check_seeds(parameters.get("seeds"))
     if parameters.get("seeds") is None:
         check_mutex(channels, space, {"offsets": offsets, "bias": bias, **parameters})
     elif offsets is not None:

@@ -14,7 +14,7 @@ from .affinities import as_unit, check_between, check_scale, check_unit, clipped
 from .distance import Backend, distance_watershed
 from .mutex import Attract, MutexEdges, Offsets, are_nearest
 
-__all__ = ["check_mutex", "check_offsets", "segment_function"]
+__all__ = ["check_mutex", "check_offsets", "check_seeds", "segment_function"]
 
 
 def segment_function(
@@ -118,6 +118,7 @@ def segment_function(
     array([[1, 1, 1, 2, 2, 2]], dtype=uint64)
     """
     check_scale(input_array.dtype)
+    check_seeds(seeds)
     if more_channels:
         input_array = input_array[: len(() if offsets is None else offsets)]
     if not clip:
@@ -135,7 +136,7 @@ def segment_function(
         labels = distance_watershed(
             inside, boundary, sigma, inside_mask, fill, backend, max_distance
         )
-    elif seeds is None:
+    else:
         parameters = {
             "offsets": offsets,
             "bias": bias,
@@ -147,9 +148,18 @@ def segment_function(
         _check_mask(mask, input_array.shape[1:])
         edges = MutexEdges.of(parameters)
         labels = _mutex(edges, input_array, inside_mask, filter_fragments)
-    else:
-        raise ValueError(f"seeds must be None (mutex watershed) or 'distance', got {seeds!r}.")
     return _without_small(labels, min_size)
+
+
+def check_seeds(seeds: Any) -> None:
+    """Refuse seeds that there aren't.
+
+    Raises
+    ------
+    ValueError
+    """
+    if seeds not in (None, "distance"):
+        raise ValueError(f"seeds must be None (mutex watershed) or 'distance', got {seeds!r}.")
 
 
 def check_mutex(channels: int, axes: int, parameters: Mapping[str, Any]) -> None:
@@ -185,11 +195,13 @@ def check_offsets(
     """
     if offsets is None or len(offsets) != channels:
         given = "none" if offsets is None else str(len(offsets))
+        one = " One map of what is inside objects needs none: seeds='distance'."
         raise ValueError(
             f"The affinities have {channels} channels, so watershed needs {channels} offsets, got "
             f"{given}: give one offset for each channel, in the channels' order (or take the "
             "channels that have offsets first). Where others follow them, such as local shape "
             "descriptors, more_channels=True leaves these out."
+            + (one if channels == 1 and offsets is None else "")
         )
     if any(len(offset) != axes for offset in offsets):
         raise ValueError(

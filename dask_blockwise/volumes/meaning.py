@@ -47,15 +47,23 @@ def stands_for_in(attributes: Mapping[str, Any]) -> tuple[float, float] | None:
 def check_not_flags(volume: Voxels) -> None:
     """Refuse bytes of 0 and 1 for probabilities, where 1 would count as 1/255.
 
-    Looked for in the block in the middle of what is stored or in memory; what is computed, or
-    says what its bytes stand for, isn't looked at.
+    Known of what is known to be a mask or classes, such as that of a threshold; looked for in the
+    block in the middle of what else is stored or in memory. What else is computed, or says what
+    its bytes stand for, isn't looked at.
 
     Raises
     ------
     ValueError
     """
     frame = volume.frame
-    if frame.dtype != np.uint8 or frame.stands_for is not None or volume.source.inputs:
+    if frame.dtype != np.uint8 or frame.stands_for is not None:
+        return
+    if frame.names:
+        raise ValueError(
+            f"{volume!r} is a mask or classes, but a uint8 probability or affinity is in 0..255, "
+            "so that 1 would count as 1/255: give volume.astype('float32') of a mask of 0 and 1."
+        )
+    if volume.source.inputs:
         return
     begin = tuple((n - b) // 2 for n, b in zip(frame.extent, frame.block_shape))
     end = tuple(low + b for low, b in zip(begin, frame.block_shape))

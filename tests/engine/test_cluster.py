@@ -113,6 +113,8 @@ def test_a_local_cluster_is_not_given_up_while_workers_restart(client: Client) -
 
 
 def test_unknown_batch_system() -> None:
+    with pytest.raises(TypeError, match=r"no such option: .* 'memroy'"):
+        local_cluster(n_workers=1, memroy="1GB")
     with pytest.raises(ValueError, match=r"Unknown batch system 'condor'.*slurm, lsf, pbs, sge"):
         jobqueue_cluster("condor", 4)
     with pytest.raises(TypeError, match="a name, a class or a function, got None"):

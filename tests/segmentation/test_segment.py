@@ -20,6 +20,7 @@ from dask_blockwise import (
     open_volume,
     relabel,
     segment,
+    threshold,
     watershed,
 )
 from dask_blockwise.labels.scores import score_segmentation
@@ -220,6 +221,16 @@ def test_distance_seeds_with_a_largest_distance_are_those_of_one_piece(seed):
 AFFINITIES = Volume.from_array(np.ones((6, 4, 4, 4), np.float32))
 
 
+def test_a_mask_that_is_computed_is_no_probability_of_1_in_255():
+    mask = threshold(Volume.from_array(np.arange(64, dtype="uint8").reshape(4, 4, 4)), 30)
+
+    with pytest.raises(ValueError, match=r"1 would count as 1/255: give .* of a mask of 0 and 1"):
+        watershed(mask, seeds="distance")
+
+    labels = watershed(mask.astype("float32"), seeds="distance", sigma=1, fill=False)[:]
+    np.testing.assert_array_equal(labels > 0, mask[:] > 0)
+
+
 def flags(shape):
     return Volume.from_array(RNG.integers(0, 2, shape).astype(np.uint8))
 
@@ -241,6 +252,8 @@ PLAIN = Volume.from_array(np.ones((4, 4, 4), np.float32))
     "make, error, message",
     [
         (lambda: watershed(AFFINITIES), ValueError, "6 offsets, got none"),
+        (lambda: watershed(PLAIN), ValueError, "One map .* needs none: seeds='distance'"),
+        (lambda: watershed(PLAIN, seeds="far"), ValueError, "or 'distance', got 'far'"),
         (
             lambda: watershed(flags((6, 8, 8, 8)), offsets=OFFSETS),
             ValueError,

@@ -150,7 +150,7 @@ def find(system: System) -> tuple[Callable[..., SpecCluster], BatchSystem | None
             raise ValueError(
                 f"Unknown batch system {system!r}: it must be one of {', '.join(BATCH_SYSTEMS)}, "
                 "a cluster class of dask-jobqueue, or a function that takes the options of a job "
-                "and returns a cluster."
+                "and returns a cluster; or local, for this machine."
             )
         known = BATCH_SYSTEMS[system]
         return getattr(_import_jobqueue(), known.cluster), known
