@@ -151,6 +151,11 @@ def watershed(
         check_mutex(channels, space, {"offsets": offsets, "bias": bias, **parameters})
     elif offsets is not None:
         check_offsets(offsets, channels, space, bias)
+    elif affinities.frame.channels is not None:
+        raise ValueError(
+            f"seeds='distance' looks at one map, or at affinities with their offsets=, got "
+            f"{affinities!r}: choose a channel, volume.isel(c=0), or give the offsets."
+        )
     return labels
 
 

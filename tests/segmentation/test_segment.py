@@ -196,6 +196,13 @@ def test_watershed_from_distances_of_a_map_without_channels():
     np.testing.assert_array_equal(labels[:] > 0, inside > 0.5)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_distance_seeds_of_channels_need_their_offsets(channels):
+    maps = Volume.from_array(np.zeros((channels, 4, 4, 4), np.float32), axes="czyx")
+    with pytest.raises(ValueError, match=r"their offsets=.*isel\(c=0\)"):
+        watershed(maps, seeds="distance")
+
+
 @pytest.mark.parametrize("seed", [1, 3])
 def test_distance_seeds_with_a_largest_distance_are_those_of_one_piece(seed):
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).random((160, 160)), 4)
