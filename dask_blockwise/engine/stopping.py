@@ -54,7 +54,7 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _put_back(signal.SIGTERM, signal.SIG_DFL, instead_of=_end)
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def heard(hear: Callable[[BaseException], object]) -> Iterator[None]:
     """Within the body, what Ctrl-C and SIGTERM raise is told to a function, and raised at its end.
 
     Raised wherever the process stands, it may be within a weakref's callback or a ``__del__``,
-    where Python drops it. The second of a kind is raised at once: the body may hang.
+    where Python drops it. The next of a kind is raised at once: the body may hang.
 
     Parameters
     ----------
@@ -75,13 +75,14 @@ def heard(hear: Callable[[BaseException], object]) -> Iterator[None]:
     if not _is_main_thread():
         raising = {}
     kept: list[BaseException] = []
-    for number, handler in raising.items():
-        signal.signal(number, partial(_keep, handler, kept, hear))
+    keeping = {number: partial(_keep, of, kept, hear) for number, of in raising.items()}
+    for number, keep in keeping.items():
+        signal.signal(number, keep)
     try:
         yield
     finally:
-        for number, handler in raising.items():
-            signal.signal(number, handler)
+        for number, keep in keeping.items():
+            _put_back(number, raising[number], instead_of=keep)
         if kept:
             raise kept[0]
 
@@ -93,12 +94,21 @@ def _keep(
     number: int,
     frame: FrameType | None,
 ) -> None:
-    signal.signal(number, handler)
+    # Meanwhile the next is raised at once, as the handler may wait for an answer.
+    ours = signal.signal(number, handler)
     try:
         handler(number, frame)
     except BaseException as stop:
         kept.append(stop)
         hear(stop)
+    else:
+        _put_back(number, ours, instead_of=handler)
+
+
+def _put_back(number: int, handler: Any, instead_of: Any) -> None:
+    """Let a signal mean what it did, unless somebody has given it a meaning meanwhile."""
+    if signal.getsignal(number) is instead_of:
+        signal.signal(number, handler)
 
 
 def _is_main_thread() -> bool:

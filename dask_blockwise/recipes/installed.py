@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from xxhash import xxh3_64
+
 __all__ = [
     "PYTHON",
     "Distribution",
@@ -81,7 +83,7 @@ def _distribution(top: str, file: str | None) -> Distribution | None:
     if file is None:
         return PYTHON if top in sys.stdlib_module_names else None
     if _FOLDERS & set(Path(file).parts) or _is_beside_its_record(top, Path(file)):
-        return _named_distribution(_providing(top, file))
+        return _providing(top, file)
     within = any(Path(file).is_relative_to(folder) for folder in _stdlib())
     return PYTHON if within else None
 
@@ -92,8 +94,7 @@ def _is_beside_its_record(top: str, file: Path) -> bool:
     # That of a checkout is an .egg-info.
     if not any(any(folder.glob("*.dist-info")) for folder in folders):
         return False
-    found = (metadata.distribution(name) for name in _providers(top))
-    return any(Path(str(each.locate_file(""))) in folders for each in found)
+    return any(Path(str(each.locate_file(""))) in folders for each in _providers(top))
 
 
 @cache
@@ -106,16 +107,28 @@ def _stdlib() -> tuple[str, ...]:
 
 @cache
 def _named_distribution(name: str) -> Distribution:
-    try:
-        return Distribution(name, metadata.version(name))
-    except metadata.PackageNotFoundError:
-        return Distribution(name, "unknown")
+    one = _called(name)
+    return Distribution(name, one.version if one else "unknown")
+
+
+def _called(name: str) -> metadata.Distribution | None:
+    return next(filter(_is_whole, metadata.distributions(name=name)), None)
+
+
+def _is_whole(distribution: metadata.Distribution) -> bool:
+    """Whether it is more than what a broken update left behind."""
+    # What tells of it, as its name and version are read from; an .egg-info may be a file itself.
+    told = next(filter(None, map(distribution.read_text, ("METADATA", "PKG-INFO", ""))), "")
+    return all(f"\n{field}:" in f"\n{told}" for field in ("Name", "Version"))
 
 
 @cache
-def _providers(top: str) -> list[str]:
+def _providers(top: str) -> list[metadata.Distribution]:
     """As ``packages_distributions``, which takes most of a second: it looks at every file."""
-    return sorted({each.name for each in metadata.distributions() if _provides(each, top)})
+    having = [each for each in metadata.distributions() if _provides(each, top)]
+    # Of two of a name the first is imported.
+    named = {each.name: each for each in reversed(having) if _is_whole(each)}
+    return [named[name] for name in sorted(named)]
 
 
 def _provides(distribution: metadata.Distribution, top: str) -> bool:
@@ -127,18 +140,37 @@ def _provides(distribution: metadata.Distribution, top: str) -> bool:
     return any(f"\n{top}{end}" in f"\n{listed}" for end in "/.")
 
 
-def _providing(top: str, file: str) -> str:
+def _providing(top: str, file: str) -> Distribution:
     """The distribution with a module; of several that share a namespace the one with the file."""
-    try:
-        metadata.version(top)
-    except metadata.PackageNotFoundError:
-        names = _providers(top) or [top]
-    else:
-        return top
-    for name in names if len(names) > 1 else ():
-        if any(file.endswith(str(each)) for each in metadata.files(name) or ()):
-            return name
-    return names[0]
+    called = _called(top)
+    if called is not None and _provides(called, top):
+        return Distribution(top, called.version)
+    found = _providers(top)
+    several = found if len(found) > 1 else []
+    having = (each for each in several if _lists(each, file))
+    one = next(having, found[0] if found else called)
+    if one is None:
+        return Distribution(top, _unknown(top, Path(file)))
+    return Distribution(one.name, one.version)
+
+
+def _lists(distribution: metadata.Distribution, file: str) -> bool:
+    return any(file.endswith(str(each)) for each in distribution.files or ())
+
+
+def _unknown(top: str, file: Path) -> str:
+    """In place of a version, what tells a module that no package manager knows from an edited one.
+
+    It may be a person's own, put beside what is installed.
+    """
+    root = next((folder for folder in (file, *file.parents) if folder.name == top), file)
+    if not root.exists():  # as within a zip file
+        return "unknown"
+    digest = xxh3_64()
+    for each in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
+        digest.update(f"{each.relative_to(root)}\n".encode())
+        digest.update(each.read_bytes())
+    return f"unknown, {digest.hexdigest()}"
 
 
 def named(module: str | None, qualname: Any) -> Any:

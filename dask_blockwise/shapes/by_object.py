@@ -20,7 +20,7 @@ from ..engine.task import Task
 from ..geometry.blocks import Block, Roi
 from ..geometry.boxes import Index
 from ..geometry.units import length_of
-from ..storage.documents import put
+from ..storage.documents import put, read_json
 from ..storage.location import check_may_be_written, location_of
 from ..volumes.frame import Frame
 from ..volumes.lineage import prepared
@@ -90,6 +90,8 @@ def by_object(
     ------
     ImportError
         If the shape's library isn't installed.
+    FileExistsError
+        If the folder's ``info`` tells of something else, such as a volume.
     TypeError, ValueError
         If these aren't stored labels in three dimensions, an object isn't there, or its box has too
         many voxels in every level.
@@ -100,10 +102,20 @@ def by_object(
     check_objects(labels, shape.name)
     location = location_of(path)
     check_may_be_written(location)
+    _check_folder(location, shape)
     run = partial(run_all, client=client, progress=progress, workers_timeout=patience)
     made = _run(labels, location, shape, ids, options, run)
     put(location, "info", json.dumps(shape.info).encode())
     return made
+
+
+def _check_folder(location: str, shape: Shape) -> None:
+    told = read_json(location, "info")
+    if told and told.get("@type") != shape.info["@type"]:
+        raise FileExistsError(
+            f"{location} has an info file of {told.get('@type', 'something else')!r}, which "
+            f"{shape.name} would replace: choose another folder, such as {location}/{shape.name}."
+        )
 
 
 def _check_installed(shape: Shape) -> None:

@@ -42,4 +42,7 @@ def writes_in_order(location: str) -> bool:
     above = [part for part in mounted if path.is_relative_to(part.mountpoint)]
     # Of several that are mounted at one place, the last is seen.
     nearest = max(reversed(above), key=lambda part: len(part.mountpoint), default=None)
-    return nearest is not None and nearest.fstype in _IN_ORDER
+    if nearest is None or nearest.fstype not in _IN_ORDER:
+        return False
+    # Of ext3 and ext4: files may then have their length and not what was written.
+    return "data=writeback" not in nearest.opts.split(",")

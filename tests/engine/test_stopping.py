@@ -196,3 +196,53 @@ def test_a_ctrl_c_that_means_something_else_is_left_to_it(
     finally:
         signal.signal(signal.SIGINT, before)
     assert came == [signal.SIGINT] * 2
+
+
+def test_a_ctrl_c_that_stops_at_its_second_time_stops_the_run_wherever_that_comes(
+    near: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came: list[int] = []
+
+    def second(number: int, _: Any) -> None:  # as asyncio.run has it
+        came.append(number)
+        if len(came) == 2:
+            raise KeyboardInterrupt
+
+    def twice() -> None:
+        signal.raise_signal(signal.SIGINT)
+        at_the_end_of_an_object(lambda: signal.raise_signal(signal.SIGINT))
+
+    before = signal.signal(signal.SIGINT, second)
+    try:
+        once_settled(monkeypatch, twice)
+        with pytest.raises(KeyboardInterrupt):
+            run(line(200, recorder(tmp_path)), near, progress=False)
+        assert signal.getsignal(signal.SIGINT) is second
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_what_a_signal_is_to_mean_next_time_stays(
+    number: int, near: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def last_time(number: int, _: Any) -> None:
+        signal.signal(number, signal.SIG_IGN)
+
+    before = signal.signal(number, last_time)
+    try:
+        once_settled(monkeypatch, lambda: signal.raise_signal(number))
+        assert run(line(20, recorder(tmp_path)), near, progress=False)
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+
+
+def test_what_a_script_does_of_sigterm_outlives_exit_codes() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with exit_codes():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -169,3 +169,14 @@ def test_commands_make_what_functions_make(
     for name in names:
         by_command, by_function = (tmp_path / how / name for how in ("command", "function"))
         assert by_command.read_bytes() == by_function.read_bytes()
+
+
+@pytest.mark.parametrize("make", [dbw.meshes, dbw.skeletons], ids=["meshes", "skeletons"])
+def test_a_folder_of_something_else_is_left_as_it_is(make, tmp_path):
+    labels = np.zeros((4, 4, 4), np.uint8)
+    labels[1:3, 1:3, 1:3] = 1
+    info = tmp_path / "info"
+    info.write_text('{"@type": "neuroglancer_multiscale_volume"}')
+    with pytest.raises(FileExistsError, match=r"neuroglancer_multiscale_volume.*another folder"):
+        make(dbw.Volume.from_array(labels), tmp_path, progress=False)
+    assert "volume" in info.read_text()

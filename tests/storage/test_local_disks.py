@@ -17,12 +17,17 @@ MOUNTED = [
     ("/old", "ext4"),
     ("/old", "cifs"),
     ("/usb", "ext2"),
+    ("/quick", "ext4", "rw,relatime,data=writeback"),
+    ("/my data", "ext4", "rw,data=ordered"),
 ]
 
 
 @pytest.fixture
 def mounted(monkeypatch):
-    made = [SimpleNamespace(mountpoint=at, fstype=kind) for at, kind in MOUNTED]
+    made = [
+        SimpleNamespace(mountpoint=at, fstype=kind, opts=",".join(options) or "rw")
+        for at, kind, *options in MOUNTED
+    ]
     monkeypatch.setattr(psutil, "disk_partitions", lambda all: made)
     writes_in_order.cache_clear()
     yield
@@ -39,6 +44,8 @@ def mounted(monkeypatch):
         ("/scratch/a.zarr", False),
         ("/old/a.zarr", False),
         ("/usb/a.zarr", False),
+        ("/quick/a.zarr", False),
+        ("/my data/a.zarr", True),
         ("gs://data/a.zarr", False),
     ],
 )

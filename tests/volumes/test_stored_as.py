@@ -76,6 +76,8 @@ def test_none_is_no_compression(near, tmp_path, zarr_format):
         (("zstd", "high"), 3, "from 1 to 22"),
         ({"id": "zstd"}, 3, "one of zstd"),
         ({"name": "zstd", "configuration": {"lvl": 1}}, 3, "isn't understood"),
+        ({"name": "lz4", "configuration": {}}, 3, "of zstd, gzip, blosc;"),
+        ({"id": "blosc", "cname": "nope"}, 2, "isn't understood"),
         (numcodecs.LZMA(), 2, "one of zstd"),
         (7, 3, "compressor is a name"),
     ],

@@ -91,15 +91,20 @@ def failure_of(error: BaseException) -> Failure:
     ]
     shown = _without_top(error.__traceback__, _calls_before_users(calls))
     told = traceback.TracebackException(type(error), error, shown)
-    cause = "".join(told.format_exception_only()).strip()
-    text = "".join(told.format()).rstrip()
+    cause = _sendable("".join(told.format_exception_only()).strip())
+    text = _sendable("".join(told.format()).rstrip())
     return Failure(cause, place_of(calls), text, _advice(error), _may_pass(error))
+
+
+def _sendable(text: str) -> str:
+    """Names of files may have bytes that are no text, which can't be sent or written."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _advice(error: BaseException | None) -> str:
     """What is known of an exception, or of one that it came of."""
     while error is not None:
-        if _NO_CHILDREN in str(error):
+        if _NO_CHILDREN in traceback.format_exception_only(error)[-1]:
             return _OF_CHILDREN
         if isinstance(error, OSError) and error.errno in _FULL and not error.filename:
             return _of_a_full_disk(error)

@@ -82,11 +82,13 @@ def codec_for(compressor: str | Mapping[str, Any] | None, zarr_format: int) -> A
     if isinstance(compressor, str):
         return _named(compressor, zarr_format)
     name = compressor.get("id" if zarr_format == 2 else "name")
-    if name not in _OF_FORMAT[zarr_format]:
+    if name not in (_ZARR2 if zarr_format == 2 else _CLASSES):
         raise _unknown(compressor, zarr_format)
     try:
         if zarr_format == 2:
-            return numcodecs.get_codec(dict(compressor))
+            codec = numcodecs.get_codec(dict(compressor))
+            codec.encode(b"\0")  # which sees what it was made with
+            return codec
         return _CLASSES[str(name)].from_dict(dict(compressor))
     except (TypeError, ValueError) as error:
         raise ValueError(f"The compressor {dict(compressor)} isn't understood: {error}.") from error
@@ -115,6 +117,8 @@ def _named(text: str, zarr_format: int) -> Any:
 
 def _unknown(compressor: Any, zarr_format: int) -> ValueError:
     keys = {2: "'id'", 3: "'name' and 'configuration'"}[zarr_format]
+    if isinstance(compressor, Mapping) and zarr_format == 3:
+        keys += f", of {', '.join(_CLASSES)}"
     return ValueError(
         f"Arrays of zarr {zarr_format} are written here with one of "
         f"{', '.join(_OF_FORMAT[zarr_format])}, by name, with a level as in 'zstd:9', or settings "

@@ -163,3 +163,10 @@ def test_what_may_go_well_a_little_later(raised: Exception, may_pass: bool) -> N
         raise raised
 
     assert failure(process).may_pass == may_pass
+
+
+def test_what_is_no_text_can_be_sent() -> None:
+    failure = failure_of(FileNotFoundError(2, "No such file", "raw-\udce4.tif"))
+    assert "udce4" in failure.cause
+    for told in failure[:3]:
+        told.encode()
