@@ -31,6 +31,8 @@ _OF_CHILDREN = (
     'machine is made; job_script_prologue=["export DASK_DISTRIBUTED__WORKER__DAEMON=False"] for '
     "one of jobs."
 )
+# Of a longer text, so many from either end are kept.
+_LETTERS = 8_000
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _OF_PATHS = (
     *(FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError),
@@ -97,8 +99,14 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def _sendable(text: str) -> str:
-    """Names of files may have bytes that are no text, which can't be sent or written."""
-    return text.encode(errors="backslashreplace").decode()
+    """Names of files may have bytes that are no text, which can't be sent or written.
+
+    Of an array that was put into a message, the beginning and the end are enough.
+    """
+    text = text.encode(errors="backslashreplace").decode()
+    if len(text) <= 2 * _LETTERS:
+        return text
+    return f"{text[:_LETTERS]}\n... {len(text) - 2 * _LETTERS} letters ...\n{text[-_LETTERS:]}"
 
 
 def _advice(error: BaseException | None) -> str:

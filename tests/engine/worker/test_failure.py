@@ -170,3 +170,19 @@ def test_what_is_no_text_can_be_sent() -> None:
     assert "udce4" in failure.cause
     for told in failure[:3]:
         told.encode()
+
+
+def test_of_a_long_text_both_ends_are_kept() -> None:
+    failure = failure_of(ValueError(f"begin {'x' * 1_000_000} end"))
+    for told in (failure.cause, failure.traceback):
+        assert len(told) < 20_000
+        assert told.endswith(" end")
+    assert failure.cause.startswith("ValueError: begin x")
+
+
+def test_an_error_that_has_no_text_is_told() -> None:
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("none")
+
+    assert "Odd" in failure_of(Odd()).cause
