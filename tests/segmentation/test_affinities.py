@@ -110,8 +110,9 @@ def test_a_bias_that_no_affinity_is_beyond_is_refused(bias):
     volume = Volume.from_array(np.uint8(UNIT * 255), axes="cyx")
     with pytest.raises(ValueError, match=r"must be in \[0, 1\].*128 is 0.5.*got"):
         watershed(volume, offsets=OFFSETS, bias=bias)
+    fragments = Volume.from_array(np.ones_like(FRAGMENTS))
     with pytest.raises(ValueError, match=r"must be in \[0, 1\].*got"):
-        agglomerate(Volume.from_array(FRAGMENTS), volume, offsets=OFFSETS, threshold=bias)
+        agglomerate(fragments, volume, offsets=OFFSETS, threshold=bias)
 
 
 def test_bytes_that_stand_for_another_range_are_refused():
