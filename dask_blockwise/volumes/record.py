@@ -10,7 +10,7 @@ import getpass
 import io
 import platform
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -26,7 +26,7 @@ from ..storage.arrays import node_attributes, read_attributes, write_attributes
 from ..storage.documents import put, read_bytes
 from ..storage.location import location_of
 from .known import Known
-from .lineage import place_of
+from .made_by import stages_of
 from .source import Voxels
 from .wiring import wiring_of
 
@@ -35,7 +35,6 @@ __all__ = ["Record", "changed_parts", "keep_parts", "now"]
 _KEY = "dask_blockwise"
 _PARTS = "inputs.npz"
 _WIRING, _WIRED = "wiring of inputs", "an input is read in another's place"
-_NO_PARAMETERS = {"inputs", "frame", "array", "stored", "axes", "of"}
 _PACKAGES = (
     *("dask_blockwise", "numpy", "dask", "distributed", "zarr", "tensorstore", "scipy"),
     *("scikit-image", "numba", "torch", "openvino", "onnxruntime", "bioimage-cpp"),
@@ -88,7 +87,7 @@ class Record:
             digest=digest_of(recipe),
             recipe=recipe,
             verify=verify,
-            stages=list(_stages(volume)),
+            stages=list(stages_of(volume)),
             inputs=list(map(_input, inputs)),
             checkpoints=list(dict.fromkeys(checkpoints)),
             packages=_packages(),
@@ -188,27 +187,6 @@ def _input(known: Known) -> dict[str, Any]:
         "parts": known.values.size,
         "called": known.parts,
         "token": f"{int(known.values.sum(dtype=np.uint64)):016x}",
-    }
-
-
-def _stages(volume: Voxels, seen: set[int] | None = None) -> Iterator[dict[str, Any]]:
-    """Each stage once, after those that it is computed from."""
-    seen = set() if seen is None else seen
-    if id(volume) in seen:
-        return
-    seen.add(id(volume))
-    for inner in volume.source.inputs:
-        yield from _stages(inner, seen)
-    of: Any = recipe_of(volume.source)
-    frame, state = volume.frame, of.get("state", of)
-    parameters = {key: part for key, part in state.items() if key not in _NO_PARAMETERS}
-    yield {
-        "stage": volume.source.kind,
-        "path": place_of(volume),
-        "shape": frame.shape,
-        "dtype": frame.dtype.str,
-        "token": volume.token,
-        "parameters": parameters,
     }
 
 
