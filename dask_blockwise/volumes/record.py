@@ -34,7 +34,10 @@ __all__ = ["Record", "changed_parts", "keep_parts", "now"]
 
 _KEY = "dask_blockwise"
 _PARTS = "inputs.npz"
+# How records once called stages: by class.
+_OF_OLD = "Volume"
 _WIRING, _WIRED = "wiring of inputs", "an input is read in another's place"
+_OF_STAGE = ("volume", _WIRING)
 _PACKAGES = (
     *("dask_blockwise", "numpy", "dask", "distributed", "zarr", "tensorstore", "scipy"),
     *("scikit-image", "numba", "torch", "openvino", "onnxruntime", "bioimage-cpp"),
@@ -132,7 +135,7 @@ class Record:
 
     def changes_to(self, later: Record) -> list[str]:
         """What another computation does differently, for people."""
-        changes = [] if self.digest == later.digest else differences(self.recipe, later.recipe)
+        changes = [] if self.digest == later.digest else self._differences(later)
         # Digests say nothing to people.
         changes = [_WIRED if _WIRING in change else change for change in changes]
         if self.verify != later.verify and later.verify != "none":
@@ -141,6 +144,24 @@ class Record:
                 f'"{later.verify}"'
             )
         return changes
+
+    def _differences(self, later: Record) -> list[str]:
+        """Of recipes; of another stage's volume only which stage it is, since all of it differs."""
+        was, now = _last_stage(self), _last_stage(later)
+        old, new = self.recipe, later.recipe
+        known = isinstance(old, dict) and isinstance(new, dict) and not was.endswith(_OF_OLD)
+        if not known or was in ("", now):
+            return differences(old, new)
+        return [f"{was} -> {now}", *differences(_without_stage(old), _without_stage(new))]
+
+
+def _last_stage(record: Record) -> str:
+    return str(record.stages[-1].get("stage", "")) if record.stages else ""
+
+
+def _without_stage(recipe: Recipe) -> Recipe:
+    parts = recipe.items() if isinstance(recipe, dict) else ()
+    return {key: part for key, part in parts if key not in _OF_STAGE}
 
 
 def keep_parts(ledger: str, inputs: Sequence[Known]) -> None:

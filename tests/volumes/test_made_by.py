@@ -96,3 +96,22 @@ def test_a_run_that_goes_on_and_one_made_again_keep_it(
     shown = described(dbw.open_volume(path), [], dbw.provenance(path))
     assert "made by     relabel min_size=3" in shown
     assert words(dbw.provenance(str(tmp_path / "a.zarr/mask")).stages) == wanted[:2]
+
+
+def test_another_stage_at_the_path_is_told_by_both_names(
+    raw: Volume, near: Any, tmp_path: Path
+) -> None:
+    path, how = str(tmp_path / "a.zarr/x"), {"client": near, "progress": False}
+    mask = dbw.threshold(raw, 0.5)
+    dbw.relabel(dbw.connected_components(mask)).to_zarr(path, **how)
+    with pytest.raises(dbw.OutputChanged) as caught:
+        mask.to_zarr(path, **how)
+    assert caught.value.reasons == ("relabel -> threshold",)
+    with pytest.raises(dbw.OutputChanged) as caught:
+        mask.to_zarr(path, block_shape=(8, 8, 8), **how)
+    assert caught.value.reasons == ("relabel -> threshold", "block_shape (4, 8, 8) -> (8, 8, 8)")
+    fewer = dbw.relabel(dbw.connected_components(mask), min_size=2)
+    with pytest.raises(dbw.OutputChanged, match="since: min_size 0 -> 2"):
+        fewer.to_zarr(path, **how)
+    mask.to_zarr(path, on_change="redo", **how)
+    np.testing.assert_array_equal(dbw.open_volume(path)[:], raw[:] > 0.5)
