@@ -70,7 +70,7 @@ def _of_record(record: Record | None) -> Iterator[tuple[str, str]]:
     if record is None:
         return
     for stage in record.stages:
-        yield "made by", f"{stage['stage']} {parameters_in_words(stage.get('parameters'))}"
+        yield "made by", f"{stage.get('stage', '')} {parameters_in_words(stage.get('parameters'))}"
     yield from (("made from", str(found["path"])) for found in record.inputs)
     yield from (("by way of", path) for path in record.checkpoints)
     yield "when", f"{record.begin} to {record.end or 'not yet done'}"
