@@ -8,6 +8,7 @@ from math import prod
 from dask.utils import format_bytes
 
 from ..tables import by_axis
+from ..volumes.made_by import parameters_in_words
 from ..volumes.record import Record
 from ..volumes.seen.html import as_written
 from ..volumes.volume import Volume
@@ -68,8 +69,8 @@ def _of_levels(levels: Sequence[Volume]) -> Iterator[tuple[str, str]]:
 def _of_record(record: Record | None) -> Iterator[tuple[str, str]]:
     if record is None:
         return
-    stages = " > ".join(stage["stage"] for stage in record.stages)
-    yield "made by", stages
+    for stage in record.stages:
+        yield "made by", f"{stage.get('stage', '')} {parameters_in_words(stage.get('parameters'))}"
     yield from (("made from", str(found["path"])) for found in record.inputs)
     yield from (("by way of", path) for path in record.checkpoints)
     yield "when", f"{record.begin} to {record.end or 'not yet done'}"

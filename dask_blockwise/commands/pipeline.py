@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from distributed import Client
 
@@ -18,7 +18,7 @@ from ..pipelines.reading import PipelineFile
 from ..volumes.in_yaml import WRITERS, read_file
 from ..volumes.reported import in_one, reported
 from ..volumes.running import BlocksFailed
-from .options import Cluster
+from .options import Cluster, Flag
 
 __all__ = ["plan", "run"]
 
@@ -30,6 +30,8 @@ def run(
     progress: bool = True,
     workers_timeout: str | None = None,
     report: Path | None = None,
+    on_change: Literal["ask", "redo"] | None = None,
+    overwrite: Flag = False,
     cluster: Cluster = Cluster(),
 ) -> None:
     """Run a pipeline that a file describes, and store what it says.
@@ -51,6 +53,11 @@ def run(
         says of a volume goes before.
     report
         Where one page that explains all of the run is written, such as run.html, or run.json.
+    on_change
+        Where something has changed since the last run: refuse, or compute what that touches. What
+        the file says of a volume goes before.
+    overwrite
+        Replace what lies there, but where the file says otherwise.
     """
     seconds_to_wait(workers_timeout)
     page = None if report is None else check_report_path(report)
@@ -61,6 +68,7 @@ def run(
             made = stack.enter_context(called(cluster_of, read.cluster))
             client = stack.enter_context(Client(made))
         how = {"client": client, "progress": progress, "workers_timeout": workers_timeout}
+        how |= {"on_change": on_change or "ask", "overwrite": overwrite}
         kept = reported(_stored(read, volumes, how, page), page).kept_report
     if kept is not None:
         print(f"{kept} tells how all of it was made, and is left as it is.")

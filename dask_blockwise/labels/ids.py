@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from numbers import Real
 from typing import Any, TypeVar
 
 import fastremap
@@ -95,6 +96,17 @@ def check_labels(labels: Labels, whose: str = "Labels") -> None:
             "makes background of them, in a volume map_overlap(np.clip, labels, a_min=0, "
             "a_max=None)."
         )
+
+
+def check_min_size(min_size: int) -> None:
+    """Refuse a least size of objects, in voxels, that is no number or below 0.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not isinstance(min_size, Real) or not min_size >= 0:
+        raise ValueError(f"min_size must be at least 0 voxels, got {min_size!r}.")
 
 
 def numbered_on(parts: Sequence[NDArray[AnyInteger]]) -> NDArray[AnyInteger]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from inspect import signature
+from inspect import Parameter, Signature, signature
 from numbers import Rational
 from typing import Any
 
@@ -27,6 +27,8 @@ class Unsaid:
 
     # What it is, for people.
     words: str
+    # What it is called where it is defined, if anything.
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Call:
 
     stage: str
     arguments: Mapping[str, Any]
+    # What people are shown: what isn't a volume, and defaults that say something.
+    parameters: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(
@@ -53,8 +57,67 @@ class Call:
         >>> Call.of("smooth", smooth, (3,), {"axes": (0, 1)})
         Call(stage='smooth', arguments={'array': 3, 'axes': (0, 1)})
         """
-        bound = signature(function).bind(*given, **named).arguments
-        return cls(stage, {name: said(value) for name, value in bound.items()})
+        asked = signature(function)
+        bound = asked.bind(*given, **named).arguments
+        arguments = {name: said(value) for name, value in bound.items()}
+        return cls(stage, arguments, _parameters(asked, arguments))
+
+    @property
+    def volumes(self) -> tuple[Any, ...]:
+        """Those that it was given, in their order."""
+        return tuple(_volumes_in(self.arguments))
+
+    def over(self, change: Callable[[Any], Any]) -> Call:
+        """The same of other volumes."""
+        return replace(self, arguments=_changed(self.arguments, change))
+
+
+def _parameters(asked: Signature, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, parameter in asked.parameters.items():
+        if parameter.kind is Parameter.VAR_KEYWORD:
+            found |= arguments.get(name, {})
+        elif name in arguments:
+            found[name] = arguments[name]
+        elif isinstance(parameter.default, str | int | float) and parameter.default:
+            found[name] = said(parameter.default)
+    without = {name: _shown(value) for name, value in found.items()}
+    return {name: value for name, value in without.items() if value not in (None, (), [])}
+
+
+def _shown(value: Any) -> Any:
+    """A value without the volumes in it, and a function by its name if it has no other words."""
+    if _is_volume(value):
+        return None
+    if isinstance(value, Unsaid):
+        return value.name or value.words
+    if isinstance(value, list | tuple):
+        return [_shown(each) for each in value if not _is_volume(each)]
+    if isinstance(value, dict):
+        return {name: _shown(each) for name, each in value.items()}
+    return value
+
+
+def _changed(value: Any, change: Callable[[Any], Any]) -> Any:
+    if _is_volume(value):
+        return change(value)
+    if isinstance(value, list | tuple):
+        return type(value)(_changed(each, change) for each in value)
+    if isinstance(value, dict):
+        return {name: _changed(each, change) for name, each in value.items()}
+    return value
+
+
+def _volumes_in(value: Any) -> Iterator[Any]:
+    if _is_volume(value):
+        yield value
+    elif isinstance(value, list | tuple | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _volumes_in(each)
+
+
+def _is_volume(value: Any) -> bool:
+    return hasattr(type(value), "call")
 
 
 def said(value: Any) -> Any:
@@ -65,9 +128,9 @@ def said(value: Any) -> Any:
     >>> said((np.float32(0.5), Roi((0, 8), (4, 4)), slice(2, None)))
     (0.5, '0:4, 8:12', '2:')
     >>> said(len), said(lambda array: array)
-    ('builtins:len', Unsaid(words='a function that no module has under its name'))
+    ('builtins:len', Unsaid(words='a function that no module has under its name', name='<lambda>'))
     """
-    if hasattr(type(value), "call"):
+    if _is_volume(value):
         return value
     for kinds, words in _WORDS:
         if isinstance(value, kinds):
@@ -105,7 +168,8 @@ def _of_mapping(mapping: Mapping[Any, Any]) -> Any:
 def _of_function(function: Any) -> Any:
     if not hasattr(function, "__qualname__"):
         return Unsaid(f"an object of {type(function).__qualname__}")
-    return name_of(function) or Unsaid("a function that no module has under its name")
+    unsaid = Unsaid("a function that no module has under its name", function.__name__)
+    return name_of(function) or unsaid
 
 
 def _of_type(kind: Any) -> Any:

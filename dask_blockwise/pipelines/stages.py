@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from .calls import Call
 from .given_volumes import volume_check
 
-__all__ = ["Stage", "all_stages", "stage"]
+__all__ = ["Stage", "all_stages", "noted", "stage"]
 
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
@@ -63,11 +63,11 @@ def stage(makes: str, name: str = "") -> Callable[[Callable[Given, Made]], Calla
 
 def _noting(name: str, function: Callable[Given, Made]) -> Callable[Given, Made]:
     # What it needs is in its closure, since its globals are those of another module.
-    call_of, noted, check = Call.of, _noted, volume_check(name, function)
+    call_of, note_it, check = Call.of, noted, volume_check(name, function)
 
     def note(*given: Given.args, **named: Given.kwargs) -> Made:
         check(given, named)
-        made: Made = noted(function(*given, **named), call_of(name, function, given, named))
+        made: Made = note_it(function(*given, **named), call_of(name, function, given, named))
         return made
 
     # One of its function's own module, so that doctest finds it there.
@@ -76,7 +76,7 @@ def _noting(name: str, function: Callable[Given, Made]) -> Callable[Given, Made]
     return cast(Callable[Given, Made], update_wrapper(in_place, function))
 
 
-def _noted(volume: Any, call: Call) -> Any:
+def noted(volume: Any, call: Call | None) -> Any:
     """The volume, which knows its call; one made of it by ``dataclasses.replace`` doesn't."""
     copy = replace(volume)
     object.__setattr__(copy, "call", call)

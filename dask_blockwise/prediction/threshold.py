@@ -84,7 +84,7 @@ def threshold(volume: Volume, threshold: float) -> Volume:
         when they are computed, if such values of uint8 are neither a mask nor known to stand for a
         range.
     TypeError
-        If the values are complex.
+        If the values are complex, or the threshold is no number.
 
     Examples
     --------
@@ -98,6 +98,8 @@ def threshold(volume: Volume, threshold: float) -> Volume:
     """
     check_real(volume.frame, "threshold")
     span, dtype = volume.frame.stands_for, volume.dtype
+    if np.ndim(threshold) or np.asarray(threshold).dtype.kind not in "biuf":
+        raise TypeError(f"threshold must be one number, such as 0.5, got {threshold!r}.")
     if np.isnan(threshold):
         raise ValueError("threshold is NaN, and nothing is above that: give a number.")
     # 140 and 140.0 are the same computation.

@@ -8,6 +8,7 @@ from typing import get_args
 
 import numpy as np
 
+from ..labels.ids import check_min_size
 from ..pipelines.stages import stage
 from ..segmentation.affinities import check_scale
 from ..segmentation.watershed import check_offsets
@@ -150,8 +151,6 @@ def _check_options(
     check_not_flags(affinities)
     channels, space = affinities.frame.channels or 0, len(fragments.frame.space)
     check_offsets(offsets, channels, space, threshold)
-    if method not in get_args(Method) or min_size < 0:
-        raise ValueError(
-            f"method must be one of {get_args(Method)} and min_size at least 0, got {method!r} and "
-            f"{min_size}."
-        )
+    check_min_size(min_size)
+    if method not in get_args(Method):
+        raise ValueError(f"method must be one of {get_args(Method)}, got {method!r}.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 from os import PathLike
 from typing import Literal
 
+from ..labels.ids import check_min_size
 from ..pipelines.stages import stage
 from ..segmentation.mutex_fragments import MutexFragments
 from ..volumes.grey import check_not_grey
@@ -123,7 +125,8 @@ def relabel(
         return relabelled(volume, kept_apart_by(volume), match, keep_scratch)
     rule = match or _best(volume, min_iou, min_fraction)
     if rule == "mutex":
-        _check_only_mutex(min_iou, min_fraction, connectivity, min_size)
+        check_min_size(min_size)
+        _check_only_mutex(min_iou, min_fraction, connectivity)
         return _by_mutexes(volume, min_size, keep_scratch)
     matchers: dict[str, Matcher] = {
         "iou": ByIou(0.5 if min_iou is None else min_iou),
@@ -134,7 +137,8 @@ def relabel(
         raise ValueError(f"match must be one of {('mutex', *matchers)} or a Rule, got {match!r}.")
     own = connectivity_of(volume)
     connectivity = own or 1 if connectivity is None else connectivity
-    _check_options(volume, (min_iou, min_fraction), connectivity, min_size)
+    check_min_size(min_size)
+    _check_options(volume, {"min_iou": min_iou, "min_fraction": min_fraction}, connectivity)
     _check_connectivity(own, connectivity)
     matcher = matchers[rule]
     _check_fit(volume, rule, matcher)
@@ -152,15 +156,14 @@ def _best(fragments: Volume, min_iou: float | None, min_fraction: float | None) 
 
 
 def _check_only_mutex(
-    min_iou: float | None, min_fraction: float | None, connectivity: int | None, min_size: int
+    min_iou: float | None, min_fraction: float | None, connectivity: int | None
 ) -> None:
     given = {"min_iou": min_iou, "min_fraction": min_fraction, "connectivity": connectivity}
     others = ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
-    if others or min_size < 0:
+    if others:
         raise ValueError(
-            'match="mutex" takes a min_size of at least 0 and nothing else (the offsets say which '
-            f'voxels meet), got min_size={min_size} {others}: leave these out, or give match="iou" '
-            'or "fraction".'
+            'match="mutex" takes min_size and nothing else (the offsets say which voxels meet), '
+            f'got {others}: leave these out, or give match="iou" or "fraction".'
         )
 
 
@@ -195,19 +198,13 @@ def _check_labels(fragments: Volume) -> None:
     check_not_grey(fragments, "relabel", stacklevel=5)
 
 
-def _check_options(
-    fragments: Volume, parts: tuple[float | None, ...], connectivity: int, min_size: int
-) -> None:
-    if not all(part is None or 0 < part <= 1 for part in parts):
-        raise ValueError(
-            f"min_iou and min_fraction must be in (0, 1], got {' and '.join(map(str, parts))}."
-        )
+def _check_options(fragments: Volume, parts: Mapping[str, float | None], connectivity: int) -> None:
+    for name, part in parts.items():
+        if part is not None and not 0 < part <= 1:
+            raise ValueError(f"{name} must be in (0, 1], got {part}.")
     space = len(fragments.frame.space)
-    if not 1 <= connectivity <= space or min_size < 0:
-        raise ValueError(
-            f"connectivity must be in 1..{space} and min_size at least 0, got "
-            f"{connectivity} and {min_size}."
-        )
+    if not 1 <= connectivity <= space:
+        raise ValueError(f"connectivity must be in 1..{space}, got {connectivity}.")
 
 
 def _check_connectivity(own: int | None, given: int) -> None:

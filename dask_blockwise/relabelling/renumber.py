@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..labels.ids import check_min_size
 from ..pipelines.stages import stage
 from ..volumes.grey import check_not_grey
 from ..volumes.lineage import is_made_by
@@ -65,6 +66,5 @@ def renumber(labels: Volume, *, min_size: int = 0) -> Volume:
             "own, under ids that say nothing of those of other blocks: relabel(labels, ...) finds "
             "which are one object, and numbers these 1..n."
         )
-    if min_size < 0:
-        raise ValueError(f"min_size must be at least 0, got {min_size}.")
+    check_min_size(min_size)
     return relabelled(labels, None, SameIdRule(min_size))

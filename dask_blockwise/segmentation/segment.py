@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.blocks import Roi
+from ..labels.ids import check_min_size
 from ..pipelines.stages import stage
 from ..volumes.frame import check_real
 from ..volumes.map_overlap import check_alike
@@ -22,7 +23,7 @@ from . import watershed as watershed_kernel
 from .affinities import check_between, check_scale
 from .function import Parameters, SegmentFunction
 from .segmented import Segmented
-from .watershed import check_mutex, check_offsets, check_seeds
+from .watershed import check_mutex, check_offsets, check_seeded, check_seeds
 
 __all__ = ["connected_components", "segment", "watershed"]
 
@@ -147,16 +148,24 @@ def watershed(
     check_between("bias", bias)
     channels, space = affinities.frame.channels or 1, len(affinities.frame.space)
     check_seeds(parameters.get("seeds"))
+    check_min_size(parameters.get("min_size", 0))
     if parameters.get("seeds") is None:
         check_mutex(channels, space, {"offsets": offsets, "bias": bias, **parameters})
-    elif offsets is not None:
-        check_offsets(offsets, channels, space, bias)
-    elif affinities.frame.channels is not None:
+    else:
+        seeded = {n: v for n, v in parameters.items() if n in ("sigma", "max_distance")}
+        check_seeded(bias, **seeded)
+        _check_one_map(affinities, offsets)
+        if offsets is not None:
+            check_offsets(offsets, channels, space, bias)
+    return labels
+
+
+def _check_one_map(volume: Volume, offsets: Sequence[Sequence[int]] | None) -> None:
+    if offsets is None and volume.frame.channels is not None:
         raise ValueError(
             f"seeds='distance' looks at one map, or at affinities with their offsets=, got "
-            f"{affinities!r}: choose a channel, volume.isel(c=0), or give the offsets."
+            f"{volume!r}: choose a channel, volume.isel(c=0), or give the offsets."
         )
-    return labels
 
 
 @stage("fragments")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, Literal, get_args
 
 import fastremap
@@ -10,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.blocks import Block
+from ..labels.ids import check_min_size
 from .affinities import as_unit, check_between, check_scale, check_unit, clipped
 from .distance import Backend, distance_watershed
 from .mutex import Attract, MutexEdges, Offsets, are_nearest
 
-__all__ = ["check_mutex", "check_offsets", "check_seeds", "segment_function"]
+__all__ = ["check_mutex", "check_offsets", "check_seeded", "check_seeds", "segment_function"]
 
 
 def segment_function(
@@ -124,12 +126,9 @@ def segment_function(
     if not clip:
         check_unit(input_array)
     inside_mask = None if mask is None else np.asarray(mask) != 0
+    check_min_size(min_size)
     if seeds == "distance":
-        if np.ndim(bias):
-            raise ValueError(f"seeds='distance' takes a single bias, got {bias}.")
-        if max_distance is not None and max_distance <= 0:
-            raise ValueError(f"max_distance must be above 0 voxels or None, got {max_distance}.")
-        check_between("bias", bias)
+        check_seeded(bias, sigma, max_distance)
         inside = _inside(input_array, offsets, clip)
         _check_mask(mask, inside.shape)
         boundary = np.asarray(bias).item()
@@ -160,6 +159,24 @@ def check_seeds(seeds: Any) -> None:
     """
     if seeds not in (None, "distance"):
         raise ValueError(f"seeds must be None (mutex watershed) or 'distance', got {seeds!r}.")
+
+
+def check_seeded(
+    bias: float | Sequence[float] = 0.5, sigma: float = 2.0, max_distance: float | None = None
+) -> None:
+    """Refuse parameters of a distance-seeded watershed that make no sense.
+
+    Raises
+    ------
+    ValueError
+    """
+    if np.ndim(bias):
+        raise ValueError(f"seeds='distance' takes a single bias, got {bias}.")
+    check_between("bias", bias)
+    if not isinstance(sigma, Real) or not 0 <= sigma < np.inf:
+        raise ValueError(f"sigma must be a number of voxels from 0 up, got {sigma!r}.")
+    if max_distance is not None and not (isinstance(max_distance, Real) and max_distance > 0):
+        raise ValueError(f"max_distance must be above 0 voxels or None, got {max_distance!r}.")
 
 
 def check_mutex(channels: int, axes: int, parameters: Mapping[str, Any]) -> None:

@@ -6,6 +6,8 @@ from dataclasses import is_dataclass, replace
 from typing import Any, TypeVar
 
 from ..geometry.blocks import Coordinate, Roi
+from ..pipelines.calls import Call
+from ..pipelines.stages import noted
 from .kinds import Checkpoint, Stored, Turned
 from .reach import Reach
 from .source import Voxels
@@ -14,6 +16,7 @@ __all__ = [
     "all_under",
     "as_it_is_now",
     "awaited",
+    "call_of",
     "check_not_in_place",
     "check_regional",
     "is_made_by",
@@ -31,6 +34,12 @@ AnyVoxels = TypeVar("AnyVoxels", bound=Voxels)
 def is_stored(volume: Voxels) -> bool:
     """Whether what is made from it reads it from a store."""
     return not volume.source.inputs or isinstance(volume.source, Checkpoint)
+
+
+def call_of(volume: Voxels) -> Call | None:
+    """The call of a stage that made a volume, where that is known."""
+    found: Call | None = getattr(volume, "call", None)
+    return found
 
 
 def is_made_by(volume: Voxels, kinds: Any) -> bool:
@@ -163,6 +172,9 @@ def _as_it_is_now(volume: AnyVoxels, anew: bool, seen: dict[int, Any]) -> AnyVox
             inputs = tuple(_as_it_is_now(inner, anew, seen) for inner in volume.source.inputs)
             source = volume.source.over(inputs)
         seen[id(volume)] = replace(volume, source=source)
+        if (call := call_of(volume)) is not None:
+            of_now = call.over(lambda inner: _as_it_is_now(inner, anew, seen))
+            seen[id(volume)] = noted(seen[id(volume)], of_now)
     found: AnyVoxels = seen[id(volume)]
     return found
 

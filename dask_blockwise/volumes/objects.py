@@ -155,16 +155,15 @@ class Gathering:
         upstream = [task for volume in volumes for task in upstream_tasks(volume, preparation)]
         measured = {name: prepared(volume) for name, volume in self.measured.items()}
         contexts = [awaited(volume, reach_of(volume)) for volume in volumes]
-        before, after = (Coordinate(map(max, zip(*sides))) for sides in zip(*contexts))
+        around = [Coordinate(map(max, zip(*sides))) for sides in zip(*contexts)]
+        seen = frame.roi.grow(*around), block.grow(*around)
         if not holds(self._parts, self._fingerprint):
             self.clean()
-        read = block.grow(before, after)
         spans = spans_of(frame, frame.block_shape)
-        shape = tuple(len(span.begin) for span in spans)
         read_by = [reading for volume in volumes for reading in readings(volume, spans)]
-        evidence = preparation.known.evidence(read_by, shape, preparation.stored_by)
+        shape, stored_by = tuple(len(span.begin) for span in spans), preparation.stored_by
         return Task(
-            *(f"objects-{self._fingerprint[:8]}", frame.roi.grow(before, after), read, block),
+            *(f"objects-{self._fingerprint[:8]}", *seen, block),
             _Count(prepared(self.segments), measured, self._parts),
             read_write_conflict=False,
             fit="shrink",
@@ -174,7 +173,8 @@ class Gathering:
             upstream_tasks=upstream or None,
             ledger=self._parts,
             fingerprint=self._fingerprint,
-            vouching=Vouching(made_from=evidence),
+            vouching=Vouching(made_from=preparation.known.evidence(read_by, shape, stored_by)),
+            title="objects",
         )
 
     def counted(self) -> DataFrame:

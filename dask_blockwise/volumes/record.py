@@ -10,7 +10,7 @@ import getpass
 import io
 import platform
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -26,7 +26,7 @@ from ..storage.arrays import node_attributes, read_attributes, write_attributes
 from ..storage.documents import put, read_bytes
 from ..storage.location import location_of
 from .known import Known
-from .lineage import place_of
+from .made_by import stages_of
 from .source import Voxels
 from .wiring import wiring_of
 
@@ -34,8 +34,10 @@ __all__ = ["Record", "changed_parts", "keep_parts", "now"]
 
 _KEY = "dask_blockwise"
 _PARTS = "inputs.npz"
+# How records once called stages: by class.
+_OF_OLD = "Volume"
 _WIRING, _WIRED = "wiring of inputs", "an input is read in another's place"
-_NO_PARAMETERS = {"inputs", "frame", "array", "stored", "axes", "of"}
+_OF_STAGE = ("volume", _WIRING)
 _PACKAGES = (
     *("dask_blockwise", "numpy", "dask", "distributed", "zarr", "tensorstore", "scipy"),
     *("scikit-image", "numba", "torch", "openvino", "onnxruntime", "bioimage-cpp"),
@@ -88,7 +90,7 @@ class Record:
             digest=digest_of(recipe),
             recipe=recipe,
             verify=verify,
-            stages=list(_stages(volume)),
+            stages=list(stages_of(volume)),
             inputs=list(map(_input, inputs)),
             checkpoints=list(dict.fromkeys(checkpoints)),
             packages=_packages(),
@@ -133,7 +135,7 @@ class Record:
 
     def changes_to(self, later: Record) -> list[str]:
         """What another computation does differently, for people."""
-        changes = [] if self.digest == later.digest else differences(self.recipe, later.recipe)
+        changes = [] if self.digest == later.digest else self._differences(later)
         # Digests say nothing to people.
         changes = [_WIRED if _WIRING in change else change for change in changes]
         if self.verify != later.verify and later.verify != "none":
@@ -142,6 +144,24 @@ class Record:
                 f'"{later.verify}"'
             )
         return changes
+
+    def _differences(self, later: Record) -> list[str]:
+        """Of recipes; of another stage's volume only which stage it is, since all of it differs."""
+        was, now = _last_stage(self), _last_stage(later)
+        old, new = self.recipe, later.recipe
+        known = isinstance(old, dict) and isinstance(new, dict) and not was.endswith(_OF_OLD)
+        if not known or was in ("", now):
+            return differences(old, new)
+        return [f"{was} -> {now}", *differences(_without_stage(old), _without_stage(new))]
+
+
+def _last_stage(record: Record) -> str:
+    return str(record.stages[-1].get("stage", "")) if record.stages else ""
+
+
+def _without_stage(recipe: Recipe) -> Recipe:
+    parts = recipe.items() if isinstance(recipe, dict) else ()
+    return {key: part for key, part in parts if key not in _OF_STAGE}
 
 
 def keep_parts(ledger: str, inputs: Sequence[Known]) -> None:
@@ -188,27 +208,6 @@ def _input(known: Known) -> dict[str, Any]:
         "parts": known.values.size,
         "called": known.parts,
         "token": f"{int(known.values.sum(dtype=np.uint64)):016x}",
-    }
-
-
-def _stages(volume: Voxels, seen: set[int] | None = None) -> Iterator[dict[str, Any]]:
-    """Each stage once, after those that it is computed from."""
-    seen = set() if seen is None else seen
-    if id(volume) in seen:
-        return
-    seen.add(id(volume))
-    for inner in volume.source.inputs:
-        yield from _stages(inner, seen)
-    of: Any = recipe_of(volume.source)
-    frame, state = volume.frame, of.get("state", of)
-    parameters = {key: part for key, part in state.items() if key not in _NO_PARAMETERS}
-    yield {
-        "stage": volume.source.kind,
-        "path": place_of(volume),
-        "shape": frame.shape,
-        "dtype": frame.dtype.str,
-        "token": volume.token,
-        "parameters": parameters,
     }
 
 

@@ -50,7 +50,7 @@ def provenance(path: str | os.PathLike[str]) -> Record:
     >>> _ = mask.to_zarr("eye.zarr/mask", progress=False, notes="a first try")
     >>> found = provenance("eye.zarr/mask")
     >>> [stage["stage"] for stage in found.stages], found.notes
-    (['ArrayVolume', 'MappedVolume'], 'a first try')
+    (['array', 'threshold'], 'a first try')
     """
     return recorded(os.fspath(path))[0]
 

@@ -13,10 +13,11 @@ from ..engine.limits import seconds_to_wait
 from ..engine.main_module import refuse_while_importing
 from ..engine.progress import RunSummary
 from ..engine.run_document import check_report_path
+from ..pipelines.stages import noted
 from .absent_inputs import absent_of
 from .kinds import Checkpoint
 from .known import Verify
-from .lineage import as_it_is_now
+from .lineage import as_it_is_now, call_of
 from .options import StoreOptions
 from .planning import plan
 from .preparation import Preparation
@@ -86,7 +87,8 @@ def _run(
 ) -> RunSummary:
     volume = as_it_is_now(volume, anew=verify == "content")
     if options.roi is not None:
-        volume = replace(volume, source=volume.source.repairing())
+        call = call_of(volume)
+        volume = noted(replace(volume, source=volume.source.repairing()), call)
     with Preparation(verify, options.on_change or "ask") as preparation:
         what = volume, path, options
         check_outputs(*what, preparation)

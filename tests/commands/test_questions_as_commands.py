@@ -49,7 +49,7 @@ def test_info_says_what_is_known(cells: np.ndarray, capsys: pytest.CaptureFixtur
     ):
         assert part in text
     of_cells = said(capsys, "info", "a.zarr/cells")
-    assert "SegmentVolume > RelabelVolume" in of_cells
+    assert "made by     connected_components connectivity=1\nmade by     relabel" in of_cells
     assert "made from   a.zarr/raw/s0" in of_cells
     assert "notes       a first try" in of_cells
     assert "level" not in of_cells

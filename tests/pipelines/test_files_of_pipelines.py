@@ -202,7 +202,7 @@ store:
         ("value: 128", "min: 128", "p.yaml:5: volumes.mask.min: threshold has no min"),
         ("    value: 128\n", "", "p.yaml:3: volumes.mask: threshold needs value"),
         ("min_size: 5", "min_sise: 5", "p.yaml:8: .*min_sise; .* Did you mean min_size"),
-        ("min_size: 5", "min_size: -5", "p.yaml:6: volumes.cells: .*at least 0, got 1 and -5"),
+        ("min_size: 5", "min_size: -5", "p.yaml:6: volumes.cells: min_size must be .* got -5"),
         ("min_size: 5", "match: best", "p.yaml:8: volumes.cells.match: .*'touch'.*, got 'best'"),
         ("relabel: pieces", "relabel: piece", "p.yaml:7: .*volumes has no piece; .*mean pieces"),
         ("threshold: raw", "threshold: cells", "is made of itself: mask < cells < pieces < mask"),
@@ -234,6 +234,33 @@ def test_what_is_wrong_is_told_with_line_and_key(
         assert re.search(said, error), error
         assert "Traceback" not in error
     assert not Path("out.zarr").exists()
+
+
+def test_after_a_change_the_command_says_its_own_options(
+    near: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "volumes:\n  raw: {open: in.zarr/raw}\n  mask: {threshold: raw, value: %s}\nstore:\n"
+    where = "  mask: {path: changed.zarr/mask%s}\n"
+    quiet = ["run", "changed.yaml", "--no-progress"]
+    for value in (100, 120):
+        Path("changed.yaml").write_text(text % value + where % "")
+        if value == 100:
+            main(quiet)
+    with pytest.raises(SystemExit, match="2"):
+        main(quiet)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "threshold 100 -> 120" in told
+    assert "pass --on-change redo" in told
+    assert "--overwrite;" in told
+    main([*quiet, "--on-change", "redo"])
+    np.testing.assert_array_equal(dbw.open_volume("changed.zarr/mask")[:], raw()[:] > 120)
+    # What the file says goes before.
+    Path("changed.yaml").write_text(text % 140 + where % ", on_change: ask")
+    with pytest.raises(SystemExit, match="2"):
+        main([*quiet, "--on-change", "redo"])
+    Path("changed.yaml").write_text(text % 140 + where % "")
+    main([*quiet, "--overwrite"])
+    np.testing.assert_array_equal(dbw.open_volume("changed.zarr/mask")[:], raw()[:] > 140)
 
 
 def test_a_file_is_run_and_goes_on(near: Client, capsys: pytest.CaptureFixture[str]) -> None:

@@ -106,3 +106,11 @@ def test_worker_takes_a_fraction_of_bytes(tmp_path):
     create_volume(output, made)
     spawn_worker(path, output, threshold=0.5)(Block(made.roi, made.roi, made.roi, ("mask", 0)))
     np.testing.assert_array_equal(open_volume(output)[:], made[:] >= 128)
+
+
+@pytest.mark.parametrize(
+    "given", ["3", [1, 2], None, 1j], ids=["text", "several", "nothing", "complex"]
+)
+def test_what_is_no_number_is_refused_in_words(given):
+    with pytest.raises(TypeError, match=r"threshold must be one number, .* got"):
+        threshold(Volume.from_array(VALUES), given)

@@ -143,7 +143,7 @@ ELSEWHERE = Volume.from_array(np.ones((6, 4, 5, 6), np.float32), offset=(1, 0, 0
         (LABELS, AFFINITIES, {"offsets": FLAT}, ValueError, "6 channels, .* needs 6 offsets"),
         (LABELS, AFFINITIES, {"method": "any"}, ValueError, "method must be one of .* 'any'"),
         (LABELS, AFFINITIES, {"threshold": [1, 2]}, ValueError, "one number or one for each"),
-        (LABELS, AFFINITIES, {"min_size": -1}, ValueError, "min_size at least 0"),
+        (LABELS, AFFINITIES, {"min_size": -1}, ValueError, "^min_size must be at least 0 voxels"),
         (
             LABELS,
             Volume.from_array(np.ones((6, 4, 5, 6), np.int16)),

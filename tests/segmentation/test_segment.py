@@ -310,3 +310,21 @@ def test_worker_numbers_blocks_apart(tmp_path):
         process(Block(source.roi, roi.grow((1, 1, 1), (1, 1, 1)), roi, ("segment", number)))
     ids = [set(np.unique(result[:][box])) - {0} for box, _ in cut_into_blocks(MASK, (5, 6, 7))]
     assert sum(map(len, ids)) == len(set().union(*ids)) > 50
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"sigma": -2}, "^sigma must be a number of voxels from 0 up, got -2"),
+        ({"sigma": "2"}, "^sigma must be a number of voxels from 0 up, got '2'"),
+        ({"sigma": float("nan")}, "^sigma must be .* got nan"),
+        ({"max_distance": 0}, "^max_distance must be above 0 voxels or None, got 0"),
+        ({"bias": (0.5, 0.5)}, "^seeds='distance' takes a single bias"),
+        ({"min_size": -3}, "^min_size must be at least 0 voxels, got -3"),
+    ],
+    ids=["negative", "text", "nan", "distance", "biases", "size"],
+)
+def test_numbers_of_a_seeded_watershed_are_checked_at_the_call(given, message):
+    volume = Volume.from_array(np.ones((4, 4, 4), np.float32))
+    with pytest.raises(ValueError, match=message):
+        watershed(volume, seeds="distance", **given)

@@ -10,6 +10,8 @@ from skimage.measure import regionprops_table
 from dask_blockwise import BlocksFailed, Volume, open_volume, relabel, segment, threshold
 from dask_blockwise.labels.table import count_objects, finish, join
 from dask_blockwise.segmentation.segment import connected_components
+from dask_blockwise.volumes.objects import Gathering
+from dask_blockwise.volumes.options import StoreOptions
 
 RNG = np.random.default_rng(0)
 
@@ -126,6 +128,14 @@ def test_labels_stored_on_the_way(present, tmp_path):
 def oracle_of(path):
     ids = open_volume(path)[:]
     return oracle(ids, ids, (1, 1), (0, 0)).drop(columns="mean_1")
+
+
+def test_its_bar_has_no_fingerprint(present, tmp_path):
+    labels = Volume.from_array(np.ones((4, 4), np.uint8))
+    task = Gathering(labels, {}, f"{tmp_path}/table", StoreOptions()).task
+    other = Gathering(labels, {"raw": labels}, f"{tmp_path}/table", StoreOptions()).task
+    assert task.title == other.title == "objects"
+    assert task.task_id != other.task_id
 
 
 def test_a_failed_run_goes_on(present, tmp_path):

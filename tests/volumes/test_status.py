@@ -86,9 +86,9 @@ def test_a_path_without_a_record(raw):
 def test_the_record_says_what_it_was_made_by_and_from(stored):
     found = dbw.provenance("out.zarr/above")
     assert [stage["stage"] for stage in found.stages] == [
-        "StoredVolume",
-        "MappedVolume",
-        "MappedVolume",
+        "open",
+        "map_overlap",
+        "threshold",
     ]
     assert "sigma" in json.dumps(found.stages[1]["parameters"])
     assert found.inputs[0]["path"] == "in.zarr/raw"

@@ -190,7 +190,7 @@ def test_another_computation_is_asked_about(tmp_path, near):
         changed.to_precomputed(root, **how)
     changed.to_precomputed(root, on_change="redo", **how)
     np.testing.assert_array_equal(read(root)[0], RAW > 120)
-    assert dbw.provenance(root).stages[-1]["stage"] == "MappedVolume"
+    assert dbw.provenance(root).stages[-1]["stage"] == "threshold"
     dbw.rerun(root, to=tmp_path / "again", **how)
     np.testing.assert_array_equal(read(tmp_path / "again")[0], RAW > 120)
 

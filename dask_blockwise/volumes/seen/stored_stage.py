@@ -9,10 +9,10 @@ from typing import Any
 
 import dask.array as da
 
-from ...recipes.sentences import shown
 from ...tables import html_columns, html_table
 from ..found_places import place_at
 from ..frame import Frame
+from ..made_by import parameters_in_words
 from ..record import Record
 from ..region import dask_array
 from ..source import Source
@@ -111,11 +111,9 @@ def _provenance(record: Record) -> Iterator[str]:
 
 def _stage(stage: Mapping[str, Any]) -> dict[str, str]:
     """A stage in a few words."""
-    parameters: Any = stage.get("parameters")
-    given = parameters.items() if isinstance(parameters, Mapping) else ()
     return {
         "stage": str(stage.get("stage", "")),
         "path": str(stage.get("path") or ""),
         "shape": " x ".join(map(str, stage.get("shape") or ())),
-        "parameters": ", ".join(f"{name}={shown(value)}" for name, value in given),
+        "parameters": parameters_in_words(stage.get("parameters")),
     }

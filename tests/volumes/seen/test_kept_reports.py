@@ -147,4 +147,4 @@ def test_of_precomputed_data_it_is_known_by_what_and_when(folder: Path) -> None:
         summary = made.to_precomputed("pre", progress=False, report="run.json")
         assert summary.kept_report == (Path("run.json") if number else None)
     (output,) = json.loads(Path("run.json").read_text())["outputs"]
-    assert [stage["stage"] for stage in output["stages"]][-1] == "MappedVolume"
+    assert [stage["stage"] for stage in output["stages"]][-1] == "threshold"

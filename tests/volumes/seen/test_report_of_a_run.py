@@ -60,7 +60,8 @@ def test_it_says_what_was_stored_by_what(blobs: Any, tmp_path: Path, near: Any) 
     assert "All 34 blocks are done" in page.texts[str(tmp_path / "a.zarr/cells")]
     for stage in summary.tasks:
         assert stage.name in page.texts["Time by stage"]
-    assert "threshold.above" in page.texts["Computed by"]
+    assert "threshold=0.5" in page.texts["Computed by"]
+    assert 'match="touch"' in page.texts["Computed by"]
     assert "<me>" in page.texts["Where and when"]
     assert sum(link.startswith("data:image/png") for link in page.links) == 6
     # It holds all of itself.
@@ -81,7 +82,7 @@ def test_the_same_as_json(blobs: Any, tmp_path: Path, near: Any) -> None:
     assert "objects" not in mask
     assert cells["objects"]["count"] == ndimage.label(blobs)[1]
     assert cells["objects"]["voxels"] == int(blobs.sum())
-    assert [stage["stage"] for stage in cells["stages"]][-1] == "RelabelVolume"
+    assert [stage["stage"] for stage in cells["stages"]][-1] == "relabel"
 
 
 def fails(array: Any) -> Any:
