@@ -82,7 +82,11 @@ def _parameters(asked: Signature, arguments: Mapping[str, Any]) -> dict[str, Any
         elif isinstance(parameter.default, str | int | float) and parameter.default:
             found[name] = said(parameter.default)
     without = {name: _shown(value) for name, value in found.items()}
-    return {name: value for name, value in without.items() if value not in (None, (), [])}
+    return {name: value for name, value in without.items() if not _is_nothing(value)}
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, list | tuple) and not value)
 
 
 def _shown(value: Any) -> Any:

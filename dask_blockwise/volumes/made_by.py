@@ -14,6 +14,8 @@ from .source import Voxels
 
 __all__ = ["parameters_in_words", "stages_of"]
 
+# How blocks were run makes no difference to what they are.
+_OF_THE_RUN = {"num_workers", "max_retries", "timeout", "on_change", "overwrite", "resume", "roi"}
 _NO_PARAMETERS = {"inputs", "frame", "array", "stored", "axes", "of"}
 
 
@@ -69,7 +71,7 @@ def _stages(volume: Voxels, seen: set[int]) -> Iterator[dict[str, Any]]:
 
 def _given(call: Call, path: str | None) -> Any:
     """What is known of what is stored by its array is said if it was given, but not its path."""
-    parameters = dict(call.parameters)
+    parameters = {n: value for n, value in call.parameters.items() if n not in _OF_THE_RUN}
     if path is not None:
         asked = {*call.arguments} - {"path"}
         parameters = {name: value for name, value in parameters.items() if name in asked}

@@ -202,7 +202,7 @@ def test_any_stage_is_stored_as_precomputed_data(
             "threshold in.zarr/row o.zarr/m --threshold 1",
             "in.zarr/row: there is no such file",
         ),
-        ("relabel in.zarr/raw o.zarr/m --min-iou 3", "--min-iou and --min-fraction must be in"),
+        ("relabel in.zarr/raw o.zarr/m --min-iou 3", "--min-iou must be in (0, 1], got 3"),
         ("argmax in.zarr/affinities o.zarr/m --cluster slurm", "--cluster slurm needs --workers"),
         ("convert in.zarr/raw o.zarr/m --encoding png", "--encoding can't be chosen of OME-Zarr"),
         ("convert in.zarr/raw o --to precomputed --dtype uint8", "--dtype can't be chosen of prec"),

@@ -142,7 +142,7 @@ PARTS = connected_components(Volume.from_array(LABELS > 2**40, chunks=(5, 6, 7))
         (map_overlap(np.negative, PARTS, dtype="uint64"), {}, "each block makes its own"),
         (Volume.from_array(np.ones((4, 4))), {}, "integers without channels.*float64"),
         (Volume.from_array(LABELS[None]), {}, "integers without channels"),
-        (Volume.from_array(LABELS), {"min_size": -1}, "min_size must be at least 0, got -1"),
+        (Volume.from_array(LABELS), {"min_size": -1}, "min_size must be at least 0 voxels, got -1"),
     ],
 )
 def test_mistakes_are_explained(labels, options, message):
