@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 from distributed import Client, LocalCluster
@@ -24,6 +25,12 @@ class Clock:
 
     def time(self) -> float:
         return self.now
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bars that another test of this process has left open would move these down."""
+    monkeypatch.setattr("tqdm.std.tqdm._instances", WeakSet(), raising=False)
 
 
 @pytest.fixture
