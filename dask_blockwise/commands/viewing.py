@@ -27,8 +27,9 @@ def view(path: str, /, *others: str, browser: bool = True) -> None:
     browser
         Open the page in a browser here; the URL is printed in any case.
     """
-    viewer = open_view(path, *others)
-    if browser:
-        webbrowser.open(str(viewer))
+    # Ctrl-C may come as soon as the URL is printed.
     with suppress(KeyboardInterrupt):
+        viewer = open_view(path, *others)
+        if browser:
+            webbrowser.open(str(viewer))
         threading.Event().wait()
