@@ -63,9 +63,16 @@ def open_bar(
     count = _Count(title, blocks, done, upstream)
     if not shown:
         return _NoBar(count)
-    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+    if sys.stderr.isatty() or _in_a_notebook():
         return _LiveBar(count, min(_WIDEST, max(map(len, (title, *beside)))))
     return _Lines(count)
+
+
+def _in_a_notebook() -> bool:
+    """Whether this is a notebook's kernel: other programs may have imported `ipykernel` too."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and "IPKernelApp" in shell.config
 
 
 class _Count:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from weakref import WeakSet
 
 import pytest
@@ -56,6 +57,24 @@ def test_a_line_comes_a_minute_or_a_tenth(clock: Clock, capsys: pytest.CaptureFi
         *[500] * 4,
     ]
     assert "500 of 1000 blocks, 1 failed, 2 retries, " in lines[-1]
+
+
+def test_a_program_that_has_imported_what_notebooks_use_is_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("ipykernel.ipkernel")
+    open_bar("smooth", 1, 0, shown=True).update(1, 0, 0)
+    assert capsys.readouterr().err == "smooth: 1 of 1 blocks\n"
+
+
+def test_a_kernel_of_a_notebook_has_bars(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ipython = pytest.importorskip("IPython")
+    shell = SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setattr(ipython, "get_ipython", lambda: shell)
+    open_bar("smooth", 1, 0, shown=True).update(1, 0, 0)
+    assert "smooth: 100%|" in capsys.readouterr().err
 
 
 def test_a_task_that_waits_has_no_rate_of_its_own(
