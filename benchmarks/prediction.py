@@ -1,7 +1,8 @@
 """Predicting on two cores from zarr to zarr, beside two bare processes that only run the network.
 
-    python benchmarks/prediction.py        # 8 blocks of 128^3
-    python benchmarks/prediction.py 64     # of so many voxels along each axis
+    python benchmarks/prediction.py                 # 8 blocks of 128^3
+    python benchmarks/prediction.py 64              # of so many voxels along each axis
+    python benchmarks/prediction.py 128 cpu         # by torch, not by OpenVINO
 
 The network is the one that comes along for fib25. Each of the bare processes has one thread and its
 input in memory, as large as a block needs, and takes bytes back: it neither reads, nor normalises,
@@ -45,7 +46,8 @@ def forwards(seen: int, block: int) -> float:
 def main() -> None:
     """Measure, and print the ratio."""
     block = int(sys.argv[1]) if len(sys.argv) > 1 else 128
-    options = FIB25.options | {"block_shape": (block,) * 3}
+    device = sys.argv[2] if len(sys.argv) > 2 else "fastest"
+    options = FIB25.options | {"block_shape": (block,) * 3, "device": device}
     with (
         tempfile.TemporaryDirectory() as name,
         dbw.local_cluster(n_workers=2) as cluster,
@@ -69,7 +71,9 @@ def main() -> None:
 
         ours()  # which starts what workers need
         here, there = np.min([[ours(), bare()] for _ in range(ROUNDS)], axis=0)
-    print(f"{BLOCKS} blocks of {block}^3, inputs of {high - low}^3: {here:.2f} s")
+    print(
+        f"{BLOCKS} blocks of {block}^3, inputs of {high - low}^3, device={device!r}: {here:.2f} s"
+    )
     print(f"    {there / here:5.2f} times as fast as two bare processes ({there:.2f} s)")
 
 

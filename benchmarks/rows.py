@@ -101,7 +101,7 @@ ROWS = (
         _stage("argmax of 8 channels", "two bare processes"),
     ),
     Row(
-        "predict 8 blocks of 128^3 with the U-Net of fib25",
+        'predict 8 blocks of 128^3 with the U-Net of fib25, `device="fastest"`',
         "two bare processes of one thread: forwards alone",
         "2.5",
         "prediction.py",

@@ -16,6 +16,7 @@ from distributed import Worker, WorkerPlugin
 from dask_blockwise.engine import reporting
 from dask_blockwise.engine.task_state import TaskState
 from dask_blockwise.engine.worker import batch
+from dask_blockwise.engine.worker.work import Work
 from dask_blockwise.storage.stored_array import StoredArray
 
 from .trouble import FOLDER, meet
@@ -67,7 +68,7 @@ class WatchedWorker(WorkerPlugin):
 
 def _watch_worker() -> None:
     own = threading.local()
-    run_batch, run_block, write = batch.run_batch, batch._run_block, StoredArray.write
+    run_batch, run_block, write = batch.run_batch, batch.run_block, StoredArray.write
 
     @wraps(run_batch)
     def noted_batch(given: batch.Batch, begun: Callable[[], None]) -> batch.BatchReport:
@@ -77,7 +78,7 @@ def _watch_worker() -> None:
         return report
 
     @wraps(run_block)
-    def noted_block(work: batch.Work, function: Any, number: int, journal: Any) -> None:
+    def noted_block(work: Work, function: Any, number: int, journal: Any) -> None:
         at = own.batch.run_id, work.task_id.rpartition("-")[0], number, own.batch.name
         _note("begun", *at)
         before = len(journal_of(journal))
@@ -92,7 +93,7 @@ def _watch_worker() -> None:
         write(array, region, values)
         meet(f"written {name}", *begins)
 
-    reporting.run_batch, batch._run_block = noted_batch, noted_block
+    reporting.run_batch, batch.run_block = noted_batch, noted_block
     StoredArray.write = noted_write  # type: ignore[method-assign]
     batch.watched_by = __name__  # type: ignore[attr-defined]
 

@@ -29,11 +29,11 @@ from .stopping import heard, stoppable, stopped, told_in_a_sentence
 from .task import Task
 from .task_log import TaskLog
 from .task_state import TaskState
-from .worker.batch import Work
 from .worker.client import Context
 from .worker.litter import sweep_meanwhile
 from .worker.own_code import OwnCode
 from .worker.own_folder import own_folder
+from .worker.work import Work
 
 __all__ = ["run"]
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ..geometry.blocks import BlockGrid, Fit, Roi
 from .evidence import Vouching
 from .limits import check_limits
-from .worker.batch import CheckFunction
 from .worker.client import Context
+from .worker.work import CheckFunction
 
 __all__ = ["Task", "check_limits"]
 

@@ -245,4 +245,10 @@ def _of_torch(source: ModelSource, device: str, how: str) -> Any:
 def _of_openvino(source: ModelSource, device: str, precision: str) -> OpenVinoNetwork:
     if source.kind == "onnx":
         return OpenVinoNetwork.of_onnx(source.where, precision)
-    return OpenVinoNetwork.of_torch(module_of(source), precision, torch.zeros)
+    module = module_of(source)
+
+    def traced(shape: tuple[int, ...]) -> Any:
+        # OpenVINO would trace it itself, and have torch run it twice more to compare.
+        return torch.jit.trace(module, torch.zeros(shape), check_trace=False, strict=False)
+
+    return OpenVinoNetwork.of_torch(traced, precision)

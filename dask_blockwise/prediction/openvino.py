@@ -34,10 +34,8 @@ class OpenVinoNetwork:
         self._lock = threading.Lock()
 
     @classmethod
-    def of_torch(
-        cls, module: Any, precision: str, example: Callable[[_Shape], Any]
-    ) -> OpenVinoNetwork:
-        """Of a module of torch; ``example`` makes a tensor of a shape."""
+    def of_torch(cls, traced: Callable[[_Shape], Any], precision: str) -> OpenVinoNetwork:
+        """Of a module of torch; ``traced`` gives what torch has traced at a shape of input."""
 
         def read(shape: _Shape) -> Any:
             import openvino
@@ -45,9 +43,7 @@ class OpenVinoNetwork:
             with warnings.catch_warnings():
                 # Torch finds the way in which OpenVINO reads its networks old.
                 warnings.simplefilter("ignore")
-                return openvino.convert_model(
-                    module, example_input=example(shape), input=list(shape)
-                )
+                return openvino.convert_model(traced(shape), input=list(shape))
 
         return cls(read, precision)
 
@@ -109,5 +105,10 @@ class OpenVinoNetwork:
     def _compile(self, shape: _Shape, threads: int) -> Any:
         import openvino
 
-        options = {"INFERENCE_PRECISION_HINT": self._hint, "INFERENCE_NUM_THREADS": threads}
+        options = {
+            "INFERENCE_PRECISION_HINT": self._hint,
+            "INFERENCE_NUM_THREADS": threads,
+            # Threads of each process would be tied to the same first cores.
+            "ENABLE_CPU_PINNING": False,
+        }
         return openvino.compile_model(self._read(shape), "CPU", options)

@@ -1,11 +1,18 @@
 """Whether OpenVINO runs a network in place of torch."""
 
+import os
+import threading
+from contextlib import suppress
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from dask_blockwise import Volume, predict
+from dask_blockwise.prediction.model_source import ModelSource
+from dask_blockwise.prediction.networks import infer
 
 pytest.importorskip("openvino")
 torch.set_num_threads(1)
@@ -58,3 +65,45 @@ def test_without_openvino_torch_runs(caplog, monkeypatch):
     monkeypatch.setattr("dask_blockwise.prediction.fastest.find_spec", lambda name: None)
     assert predict(Volume.from_array(RAW), nn.ReLU(), **OPTIONS).source.network.device == "cpu"
     assert "isn't installed" in caplog.text
+
+
+class Counting(nn.Module):
+    """Notes in a file each time that torch runs it."""
+
+    def __init__(self, notes):
+        super().__init__()
+        self.notes = notes
+
+    def forward(self, x):
+        with self.notes.open("a") as notes:
+            notes.write("run ")
+        return x + 1
+
+
+def test_torch_runs_it_once_to_have_it_traced(tmp_path):
+    source = ModelSource.of(Counting(tmp_path / "notes.txt"))
+    for _ in range(2):
+        infer(source, np.zeros((1, 1, 4, 4), np.float32), "openvino")
+    assert (tmp_path / "notes.txt").read_text() == "run "
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system doesn't tell")
+def test_its_threads_are_tied_to_no_core():
+    seen, over = set(), threading.Event()
+
+    def look():
+        while not over.is_set():
+            for thread in Path("/proc/self/task").iterdir():
+                with suppress(OSError):  # it has ended
+                    seen.add(frozenset(os.sched_getaffinity(int(thread.name))))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(3):
+            network = ModelSource.of(nn.Conv2d(1, 8, 5))
+            infer(network, np.zeros((1, 1, 1000, 1000), np.float32), "openvino")
+    finally:
+        over.set()
+        looking.join()
+    assert seen == {frozenset(os.sched_getaffinity(0))}

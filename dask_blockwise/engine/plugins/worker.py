@@ -57,9 +57,9 @@ class RunPlugin(WorkerPlugin):
         owned = worker.nanny is not None
         if _PROFILER_MAY_HANG:
             stop_profiler(worker)
-        open_run(self._run_id, worker.address, self._blobs, self._code, owned)
+        limit = worker.memory_manager.memory_limit if owned else None
+        open_run(self._run_id, worker.address, self._blobs, self._code, owned, limit)
         if owned:
-            limit = worker.memory_manager.memory_limit
             on_termination(lambda: end_process(ending_of_signal(limit)))
             if is_held_by_a_past_run():
                 worker.loop.call_later(_PAST_SECONDS, _end_if_held)

@@ -1,26 +1,39 @@
-"""How worker processes get memory from the system: what is freed is kept for the next array.
+"""How worker processes get memory from the system: what is freed is kept for the next block.
 
 Dask has glibc give memory back beyond 64 kB (``MALLOC_TRIM_THRESHOLD_``), which also keeps its
 threshold for single mappings from growing: every large array is then mapped, and its pages zeroed,
-anew. Arithmetic on blocks took 1.5 to 3 times as long.
+anew. Arithmetic on blocks took 1.5 to 3 times as long, and so did networks on a CPU, whose arrays
+are larger than what glibc has threads other than the first keep (``MALLOC_ARENA_MAX``).
+
+Between tasks, at the end of a run, and where little is left of what a worker may take, all that is
+free goes back.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
+import psutil
 from distributed import Nanny
 
-__all__ = ["KeepingNanny", "memory_settings"]
+__all__ = ["KeepingNanny", "KeptMemory", "memory_settings"]
 
-# Arrays of blocks come from the heap, whose top is given back where more than that is free.
-_KEEP = {"MALLOC_TRIM_THRESHOLD_": 1 << 28, "MALLOC_MMAP_THRESHOLD_": 1 << 27}
+# Arrays come from the one heap, whose top is given back where more than that is free.
+_KEEP = {
+    "MALLOC_ARENA_MAX": 1,
+    "MALLOC_TRIM_THRESHOLD_": 1 << 32,
+    "MALLOC_MMAP_THRESHOLD_": 1 << 31,
+}
+# Of what a worker may take: beyond that, nothing is kept. At 0.8 Dask has it pause.
+_FULL = 0.5
 # What Dask sets, where nobody has configured it.
 _USUAL = {"MALLOC_TRIM_THRESHOLD_": 65536}
 
@@ -41,6 +54,35 @@ def memory_settings() -> Mapping[str, str]:
         if os.environ.get(name) not in nobodys or configured.get(name) != _USUAL.get(name):
             return {}
     return {name: str(size) for name, size in _KEEP.items()}
+
+
+class KeptMemory:
+    """What a worker process keeps for its next block.
+
+    Parameters
+    ----------
+    limit : float, optional
+        Bytes that the process may take.
+    """
+
+    def __init__(self, limit: float | None = None) -> None:
+        self._limit = limit
+        self._task: Hashable = None
+
+    @contextmanager
+    def of_batch(self, task: Hashable) -> Iterator[None]:
+        """Around a batch of a task: it begins without what another has left."""
+        if task != self._task:
+            self._task = task
+            self.give_back()
+        yield
+        if self._limit and psutil.Process().memory_info().rss > _FULL * self._limit:
+            self.give_back()
+
+    def give_back(self) -> None:
+        """Give all that is free back to the system, where glibc is what has it."""
+        with suppress(AttributeError, TypeError, OSError):
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 class KeepingNanny(Nanny):

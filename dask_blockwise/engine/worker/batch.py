@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import pickle
 import shutil
 import signal
 import threading
@@ -13,13 +12,11 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from ...geometry.blocks import Block, BlockGrid, BlockStatus
-from ...storage.corrupt import collected
-from .client import BlockLoops, Context, Handover, block_function
+from ...geometry.blocks import Block
+from .allocator import KeptMemory
+from .client import BlockLoops, Handover
 from .ending import Ending, note_ending
-from .failure import failure_of
 from .gate import Gate, Inside
 from .job_end import may_begin
 from .journal import Journal, kept, memory_note, presence, run_directory
@@ -31,13 +28,10 @@ from .peak_memory import peak_memory, reset_peak_memory
 from .presence import Presence
 from .report import BatchReport
 from .spent import Clock
-from .trace import Trace
-from .worker_file import SpawnedWorker
+from .work import Work, run_block, unpacked
 
 __all__ = [
     "Batch",
-    "CheckFunction",
-    "Work",
     "beside_batches",
     "check_code",
     "close_run",
@@ -49,22 +43,7 @@ __all__ = [
     "run_batch",
 ]
 
-CheckFunction = Callable[[Block], Any]
-
 _HEARD_WITHIN = 10.0
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a worker process needs to know of a task; sent to each process once."""
-
-    task_id: str
-    grid: BlockGrid
-    process_function: Callable[..., object]
-    pre_check: CheckFunction | None
-    post_check: CheckFunction | None
-    timeout: float | None
-    context: Context
 
 
 @dataclass(frozen=True)
@@ -95,6 +74,7 @@ class _Run:
         code: OwnCode,
         captures: bool,
         memory: Path,
+        keeps: KeptMemory,
     ) -> None:
         self._presence = presence
         self._memory = memory
@@ -105,6 +85,7 @@ class _Run:
         self.clock = Clock()
         self.stopped = False
         self.captures = captures
+        self.keeps = keeps
         # A journal that can't be kept is told of with the first block.
         with suppress(OSError):
             presence.mark()
@@ -120,7 +101,7 @@ class _Run:
         """A task and its function of a block, unpickled and set up once a process."""
         with self._lock:
             if number not in self._functions:
-                self._functions[number] = _unpack(self._blobs[number], self.code)
+                self._functions[number] = unpacked(self._blobs[number], self.code)
         return self._functions[number]
 
     def close(self) -> None:
@@ -128,6 +109,7 @@ class _Run:
         for _, function in self._functions.values():
             if isinstance(function, (BlockLoops, Handover)):
                 function.close()
+        self.keeps.give_back()
 
     def forget(self) -> None:
         self.close()
@@ -139,22 +121,20 @@ class _Run:
             note_ending(self._presence.mark(), ending)
 
 
-def _unpack(blob: bytes, code: OwnCode) -> tuple[Work, Callable[[Block], object]]:
-    with code.checked():
-        work: Work = pickle.loads(blob)
-    function = work.process_function
-    if isinstance(function, SpawnedWorker):
-        function = function.function
-    return work, block_function(function, work.context)
-
-
 _runs: dict[str, _Run] = {}
 # Those that are over: their last batches may be on their way yet.
 _forgotten: set[str] = set()
 _gate, _inside = Gate(), Inside()
 
 
-def open_run(run_id: str, address: str, blobs: Sequence[bytes], code: OwnCode, owned: bool) -> None:
+def open_run(
+    run_id: str,
+    address: str,
+    blobs: Sequence[bytes],
+    code: OwnCode,
+    owned: bool,
+    limit: float | None = None,
+) -> None:
     """Make a run's tasks known to this worker process.
 
     Parameters
@@ -169,11 +149,15 @@ def open_run(run_id: str, address: str, blobs: Sequence[bytes], code: OwnCode, o
         What they find by name.
     owned
         Whether the process is the worker's own, so that what it prints may be collected.
+    limit
+        Bytes that the process may take.
     """
     _forgotten.discard(run_id)
     if run_id not in _runs:
         here = Presence(partial(presence, run_id, address))
-        _runs[run_id] = _Run(here, blobs, code, owned, memory_note(run_id, address))
+        _runs[run_id] = _Run(
+            here, blobs, code, owned, memory_note(run_id, address), KeptMemory(limit)
+        )
         sweep_meanwhile()
     if owned:
         unbuffer()
@@ -246,6 +230,7 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
         journal = stack.enter_context(run.journal(batch.name))
         if run.captures:
             stack.enter_context(captured(journal.output.fileno()))
+        stack.enter_context(run.keeps.of_batch(batch.task))
         work, function = run.task(batch.task)
         begun()
         reset_peak_memory()
@@ -253,7 +238,7 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
             for number in batch.numbers:
                 if run.stopped or not may_begin(batch.block_seconds) or not journal.begin(number):
                     break
-                _run_block(work, function, number, journal)
+                run_block(work, function, number, journal)
             report = journal.report(batch.numbers)
         report.spent, report.peak_memory = clocked.spent, peak_memory()
     return report
@@ -264,37 +249,3 @@ def _wait_to_hear_of(run_id: str) -> None:
     end = time.monotonic() + _HEARD_WITHIN
     while run_id not in _runs and run_id not in _forgotten and time.monotonic() < end:
         time.sleep(0.05)
-
-
-def _run_block(
-    work: Work, function: Callable[[Block], object], number: int, journal: Journal
-) -> None:
-    try:
-        with journal.deadline(work.timeout, _process), collected() as corrupt:
-            trace = _process(work, function, work.grid.block(work.task_id, number))
-        if corrupt:
-            journal.corrupt(number, list(corrupt))
-    except BaseException as error:
-        journal.end(number, "failures", failure_of(error))
-    else:
-        journal.end(number, "skipped" if trace is None else "done", trace)
-
-
-def _process(work: Work, function: Callable[[Block], object], block: Block) -> Trace | None:
-    """Process a block unless its pre-check says that it is done; None where it was skipped."""
-    if work.pre_check is not None and work.pre_check(block):
-        return None
-    block.status = BlockStatus.PROCESSING
-    returned = function(block)
-    if block.status is BlockStatus.PROCESSING:
-        block.status = BlockStatus.SUCCESS
-    if block.status is not BlockStatus.SUCCESS:
-        raise RuntimeError(
-            f"The worker set the status of block {block.block_id} to {block.status.name}."
-        )
-    if work.post_check is not None and not work.post_check(block):
-        raise RuntimeError(
-            f"The check after block {block.block_id} was not true: its process function returned, "
-            "but left something else than the check expects."
-        )
-    return returned if isinstance(returned, Trace) else Trace()

@@ -18,6 +18,7 @@ import pytest
 from dask_blockwise.engine.worker import batch
 from dask_blockwise.engine.worker.client import Context
 from dask_blockwise.engine.worker.failure import FailedElsewhere, Failure, failure_of, place_of
+from dask_blockwise.engine.worker.work import run_block
 from dask_blockwise.geometry.blocks import Block, BlockGrid, BlockStatus, Roi
 from dask_blockwise.volumes import map_overlap
 
@@ -28,7 +29,7 @@ def failure(function: Callable[[Any], Any]) -> Failure:
     """What is told of a block, run as a worker does."""
     work = batch.Work("task", BlockGrid(ROI, ROI, ROI), function, None, None, None, Context())
     journal = MagicMock()
-    batch._run_block(work, function, 0, journal)
+    run_block(work, function, 0, journal)
     _, fate, told = journal.end.call_args.args
     assert fate == "failures"
     assert isinstance(told, Failure)
