@@ -50,9 +50,10 @@ def main() -> None:
     options = FIB25.options | {"block_shape": (block,) * 3, "device": device}
     with (
         tempfile.TemporaryDirectory() as name,
+        # Before the cluster, whose settings for workers it would inherit.
+        get_context("spawn").Pool(2) as pool,
         dbw.local_cluster(n_workers=2) as cluster,
         Client(cluster) as client,
-        get_context("spawn").Pool(2) as pool,
     ):
         values = np.random.default_rng(0).integers(0, 255, (2 * block,) * 3, np.uint8)
         zarr.create_array(f"{name}/raw", data=values, chunks=(block,) * 3)

@@ -52,9 +52,10 @@ def main() -> None:
     size = parser.parse_args().size
     with (
         tempfile.TemporaryDirectory() as name,
+        # Before the cluster, whose settings for workers it would inherit.
+        get_context("spawn").Pool(WORKERS) as pool,
         dbw.local_cluster(n_workers=WORKERS) as cluster,
         Client(cluster),
-        get_context("spawn").Pool(WORKERS) as pool,
     ):
         source, target = Path(name, "labels"), Path(name, "out.zarr")
         zarr.create_array(source, data=labels_of(size), chunks=(CHUNK,) * 3)

@@ -167,9 +167,10 @@ def main() -> None:
     size = parser.parse_args().size
     with (
         tempfile.TemporaryDirectory() as name,
+        # Before the cluster, whose settings for workers it would inherit.
+        get_context("spawn").Pool(2) as pool,
         dbw.local_cluster(n_workers=2) as cluster,
         Client(cluster),
-        get_context("spawn").Pool(2) as pool,
     ):
         folder = Path(name)
         made = sources(folder, size)
