@@ -62,6 +62,8 @@ def compact(
     voxels = np.bincount(dense[core].ravel(), minlength=int(dense.max(initial=0)) + 1)
     inside = voxels > 0
     inside[0] = False
+    if inside[1:].all():  # as they are numbered already
+        return dense.astype(np.uint32, copy=False), voxels[1:]
     order = np.concatenate([np.flatnonzero(inside), np.flatnonzero(~inside[1:]) + 1])
     table = np.zeros(len(voxels), np.uint32)
     table[order] = np.arange(1, len(order) + 1)

@@ -30,8 +30,8 @@ from .grid import LabelGrid
 # Numbers that are stored together, of rows that may have many: so that few files are written, and
 # little is read to learn how long rows are.
 _LEAST_CHUNK, _MOST_CHUNK, _CHUNKS_A_ROW = 1 << 9, 1 << 17, 32
-# It is read but once or twice.
-_FAST = "lz4"
+# It is read but once or twice, and removed.
+_FAST: dict[str, Any] = {"compressor": "lz4", "separator": "."}
 _HEADS_AT_ONCE = 1 << 21
 _TABLE_CHUNK = 1 << 16
 _LABEL_CHUNK = 64
@@ -265,13 +265,13 @@ class Scratch:
     def _create_rows(self, name: str, rows: int, capacity: int) -> None:
         chunk = min(_MOST_CHUNK, max(_LEAST_CHUNK, capacity // _CHUNKS_A_ROW))
         shape = rows, _whole(capacity + 1, chunk)
-        settings = {"chunks": (1, chunk), "compressor": _FAST, "attributes": new_id()}
+        settings = {"chunks": (1, chunk), "attributes": new_id()}
         self._create(name, shape, np.uint64, **settings)
 
     def _create(self, name: str, shape: Index, dtype: Any, **settings: Any) -> StoredArray:
         # Of zarr 3 in containers of zarr 2 too: it is read here alone, and has shards.
         make_group(location_of(self.path), 3)
-        return create_array(f"{self.path}/{name}", shape, dtype, **settings)
+        return create_array(f"{self.path}/{name}", shape, dtype, **_FAST, **settings)
 
     def _remove(self, names: Sequence[str]) -> None:
         """Remove arrays, and what is left of those whose removal was broken off.

@@ -130,6 +130,7 @@ def create_array(
     overwrite: bool = False,
     fill_value: Any = 0,
     compressor: str | Mapping[str, Any] | None = "zstd",
+    separator: str = "/",
 ) -> StoredArray:
     """Create an array of fill value, and the groups above it.
 
@@ -152,6 +153,9 @@ def create_array(
     fill_value : number
     compressor : str, mapping or None
         As `storage.formats.known_compressor` gives it.
+    separator : "/" or "."
+        Between the numbers of a chunk in the name of its file: "/" makes a folder of each but the
+        last, which tools may count on; with "." all lie in one, which is soon removed.
 
     Returns
     -------
@@ -181,6 +185,7 @@ def create_array(
         version,
         axes,
         compressor,
+        separator,
         **checked_layout(shape, chunks, shards, version),
         dtype=dtype,
         attributes=dict(attributes or {}),

@@ -30,6 +30,7 @@ from dask_blockwise.storage.arrays import (
 from dask_blockwise.storage.arrays_below import array_paths
 from dask_blockwise.storage.documents import list_names, read_bytes
 from dask_blockwise.storage.location import kvstore_spec, location_of
+from dask_blockwise.storage.stamps import stamps_of
 
 ZYX = Placement(("z", "y", "x"), (40, 4, 4), (80, 0, 8), "nanometer")
 
@@ -93,6 +94,17 @@ if int(anew):
 array = open_array(path, writable=True)
 array.write((slice(0, 4),), np.full(4, int(value), "u1"))
 """
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_chunks_may_all_lie_in_one_folder(tmp_path, zarr_format):
+    path, values = tmp_path / "a.zarr", numbers(5, 7, 6, dtype="uint16")
+    settings = {"chunks": (2, 3, 6), "zarr_format": zarr_format, "separator": "."}
+    array = create_array(path, values.shape, values.dtype, **settings)
+    array.write(whole(values), values)
+    np.testing.assert_array_equal(zarr.open_array(path)[:], values)
+    np.testing.assert_array_equal(stamps_of(open_array(path)).values > 0, np.ones((3, 3, 1)))
+    assert not [found for found in path.iterdir() if found.is_dir()]
 
 
 def test_reads_see_what_another_process_writes_unless_it_is_steady(tmp_path):

@@ -188,16 +188,20 @@ def new_array_documents(
     zarr_format: int,
     axes: Sequence[str] | None,
     compressor: str | Mapping[str, Any] | None,
+    separator: str = "/",
     **settings: Any,
 ) -> dict[str, bytes]:
-    """Metadata of a new zarr array; the settings are those of zarr-python."""
+    """Metadata of a new zarr array; other settings are those of zarr-python."""
     documents: dict[str, Any] = {}
     zarr.create_array(
         MemoryStore(documents),
         zarr_format=zarr_format,  # type: ignore[arg-type]
         dimension_names=axes if zarr_format == 3 else None,
         compressors=codec_for(compressor, zarr_format),
-        chunk_key_encoding={"name": "v2" if zarr_format == 2 else "default", "separator": "/"},
+        chunk_key_encoding={
+            "name": "v2" if zarr_format == 2 else "default",
+            "separator": separator,
+        },
         **settings,
     )
     return {name: document.to_bytes() for name, document in documents.items()}
