@@ -189,7 +189,7 @@ def map_overlap(
         inputs=(volume, *others),
         function=function,
         margin=margin,
-        parameters=parameters,
+        parameters=dict(sorted(parameters.items())),
     )
     return Volume(frame, mapped)
 
