@@ -18,6 +18,7 @@ from ..geometry.boxes import Index
 from ..pipelines.stages import stage
 from .lineage import AnyVoxels
 from .region import computed
+from .same_place import in_units_of
 from .source import Source, Voxels
 
 __all__ = ["Pointwise", "Reduction", "apply_ufunc", "astype"]
@@ -98,7 +99,8 @@ def apply_ufunc(
     TypeError
         If it isn't called plainly, or with something else than volumes and numbers.
     ValueError
-        If the volumes don't lie where one another do.
+        If the volumes don't lie where one another do, in whatever units; the result has the first
+        one's.
 
     Examples
     --------
@@ -141,7 +143,8 @@ def numpy_of(
     ValueError
         If the volumes don't lie where one another do.
     """
-    volumes: list[Any] = [argument for argument in arguments if _is_volume(argument)]
+    given_volumes: list[Any] = [argument for argument in arguments if _is_volume(argument)]
+    volumes: list[Any] = [in_units_of(each, given_volumes[0].frame) for each in given_volumes]
     if not isinstance(function, np.ufunc) or not volumes:
         raise TypeError(
             f"A function of numpy that is taken voxel by voxel, such as numpy:greater, and at "
