@@ -24,6 +24,9 @@ from .source import Source, Voxels
 __all__ = ["Pointwise", "Reduction", "apply_ufunc", "astype"]
 
 
+_COMPARISONS = {np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal}
+
+
 @dataclass(frozen=True, eq=False)
 class Pointwise(Source):
     """A function of volumes and numbers, voxel by voxel."""
@@ -99,8 +102,8 @@ def apply_ufunc(
     TypeError
         If it isn't called plainly, or with something else than volumes and numbers.
     ValueError
-        If the volumes don't lie where one another do, in whatever units; the result has the first
-        one's.
+        If the volumes don't lie where one another do, in whatever units (the result has the first
+        one's), or bytes that stand for other values are compared with a fraction.
 
     Examples
     --------
@@ -151,6 +154,8 @@ def numpy_of(
             f"least one volume are needed, got {function!r} of {arguments!r}."
         )
     _check_arguments(f"np.{function.__name__}", arguments, volumes)
+    if function in _COMPARISONS:
+        _check_bytes(arguments, volumes)
     given = tuple(None if _is_volume(argument) else argument for argument in arguments)
     options = {"dtype": dtype, "casting": casting}
     chosen = tuple((key, value) for key, value in options.items() if value is not None)
@@ -241,6 +246,20 @@ def _check_arguments(name: str, arguments: Sequence[Any], volumes: Sequence[Voxe
             raise ValueError(
                 f"{name} is taken voxel by voxel, of volumes of the same region, voxels and "
                 f"channels, got {volumes}: {other.how_to_lie_as(first)}, or choose its channels."
+            )
+
+
+def _check_bytes(arguments: Sequence[Any], volumes: Sequence[Voxels]) -> None:
+    """Refuse to compare bytes that stand for other values with a number that is no byte."""
+    numbers = [a for a in arguments if not _is_volume(a)]
+    if not any(np.asarray(a).dtype.kind == "f" and a % 1 for a in numbers):
+        return
+    for volume in volumes:
+        if volume.frame.stands_for is not None:
+            raise ValueError(
+                f"Values of {volume!r} are bytes, of which 0 and 255 stand for "
+                f"{volume.frame.stands_for}, and are compared with {numbers[0]}, which is none: "
+                f"threshold(volume, {numbers[0]}) goes by what they stand for."
             )
 
 
