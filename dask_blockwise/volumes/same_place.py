@@ -10,7 +10,7 @@ from .lineage import AnyVoxels, is_made_by
 from .source import LabelSource
 from .views import Cropped
 
-__all__ = ["in_units_of"]
+__all__ = ["in_units_of", "is_there"]
 
 _SAME = Meeting(step=1, away=0, wide=1)
 
@@ -39,14 +39,17 @@ def in_units_of(volume: AnyVoxels, frame: Frame) -> AnyVoxels:
     ((2000, 2000), True)
     """
     own = volume.frame
-    if own.lies_as(frame) or not _is_there(own, frame) or is_made_by(volume, LabelSource):
+    if own.lies_as(frame) or not is_there(own, frame) or is_made_by(volume, LabelSource):
         return volume
     place = replace(frame.placement, axes=own.axes)
     source = Cropped((volume,), (0,) * len(own.extent))
     return replace(volume, frame=replace(own, placement=place), source=source)
 
 
-def _is_there(own: Frame, frame: Frame) -> bool:
+def is_there(own: Frame, frame: Frame) -> bool:
+    """Whether a volume has the voxels of the world that another has, in whatever units."""
+    if own.lies_as(frame):
+        return True
     if own.placement.block_axes != frame.placement.block_axes or own.extent != frame.extent:
         return False
     try:
