@@ -216,6 +216,10 @@ class Reduction:
             listed = axis if isinstance(axis, Sequence) and not isinstance(axis, str) else [axis]
             names = volume.frame.axes
             axis = tuple(names.index(one) if isinstance(one, str) else one for one in listed)
+        # Sums of halves soon become infinite; numpy takes their means in floats, too.
+        halves = volume.frame.dtype == np.float16 and self.name in ("mean", "std", "var")
+        if dtype is None and halves:
+            dtype = np.float32
         options |= {} if dtype is None else {"dtype": dtype}
         (values,) = computed(getattr(da, self.name)(volume.data, axis=axis, **options))
         return values

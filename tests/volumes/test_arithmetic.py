@@ -146,3 +146,10 @@ def test_bytes_that_stand_for_probabilities_are_compared_with_bytes_alone():
     assert (said >= 100)[:].tolist() == [[False, True, True]]
     assert (said > 100.0)[:].tolist() == [[False, False, True]]
     assert dbw.threshold(said, 0.5)[:].tolist() == [[0, 0, 1]]
+
+
+@pytest.mark.parametrize("name", ["mean", "std", "var"])
+def test_means_of_halves_are_finite(name):
+    halves = (GREY.astype("f4") * 100).astype("f2")
+    found = getattr(lazy(halves), name)()
+    np.testing.assert_allclose(found, getattr(halves.astype("f8"), name)(), rtol=1e-3)
