@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from importlib import import_module
 from typing import Any, Protocol
@@ -18,7 +19,7 @@ from ..engine.limits import seconds_to_wait
 from ..engine.progress import RunSummary
 from ..engine.task import Task
 from ..geometry.blocks import Block, Roi
-from ..geometry.boxes import Index
+from ..geometry.meeting import meetings
 from ..geometry.units import length_of
 from ..storage.documents import put, read_json
 from ..storage.location import check_may_be_written, location_of
@@ -201,10 +202,10 @@ class _Make:
         return self.shape.files(turned, voxel, begin, box.id)
 
 
-def _factors(fine: Voxels, coarse: Voxels) -> Index:
-    """How many voxels became one, along each axis."""
-    pairs: Any = zip(fine.frame.extent, coarse.frame.extent, strict=True)
-    return tuple(max(1, round(n / m)) for n, m in pairs)
+def _factors(fine: Voxels, coarse: Voxels) -> tuple[Fraction, ...]:
+    """How many voxels became one, along each axis: by their sizes, as of few none may be left."""
+    along = meetings(fine.frame.placement, coarse.frame.placement)
+    return tuple(Fraction(axis.wide, axis.step) for axis in along)
 
 
 def _level_for(box: ObjectBox, levels: Sequence[Voxels]) -> int | None:
