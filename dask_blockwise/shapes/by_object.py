@@ -19,7 +19,7 @@ from ..engine.limits import seconds_to_wait
 from ..engine.progress import RunSummary
 from ..engine.task import Task
 from ..geometry.blocks import Block, Roi
-from ..geometry.meeting import meetings
+from ..geometry.meeting import times_as_large
 from ..geometry.units import length_of
 from ..storage.documents import put, read_json
 from ..storage.location import check_may_be_written, location_of
@@ -203,9 +203,8 @@ class _Make:
 
 
 def _factors(fine: Voxels, coarse: Voxels) -> tuple[Fraction, ...]:
-    """How many voxels became one, along each axis: by their sizes, as of few none may be left."""
-    along = meetings(fine.frame.placement, coarse.frame.placement)
-    return tuple(Fraction(axis.wide, axis.step) for axis in along)
+    """How many voxels became one, along each axis."""
+    return times_as_large(coarse.frame.placement, fine.frame.placement)
 
 
 def _level_for(box: ObjectBox, levels: Sequence[Voxels]) -> int | None:
