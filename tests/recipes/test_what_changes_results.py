@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import pickle
 from collections.abc import Callable
 
 import pytest
@@ -95,3 +97,12 @@ def test_in_which_order_attributes_are_set_does_not_count(write: Callable) -> No
     source = "class F: pass\nf = F()\nf.b = 1\nf.a = 2"
     turned = "class F: pass\nf = F()\nf.a = 2\nf.b = 1"
     assert digest_of(recipe_of(write(source).f)) == digest_of(recipe_of(write(turned).f))
+
+
+def test_use_of_a_class_changes_nothing(write: Callable) -> None:
+    made = write("class F:\n  __scale__ = 2\n  def __call__(s, x): return x * s.__scale__\nf = F()")
+    before = digest_of(recipe_of(made.f))
+    pickle.loads(pickle.dumps(made.f))
+    inspect.signature(made.F)
+    assert "__slotnames__" in vars(made.F)
+    assert digest_of(recipe_of(made.f)) == before
