@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .placement import Placement
 from .units import axis_kind, length_of
 
-__all__ = ["Meeting", "meetings"]
+__all__ = ["Meeting", "meetings", "times_as_large"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,25 @@ def meetings(one: Placement, other: Placement) -> tuple[Meeting, ...]:
         exact = Fraction(one.voxel_size[n]), begins[0] - begins[1], other.voxel_size[n] * ratio
         found.append(_in_parts(*exact))
     return tuple(found)
+
+
+def times_as_large(coarse: Placement, fine: Placement) -> tuple[Fraction, ...]:
+    """How many voxels of one volume are as long as one of another, along each axis but channels.
+
+    By their sizes: of an axis of few voxels their numbers don't tell.
+
+    Raises
+    ------
+    ValueError
+        If their units can't be compared, since one of them isn't known.
+
+    Examples
+    --------
+    >>> nano = Placement(("y",), (4,), (8,), "nanometer")
+    >>> times_as_large(Placement(("y",), (1,), (0,), "micrometer"), nano)
+    (Fraction(250, 1),)
+    """
+    return tuple(Fraction(along.wide, along.step) for along in meetings(fine, coarse))
 
 
 def _in_parts(step: Fraction, away: Fraction, wide: Fraction) -> Meeting:

@@ -23,7 +23,14 @@ __all__ = ["class_tree", "enum_tree", "is_own"]
 _METHODS = (FunctionType, staticmethod, classmethod, property)
 # Made anew for every class, by Python or by decorators of it.
 _MADE = (types.GetSetDescriptorType, types.MemberDescriptorType)
-_SPECIAL_VALUES = {"__slots__", "__match_args__", "__hash__", "__array_priority__"}
+# Of a class's place, making and use, or for people; other names with two underscores count.
+_OF_MAKING = {"__module__", "__qualname__", "__doc__", "__dict__", "__weakref__"}
+_OF_MAKING |= {"__annotations__", "__annotate__", "__annotate_func__", "__annotations_cache__"}
+_OF_MAKING |= {"__firstlineno__", "__static_attributes__", "__type_params__", "__parameters__"}
+_OF_MAKING |= {"__orig_bases__", "__abstractmethods__", "__classcell__", "__classdictcell__"}
+_OF_MAKING |= {"__protocol_attrs__", "__non_callable_proto_members__", "__final__", "__signature__"}
+_OF_MAKING |= {"__slotnames__", "__conditional_annotations__"}
+_OF_MAKERS = ("__dataclass_", "__pydantic_", "__attrs_")
 _DERIVED = {
     "_abc_impl",
     "_member_names_",
@@ -82,9 +89,9 @@ def _counts(name: str, value: Any) -> bool:
     """Whether an attribute says what a class does; those of Python's and others' making don't."""
     if isinstance(value, _MADE) or name in _DERIVED or isinstance(value, enum.Enum):
         return False
-    if name.startswith("__") and name.endswith("__"):
-        return isinstance(value, _METHODS) or name in _SPECIAL_VALUES
-    return True
+    if isinstance(value, _METHODS):
+        return True
+    return name not in _OF_MAKING and not name.startswith(_OF_MAKERS)
 
 
 def _member(value: Any) -> Any:

@@ -53,7 +53,8 @@ def recipe_of(value: Any) -> Recipe:
     True
     """
     graph = Graph()
-    root = graph.place(value)
+    # Its own pairs are what a caller asks of, in whichever order; those of dicts within count.
+    root = graph.placed(mapping_tree(value)) if type(value) is dict else graph.place(value)
     graph.finish()
     return written(root, graph.nodes)
 
@@ -102,15 +103,16 @@ class Graph:
 
     def finish(self) -> None:
         while len(self.nodes) < len(self.values):
-            self.nodes.append(self._placed(_described(self.values[len(self.nodes)])))
+            self.nodes.append(self.placed(_described(self.values[len(self.nodes)])))
 
-    def _placed(self, tree: Any) -> Any:
+    def placed(self, tree: Any) -> Any:
+        """A tree with what stands for the values in it."""
         if isinstance(tree, Part):
             return self.place(tree.value)
         if isinstance(tree, dict):
-            return {key: self._placed(item) for key, item in tree.items()}
+            return {key: self.placed(item) for key, item in tree.items()}
         if isinstance(tree, list):
-            return [self._placed(item) for item in tree]
+            return [self.placed(item) for item in tree]
         return tree
 
 

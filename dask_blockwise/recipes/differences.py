@@ -79,6 +79,7 @@ class _Comparison:
             "one of a circle": self._of_circles,
             "circle": self._of_members,
             "dict": self._of_pairs,
+            "dict in order": self._of_pairs,
         }
         kind = str(old.get(_MARK, ""))
         if kind in kinds:
@@ -129,6 +130,8 @@ class _Comparison:
         left, right = ({shown(key): item for key, item in each["items"]} for each in (old, new))
         for key in [*left, *(key for key in right if key not in left)]:
             yield from self._of_either(f"{where}[{key}]", key, left, right)
+        if list(left) != list(right) and left.keys() == right.keys():
+            yield _spaced(where, "in another order")
 
     def _of_installed(self, where: str, old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
         if old["name"] != new["name"]:

@@ -8,13 +8,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import xxhash
 
-__all__ = ["Recipe", "content_digest", "digest_of", "merkle"]
+__all__ = ["UNORDERED", "Recipe", "content_digest", "digest_of", "merkle"]
 
 Recipe: TypeAlias = "bool | int | float | str | list[Recipe] | dict[str, Recipe] | None"
 
 _SLAB = 1 << 24
 # Kinds whose items have no order.
-_UNORDERED = ("set", "frozenset", "dict", "circle")
+UNORDERED = ("set", "frozenset", "dict", "circle")
 
 
 def content_digest(content: Any) -> str:
@@ -131,7 +131,7 @@ def _of_dict(
             continue
         parts.append(_of_scalar(key))
         value = tree[key]
-        if key == "items" and tree.get("@") in _UNORDERED:
+        if key == "items" and tree.get("@") in UNORDERED:
             items = [merkle(item, leaf, notes) for item in value]
             parts.append(_hashed(b"u", *sorted(items)))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import types
 from collections.abc import Callable
 from inspect import getattr_static
@@ -23,10 +24,13 @@ from dask_blockwise.recipes.installed import (
     named,
 )
 from dask_blockwise.recipes.names import closure_trees, global_trees
-from dask_blockwise.recipes.tree import Part, parts
+from dask_blockwise.recipes.tree import Part, mapping_tree, parts
 
 __all__ = ["callable_tree", "function_tree"]
 
+# Said of a function by what wraps it or by typing, for those who look at it.
+_OF_DECORATORS = {"__wrapped__", "__signature__", "__isabstractmethod__", "__final__"}
+_OF_DECORATORS |= {"__override__", "__deprecated__", "__no_type_check__", "__dataclass_transform__"}
 _BOUND = (types.BuiltinFunctionType, types.MethodWrapperType)
 _OF_C_CLASSES = (
     types.MethodDescriptorType,
@@ -80,7 +84,7 @@ def _defaults(function: FunctionType) -> dict[str, Any]:
 
 def _attributes(function: FunctionType) -> dict[str, Any]:
     pairs = sorted(vars(function).items())
-    return {name: Part(value) for name, value in pairs if not name.startswith("__")}
+    return {name: Part(value) for name, value in pairs if name not in _OF_DECORATORS}
 
 
 def _installed_function(
@@ -109,7 +113,7 @@ def callable_tree(value: Any) -> Any:
 
 def _function(value: Any) -> Any:
     if isinstance(getattr(value, "registry", None), types.MappingProxyType):
-        return {"@": "singledispatch", "functions": Part(value.registry)}
+        return {"@": "singledispatch", "functions": mapping_tree(value.registry)}
     return function_tree(value)
 
 
@@ -147,7 +151,9 @@ def _by_name(value: Any) -> Any:
         if isinstance(place, str) and isinstance(name, str) and named(place, name) is value:
             return _of_module(place, name) if distribution_of(place) else None
     if isinstance(value, np.ufunc):
-        return _of_module("numpy", f"ufunc {name}")
+        # One of np.frompyfunc refers to its function.
+        of = [each for each in gc.get_referents(value) if isinstance(each, FunctionType)]
+        return _of_module("numpy", f"ufunc {name}") | ({"function": parts(of)} if of else {})
     return None
 
 
@@ -177,6 +183,11 @@ def _vectorized(value: Any) -> Any:
     tree = installed_tree("numpy.vectorize", distribution_of("numpy") or PYTHON)
     given = {"otypes": value.otypes, "signature": value.signature, "excluded": value.excluded}
     return tree | {"function": Part(value.pyfunc), "arguments": Part(given)}
+
+
+def _code(value: Any) -> Any:
+    code = read_code(value)
+    return {"@": "code", "python": PYTHON.version, "body": code.body}
 
 
 def _compiled(value: Any) -> Any:
@@ -212,4 +223,5 @@ _KINDS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (type(functools.lru_cache(abs)), _cached),
     (np.vectorize, _vectorized),
     (types.ModuleType, _module),
+    (types.CodeType, _code),
 )

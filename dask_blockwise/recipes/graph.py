@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dask_blockwise.recipes.digest import Recipe, merkle
+from dask_blockwise.recipes.digest import UNORDERED, Recipe, merkle
 
 __all__ = ["Ref", "digested", "written"]
 
@@ -194,7 +194,7 @@ class _Writing:
         for key, item in tree.items():
             if key.startswith("~"):
                 result[key] = item
-            elif key == "items" and "@" in tree:
+            elif key == "items" and tree.get("@") in UNORDERED:
                 ordered = sorted(item, key=self._digest)
                 result[key] = [self.write(each, depth + 1) for each in ordered]
             else:

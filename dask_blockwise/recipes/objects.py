@@ -13,10 +13,12 @@ import logging
 import os
 import re
 import socket
+import struct
 import subprocess
 import threading
 import types
 import weakref
+from collections.abc import Callable
 from inspect import getattr_static
 from typing import Any
 
@@ -25,15 +27,31 @@ from dask_blockwise.recipes.tree import Part, keyed, mapping_tree
 
 __all__ = ["object_tree", "opaque_tree"]
 
+
+def _value_now(variable: Any) -> Any:
+    try:
+        return variable.get()
+    except LookupError:
+        return None
+
+
 # What is of this process or of this moment.
 _PASSING = (
     *(logging.Logger, logging.Handler, threading.Thread, threading.local, io.IOBase),
     *(socket.socket, subprocess.Popen, concurrent.futures.Executor, concurrent.futures.Future),
-    *(asyncio.AbstractEventLoop, asyncio.Future, contextvars.ContextVar, contextvars.Context),
+    *(asyncio.AbstractEventLoop, asyncio.Future, contextvars.Context),
     *(types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType),
     *(type(os.environ), types.FrameType, types.TracebackType),
-    *(weakref.ref, weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet),
+    *(weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet),
 )
+# What pickle takes nothing of, though it holds what counts.
+_HOLDING: dict[type, Callable[[Any], Any]] = {
+    contextvars.ContextVar: _value_now,
+    weakref.ref: lambda value: value(),
+    struct.Struct: lambda value: value.format,
+    io.StringIO: lambda value: value.getvalue(),
+    io.BytesIO: lambda value: value.getvalue(),
+}
 _CLIENTS = {"Client", "BaseClient", "ClientSession", "Cluster", "Connection", "Session"}
 _MAKERS = ("__newobj__", "__newobj_ex__", "_reconstructor")
 _FOR_PEOPLE = {"__doc__", "__module__", "__name__", "__qualname__", "__wrapped__"}
@@ -47,6 +65,9 @@ def object_tree(value: Any) -> Any:
         return enum_tree(value)
     if dataclasses.is_dataclass(value):
         return _of_fields(value)
+    if isinstance(value, tuple(_HOLDING)):
+        content = next(of for kind, of in _HOLDING.items() if isinstance(value, kind))
+        return {"@": "holding", "class": Part(type(value)), "content": Part(content(value))}
     if isinstance(value, _PASSING) or _is_client(type(value)):
         return opaque_tree(value)
     if _is_scripted(value):
@@ -104,7 +125,10 @@ def _reduced(value: Any) -> dict[str, Any]:
         "list": None if items is None else list(items),
         "dict": None if pairs is None else dict(pairs),
     }
-    return tree | {key: Part(each) for key, each in given.items() if each}
+    described: dict[str, Any] = {key: Part(each) for key, each in given.items() if each}
+    if type(given["state"]) is dict and given["state"]:
+        described["state"] = mapping_tree(given["state"])  # set in any order
+    return tree | described
 
 
 def _pickled(value: Any) -> Any:
@@ -140,7 +164,7 @@ def _scripted(value: Any) -> dict[str, Any]:
 def _unpicklable(value: Any) -> dict[str, Any]:
     """By attributes where it has them."""
     if is_own(type(value)):
-        return _heading(value) | {"state": Part(_attributes(value))}
+        return _heading(value) | {"state": mapping_tree(_attributes(value))}
     return opaque_tree(value)
 
 

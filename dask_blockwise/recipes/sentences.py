@@ -79,6 +79,8 @@ def _shown_dict(tree: dict[str, Any]) -> str:
             return shown(tree[key])
     if "again" in tree:
         return str(tree.get("~begins", f"{tree.get('~length', 'many')} values"))
+    if kind in ("dict", "dict in order"):
+        return f"{{{', '.join(f'{shown(key)}: {shown(value)}' for key, value in tree['items'])}}}"
     if kind in ("set", "frozenset"):
         return f"{{{', '.join(sorted(map(shown, tree['items'])))}}}"
     if kind:

@@ -35,6 +35,25 @@ def _list(value: Any) -> Any:
     return parts(value)
 
 
+def _dict(value: Any) -> Any:
+    """By its pairs, of which the order counts: code may go through them in order."""
+    tree = mapping_tree(value)
+    if _are_sorted(list(value)):
+        return tree
+    pairs = tree["items"] if "@" in tree else list(tree.items())
+    return {
+        "@": "dict in order",
+        "items": [[Part(key), each] for key, (_, each) in zip(value, pairs)],
+    }
+
+
+def _are_sorted(keys: list[Any]) -> bool:
+    try:
+        return bool(keys == sorted(keys))
+    except TypeError:
+        return False
+
+
 def _unordered(value: Any) -> Any:
     return {"@": type(value).__name__, "items": parts(value)}
 
@@ -42,7 +61,7 @@ def _unordered(value: Any) -> Any:
 def _of_set_class(value: Any) -> Any:
     tree = {"@": "set", "class": Part(type(value)), "items": parts(value)}
     state = getattr(value, "__dict__", None)
-    return tree | {"state": Part(dict(state))} if state else tree
+    return tree | {"state": mapping_tree(state)} if state else tree
 
 
 def _bytes(value: Any) -> Any:
@@ -97,7 +116,7 @@ def _array(value: Any) -> Any:
         "dtype": str(array.dtype),
     }
     if type(value) not in (np.ndarray, np.memmap):
-        tree |= {"class": Part(type(value)), "state": Part(dict(getattr(value, "__dict__", {})))}
+        tree |= {"class": Part(type(value)), "state": mapping_tree(getattr(value, "__dict__", {}))}
     if not array.dtype.hasobject:
         return tree | {"content": content_digest(array)}
     if array.dtype.names is not None:
@@ -145,8 +164,8 @@ def _in_memory(tensor: Any) -> Any:
 _EXACT: dict[type, Callable[[Any], Any]] = {
     list: _list,
     tuple: _list,
-    dict: mapping_tree,
-    types.MappingProxyType: mapping_tree,
+    dict: _dict,
+    types.MappingProxyType: _dict,
     set: _unordered,
     frozenset: _unordered,
     bytes: _bytes,

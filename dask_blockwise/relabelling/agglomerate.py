@@ -14,6 +14,7 @@ from ..segmentation.affinities import check_scale
 from ..segmentation.watershed import check_offsets
 from ..volumes.grey import check_not_grey
 from ..volumes.meaning import check_not_flags
+from ..volumes.same_place import in_units_of
 from ..volumes.volume import Volume
 from .agglomeration_rule import AgglomerationRule
 from .kept import open_kept
@@ -104,6 +105,7 @@ def agglomerate(
     array([[1, 1, 1, 2, 2, 2]], dtype=uint64)
     """
     volume = fragments if isinstance(fragments, Volume) else open_kept(fragments)
+    affinities = in_units_of(affinities, volume.frame)
     _check_volumes(volume, affinities)
     if isinstance(method, Rule):
         return relabelled(volume, affinities, method, keep_scratch)

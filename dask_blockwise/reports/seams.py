@@ -14,6 +14,7 @@ from ..segmentation.segmented import Segmented
 from ..volumes.grey import check_not_grey
 from ..volumes.kinds import Checkpoint
 from ..volumes.opening import open_volume
+from ..volumes.same_place import in_units_of
 from ..volumes.volume import Volume
 from .seam_contrast import Comparison, contrast
 from .seam_judge import Judge
@@ -211,8 +212,12 @@ def _pipeline_and_labels(
     if labels.dtype.kind not in "iu" or "c" in labels.axes:
         raise ValueError(f"Seams are looked for in integers without channels, got {labels!r}.")
     check_not_grey(labels, "seams", stacklevel=4)
+    labels = in_units_of(labels, segments.frame)
     if not labels.frame.lies_as(segments.frame):
-        raise ValueError(f"{labels!r} isn't where {segments!r} lies: give what was made of it.")
+        raise ValueError(
+            f"{labels!r} isn't where {segments!r} lies: give what was made of it, or "
+            f"{labels.frame.how_to_lie_as(segments.frame)}."
+        )
     return pipeline, labels
 
 

@@ -187,7 +187,7 @@ class SegmentFunction:
         given = [*chosen, *(["mask"] if masked else [])]
         takes_block = _takes_block(plain, of_file=function is not plain)
         _check(plain, given, defaults, takes_block, beside)
-        return cls(function, chosen, takes_block)
+        return cls(function, dict(sorted(chosen.items())), takes_block)
 
     @property
     def name(self) -> str:

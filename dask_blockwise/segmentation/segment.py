@@ -14,7 +14,7 @@ from ..geometry.blocks import Roi
 from ..labels.ids import check_min_size
 from ..pipelines.stages import stage
 from ..volumes.frame import check_real
-from ..volumes.map_overlap import check_alike
+from ..volumes.map_overlap import alike
 from ..volumes.meaning import check_not_flags
 from ..volumes.padding import Margin, halo_of
 from ..volumes.volume import Volume
@@ -225,7 +225,7 @@ def _labelled(
     block_shape: Sequence[int] | None,
 ) -> Volume:
     axes = len(volume.frame.space)
-    check_alike(volume, () if mask is None else (mask,))
+    inputs = volume, *alike(volume, () if mask is None else (mask,))
     margin = Margin(halo_of(halo, axes), ("none",) * axes)
     begin, end = volume.frame.voxels(roi or volume.roi)
     whole = replace(volume.frame.with_values(np.uint64, channels=None), names=True)
@@ -234,7 +234,7 @@ def _labelled(
     connectivity, apart = _of_components(function)
     segmented = Segmented(
         frame=frame.with_block(tuple(min(b, n) for b, n in zip(block, frame.extent))),
-        inputs=(volume,) if mask is None else (volume, mask),
+        inputs=inputs,
         function=function,
         margin=margin,
         origin=begin,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from math import prod
 from typing import Any
 
@@ -44,7 +45,7 @@ class ObjectBox:
         end = tuple(min(n, e + 1) for n, e in zip(extent, self.end, strict=True))
         return replace(self, begin=begin, end=end)
 
-    def coarser(self, factors: Index) -> ObjectBox:
+    def coarser(self, factors: Sequence[Fraction]) -> ObjectBox:
         """The same in voxels so many times as large."""
         begin = tuple(b // f for b, f in zip(self.begin, factors, strict=True))
         end = tuple(-(-e // f) for e, f in zip(self.end, factors, strict=True))

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from importlib import import_module
 from typing import Any, Protocol
@@ -18,7 +19,7 @@ from ..engine.limits import seconds_to_wait
 from ..engine.progress import RunSummary
 from ..engine.task import Task
 from ..geometry.blocks import Block, Roi
-from ..geometry.boxes import Index
+from ..geometry.meeting import times_as_large
 from ..geometry.units import length_of
 from ..storage.documents import put, read_json
 from ..storage.location import check_may_be_written, location_of
@@ -32,7 +33,7 @@ from ..volumes.source import Voxels
 from ..volumes.volume import Volume
 from .boxes import ObjectBox, Run, boxes_of, check_objects, voxels_of
 
-__all__ = ["Shape", "by_object", "nanometers_of"]
+__all__ = ["HowRun", "Shape", "by_object", "nanometers_of"]
 
 # Of an object's box; what is larger is taken from a coarser level.
 _MOST_VOXELS = 1 << 27
@@ -71,18 +72,45 @@ class Shape(Protocol):
         """
 
 
+@dataclass(frozen=True, kw_only=True)
+class HowRun:
+    """How objects are run, as ``to_zarr`` documents it."""
+
+    client: Client | None
+    progress: bool
+    num_workers: int | None
+    max_retries: int
+    timeout: float | None
+    workers_timeout: float | str | None
+
+    @property
+    def options(self) -> StoreOptions:
+        """How often and how long each block is tried.
+
+        Raises
+        ------
+        ValueError
+            If a number is out of range.
+        """
+        return StoreOptions(
+            num_workers=self.num_workers, max_retries=self.max_retries, timeout=self.timeout
+        )
+
+    @property
+    def run(self) -> Run:
+        """What runs tasks so."""
+        patience = seconds_to_wait(self.workers_timeout)
+        return partial(
+            run_all, client=self.client, progress=self.progress, workers_timeout=patience
+        )
+
+
 def by_object(
     labels: Volume,
     path: str | os.PathLike[str],
     shape: Shape,
     ids: Iterable[int] | None,
-    *,
-    client: Client | None,
-    progress: bool,
-    num_workers: int | None,
-    max_retries: int,
-    timeout: float | None,
-    workers_timeout: float | str | None,
+    how: HowRun,
 ) -> RunSummary:
     """Make a shape of each object, in a run of its own, and then the folder's ``info``.
 
@@ -96,14 +124,12 @@ def by_object(
         If these aren't stored labels in three dimensions, an object isn't there, or its box has too
         many voxels in every level.
     """
-    patience = seconds_to_wait(workers_timeout)
-    options = StoreOptions(num_workers=num_workers, max_retries=max_retries, timeout=timeout)
+    run, options = how.run, how.options
     _check_installed(shape)
     check_objects(labels, shape.name)
     location = location_of(path)
     check_may_be_written(location)
     _check_folder(location, shape)
-    run = partial(run_all, client=client, progress=progress, workers_timeout=patience)
     made = _run(labels, location, shape, ids, options, run)
     put(location, "info", json.dumps(shape.info).encode())
     return made
@@ -201,10 +227,9 @@ class _Make:
         return self.shape.files(turned, voxel, begin, box.id)
 
 
-def _factors(fine: Voxels, coarse: Voxels) -> Index:
+def _factors(fine: Voxels, coarse: Voxels) -> tuple[Fraction, ...]:
     """How many voxels became one, along each axis."""
-    pairs: Any = zip(fine.frame.extent, coarse.frame.extent, strict=True)
-    return tuple(max(1, round(n / m)) for n, m in pairs)
+    return times_as_large(coarse.frame.placement, fine.frame.placement)
 
 
 def _level_for(box: ObjectBox, levels: Sequence[Voxels]) -> int | None:

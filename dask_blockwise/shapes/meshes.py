@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..engine.progress import RunSummary
 from ..volumes.volume import Volume
-from .by_object import by_object
+from .by_object import HowRun, by_object
 
 __all__ = ["meshes"]
 
@@ -105,11 +105,7 @@ def meshes(
     >>> segments = open_volume("out.zarr/segments")  # doctest: +SKIP
     >>> meshes(segments, "out.pre/mesh", ids=[3, 7])  # doctest: +SKIP
     """
-    return by_object(
-        segments,
-        path,
-        _Mesh(reduction, max_error),
-        ids,
+    how = HowRun(
         client=client,
         progress=progress,
         num_workers=num_workers,
@@ -117,3 +113,4 @@ def meshes(
         timeout=timeout,
         workers_timeout=workers_timeout,
     )
+    return by_object(segments, path, _Mesh(reduction, max_error), ids, how)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..engine.progress import RunSummary
 from ..volumes.volume import Volume
-from .by_object import by_object
+from .by_object import HowRun, by_object
 
 __all__ = ["skeletons"]
 
@@ -109,11 +109,7 @@ def skeletons(
     >>> segments = open_volume("out.zarr/segments")  # doctest: +SKIP
     >>> skeletons(segments, "out.pre/skeletons")  # doctest: +SKIP
     """
-    return by_object(
-        segments,
-        path,
-        _Skeleton(scale, const),
-        ids,
+    how = HowRun(
         client=client,
         progress=progress,
         num_workers=num_workers,
@@ -121,3 +117,4 @@ def skeletons(
         timeout=timeout,
         workers_timeout=workers_timeout,
     )
+    return by_object(segments, path, _Skeleton(scale, const), ids, how)

@@ -11,7 +11,7 @@ __all__ = ["as_dtype"]
 
 
 def as_dtype(values: NDArray[Any], dtype: np.dtype[Any], path: str) -> NDArray[Any]:
-    """The values in another dtype, if it can hold them; of floats as precisely as it can.
+    """The values in another dtype, if it can hold them; floats in others as precisely as it can.
 
     Raises
     ------
@@ -25,9 +25,12 @@ def as_dtype(values: NDArray[Any], dtype: np.dtype[Any], path: str) -> NDArray[A
     """
     with np.errstate(invalid="ignore", over="ignore"):
         cast = values.astype(dtype, copy=False)
-    if np.can_cast(values.dtype, dtype):
+    whole_in_floats = values.dtype.kind in "iu" and dtype.kind == "f"
+    if np.can_cast(values.dtype, dtype) and not whole_in_floats:
         return cast
-    if dtype.kind in "biu":
+    if whole_in_floats:
+        fits = _are_whole(cast, values)
+    elif dtype.kind in "biu":
         fits = np.array_equal(cast, values)
     else:
         fits = not np.isinf(cast[np.isfinite(values)]).any()
@@ -37,6 +40,13 @@ def as_dtype(values: NDArray[Any], dtype: np.dtype[Any], path: str) -> NDArray[A
             f"{_said(values)}: store it with a wider dtype, or round and clip them first."
         )
     return cast
+
+
+def _are_whole(floats: NDArray[Any], values: NDArray[Any]) -> bool:
+    """Whether floats are just these integers, which may be ids."""
+    end = 2.0 ** (8 * values.dtype.itemsize - (values.dtype.kind == "i"))
+    within = bool((floats.astype(np.float64) < end).all())
+    return within and np.array_equal(floats.astype(values.dtype), values)
 
 
 def _said(values: NDArray[Any]) -> str:

@@ -18,9 +18,13 @@ from ..geometry.boxes import Index
 from ..pipelines.stages import stage
 from .lineage import AnyVoxels
 from .region import computed
+from .same_place import in_units_of
 from .source import Source, Voxels
 
 __all__ = ["Pointwise", "Reduction", "apply_ufunc", "astype"]
+
+
+_COMPARISONS = {np.greater, np.greater_equal, np.less, np.less_equal, np.equal, np.not_equal}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +102,8 @@ def apply_ufunc(
     TypeError
         If it isn't called plainly, or with something else than volumes and numbers.
     ValueError
-        If the volumes don't lie where one another do.
+        If the volumes don't lie where one another do, in whatever units (the result has the first
+        one's), or bytes that stand for other values are compared with a fraction.
 
     Examples
     --------
@@ -141,13 +146,16 @@ def numpy_of(
     ValueError
         If the volumes don't lie where one another do.
     """
-    volumes: list[Any] = [argument for argument in arguments if _is_volume(argument)]
+    given_volumes: list[Any] = [argument for argument in arguments if _is_volume(argument)]
+    volumes: list[Any] = [in_units_of(each, given_volumes[0].frame) for each in given_volumes]
     if not isinstance(function, np.ufunc) or not volumes:
         raise TypeError(
             f"A function of numpy that is taken voxel by voxel, such as numpy:greater, and at "
             f"least one volume are needed, got {function!r} of {arguments!r}."
         )
     _check_arguments(f"np.{function.__name__}", arguments, volumes)
+    if function in _COMPARISONS:
+        _check_bytes(arguments, volumes)
     given = tuple(None if _is_volume(argument) else argument for argument in arguments)
     options = {"dtype": dtype, "casting": casting}
     chosen = tuple((key, value) for key, value in options.items() if value is not None)
@@ -208,6 +216,10 @@ class Reduction:
             listed = axis if isinstance(axis, Sequence) and not isinstance(axis, str) else [axis]
             names = volume.frame.axes
             axis = tuple(names.index(one) if isinstance(one, str) else one for one in listed)
+        # Sums of halves soon become infinite; numpy takes their means in floats, too.
+        halves = volume.frame.dtype == np.float16 and self.name in ("mean", "std", "var")
+        if dtype is None and halves:
+            dtype = np.float32
         options |= {} if dtype is None else {"dtype": dtype}
         (values,) = computed(getattr(da, self.name)(volume.data, axis=axis, **options))
         return values
@@ -238,6 +250,20 @@ def _check_arguments(name: str, arguments: Sequence[Any], volumes: Sequence[Voxe
             raise ValueError(
                 f"{name} is taken voxel by voxel, of volumes of the same region, voxels and "
                 f"channels, got {volumes}: {other.how_to_lie_as(first)}, or choose its channels."
+            )
+
+
+def _check_bytes(arguments: Sequence[Any], volumes: Sequence[Voxels]) -> None:
+    """Refuse to compare bytes that stand for other values with a number that is no byte."""
+    numbers = [a for a in arguments if not _is_volume(a)]
+    if not any(np.asarray(a).dtype.kind == "f" and a % 1 for a in numbers):
+        return
+    for volume in volumes:
+        if volume.frame.stands_for is not None:
+            raise ValueError(
+                f"Values of {volume!r} are bytes, of which 0 and 255 stand for "
+                f"{volume.frame.stands_for}, and are compared with {numbers[0]}, which is none: "
+                f"threshold(volume, {numbers[0]}) goes by what they stand for."
             )
 
 

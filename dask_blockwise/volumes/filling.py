@@ -24,16 +24,18 @@ from .options import StoreOptions
 from .places import Place
 from .preparation import Preparation
 from .record import Record, changed_parts, keep_parts, now
+from .same_place import is_there
 from .source import Voxels
 from .spans import Reading
 from .step import Target
+from .stored_frame import OpenOptions, stored_frame
 
-__all__ = ["Filling", "OutputChanged"]
+__all__ = ["ANOTHER", "Filling", "OutputChanged"]
 
 
 _OTHER_FILES = "aren't the files that were written"
 _OF_COPIES = ' Where files were merely copied, verify="none" takes them as they are.'
-_ANOTHER = "the array there isn't the one that was stored"
+ANOTHER = "the array there isn't the one that was stored, or its metadata were edited"
 _TOUCHED = 'To compute again only what that touches, pass on_change="redo"; to replace all of it,'
 _OUTSIDE = (
     "What lies outside of roi would be lost: to compute all that this touches again, leave roi out "
@@ -131,10 +133,12 @@ class Filling:
         frame = self.volume.frame
         stored_as = self.options.stored_as
         same = (array.shape, array.dtype) == (frame.shape, stored_as.of(frame))
-        return same and stored_as.is_made_so(array, frame, self.block)
+        if not same or not stored_as.is_made_so(array, frame, self.block):
+            return False
+        return is_there(stored_frame(self.place.array_path, OpenOptions())[0], frame)
 
     @property
-    def _is_another(self) -> bool:
+    def is_another(self) -> bool:
         """Whether what lies there is an array with values that isn't the one that was stored."""
         if self.found is None or self._there is None or self.stored is not None:
             return False
@@ -183,8 +187,8 @@ class Filling:
             self._check_outside()
         if on_change == "redo" or not self.options.resume:
             return
-        if self._is_another:
-            raise OutputChanged(self.path, 0, [_ANOTHER])
+        if self.is_another:
+            raise OutputChanged(self.path, 0, [ANOTHER])
         if self.done is not None and (reasons := self._reasons()):
             raise OutputChanged(self.path, int(self.done.done.sum()), reasons)
 
@@ -211,8 +215,8 @@ class Filling:
         """Refuse to make an array anew, for a region alone, in which there is more."""
         if self.goes_on:
             return
-        if self._is_another:
-            raise OutputChanged(self.path, 0, [_ANOTHER], outside=True)
+        if self.is_another:
+            raise OutputChanged(self.path, 0, [ANOTHER], outside=True)
         if self.found is not None and self.done is not None:
             reasons = self.found.changes_to(self.record)
             raise OutputChanged(self.path, int(self.done.done.sum()), reasons, outside=True)

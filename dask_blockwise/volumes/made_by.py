@@ -10,12 +10,11 @@ from ..pipelines.calls import Call
 from ..recipes import recipe_of
 from ..recipes.sentences import shown
 from .lineage import call_of, place_of
+from .options import OF_THE_RUN
 from .source import Voxels
 
 __all__ = ["parameters_in_words", "stages_of"]
 
-# How blocks were run makes no difference to what they are.
-_OF_THE_RUN = {"num_workers", "max_retries", "timeout", "on_change", "overwrite", "resume", "roi"}
 _NO_PARAMETERS = {"inputs", "frame", "array", "stored", "axes", "of"}
 
 
@@ -71,7 +70,7 @@ def _stages(volume: Voxels, seen: set[int]) -> Iterator[dict[str, Any]]:
 
 def _given(call: Call, path: str | None) -> Any:
     """What is known of what is stored by its array is said if it was given, but not its path."""
-    parameters = {n: value for n, value in call.parameters.items() if n not in _OF_THE_RUN}
+    parameters = {n: value for n, value in call.parameters.items() if n not in OF_THE_RUN}
     if path is not None:
         asked = {*call.arguments} - {"path"}
         parameters = {name: value for name, value in parameters.items() if name in asked}

@@ -16,11 +16,12 @@ from ..pipelines.stages import stage
 from .frame import Frame
 from .padding import Margin, boundaries_of, halo_of
 from .reach import Halo, Reach
+from .same_place import in_units_of
 from .source import Source, Voxels
 from .time_points import each_time_point
 from .volume import Volume
 
-__all__ = ["Mapped", "apply", "check_alike", "map_overlap"]
+__all__ = ["Mapped", "alike", "apply", "map_overlap"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -144,7 +145,7 @@ def map_overlap(
         Takes an array of one time point, shape ``(c, z, y, x)`` or without the axes that the
         volume lacks, and one more for each of ``others``; returns one of the same shape in space.
     volume, *others : Volume
-        All of the same shape in space and voxel size.
+        All of the same shape in space and voxel size; in other units at the same place, too.
     halo : int, or one for each axis of space, or (before, after) for each
         Voxels that a block reads beyond what it writes.
     dtype : dtype, optional
@@ -177,7 +178,7 @@ def map_overlap(
     True
     """
     axes = len(volume.frame.space)
-    check_alike(volume, others)
+    others = alike(volume, others)
     margin = Margin(halo_of(halo, axes), boundaries_of(boundary, axes))
     if dtype is None:
         dtype = _trial(function, (volume, *others), margin.halo, parameters).dtype
@@ -189,7 +190,7 @@ def map_overlap(
         inputs=(volume, *others),
         function=function,
         margin=margin,
-        parameters=parameters,
+        parameters=dict(sorted(parameters.items())),
     )
     return Volume(frame, mapped)
 
@@ -206,8 +207,15 @@ def _cast(values: NDArray[Any], dtype: np.dtype[Any], name: str) -> NDArray[Any]
     return values.astype(dtype, copy=False)
 
 
-def check_alike(volume: Volume, others: tuple[Volume, ...]) -> None:
-    """Refuse volumes that don't lie where another does, voxel by voxel."""
+def alike(volume: Volume, others: tuple[Volume, ...]) -> tuple[Volume, ...]:
+    """Others in the units of a volume.
+
+    Raises
+    ------
+    ValueError
+        If one doesn't lie where the volume does, voxel by voxel.
+    """
+    others = tuple(in_units_of(other, volume.frame) for other in others)
     for other in others:
         same_axes = other.placement.block_axes == volume.placement.block_axes
         if not same_axes or not other.frame.lies_as(volume.frame):
@@ -216,6 +224,7 @@ def check_alike(volume: Volume, others: tuple[Volume, ...]) -> None:
                 f"and axes, got {volume!r} and {other!r}: "
                 f"{other.frame.how_to_lie_as(volume.frame)}, or transpose it."
             )
+    return others
 
 
 def _check_shape(name: str, values: NDArray[Any], array: NDArray[Any], frame: Frame) -> None:

@@ -32,6 +32,7 @@ from .preparation import Preparation
 from .reading import readings
 from .region import read_region
 from .running import run_all
+from .same_place import in_units_of
 from .source import Voxels
 from .spans import spans_of
 from .tasks import upstream_tasks
@@ -66,17 +67,15 @@ def objects(
     *volumes, **named : Volume
         The mean of each over each object is wanted: ``objects(raw)`` gives a column
         ``mean_1``, ``objects(raw=raw)`` a column ``mean_raw``, and one a channel,
-        ``mean_raw_0``, where there are channels. They lie where the labels lie.
+        ``mean_raw_0``, where there are channels. They lie where the labels lie, in any unit.
     path : path or URL, optional
         Of the table, without ``.parquet`` and ``.csv``; ``<labels>.objects`` unless given. A
         table that is there is replaced.
-    client : distributed.Client, optional
-        As for ``to_zarr``.
     resume : bool
         Whether to go on with what a run that was broken off has counted.
     progress : bool
         Whether to show a bar.
-    num_workers, max_retries, timeout, workers_timeout
+    client, num_workers, max_retries, timeout, workers_timeout
         As for ``to_zarr``.
 
     Returns
@@ -106,7 +105,8 @@ def objects(
     [[1.0, 2.0, 0.5, 1.0, 5.0], [2.0, 1.0, 1.5, 2.5, 3.0]]
     """
     patience = seconds_to_wait(workers_timeout)
-    measured = {str(n): volume for n, volume in enumerate(volumes, 1)} | named
+    given = {str(n): volume for n, volume in enumerate(volumes, 1)} | named
+    measured = {name: in_units_of(volume, labels.frame) for name, volume in given.items()}
     options = StoreOptions(num_workers=num_workers, max_retries=max_retries, timeout=timeout)
     table = _table_path(labels, os.fspath(path) if path else None)
     gathering = Gathering(labels, measured, table, options)
@@ -248,8 +248,7 @@ def _table_path(labels: Voxels, given: str | None) -> str:
 def _measures(place: Placement) -> tuple[Sequence[float], Sequence[float], str, int]:
     """Voxel size and offset, unit and its parts, as containers write it.
 
-    They are the world's where the units of axes differ, and floats where whole numbers would not
-    fit a table.
+    The world's where units of axes differ; floats where whole numbers would not fit a table.
     """
     ways = dict(zip(place.block_axes, place.as_written, strict=True))
     units = {way.unit for axis, way in ways.items() if axis != "t"}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from ..engine.task import check_limits
 from ..geometry.blocks import Roi
 from .stored_as import HowStored, StoredAs
 
-__all__ = ["OnChange", "StoreOptions"]
+__all__ = ["OF_THE_RUN", "OnChange", "StoreOptions"]
 
 OnChange = Literal["ask", "redo"]
+# Of options that make a difference to what is stored, or that its record has.
+_OF_THE_STORED = {"of": "the stored"}
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class StoreOptions:
 
     _: KW_ONLY
     # Voxels of a block along each axis but "c"; None for the volume's own.
-    block_shape: Sequence[int] | None = None
-    stored_as: HowStored = field(default_factory=StoredAs)
+    block_shape: Sequence[int] | None = field(default=None, metadata=_OF_THE_STORED)
+    stored_as: HowStored = field(default_factory=StoredAs, metadata=_OF_THE_STORED)
     overwrite: bool = False
     resume: bool = True
     # At most so many blocks of a task at once; None for as many as the cluster runs.
@@ -39,9 +41,9 @@ class StoreOptions:
     # What becomes of finished blocks that no longer hold; None for as the run has it.
     on_change: OnChange | None = None
     # Says of what a digest can't see.
-    version: str | None = None
+    version: str | None = field(default=None, metadata=_OF_THE_STORED)
     # For whoever reads the record of what is stored.
-    notes: Any = None
+    notes: Any = field(default=None, metadata=_OF_THE_STORED)
     # Where blocks are computed, also where they are done; everywhere that they aren't unless given.
     roi: Roi | None = None
 
@@ -58,3 +60,7 @@ class StoreOptions:
     def goes_on(self) -> bool:
         """Whether what an earlier run left is gone on with."""
         return self.resume and not self.overwrite
+
+
+# Names of options that say how blocks are run alone.
+OF_THE_RUN = frozenset(each.name for each in fields(StoreOptions) if not each.metadata)

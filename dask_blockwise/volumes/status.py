@@ -18,7 +18,7 @@ from ..recipes import parts_of
 from ..storage.arrays import open_array
 from ..storage.location import can_be_listed, is_only_read, location_of
 from ..storage.stored_array import StoredArray
-from .filling import Filling
+from .filling import ANOTHER, Filling
 from .found_places import levels_at
 from .frame import Frame
 from .kept_volume import kept_volume
@@ -216,6 +216,8 @@ def _brought_by(volume: Voxels) -> str:
 
 def _of_filling(filling: Filling, record: Record) -> list[str]:
     changes = record.changes_to(filling.record)
+    if not changes and filling.is_another:
+        return [ANOTHER]
     return changes or changed_parts(filling.ledger, record, filling.inputs)
 
 
@@ -276,5 +278,6 @@ def _looked_at(array: StoredArray, done: Finished) -> tuple[int, int]:
 
 
 def _block_of(done: Finished, frame: Frame) -> Index:
-    """Voxels of the blocks that marks are of."""
-    return tuple(map(int, done.grid.write_roi.shape / frame.voxel_size))
+    """Voxels of the blocks that marks are of, wherever metadata place the volume by now."""
+    whole, block = done.grid.writable_roi.shape, done.grid.write_roi.shape
+    return tuple(int(b * n // w) for b, n, w in zip(block, frame.extent, whole, strict=True))

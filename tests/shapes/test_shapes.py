@@ -180,3 +180,22 @@ def test_a_folder_of_something_else_is_left_as_it_is(make, tmp_path):
     with pytest.raises(FileExistsError, match=r"neuroglancer_multiscale_volume.*another folder"):
         make(dbw.Volume.from_array(labels), tmp_path, progress=False)
     assert "volume" in info.read_text()
+
+
+def test_objects_in_the_last_voxels_of_few_are_whole_in_a_coarser_level(
+    tmp_path: Path, near: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("zmesh", reason="needs dask_blockwise[shapes]")
+    plate = np.zeros((10, 27, 27), np.uint64)
+    plate[8, 3:24, 3:24] = 5
+    options: Any = {"client": near, "progress": False}
+    Volume.from_array(plate, voxel_size=(2, 2, 2), unit="nm").to_zarr(
+        tmp_path / "a.zarr/plates", pyramid=[3], **options
+    )
+    monkeypatch.setattr(by_object, "_MOST_VOXELS", 200)
+    labels = dbw.open_volume(tmp_path / "a.zarr/plates")
+    dbw.meshes(labels, tmp_path / "mesh", reduction=0, **options)
+    vertices, _ = mesh_at(tmp_path / "mesh", 5)
+    # A coarse voxel of 6 nanometers along z, in which the plate lies.
+    np.testing.assert_allclose(vertices.min(0), (6, 6, 12), atol=0.1)
+    np.testing.assert_allclose(vertices.max(0), (48, 48, 18), atol=0.1)

@@ -132,3 +132,24 @@ def test_the_same_numbers_in_another_unit_are_another_place(unit):
                 make()
         else:
             assert make().shape == (4, 4)
+
+
+def test_bytes_that_stand_for_probabilities_are_compared_with_bytes_alone():
+    said = Volume.from_array(np.array([[0, 100, 200]], np.uint8), stands_for=(0, 1))
+    for compared in (
+        lambda: said > 0.5,
+        lambda: np.float32(0.5) <= said,
+        lambda: said.isel(x=slice(0, 2)) != 0.25,
+    ):
+        with pytest.raises(ValueError, match=r"0 and 255 stand for .* threshold\(volume, 0\.\d+\)"):
+            compared()
+    assert (said >= 100)[:].tolist() == [[False, True, True]]
+    assert (said > 100.0)[:].tolist() == [[False, False, True]]
+    assert dbw.threshold(said, 0.5)[:].tolist() == [[0, 0, 1]]
+
+
+@pytest.mark.parametrize("name", ["mean", "std", "var"])
+def test_means_of_halves_are_finite(name):
+    halves = (GREY.astype("f4") * 100).astype("f2")
+    found = getattr(lazy(halves), name)()
+    np.testing.assert_allclose(found, getattr(halves.astype("f8"), name)(), rtol=1e-3)

@@ -139,6 +139,12 @@ def test_a_dtype_holds_all_values_or_the_block_is_refused(near, tmp_path):
         ([[np.inf, np.nan]], "float32", False),
         ([[-1, 1]], "uint64", True),
         ([[70000, 1]], "float16", True),
+        ([[2**24, -(2**24)]], "float32", False),
+        ([[2**24 + 1, 0]], "float32", True),
+        ([[2**53 + 1, 0]], "float64", True),
+        ([[-(2**63), 2**62]], "float32", False),
+        (np.array([[2**64 - 1]], "u8"), "float64", True),
+        (np.array([[2**63 + 2**11]], "u8"), "float64", False),
     ],
 )
 def test_no_value_becomes_another(near, tmp_path, values, dtype, fails):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...geometry.boxes import Index
+from ...geometry.meeting import times_as_large
 from ..frame import Frame
 from ..region import read_region
 from ..source import Voxels
@@ -96,10 +97,14 @@ def served(volume: Voxels, dimensions: Any, kind: str) -> Any:
 
 def _factors(fine: Frame, coarse: Frame) -> Index | None:
     """How many voxels became one along all axes; None where that isn't a whole number of each."""
-    pairs = list(zip(fine.shape, coarse.shape, strict=True))
-    factors = tuple(round(n / m) for n, m in pairs)
-    fits = all(-(-n // f) == m for (n, m), f in zip(pairs, factors, strict=True))
-    return factors if fits and _begins_alike(fine, coarse) else None
+    try:
+        rest = iter(times_as_large(coarse.placement, fine.placement))
+    except ValueError:
+        return None  # of no known length
+    factors = [1 if axis == "c" else next(rest) for axis in fine.axes]
+    each = zip(fine.shape, coarse.shape, factors, strict=True)
+    fits = all(f == int(f) and -(-n // f) == m for n, m, f in each)
+    return tuple(map(int, factors)) if fits and _begins_alike(fine, coarse) else None
 
 
 def _begins_alike(fine: Frame, coarse: Frame) -> bool:

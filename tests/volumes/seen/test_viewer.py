@@ -187,3 +187,12 @@ def test_the_page_draws_in_a_browser() -> None:
             if red.sum() > 2000:
                 break
     assert red.sum() == pytest.approx(64 * 56, rel=0.1)
+
+
+def test_levels_of_few_voxels_are_shown_where_they_lie(tmp_path: Path, near: Any) -> None:
+    array = np.random.default_rng(0).integers(0, 256, (12, 64, 64)).astype(np.uint8)
+    path = tmp_path / "a.zarr/raw"
+    Volume.from_array(array).to_zarr(path, client=near, progress=False, pyramid=[8])
+    _, coarse = dbw.open_levels(path)
+    box = given(dbw.view(path), "raw", (0, 1, 2), (2, 8, 8), scale=(8, 8, 8))
+    np.testing.assert_array_equal(box, coarse[0:2, 1:8, 2:8])
