@@ -1,4 +1,4 @@
-"""How long storing a volume will take, by what an earlier run took for the same stages."""
+"""What storing a volume will take, in time and memory, by what a run of the same stages took."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from ..engine.progress import RunSummary, TaskSummary
 from ..engine.worker.spent import Spent
 from .step import StagePlan
 
-__all__ = ["estimate"]
+__all__ = ["estimate", "memory_of_worker"]
+
+# Python with its libraries, and the cache of decoded chunks.
+_OWN_BYTES = 450_000_000
+# Unless measured, what a stage's function allocates isn't known: as much again as its arrays have.
+_ALLOCATED = 2
 
 
 def estimate(stages: Sequence[StagePlan], measured: RunSummary) -> tuple[Spent, ...]:
@@ -35,12 +40,37 @@ def estimate(stages: Sequence[StagePlan], measured: RunSummary) -> tuple[Spent, 
         raise TypeError(
             f"measured must be the summary of a run, as to_zarr returns it, got {measured!r}."
         )
-    tasks = list(_matched(stages, measured))
+    tasks = _matched(stages, measured)
     whole = stages[-1].write_bytes / max(1, tasks[-1].spent.bytes_written)
     return tuple(_scaled(stage, task, whole) for stage, task in zip(stages, tasks, strict=True))
 
 
-def _matched(stages: Sequence[StagePlan], measured: RunSummary) -> Iterator[TaskSummary]:
+def memory_of_worker(stages: Sequence[StagePlan], measured: RunSummary) -> int:
+    """Bytes that a worker process of one thread needs: as measured, by what a block moves.
+
+    Parameters
+    ----------
+    stages, measured
+        See `estimate`.
+    """
+    tasks = _matched(stages, measured)
+    return _OWN_BYTES + max(map(_allocated, stages, tasks))
+
+
+def _allocated(stage: StagePlan, task: TaskSummary) -> int:
+    """What a block takes beyond the worker's own: a network allocates far more than its arrays."""
+    moved = max(task.spent.bytes_read, task.bytes_needed or 0) + task.spent.bytes_written
+    planned = (stage.read_bytes + stage.write_bytes) / max(1, stage.blocks)
+    beyond = max(0, task.peak_memory - _OWN_BYTES)
+    larger = planned / (moved / task.completed) if moved else 0
+    return max(_ALLOCATED * stage.worker_bytes, round(beyond * larger))
+
+
+def _matched(stages: Sequence[StagePlan], measured: RunSummary) -> list[TaskSummary]:
+    return list(_tasks_of(stages, measured))
+
+
+def _tasks_of(stages: Sequence[StagePlan], measured: RunSummary) -> Iterator[TaskSummary]:
     """The task of each stage: in the same order, whatever arrays are called."""
     tasks = iter(measured.tasks)
     for stage in stages:

@@ -16,7 +16,7 @@ from dask.utils import format_bytes, parse_bytes
 from ..engine.progress import RunSummary
 from ..engine.worker.spent import in_all
 from ..geometry.boxes import Index
-from .estimate import estimate
+from .estimate import estimate, memory_of_worker
 from .frame import Frame
 from .step import StagePlan
 
@@ -24,10 +24,6 @@ __all__ = ["Suggestion", "suggestion"]
 
 # Of a block, along each axis of space.
 _TIMES = tuple(map(Fraction, ("1/2", "1", "3/2", "2", "3", "4")))
-# Python with its libraries, and the cache of decoded chunks.
-_OWN_BYTES = 450_000_000
-# What a stage's function allocates isn't known: as much again as its arrays have.
-_ALLOCATED = 2
 # What is less isn't worth other blocks, nor within what an estimate is worth.
 _LEAST = 0.05
 
@@ -114,7 +110,7 @@ def suggestion(
 
     def of(shape: Index) -> _Candidate:
         stages = plan_of(shape)
-        held = _OWN_BYTES + _ALLOCATED * max(stage.worker_bytes for stage in stages)
+        held = memory_of_worker(stages, measured)
         needed = min(most, stages[-1].blocks)
         # The last blocks keep few workers busy.
         rounds = ceil(stages[-1].blocks / needed)

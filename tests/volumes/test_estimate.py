@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,14 @@ def smooth(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> dbw.Volume:
     return dbw.map_overlap(np.copy, dbw.open_volume("in.zarr/raw"), halo=HALO)
 
 
-def read_by(block: int) -> int:
-    """Bytes that all blocks of a shape read, with their halos."""
+def read_by(block: int, *other: int) -> int:
+    """Bytes that all blocks of a shape, a square unless said, read with their halos."""
+    return 4 * read_along(block) * read_along(*(other or (block,)))
+
+
+def read_along(block: int) -> int:
     begins = range(0, SIZE, block)
-    along = sum(min(SIZE, b + block + HALO) - max(0, b - HALO) for b in begins)
-    return 4 * along**2
+    return sum(min(SIZE, b + block + HALO) - max(0, b - HALO) for b in begins)
 
 
 def took(block: int, volume: int = SIZE, **seconds: float) -> RunSummary:
@@ -100,6 +104,22 @@ def test_of_memory_no_more_is_taken_than_there_is(smooth: dbw.Volume) -> None:
     plan = smooth.plan(measured=measured, suggest=True, memory="1GB", block_shape=(8, 8))
     assert plan.suggestion is not None
     assert plan.suggestion.memory <= 1_000_000_000
+
+
+def test_what_a_block_allocated_is_counted(smooth: dbw.Volume) -> None:
+    measured = took(8, computing=100)
+    (task,) = measured.tasks
+    # A block of it took a gigabyte.
+    seen = replace(task, completed=64, peak_memory=1_450_000_000)
+    measured = RunSummary((seen,), threads=2)
+    plan = smooth.plan(block_shape=(8, 8), measured=measured, suggest=True, memory="4GB")
+    assert plan.suggestion is not None
+    blocks = np.prod([SIZE // n for n in plan.suggestion.block_shape])
+    moved = [read_by(*shape) + 4 * SIZE**2 for shape in (plan.suggestion.block_shape, (8, 8))]
+    assert plan.suggestion.memory == pytest.approx(450e6 + 1e9 * moved[0] / moved[1] * 64 / blocks)
+    assert plan.suggestion.memory <= 4e9
+    with pytest.raises(ValueError, match="memory="):
+        smooth.plan(block_shape=(8, 8), measured=measured, suggest=True, memory="700MB")
 
 
 @pytest.mark.parametrize(
