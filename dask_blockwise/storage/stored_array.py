@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from io import UnsupportedOperation
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index
+from .ahead import READS_AHEAD, Reading
 from .casting import as_dtype
 from .corrupt import read_around
 from .documents import store_error
@@ -29,8 +31,8 @@ class StoredArray:
     """An array in a store: small to send, opened once in each process.
 
     Axes are in C order: formats that store x first turn theirs.
-    A read sees what has been written by then, unless the array is ``steady``. The cache of decoded
-    chunks holds ``DASK_BLOCKWISE_CACHE_MB`` megabytes a process (256).
+    A read sees what is written by then, unless the array is ``steady``. The cache of decoded chunks
+    holds ``DASK_BLOCKWISE_CACHE_MB`` megabytes a process (256).
     """
 
     # As it was given, for people.
@@ -166,20 +168,23 @@ class StoredArray:
             If the store can't be read, or what it holds is damaged.
         """
         with reading() as traffic:
-            values = self._read(region)
+            values = READS_AHEAD.result(self.reading_of(region))
             traffic.bytes_read += values.nbytes
         return values
 
+    def reading_of(self, region: Box) -> Reading:
+        """By what `read` knows that a region was read ahead, and what reads it."""
+        key = self._opening(), tuple((side.start, side.stop) for side in region)
+        return key, partial(self._read, region)
+
     def _read(self, region: Box) -> NDArray[Any]:
-        array = self._open()
         try:
-            return array.read(region)
-        except CorruptChunk as error:
-            if not self.fills_corrupt:
-                raise store_error(self.path, "read", error) from error
-        except OSError as error:
-            raise store_error(self.path, "read", error) from error
-        try:
+            array = self._open()
+            try:
+                return array.read(region)
+            except CorruptChunk:
+                if not self.fills_corrupt:
+                    raise
             return read_around(array, self.path, region)
         except OSError as error:
             raise store_error(self.path, "read", error) from error
@@ -282,10 +287,8 @@ class StoredArray:
         """The values in the array's dtype, if they have the region's shape and fit."""
         shape = tuple(s.stop - s.start for s in region)
         if values.shape != shape:
-            raise ValueError(
-                f"A write to {self.path} of a region of shape {shape} needs values of that shape, "
-                f"got {values.shape}."
-            )
+            what = f"a region of shape {shape} needs values of that shape, got {values.shape}"
+            raise ValueError(f"A write to {self.path} of {what}.")
         return as_dtype(values, self.dtype, self.path)
 
     def _open(self) -> OpenArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import cached_property, partial, reduce
 from math import prod
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from ..engine.task import Task
 from ..engine.worker.trace import Trace
 from ..geometry.blocks import Block, Coordinate, Roi
 from ..geometry.boxes import Index, bounded, full_box
+from ..storage.ahead import READS_AHEAD
 from ..storage.fences import Fence, fenced
+from .expected import Expected
 from .known import ledger_of
 from .left import left_in
 from .lineage import awaited, prepared, reach_of
@@ -80,6 +82,8 @@ class _StoreBlock:
 
     volume: Voxels
     target: Target
+    # Voxels of a block, along all axes but "c".
+    shape: Index
 
     def __call__(self, block: Block) -> Trace:
         frame = self.volume.frame
@@ -89,6 +93,18 @@ class _StoreBlock:
         is_empty = source.is_empty(begin, end)
         left = self.target.write(box, source.block(block.number, begin, end))
         return left.of_nothing() if is_empty else left
+
+    def expect(self, block: Block) -> None:
+        """See `Work.expect`."""
+        if self._expected.parts and not self.volume.source.is_empty(
+            *self.volume.frame.voxels(block.write_roi)
+        ):
+            regions = self._expected.regions(block.number)
+            READS_AHEAD.begin(array.reading_of(region) for array, region in regions)
+
+    @cached_property
+    def _expected(self) -> Expected:
+        return Expected.of(self.volume, self.shape)
 
 
 @dataclass(frozen=True)
@@ -102,12 +118,17 @@ class _Fenced:
         with fenced(self.fence):
             return self.process(block)
 
+    def expect(self, block: Block) -> None:
+        """See `Work.expect`."""
+        if (expect := getattr(self.process, "expect", None)) is not None:
+            expect(block)
+
 
 def _only_step(volume: Voxels, block: Index) -> Step:
     return Step(
         "",
         block,
-        lambda output: _StoreBlock(prepared(volume), output.target),
+        lambda output: _StoreBlock(prepared(volume), output.target, block),
         reach=reach_of(volume),
         array=lambda output: output.target.path,
         made_from=volume.token,

@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 from ...geometry.blocks import Block
+from ...storage.ahead import READS_AHEAD
 from .allocator import KeptMemory
 from .client import BlockLoops, Handover
 from .ending import Ending, note_ending
@@ -231,13 +233,16 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
         if run.captures:
             stack.enter_context(captured(journal.output.fileno()))
         stack.enter_context(run.keeps.of_batch(batch.task))
+        stack.callback(READS_AHEAD.drop)
         work, function = run.task(batch.task)
         begun()
         reset_peak_memory()
         with run.clock.batch() as clocked:
-            for number in batch.numbers:
+            for number, following in zip_longest(batch.numbers, batch.numbers[1:]):
                 if run.stopped or not may_begin(batch.block_seconds) or not journal.begin(number):
                     break
+                if following is not None:
+                    work.expect(following)
                 run_block(work, function, number, journal)
             report = journal.report(batch.numbers)
         report.spent, report.peak_memory = clocked.spent, peak_memory()

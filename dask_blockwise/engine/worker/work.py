@@ -33,6 +33,14 @@ class Work:
     timeout: float | None
     context: Context
 
+    def expect(self, number: int) -> None:
+        """Tell the process function, if it has an ``expect``, which block this thread runs next.
+
+        It may begin to read for it, while the present one is computed.
+        """
+        if (expect := getattr(self.process_function, "expect", None)) is not None:
+            expect(self.grid.block(self.task_id, number))
+
 
 def unpacked(blob: bytes, code: OwnCode) -> tuple[Work, Callable[[Block], object]]:
     """A task and its function of a block, which is set up."""
