@@ -186,7 +186,7 @@ class SegmentFunction:
         chosen = {**defaults, **_read(parameters), **more}
         given = [*chosen, *(["mask"] if masked else [])]
         takes_block = _takes_block(plain, of_file=function is not plain)
-        _check(plain, given, defaults, takes_block, beside)
+        _check(plain, _told(function), given, defaults, takes_block, beside)
         return cls(function, chosen, takes_block)
 
     @property
@@ -199,8 +199,7 @@ class SegmentFunction:
         """The function's name, or that of its file where all files call theirs so."""
         if isinstance(self.function, FileFunction):
             return Path(self.function.file.path).stem
-        in_file = self.name == "segment_function"
-        return self.function.__module__.rpartition(".")[2] if in_file else self.name
+        return _told(self.function)
 
     @property
     def plain(self) -> Callable[..., Any]:
@@ -228,7 +227,7 @@ class SegmentFunction:
         if self.takes_block:
             array = BlockArray.of(array, block.read_roi)
             given[self.takes_block] = block
-        return labels_of(self.function(array, **given), self.name, space)
+        return labels_of(self.function(array, **given), _told(self.function), space)
 
 
 def _read(parameters: Parameters | None) -> Mapping[str, Any]:
@@ -257,6 +256,7 @@ def _takes_block(function: Any, of_file: bool) -> str | None:
 
 def _check(
     function: Any,
+    told: str,
     given: Sequence[str],
     defaults: Mapping[str, Any],
     takes_block: str | None,
@@ -277,7 +277,7 @@ def _check(
         several = ", ".join(map(repr, unknown))
         wrong = f"has no parameter {several}{hint}" if unknown else f"needs {missing[0]!r}"
         listed = ", ".join(sorted(known - {"mask"})) or "none"
-        raise TypeError(f"{_name(function)} {wrong}; its parameters are {listed}.")
+        raise TypeError(f"{told} {wrong}; its parameters are {listed}.")
 
 
 def _nearest(name: str, known: Iterable[str]) -> list[str]:
@@ -291,6 +291,14 @@ def _others(function: Any) -> list[Parameter]:
         return list(signature(function).parameters.values())[1:]
     except ValueError:
         return []
+
+
+def _told(function: Any) -> str:
+    """What people call a function: in files all have one name."""
+    if isinstance(function, FileFunction):
+        return f"{function.name} of {Path(function.file.path).name}"
+    name = _name(function)
+    return function.__module__.rpartition(".")[2] if name == "segment_function" else name
 
 
 def _name(function: Any) -> str:
