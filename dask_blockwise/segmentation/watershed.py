@@ -212,17 +212,15 @@ def check_offsets(
     """
     if offsets is None or len(offsets) != channels:
         given = "none" if offsets is None else str(len(offsets))
-        if channels == 1 and offsets is None:
-            raise ValueError(
-                "A mutex watershed needs offsets of affinities, one for each channel: give "
-                "offsets=; or seeds='distance' where this is a mask, or one map of what is inside "
-                "objects."
-            )
+        one = (
+            " Or give seeds='distance' where this is a mask, or one map of what is inside objects."
+        )
         raise ValueError(
             f"The affinities have {channels} channels, so watershed needs {channels} offsets, got "
             f"{given}: give one offset for each channel, in the channels' order (or take the "
             "channels that have offsets first). Where others follow them, such as local shape "
             "descriptors, more_channels=True leaves these out."
+            + (one if channels == 1 and offsets is None else "")
         )
     if any(len(offset) != axes for offset in offsets):
         raise ValueError(

@@ -229,7 +229,7 @@ def test_any_stage_is_stored_as_precomputed_data(
         ),
         ("relabel in.zarr/labels o.zarr/m --min-iou 3", "--min-iou must be in (0, 1], got 3"),
         ("argmax in.zarr/affinities o.zarr/m --cluster slurm", "--cluster slurm needs --workers"),
-        ("watershed in.zarr/raw o.zarr/m", "or --seeds distance where this is a mask"),
+        ("watershed in.zarr/raw o.zarr/m", "Or give --seeds distance where this is a mask"),
         ("watershed in.zarr/raw o.zarr/m --parameter seed=1", "watershed has no parameter 'seed'"),
         (
             "activate in.zarr/logits o.zarr/m --activation softmax --isel c=0:1",

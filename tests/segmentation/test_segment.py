@@ -279,7 +279,7 @@ PLAIN = Volume.from_array(np.ones((4, 4, 4), np.float32))
     "make, error, message",
     [
         (lambda: watershed(AFFINITIES), ValueError, "6 offsets, got none"),
-        (lambda: watershed(PLAIN), ValueError, "or seeds='distance' where this is a mask"),
+        (lambda: watershed(PLAIN), ValueError, "Or give seeds='distance' where this is a mask"),
         (lambda: watershed(PLAIN, seeds="far"), ValueError, "or 'distance', got 'far'"),
         (
             lambda: watershed(PLAIN, seed="distance"),
