@@ -213,7 +213,7 @@ def check_offsets(
     if offsets is None or len(offsets) != channels:
         given = "none" if offsets is None else str(len(offsets))
         one = (
-            " Or give seeds='distance' where this is a mask, or one map of what is inside objects."
+            " Or give seeds='distance' where this is a mask, or a map of what is inside objects."
         )
         raise ValueError(
             f"The affinities have {channels} channels, so watershed needs {channels} offsets, got "
