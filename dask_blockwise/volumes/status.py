@@ -135,7 +135,7 @@ def status(
     >>> print(status("eye.zarr/copy"))
     eye.zarr/copy: 2 of 2 blocks are done.
     They hold: what they were made from is what it was.
-    128 B read, 128 B written, in ... s of workers.
+    ... B read, 128 B written, in ... s of workers.
     """
     given = os.fspath(path)
     record, array = recorded(given)
