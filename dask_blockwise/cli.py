@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, UnknownOptionError
 
 from .commands.spoken import in_options
+from .commands.unknown import options_of, unknown_options
 from .engine.stopping import exit_codes
 
 __all__ = ["main"]
@@ -21,7 +22,7 @@ _NAME = "dask-blockwise"
 _GROUPS = {
     "Pipelines": ("pipeline:run", "pipeline:plan"),
     "Stages": (
-        *("prediction:predict", "prediction:argmax", "prediction:threshold"),
+        *("prediction:predict", "prediction:activate", "prediction:argmax", "prediction:threshold"),
         *("segmentation:watershed", "segmentation:segment", "segmentation:connected_components"),
         *("relabelling:relabel", "relabelling:agglomerate", "relabelling:renumber"),
     ),
@@ -64,24 +65,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not given or given[0] in commands.help_flags:
         commands.resolved_commands()  # Help has a line of each.
     command = given[0] if given and given[0] in commands else None
-    with exit_codes(f"{_NAME}: "), _warnings_in_a_line():
+    with exit_codes(f"{_NAME}: "), _warnings_for_people():
         try:
             commands(given, exit_on_error=False, print_error=False)
         except CycloptsError as error:
-            raise ValueError(_in_a_sentence(error, command)) from None
+            raise ValueError(_in_a_sentence(error, given, commands, command)) from None
         except _USAGE as error:
             if command is None or hasattr(error, "exit_code"):
                 raise
-            raise ValueError(in_options(str(error), _options_of(commands[command]))) from error
+            options = options_of(commands[command])
+            raise ValueError(in_options(str(error), options)) from error
 
 
 @contextmanager
-def _warnings_in_a_line() -> Iterator[None]:
-    """Within the body, warnings are for people, who need no line of code."""
+def _warnings_for_people() -> Iterator[None]:
+    """Within the body, a warning is a line; and an image is no labels, of which Python warns."""
     before = warnings.formatwarning
     warnings.formatwarning = lambda message, *_, **__: f"{_NAME}: Warning: {message}\n"
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", ".* looks like an image", UserWarning)
+            yield
+    except UserWarning as warning:
+        raise ValueError(str(warning)) from None
     finally:
         warnings.formatwarning = before
 
@@ -106,12 +112,12 @@ def app() -> App:
     return made
 
 
-def _options_of(command: App) -> list[str]:
-    names = (argument.name for argument in command.assemble_argument_collection())
-    return [name for name in names if name.startswith("--")]
-
-
-def _in_a_sentence(error: CycloptsError, command: str | None) -> str:
-    """What is wrong, and where to read on."""
-    text = re.sub(r"\s+", " ", str(error)).strip()
-    return f"{text}\nSee {' '.join(filter(None, (_NAME, command)))} --help."
+def _in_a_sentence(
+    error: CycloptsError, given: Sequence[str], commands: App, command: str | None
+) -> str:
+    """What is wrong, and where to read on; options that there aren't before what is missing."""
+    said = unknown_options(given[1:], commands[command]) if command else []
+    if not (said and isinstance(error, UnknownOptionError)):
+        said.append(re.sub(r"\s+", " ", str(error)).strip())
+    read_on = f"See {' '.join(filter(None, (_NAME, command)))} --help."
+    return "\n".join([*said, read_on])

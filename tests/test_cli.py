@@ -22,7 +22,7 @@ from dask_blockwise.geometry.blocks import Roi
 from dask_blockwise.volumes.volume import Volume
 
 COMMANDS = [
-    *("predict", "argmax", "threshold", "watershed", "segment", "connected-components"),
+    *("predict", "activate", "argmax", "threshold", "watershed", "segment", "connected-components"),
     *("relabel", "agglomerate", "renumber", "objects", "seams", "pyramid", "status", "info"),
     *("rerun", "convert", "meshes", "skeletons", "demo", "run", "plan"),
 ]
@@ -68,8 +68,14 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["demo", "--sampel", "fib25"], "Did you mean --sample"),
         (["demo", "too", "many"], "Unused Tokens"),
         (["threshold"], "VOLUME"),
-        (["threshold", "a.zarr/a", "a.zarr/b"], "--threshold requires an argument"),
-        (["threshold", "a", "b", "--threshold", "x"], 'convert "x" into float'),
+        (["threshold", "a.zarr/a", "a.zarr/b"], "--value requires an argument"),
+        (["threshold", "a", "b", "--valeu", "2"], "Unknown option: --valeu. Did you mean --value?"),
+        (["watershed", "a", "--sigma", "2"], "Unknown option: --sigma. What its function takes"),
+        (
+            ["argmax", "a", "b", "--isel", "c=x:2"],
+            "--isel: it takes an axis and an index",
+        ),
+        (["threshold", "a", "b", "--value", "x"], 'convert "x" into float'),
         (["segment", "a", "b", "--function", "f", "--halo", "8;8"], "--halo: it takes whole num"),
         (["watershed", "a", "b", "--offsets", "-1,0 0,y"], "--offsets: it takes offsets with"),
         (["argmax", "a", "b", "--roi", "0:8,8:8"], "--roi: it takes begin:end for each axis"),

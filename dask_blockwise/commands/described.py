@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
 from dask.utils import format_bytes
 
-from ..tables import by_axis
+from ..tables import by_axis, text_columns
 from ..volumes.made_by import parameters_in_words
 from ..volumes.record import Record
 from ..volumes.seen.html import as_written
 from ..volumes.volume import Volume
 
-__all__ = ["described"]
+__all__ = ["described", "in_lines"]
 
 
 def described(volume: Volume, levels: Sequence[Volume], record: Record | None) -> str:
@@ -41,6 +41,29 @@ def described(volume: Volume, levels: Sequence[Volume], record: Record | None) -
     rows = [*_of_volume(volume), *_of_levels(levels), *_of_record(record)]
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:<{width}}  {text}".rstrip() for name, text in rows)
+
+
+def in_lines(volumes: Mapping[str, Volume]) -> str:
+    """A line for each of several volumes, by their names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(in_lines({"eye": Volume.from_array(np.eye(4), voxel_size=(8, 8))}))
+    volume  shape     values   voxel size
+    ------  --------  -------  ----------
+    eye     y 4, x 4  float64    y 8, x 8
+    """
+    rows = [
+        (
+            name,
+            by_axis(volume.axes, volume.shape),
+            str(volume.dtype),
+            as_written(volume.placement, volume.placement.written_size),
+        )
+        for name, volume in volumes.items()
+    ]
+    return text_columns(("volume", "shape", "values", "voxel size"), rows)
 
 
 def _of_volume(volume: Volume) -> Iterator[tuple[str, str]]:

@@ -29,7 +29,7 @@ def objects(
     /,
     *,
     mean: Named = (),
-    table: str | None = None,
+    path: str | None = None,
     opening: Opening = Opening(),
     running: Running = Running(),
     cluster: Cluster = Cluster(),
@@ -47,7 +47,7 @@ def objects(
         Objects with their final ids.
     mean
         NAME=PATH of a volume, of which each object's mean is wanted; may be given several times.
-    table
+    path
         Where the table is written, without .parquet and .csv; <labels>.objects unless given.
     """
     _check_names(mean)
@@ -56,10 +56,10 @@ def objects(
         name: open_volume(str(path)) for name, path in named_values(mean).items()
     }
     with cluster.client() as client:
-        found = volume.objects(path=table, client=client, **running.keywords, **means)
+        found = volume.objects(path=path, client=client, **running.keywords, **means)
     if len(found):
         print(_spread(found))
-    written = table or f"{labels.rstrip('/')}.objects"
+    written = path or f"{labels.rstrip('/')}.objects"
     print(f"{len(found)} objects, in {written}.parquet and {written}.csv")
 
 
@@ -67,8 +67,8 @@ def _check_names(given: Sequence[tuple[str, Any]]) -> None:
     taken = [name for name, _ in given if name in signature(Volume.objects).parameters]
     if taken:
         raise ValueError(
-            f"--mean {taken[0]}=... would give a column the name of something else: choose "
-            f"another name, such as {taken[0]}_1."
+            f"--mean can't call a volume {taken[0]!r}, which is something else: choose another "
+            f"name, such as {taken[0]}_1."
         )
 
 

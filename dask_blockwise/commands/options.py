@@ -15,7 +15,7 @@ from ..engine.any_cluster import cluster
 from ..volumes.opening import open_volume
 from ..volumes.planning import Kept
 from ..volumes.volume import Volume
-from .words import Count, Fractions, Named, Region, Size, Span, Whole, Workers, named_values
+from .words import Count, Fractions, Named, Parts, Region, Size, Span, Whole, Workers, named_values
 
 __all__ = ["Cluster", "Flag", "Opening", "Running", "Storing", "Trying"]
 
@@ -54,12 +54,15 @@ class Opening:
     """What is read of chunks that aren't there: fill value, or an error."""
     on_corrupt: Literal["raise", "fill"] = "raise"
     """What is read of damaged chunks."""
+    isel: Parts = ()
+    """A part along an axis, as c=0 or c=0:3, in voxels; may be given several times."""
 
     def open(self, path: str) -> Volume:
         """The volume at a path."""
-        given = _given(self, "level")
+        given = _given(self, "level", "isel")
         level = int(self.level) if self.level and self.level.isdecimal() else self.level
-        return open_volume(path, level=level, **given)
+        volume = open_volume(path, level=level, **given)
+        return volume.isel(**named_values(self.isel)) if self.isel else volume
 
 
 @Parameter(name="*", group=_OUTPUT)
@@ -98,8 +101,8 @@ class Storing:
 
     to: Kept = "ome-zarr"
     """As what: precomputed is Neuroglancer's, with all coarser scales."""
-    labels: bool | None = None
-    """Precomputed: a segmentation; or, by --no-labels, an image. By its dtype unless given."""
+    segmentation: bool | None = None
+    """Precomputed: of labels; or, by --no-segmentation, an image. By its dtype unless given."""
     encoding: Literal["raw", "png", "jpeg", "compressed_segmentation"] | None = None
     """Precomputed: of chunks."""
 
@@ -107,10 +110,10 @@ class Storing:
     def keywords(self) -> dict[str, Any]:
         """For ``to_zarr``, or ``to_precomputed``."""
         self._check_kept()
-        given = _given(self, "plan", "region", "within", "to", "labels", *_OF_ZARR)
+        given = _given(self, "plan", "region", "within", "to", *_OF_ZARR)
         given |= {"roi": self.region, "mask": self.mask}
         if self.to == "precomputed":
-            return given if self.labels is None else given | {"segmentation": self.labels}
+            return given
         compressor = None if self.compressor == "none" else self.compressor
         of_zarr = {name: getattr(self, name) for name in _OF_ZARR} | {"compressor": compressor}
         return given | of_zarr
@@ -122,7 +125,7 @@ class Storing:
 
     def _check_kept(self) -> None:
         """Refuse what can't be chosen of what it is to be stored as."""
-        others = _OF_ZARR if self.to == "precomputed" else ("labels", "encoding")
+        others = _OF_ZARR if self.to == "precomputed" else ("segmentation", "encoding")
         usual = {field.name: field.default for field in fields(self)}
         given = [name for name in others if getattr(self, name) != usual[name]]
         if given:

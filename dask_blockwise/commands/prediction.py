@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from cyclopts import Parameter
+
+from ..prediction.activate import activate as probabilities_of
 from ..prediction.argmax import argmax as argmax_of
 from ..prediction.predict import predict as prediction_of
 from ..prediction.threshold import threshold as mask_of
 from .options import Cluster, Flag, Opening, Running, Storing
 from .storing import store
-from .words import Count, Halo, Named, Size, Span, named_values
+from .words import Count, Halo, Named, Outputs, Size, Span, named_values
 
-__all__ = ["argmax", "predict", "threshold"]
+__all__ = ["activate", "argmax", "predict", "threshold"]
 
 
 def predict(
@@ -21,12 +24,13 @@ def predict(
     *,
     model: str,
     weights: str | None = None,
-    argument: Named = (),
+    arguments: Named = (),
     halo: Halo = "auto",
     input_shape: Size | None = None,
     boundary: str = "reflect",
     normalize: str | None = None,
     activation: Literal["sigmoid", "softmax", "tanh"] | None = None,
+    which: Annotated[Outputs | None, Parameter(name="--output")] = None,
     output_dtype: Literal["uint8", "float32"] | None = None,
     output_range: Span | None = None,
     batch: Count = 1,
@@ -59,8 +63,8 @@ def predict(
         A TorchScript, torch.export or ONNX file, a bioimage.io folder, or package.module:Class.
     weights
         A state dict (.pt, loaded without running code) or .npz, for package.module:Class.
-    argument
-        Of the class; may be given several times.
+    arguments
+        NAME=VALUE of the class; may be given several times.
     halo
         Voxels that it sees around a block; found by probing unless given.
     input_shape
@@ -72,6 +76,9 @@ def predict(
         By dtype, by volume (its mean and deviation), or subtract,divide such as 128,64.
     activation
         Applied to what it returns.
+    which
+        Of several tensors, by index or key, such as 0 or logits/0; or several of them, 0,1, whose
+        channels are stored one after the other.
     output_dtype
         As what it is stored; uint8 unless given.
     output_range
@@ -97,12 +104,13 @@ def predict(
         opening.open(volume),
         model,
         weights=weights,
-        arguments=named_values(argument) or None,
+        arguments=named_values(arguments) or None,
         halo=halo,
         input_shape=input_shape,
         boundary=_boundary(boundary),
         normalize=_normalization(normalize),
         activation=activation,
+        output=which,
         output_dtype=output_dtype,
         output_range=output_range,
         batch=batch,
@@ -137,8 +145,50 @@ def _normalization(word: str | None) -> Any:
     return subtract, divide
 
 
+def activate(
+    volume: str,
+    output: str,
+    /,
+    *,
+    activation: Literal["sigmoid", "softmax", "tanh"] | None = None,
+    output_dtype: Literal["uint8", "float32"] = "uint8",
+    output_range: Span | None = None,
+    opening: Opening = Opening(),
+    storing: Storing = Storing(),
+    running: Running = Running(),
+    cluster: Cluster = Cluster(),
+) -> None:
+    """Make probabilities of a network's stored logits, or store them in bytes.
+
+
+    ```bash
+    dask-blockwise activate a.zarr/logits a.zarr/affinities --activation sigmoid --isel c=0:3
+    ```
+
+    Parameters
+    ----------
+    volume
+        What a network gave, as floats: of predict --output-dtype float32.
+    output
+        Where it is stored.
+    activation
+        Applied to it; softmax is over all channels.
+    output_dtype
+        As what it is stored; uint8 unless given.
+    output_range
+        What bytes 0 and 255 stand for; needed without an activation.
+    """
+    made = probabilities_of(
+        opening.open(volume),
+        activation,
+        output_dtype=output_dtype,
+        output_range=output_range,
+    )
+    store(made, output, storing, running, cluster)
+
+
 def argmax(
-    prediction: str,
+    volume: str,
     output: str,
     /,
     *,
@@ -156,12 +206,12 @@ def argmax(
 
     Parameters
     ----------
-    prediction
-        A volume with channels, one a class.
+    volume
+        With channels, one a class.
     output
         Where the classes are stored.
     """
-    store(argmax_of(opening.open(prediction)), output, storing, running, cluster)
+    store(argmax_of(opening.open(volume)), output, storing, running, cluster)
 
 
 def threshold(
@@ -169,7 +219,7 @@ def threshold(
     output: str,
     /,
     *,
-    threshold: float,
+    value: float,
     opening: Opening = Opening(),
     storing: Storing = Storing(),
     running: Running = Running(),
@@ -179,7 +229,7 @@ def threshold(
 
 
     ```bash
-    dask-blockwise threshold brain.zarr/prediction brain.zarr/mask --threshold 0.5
+    dask-blockwise threshold brain.zarr/prediction brain.zarr/mask --value 0.5
     ```
 
     Parameters
@@ -188,7 +238,7 @@ def threshold(
         Probabilities, or any other values.
     output
         Where the mask is stored, as bytes 0 and 1.
-    threshold
+    value
         What is above it is 1; of predictions stored as bytes, in what these stand for.
     """
-    store(mask_of(opening.open(volume), threshold), output, storing, running, cluster)
+    store(mask_of(opening.open(volume), value), output, storing, running, cluster)

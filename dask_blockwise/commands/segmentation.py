@@ -38,19 +38,21 @@ def watershed(
     running: Running = Running(),
     cluster: Cluster = Cluster(),
 ) -> None:
-    r"""Segment affinities by mutex watershed, or a map from seeds at its distances.
+    r"""Segment affinities by mutex watershed; or a mask or map from seeds at its distances.
 
     Objects are those of the whole volume, with one id each.
 
     ```bash
     dask-blockwise watershed fib25.zarr/affinities fib25.zarr/segments \
         --offsets "-1,0,0 0,-1,0 0,0,-1 -4,0,0 0,-4,0 0,0,-4" --bias 0.5
+    dask-blockwise watershed scan.zarr/mask scan.zarr/cells --seeds distance --parameter sigma=1.5
     ```
 
     Parameters
     ----------
     affinities
-        One channel an offset; with --seeds distance, the probability to be inside an object.
+        One channel an offset; with --seeds distance, a mask whose objects touch, or the probability
+        to be inside an object.
     output
         Where the segments are stored.
     offsets
@@ -62,7 +64,7 @@ def watershed(
     mask
         Path of a volume that is 0 where nothing is to be segmented.
     seeds
-        Flood from maxima of the distance to boundaries, instead.
+        Flood from maxima of the distance to boundaries instead, as of a mask.
     parameter
         Any other of the watershed, such as sigma=2.0, or fill=false, by which seeds leave what is
         at most the bias background; may be given several times.

@@ -56,6 +56,7 @@ def meshes(
                 **how,
             )
         )
+    print(f"Meshes are in {output}")
 
 
 def skeletons(
@@ -94,3 +95,4 @@ def skeletons(
     volume, how = opening.open(segments), trying.keywords
     with cluster.client() as client:
         print(skeletons_of(volume, output, ids=ids, scale=scale, const=const, client=client, **how))
+    print(f"Skeletons are in {output}")

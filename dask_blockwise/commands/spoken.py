@@ -10,15 +10,18 @@ __all__ = ["in_options"]
 
 _VALUE = "|".join(
     (
-        r"\"(?P<text>[^\"]*)\"",
+        r"(?P<quote>[\"'])(?P<text>[^\"']*)(?P=quote)",
         r"(?P<yes>True)",
         r"(?P<tuple>\([^()]*\))",
         r"(?P<number>[-+.\w]*\w\.?)",
         r"\.\.\.",
     )
 )
-# Code of Python, which stays as it is.
+# Code of Python, which stays as it is,
 _IN_A_CALL = re.compile(r"\w\([^()]*$")
+# but for what a command has options for.
+_OPENED = re.compile(r"open_volume\((?:path|\.\.\.), (stands_for=\([^()]*\))\)")
+_ISEL = re.compile(r"\w+\.isel\((\w+=-?\d+)\)")
 
 
 def in_options(text: str, options: Iterable[str]) -> str:
@@ -36,12 +39,19 @@ def in_options(text: str, options: Iterable[str]) -> str:
     'pass --on-change redo or --overwrite'
     >>> in_options("min_iou must be in (0, 1], got 3: give min_iou=0.5.", ["--min-iou"])
     '--min-iou must be in (0, 1], got 3: give --min-iou 0.5.'
+    >>> in_options("say open_volume(path, stands_for=(0, 1))", ["--stands-for"])
+    'say --stands-for 0,1'
     """
+    options = list(options)
+    if "--stands-for" in options:
+        text = _OPENED.sub(r"\1", text)
+    if "--isel" in options:
+        text = _ISEL.sub(r"--isel \1", text)
     for option in options:
         name = option.removeprefix("--").replace("-", "_")
         text = re.sub(rf"(?<![\w-]){name}=(?:{_VALUE})", partial(_spoken, option), text)
         if "_" in name:
-            text = re.sub(rf"(?<![\w./-]){name}(?![\w(.])", option, text)
+            text = re.sub(rf"(?<![\w./-]){name}(?![\w(.=])", option, text)
     return text
 
 

@@ -9,10 +9,11 @@ from typing import Literal
 from ..storage.level_paths import level_paths
 from ..volumes.opening import open_levels
 from ..volumes.pyramid import pyramid as add_levels
-from ..volumes.rerunning import provenance
+from ..volumes.rerunning import has_record, provenance, stored_below
 from ..volumes.rerunning import rerun as compute_again
 from ..volumes.status import status as status_of
-from .described import described
+from ..volumes.viewing import volumes_in
+from .described import described, in_lines
 from .options import Cluster, Flag, Opening, Running, Storing
 from .storing import store
 from .words import Whole
@@ -36,15 +37,16 @@ def status(path: str, /, *, trust: Flag = False) -> None:
     Parameters
     ----------
     path
-        What a command, to_zarr or checkpoint stored.
+        What a command, to_zarr or checkpoint stored; or a container, of all that they stored in it.
     trust
         Run code that it brings even if it belongs to somebody else.
     """
     _import_from_here()
-    found = status_of(path, trust=trust)
-    print(found)
-    if not found.is_current:
-        raise SystemExit(_NOT_CURRENT if found.problems else _NOT_KNOWN)
+    inside = [] if has_record(path) else stored_below(path)
+    found = [status_of(one, trust=trust) for one in inside or [path]]
+    print("\n\n".join(map(str, found)))
+    if not all(found):
+        raise SystemExit(_NOT_CURRENT if any(of.problems for of in found) else _NOT_KNOWN)
 
 
 def info(path: str, /, *, opening: Opening = Opening()) -> None:
@@ -58,9 +60,15 @@ def info(path: str, /, *, opening: Opening = Opening()) -> None:
     Parameters
     ----------
     path
-        Of any volume that can be read: zarr, OME-Zarr, N5, precomputed, TIFF, HDF5, npy.
+        Of any volume that can be read: zarr, OME-Zarr, N5, precomputed, TIFF, HDF5, npy; or of a
+        container, of which it says what is in it.
     """
-    volume = opening.open(path)
+    try:
+        volume = opening.open(path)
+    except FileNotFoundError:
+        # Which says what is wrong where there are none.
+        print(in_lines(volumes_in(path)))
+        return
     levels = open_levels(path) if opening.level is None and level_paths(path) else []
     try:
         record = provenance(path)

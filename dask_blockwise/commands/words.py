@@ -10,7 +10,7 @@ import yaml
 from cyclopts import Parameter, Token
 
 from ..geometry.blocks import Roi
-from ..pipelines.schema import region
+from ..pipelines.schema import part, region
 
 __all__ = [
     "Count",
@@ -20,6 +20,8 @@ __all__ = [
     "Named",
     "Numbers",
     "Offsets",
+    "Outputs",
+    "Parts",
     "Region",
     "Size",
     "Span",
@@ -75,12 +77,32 @@ def _named(word: str) -> tuple[str, Any]:
     return name, yaml.safe_load(value)
 
 
+def _outputs(word: str) -> Any:
+    ways = _commas(lambda way: tuple(map(_key, way.split("/"))), word)
+    keys = [way[0] if len(way) == 1 else way for way in ways]
+    return keys[0] if len(keys) == 1 else keys
+
+
+def _key(word: str) -> int | str:
+    if not word:
+        raise ValueError
+    return int(word) if word.isdecimal() else word
+
+
+def _part(word: str) -> tuple[str, int | slice]:
+    axis, _, where = word.partition("=")
+    found = part(where) if ":" in where else int(where)
+    if not axis.isidentifier() or not isinstance(found, slice | int):
+        raise ValueError
+    return axis, found
+
+
 def _word(metavar: str, needed: str, read: Callable[[str], Any]) -> Parameter:
     """A parameter of one word that a function reads, with what it needs for people."""
 
     def convert(_: Any, tokens: Sequence[Token]) -> Any:
         found = [_read(token, needed, read) for token in tokens]
-        return found if metavar == "NAME=VALUE" else found[0]
+        return found if "=" in metavar else found[0]
 
     return Parameter(
         metavar=metavar,
@@ -134,6 +156,9 @@ Offsets = Annotated[
     Sequence[Sequence[int]],
     _word('"Z,Y,X ..."', 'offsets with spaces between, such as "-1,0,0 0,-1,0 0,0,-1"', _offsets),
 ]
+Outputs = Annotated[
+    Any, _word("KEY[/KEY][,...]", "indices or keys, such as 0 or logits/0 or 0,1", _outputs)
+]
 Region = Annotated[
     Roi, _word("B:E,...", "begin:end for each axis, such as 0:320,0:640,0:640", region)
 ]
@@ -147,6 +172,11 @@ Workers = Annotated[
 ]
 Named = Annotated[
     Sequence[tuple[str, Any]], _word("NAME=VALUE", "a name and a value, such as sigma=2.0", _named)
+]
+
+Parts = Annotated[
+    Sequence[tuple[str, Any]],
+    _word("AXIS=N|B:E", "an axis and an index, or begin:end, such as c=0 or c=0:3", _part),
 ]
 
 

@@ -213,7 +213,7 @@ class _Lines:
 
     def _plan(self) -> None:
         self._due = time.monotonic() + _SECONDS_A_LINE
-        self._due_blocks = self._count.done + max(1, self._count.blocks // _LINES)
+        self._due_blocks = self._count.done + max(1, -(-self._count.blocks // _LINES))
         self._written = self._count.done
 
     def _write(self) -> None:

@@ -23,7 +23,7 @@ from .spending import Spending, read_spent
 from .worker.spent import Spent
 from .worker.trace import Trace
 
-__all__ = ["Finished", "Ledger", "finished", "forget_others", "holds", "spent_in_all"]
+__all__ = ["Finished", "Ledger", "finished", "forget_others", "has_marks", "holds", "spent_in_all"]
 
 _PARAMETERS = "tiling", "fingerprint", "vouches_for"
 
@@ -177,6 +177,11 @@ def finished(path: str, vouches_for: str | None = None) -> Finished | None:
     marks = sound_marks(read_marks(path, MARK.itemsize), _key(parameters), len(grid))
     of = parameters["fingerprint"], parameters["vouches_for"]
     return Finished(grid, *of, marks, identities_of(marks))
+
+
+def has_marks(path: str) -> bool:
+    """Whether blocks were marked as done in a ledger, whatever has become of its header."""
+    return bool(read_marks(path, MARK.itemsize))
 
 
 def spent_in_all(path: str) -> Spent:

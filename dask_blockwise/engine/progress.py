@@ -19,8 +19,9 @@ __all__ = ["RunSummary", "TaskSummary"]
 
 _SELDOM = "skipped", "empty", "failed", "orphaned", "retries"
 _COUNTS = "blocks", "completed", *_SELDOM
+_BOUND_BY = "bound by"
 # Of blocks that this run has done.
-_OF_BLOCKS = "s/block", "peak MB", "Mvoxel/s", "bound by"
+_OF_BLOCKS = "s/block", "peak MB", "Mvoxel/s", _BOUND_BY
 _COLUMNS = ("task", *_COUNTS, "seconds", *_OF_BLOCKS)
 _SHOWN_BLOCKS = 10
 
@@ -170,6 +171,8 @@ def _table(tasks: Sequence[TaskSummary]) -> Table:
         left_out.add("completed")
     if not any(task.completed for task in tasks):
         left_out |= {*_OF_BLOCKS}
+    if not any(task.spent.is_telling for task in tasks):
+        left_out.add(_BOUND_BY)
     return without_columns(left_out, _COLUMNS, list(map(_row, tasks)))
 
 
@@ -188,7 +191,7 @@ def _row(task: TaskSummary) -> tuple[str, ...]:
 
 def _bound_by(spent: Spent) -> str:
     what, share = spent.bound_by
-    return f"{what} {share:.0%}" if spent.seconds else "-"
+    return f"{what} {share:.0%}" if spent.is_telling else "-"
 
 
 def _faults(tasks: Sequence[TaskSummary]) -> Iterator[str]:

@@ -5,7 +5,7 @@ World units are integers, so that ``Roi`` and ``Coordinate`` (of funlib.geometry
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import cached_property
@@ -17,7 +17,7 @@ from funlib.geometry.roi import Roi
 
 Fit = Literal["valid", "overhang", "shrink"]
 
-__all__ = ["Block", "BlockGrid", "BlockStatus", "Coordinate", "Fit", "Roi"]
+__all__ = ["Block", "BlockGrid", "BlockStatus", "Coordinate", "Fit", "Roi", "check_region"]
 
 
 class BlockStatus(Enum):
@@ -214,7 +214,42 @@ def _check_fit(fit: str) -> None:
         raise ValueError(f"fit must be one of {', '.join(get_args(Fit))}, got {fit!r}.")
 
 
+def check_region(roi: object, axes: Sequence[str]) -> None:
+    """Refuse what isn't a region of the world with a begin and an end along these axes.
+
+    Raises
+    ------
+    TypeError, ValueError
+
+    Examples
+    --------
+    >>> check_region(Roi((0, 0), (8, 8)), ("y", "x"))
+    >>> check_region(((0, 0), (8, 8)), ("y", "x"))
+    Traceback (most recent call last):
+    TypeError: A region is a Roi in the world's units, ... got ((0, 0), (8, 8)): give one...
+    """
+    if not isinstance(roi, Roi):
+        raise TypeError(
+            f"A region is a Roi in the world's units, Roi(begin, shape) with a number for each of "
+            f"{tuple(axes)}, got {roi!r}: give one, such as volume.roi."
+        )
+    if roi.dims != len(axes):
+        raise ValueError(
+            f"The region {roi} has {roi.dims} axes, and the volume {len(axes)} beside channels: "
+            f"give begin and shape along each of {tuple(axes)}."
+        )
+    if roi.unbounded:
+        raise ValueError(
+            f"The region {roi} has no end: give begin and shape along each of {tuple(axes)}, such "
+            "as those of roi.intersect(volume.roi)."
+        )
+
+
 def _check_rois(total: Roi, read: Roi, write: Roi) -> None:
+    if other := [roi for roi in (total, read, write) if not isinstance(roi, Roi)]:
+        raise TypeError(
+            f"total_roi, read_roi and write_roi must be Roi(begin, shape), got {other[0]!r}."
+        )
     if not total.dims == read.dims == write.dims:
         raise ValueError(
             f"total_roi, read_roi and write_roi must have the same number of axes, got "

@@ -100,16 +100,14 @@ def schema_of(
 
 
 def key_of(stage: str, parameter: str, first: str) -> str:
-    """What a file calls a parameter: the first by its stage, and one that is called so ``value``.
+    """What a file calls a parameter: the first by its stage, others by their names.
 
     Examples
     --------
-    >>> key_of("threshold", "volume", "volume"), key_of("threshold", "threshold", "volume")
+    >>> key_of("threshold", "volume", "volume"), key_of("threshold", "value", "volume")
     ('threshold', 'value')
     """
-    if parameter == first:
-        return stage
-    return "value" if parameter == stage else parameter
+    return stage if parameter == first else parameter
 
 
 def region(value: Any) -> Roi:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..pipelines.stages import stage
 from ..volumes.map_overlap import map_overlap
 from ..volumes.volume import Volume
-from .activation import Activation, activated
+from .activation import Activation, activated, check_channels
 from .quantisation import checked_range, in_bytes, range_of
 
 __all__ = ["activate", "activated_values"]
@@ -76,7 +76,7 @@ def activate(
     Raises
     ------
     ValueError
-        If the volume isn't of floats, an option makes no sense, or softmax has no channels.
+        If the volume isn't of floats, an option makes no sense, or softmax has no channels, or one.
 
     Examples
     --------
@@ -109,8 +109,7 @@ def _range(volume: Volume, activation: Any, dtype: Any, given: Any) -> tuple[flo
     if activation not in (None, *get_args(Activation)):
         names = ", ".join(map(repr, get_args(Activation)))
         raise ValueError(f"activation must be one of {names} or None, got {activation!r}.")
-    if activation == "softmax" and "c" not in volume.axes:
-        raise ValueError(f"softmax is over channels, and {volume!r} has none: choose sigmoid.")
+    check_channels(activation, volume.frame.channels, repr(volume))
     if dtype not in ("uint8", "float32", np.uint8, np.float32):
         raise ValueError(f"output_dtype must be uint8 or float32, got {dtype!r}.")
     between = checked_range(given)

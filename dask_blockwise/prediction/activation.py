@@ -4,9 +4,40 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-__all__ = ["Activation", "activated"]
+__all__ = ["Activation", "activated", "check_channels"]
 
 Activation = Literal["sigmoid", "softmax", "tanh"]
+
+
+def check_channels(activation: str | None, channels: int | None, whose: str) -> None:
+    """Refuse softmax of a single channel, which is 1 whatever the values.
+
+    Parameters
+    ----------
+    activation : str or None
+    channels : int or None
+        How many there are; none where there is no such axis.
+    whose : str
+        For people.
+
+    Raises
+    ------
+    ValueError
+
+    Examples
+    --------
+    >>> check_channels("sigmoid", 1, "the network")
+    >>> check_channels("softmax", 1, "the network")
+    Traceback (most recent call last):
+    ValueError: softmax is over channels, and the network has one alone, which would be 1
+    everywhere: choose sigmoid, or give all channels, one a class.
+    """
+    if activation == "softmax" and (channels or 1) == 1:
+        found = "none" if channels is None else "one alone, which would be 1 everywhere"
+        raise ValueError(
+            f"softmax is over channels, and {whose} has {found}: choose sigmoid, or give all "
+            "channels, one a class."
+        )
 
 
 def activated(values: Any, activation: Activation | None, xp: Any) -> Any:

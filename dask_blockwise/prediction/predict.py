@@ -13,7 +13,7 @@ from ..pipelines.stages import stage
 from ..volumes.frame import Frame
 from ..volumes.padding import boundaries_of, halo_of
 from ..volumes.volume import Volume
-from .activation import Activation
+from .activation import Activation, check_channels
 from .augmentation import augmentation_of
 from .blended import Blended, tiled_axes
 from .blending import Blend, check_blend
@@ -173,6 +173,7 @@ def predict(
     if augmentation is not None:
         footprint = augmentation.around(footprint)
     dtype = _dtype(footprint, output_dtype, activation, between)
+    check_channels(activation, footprint.channels, "what the network gives")
     real = footprint.dtype.kind == "f" and dtype == np.uint8
     stands_for = range_of(activation, between, footprint.least) if real else None
     inference = Inference(

@@ -53,25 +53,25 @@ def above_in_mask(array: NDArray[Any], threshold: float) -> NDArray[np.uint8]:
     """
     if array.max(initial=0) > 1:
         raise ValueError(
-            f"threshold={threshold} lies between 0 and 1, and among these values of {array.dtype} "
+            f"value={threshold} lies between 0 and 1, and among these values of {array.dtype} "
             f"is {array.max()}, of which it isn't known what it stands for. If they are "
             "probabilities from 0 to 255, say so, open_volume(path, stands_for=(0, 1)), or give "
-            f"threshold={threshold * 255:g}; for all that isn't 0 give threshold=0."
+            f"value={threshold * 255:g}; for all that isn't 0 give value=0."
         )
     return above(array, threshold)
 
 
 @stage("mask")
-def threshold(volume: Volume, threshold: float) -> Volume:
+def threshold(volume: Volume, value: float) -> Volume:
     """A mask of the voxels above a value, lazily.
 
     Parameters
     ----------
     volume : Volume
-    threshold : float
-        In the units of the values. Where uint8 stands for a range, as a prediction stores it, a
-        number within that range is one of it: 0.5 of [0, 1] is 127.5. Other uint8 must be a mask
-        of 0 and 1 for a threshold between these.
+    value : float
+        What is above it is 1. In the units of the values; where uint8 stands for a range, as a
+        prediction stores it, a number within that range is one of it: 0.5 of [0, 1] is 127.5.
+        Other uint8 must be a mask of 0 and 1 for a value between these.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def threshold(volume: Volume, threshold: float) -> Volume:
         when they are computed, if such values of uint8 are neither a mask nor known to stand for a
         range.
     TypeError
-        If the values are complex, or the threshold is no number.
+        If the values are complex, or what they are compared with is no number.
 
     Examples
     --------
@@ -98,24 +98,24 @@ def threshold(volume: Volume, threshold: float) -> Volume:
     """
     check_real(volume.frame, "threshold")
     span, dtype = volume.frame.stands_for, volume.dtype
-    if np.ndim(threshold) or np.asarray(threshold).dtype.kind not in "biuf":
-        raise TypeError(f"threshold must be one number, such as 0.5, got {threshold!r}.")
-    if np.isnan(threshold):
-        raise ValueError("threshold is NaN, and nothing is above that: give a number.")
+    if np.ndim(value) or np.asarray(value).dtype.kind not in "biuf":
+        raise TypeError(f"threshold takes one number as value, such as 0.5, got {value!r}.")
+    if np.isnan(value):
+        raise ValueError("threshold got NaN as value, and nothing is above that: give a number.")
     # 140 and 140.0 are the same computation.
-    threshold = int(threshold) if float(threshold).is_integer() else float(threshold)
-    if span is not None and span[0] < threshold < span[1]:
-        level = 255 * (threshold - span[0]) / (span[1] - span[0])
+    value = int(value) if float(value).is_integer() else float(value)
+    if span is not None and span[0] < value < span[1]:
+        level = 255 * (value - span[0]) / (span[1] - span[0])
         return _mask(above, volume, level)
-    if dtype.kind not in "iu" or not 0 < threshold < 1:
-        return _mask(above, volume, threshold)
+    if dtype.kind not in "iu" or not 0 < value < 1:
+        return _mask(above, volume, value)
     if dtype != np.uint8:
         raise ValueError(
-            f"threshold={threshold} lies between 0 and 1, but the volume's values are {dtype}: for "
-            f"all that isn't 0 give threshold=0; for a part of the range give the value itself, "
-            f"such as {threshold * np.iinfo(dtype).max:.0f}."
+            f"value={value} lies between 0 and 1, but the volume's values are {dtype}: for all "
+            f"that isn't 0 give value=0; for a part of the range give the value itself, such as "
+            f"{value * np.iinfo(dtype).max:.0f}."
         )
-    return _mask(above_in_mask, volume, threshold)
+    return _mask(above_in_mask, volume, value)
 
 
 def _mask(function: Callable[..., Any], volume: Volume, level: float) -> Volume:

@@ -8,119 +8,24 @@ from difflib import get_close_matches
 from inspect import Parameter, signature
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
 from ..engine.worker.worker_file import FileFunction, WorkerFile
-from ..geometry.blocks import Block, Coordinate, Roi
+from ..geometry.blocks import Block
+from .block_array import BlockArray
 from .returned import labels_of
 
-__all__ = ["BlockArray", "Parameters", "SegmentFunction"]
+__all__ = ["Parameters", "SegmentFunction"]
 
 # Names and values, or YAML that has them: its path, or a file that is open.
 Parameters = Mapping[str, Any] | str | PathLike[str] | IO[str]
 
 _NEEDS = "segment_function(input_array, block, **parameters)"
 _BY_NAME = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
-
-
-class BlockArray(np.ndarray[Any, np.dtype[Any]]):
-    """What a block sees: an ndarray that can also be indexed with a Roi, as dacapo's arrays can.
-
-    Parameters
-    ----------
-    array : ndarray
-        Channels first, where there are any.
-    roi : Roi
-        Where it lies, in world units.
-
-    Examples
-    --------
-    >>> array = BlockArray.of(np.arange(8).reshape(2, 4), Roi((10,), (20,)))
-    >>> array[Roi((15,), (10,))]
-    array([[1, 2],
-           [5, 6]])
-    >>> array.to_ndarray(Roi((25,), (15,)), fill_value=-1)
-    array([[ 3, -1, -1],
-           [ 7, -1, -1]])
-    """
-
-    _roi: Roi | None
-
-    @classmethod
-    def of(cls, array: NDArray[Any], roi: Roi) -> Self:
-        """The array, and where it lies."""
-        seen = array.view(cls)
-        seen._roi = roi
-        return seen
-
-    def __array_finalize__(self, source: Any) -> None:
-        self._roi = None
-
-    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-        """What is computed from it is a plain array."""
-        plain = np.asarray(array)
-        return plain[()] if return_scalar else plain
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.to_ndarray(key) if isinstance(key, Roi) else np.asarray(self)[key]
-
-    @property
-    def roi(self) -> Roi:
-        """Where it lies, in world units.
-
-        Raises
-        ------
-        ValueError
-            If this is a copy or a part, of which that isn't known.
-        """
-        if self._roi is None:
-            raise ValueError("Only the array that a block was given knows where it lies.")
-        return self._roi
-
-    @property
-    def voxel_size(self) -> Coordinate:
-        """World units a voxel."""
-        return self.roi.shape / Coordinate(self.shape[self.ndim - self.roi.dims :])
-
-    def to_ndarray(self, roi: Roi | None = None, fill_value: Any = None) -> NDArray[Any]:
-        """The voxels of a region.
-
-        Parameters
-        ----------
-        roi : Roi, optional
-            All unless given.
-        fill_value : number, optional
-            What lies beyond the array; unless given, nothing may.
-
-        Returns
-        -------
-        ndarray
-
-        Raises
-        ------
-        ValueError
-            If the region leaves the array.
-        """
-        wanted = self.roi if roi is None else roi
-        inside = wanted.intersect(self.roi)
-        if inside != wanted and fill_value is None:
-            raise ValueError(
-                f"The block sees {self.roi}, and was asked for {wanted}: ask within "
-                "block.read_roi, or give a larger context."
-            )
-        values: NDArray[Any] = np.asarray(self)[self._where(inside)]
-        before = (inside.begin - wanted.begin) / self.voxel_size
-        after = (wanted.end - inside.end) / self.voxel_size
-        width = [*[(0, 0)] * (self.ndim - wanted.dims), *zip(before, after, strict=True)]
-        return values if inside == wanted else np.pad(values, width, constant_values=fill_value)
-
-    def _where(self, roi: Roi) -> tuple[Any, ...]:
-        begin = (roi.begin - self.roi.begin) / self.voxel_size
-        return (..., *map(slice, begin, begin + roi.shape / self.voxel_size))
 
 
 @dataclass(frozen=True)
@@ -186,7 +91,7 @@ class SegmentFunction:
         chosen = {**defaults, **_read(parameters), **more}
         given = [*chosen, *(["mask"] if masked else [])]
         takes_block = _takes_block(plain, of_file=function is not plain)
-        _check(plain, given, defaults, takes_block, beside)
+        _check(plain, _told(function), given, defaults, takes_block, beside)
         return cls(function, dict(sorted(chosen.items())), takes_block)
 
     @property
@@ -199,8 +104,7 @@ class SegmentFunction:
         """The function's name, or that of its file where all files call theirs so."""
         if isinstance(self.function, FileFunction):
             return Path(self.function.file.path).stem
-        in_file = self.name == "segment_function"
-        return self.function.__module__.rpartition(".")[2] if in_file else self.name
+        return _told(self.function)
 
     @property
     def plain(self) -> Callable[..., Any]:
@@ -228,7 +132,7 @@ class SegmentFunction:
         if self.takes_block:
             array = BlockArray.of(array, block.read_roi)
             given[self.takes_block] = block
-        return labels_of(self.function(array, **given), self.name, space)
+        return labels_of(self.function(array, **given), _told(self.function), space)
 
 
 def _read(parameters: Parameters | None) -> Mapping[str, Any]:
@@ -257,6 +161,7 @@ def _takes_block(function: Any, of_file: bool) -> str | None:
 
 def _check(
     function: Any,
+    told: str,
     given: Sequence[str],
     defaults: Mapping[str, Any],
     takes_block: str | None,
@@ -277,7 +182,7 @@ def _check(
         several = ", ".join(map(repr, unknown))
         wrong = f"has no parameter {several}{hint}" if unknown else f"needs {missing[0]!r}"
         listed = ", ".join(sorted(known - {"mask"})) or "none"
-        raise TypeError(f"{_name(function)} {wrong}; its parameters are {listed}.")
+        raise TypeError(f"{told} {wrong}; its parameters are {listed}.")
 
 
 def _nearest(name: str, known: Iterable[str]) -> list[str]:
@@ -291,6 +196,14 @@ def _others(function: Any) -> list[Parameter]:
         return list(signature(function).parameters.values())[1:]
     except ValueError:
         return []
+
+
+def _told(function: Any) -> str:
+    """What people call a function: in files all have one name."""
+    if isinstance(function, FileFunction):
+        return f"{function.name} of {Path(function.file.path).name}"
+    name = _name(function)
+    return function.__module__.rpartition(".")[2] if name == "segment_function" else name
 
 
 def _name(function: Any) -> str:

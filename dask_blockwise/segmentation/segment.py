@@ -15,7 +15,7 @@ from ..labels.ids import check_min_size
 from ..pipelines.stages import stage
 from ..volumes.frame import check_real
 from ..volumes.map_overlap import alike
-from ..volumes.meaning import check_not_flags
+from ..volumes.meaning import check_not_flags, holds_flags
 from ..volumes.padding import Margin, halo_of
 from ..volumes.volume import Volume
 from . import components
@@ -112,7 +112,9 @@ def watershed(
     ----------
     affinities : Volume
         One channel an offset, and others after them with ``more_channels=True``; uint8 stands for
-        [0, 1]. With ``seeds="distance"`` the probability that a voxel is inside an object.
+        [0, 1]. With ``seeds="distance"`` the probability that a voxel is inside an object; or a
+        mask of 0 and 1, or of truth values, which is split where it is narrow, and outside of
+        which all is background, unless ``fill=True``.
     offsets : sequence of offsets
         One step an axis, in voxels, for each channel.
     bias : float, or one a channel
@@ -138,13 +140,14 @@ def watershed(
     TypeError
         If there is no such parameter, or the values are neither float nor uint8.
     """
+    if parameters.get("seeds") == "distance" and holds_flags(affinities):
+        affinities, parameters = affinities.astype("float32"), {"fill": False, **parameters}
     chosen = {"offsets": offsets, "bias": bias, "mask": mask, **parameters}
     function = watershed_kernel.segment_function
     # Which names a parameter that there isn't, before what is missing for want of it.
     labels = segment(affinities, function, halo=halo, block_shape=block_shape, **chosen)
     check_real(affinities.frame, "watershed")
     check_scale(affinities.dtype, affinities.frame.stands_for)
-    check_not_flags(affinities)
     check_between("bias", bias)
     channels, space = affinities.frame.channels or 1, len(affinities.frame.space)
     check_seeds(parameters.get("seeds"))
@@ -157,6 +160,7 @@ def watershed(
         _check_one_map(affinities, offsets)
         if offsets is not None:
             check_offsets(offsets, channels, space, bias)
+    check_not_flags(affinities)
     return labels
 
 

@@ -212,7 +212,7 @@ def check_offsets(
     """
     if offsets is None or len(offsets) != channels:
         given = "none" if offsets is None else str(len(offsets))
-        one = " One map of what is inside objects needs none: seeds='distance'."
+        one = " Or give seeds='distance' where this is a mask, or a map of what is inside objects."
         raise ValueError(
             f"The affinities have {channels} channels, so watershed needs {channels} offsets, got "
             f"{given}: give one offset for each channel, in the channels' order (or take the "

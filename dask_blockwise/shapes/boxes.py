@@ -90,10 +90,15 @@ def check_objects(labels: Volume, what: str) -> None:
     ------
     TypeError, ValueError
     """
-    if labels.dtype.kind not in "iu" or labels.axes not in (("z", "y", "x"), ("x", "y", "z")):
+    if labels.dtype.kind not in "iu":
         raise TypeError(
-            f"{what} needs integers along z, y and x, got {labels!r}: take one time point or "
-            "channel, volume.isel(...)."
+            f"{what} need labels, which are integers, got {labels!r}: make objects of it first, "
+            "such as by threshold and connected_components."
+        )
+    if labels.axes not in (("z", "y", "x"), ("x", "y", "z")):
+        raise TypeError(
+            f"{what} need labels along z, y and x, got {labels!r}: take one time point or channel, "
+            "such as volume.isel(c=0)."
         )
     check_not_grey(labels, what, stacklevel=5)
     if labels.source.needs_all or is_made_by(labels, LabelSource):

@@ -22,7 +22,10 @@ from ..geometry.blocks import Block, Roi
 from ..geometry.meeting import times_as_large
 from ..geometry.units import length_of
 from ..storage.documents import put, read_json
-from ..storage.location import check_may_be_written, location_of
+from ..storage.formats import find_array
+from ..storage.groups import exists
+from ..storage.location import check_may_be_written, groups_above, location_of
+from ..storage.traffic import writing
 from ..volumes.frame import Frame
 from ..volumes.lineage import prepared
 from ..volumes.objects import Gathering
@@ -119,7 +122,8 @@ def by_object(
     ImportError
         If the shape's library isn't installed.
     FileExistsError
-        If the folder's ``info`` tells of something else, such as a volume.
+        If the folder's ``info`` tells of something else, such as a volume; or if the folder is a
+        container, or lies in an array.
     TypeError, ValueError
         If these aren't stored labels in three dimensions, an object isn't there, or its box has too
         many voxels in every level.
@@ -141,6 +145,13 @@ def _check_folder(location: str, shape: Shape) -> None:
         raise FileExistsError(
             f"{location} has an info file of {told.get('@type', 'something else')!r}, which "
             f"{shape.name} would replace: choose another folder, such as {location}/{shape.name}."
+        )
+    array = next((above for above in groups_above(location) if find_array(above)), None)
+    if array is not None or exists(location):
+        raise FileExistsError(
+            f"{array or location} is {'an array' if array else 'a container of arrays'}, among "
+            f"whose files those of {shape.name} don't belong: choose a folder of their own, such "
+            f"as {(array or location).rstrip('/')}-{shape.name}."
         )
 
 
@@ -213,7 +224,9 @@ class _Make:
     def __call__(self, block: Block) -> None:
         for n in range(int(block.write_roi.begin[0]), int(block.write_roi.end[0])):
             for name, content in self._files(self.boxes[n], self.levels[self.chosen[n]]).items():
-                put(self.location, name, content)
+                with writing() as written:
+                    put(self.location, name, content)
+                    written.bytes_written += len(content)
 
     def _files(self, box: ObjectBox, level: Voxels) -> dict[str, bytes]:
         frame = level.frame

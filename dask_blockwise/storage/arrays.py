@@ -22,7 +22,6 @@ from .groups import (
     put_group,
     read_attributes,
     remove_if_empty,
-    what_is_there,
     write_attributes,
 )
 from .label_lists import is_label, list_label
@@ -40,6 +39,7 @@ from .placing import read_placement
 from .removal import remove_in_order
 from .room import make_room
 from .stored_array import StoredArray
+from .what_is_there import what_is_there
 from .worlds import with_world
 
 __all__ = [

@@ -5,25 +5,19 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Collection, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .arrays_below import arrays_below, may_be_array
 from .asked_once import asked_once
 from .checked import mapping, understood
 from .consolidated import renew_consolidated
-from .documents import has_document, is_denied, list_names, put, read_json
+from .documents import list_names, put, read_json
 from .edits import EDIT_LOCK, edit_json
-from .formats import arrays_within, find_array, is_noticed, titles
+from .formats import find_array
 from .location import (
-    archive_of,
-    can_be_listed,
     groups_above,
     is_remote,
     location_of,
-    nearest_names,
-    on_disk,
 )
 from .multiscales import image_levels
 from .removal import CLAIM_FILES, remove_in_order
@@ -41,15 +35,11 @@ __all__ = [
     "read_attributes",
     "remove_if_empty",
     "some_of",
-    "what_is_there",
     "write_attributes",
 ]
 
 OF_GROUPS = {"zarr.json", ".zgroup", ".zattrs", EDIT_LOCK}
-_TELLING = ("zarr.json", ".zarray", "attributes.json", "info")
 _HINTS_SHOWN = 8
-# A home folder or the root may hold millions.
-_FOLDERS_SEARCHED = 2000
 
 
 @asked_once()
@@ -197,48 +187,6 @@ def remove_if_empty(location: str) -> None:
     if is_group and names <= OF_GROUPS:
         remove_in_order(location)
         renew_consolidated(location)
-
-
-def what_is_there(given: str) -> str:
-    """Why no array can be opened at a path, and which could be."""
-    location = location_of(given)
-    if not on_disk(location):
-        return f"No array at {given}{_why_not_there(location)}"
-    within = arrays_within(location)
-    if within is not None:
-        return f"No array at {given}. Its file has {some_of(within)}."
-    if not Path(location).exists():
-        return f"No array at {given}: there is no such file or folder. {nearest_names(location)}."
-    if Path(location).is_file():
-        return (
-            f"{given} is a file, and arrays are opened from {titles()}: "
-            "read it with a library for its kind, such as mrcfile, and make a volume of what "
-            "that gives, Volume.from_array(array, voxel_size=...)."
-        )
-    below = list(islice(arrays_below(location, _FOLDERS_SEARCHED), _HINTS_SHOWN + 1))
-    hint = f"Arrays below it: {some_of(below)}." if below else "Nor was one found below it."
-    return f"No array at {given}. {hint} Open one of {titles()}."
-
-
-def _why_not_there(location: str) -> str:
-    """What is to be done where nothing was found in a bucket, on a web server or in an archive."""
-    archive = archive_of(location)
-    file, inner = archive or (location, location)
-    if any(is_noticed(part) for part in inner.split("/")):
-        return ": single files are opened from a disk, copy it to one."
-    if archive is not None and has_document(*file.rsplit("/", 1)):
-        within = _arrays_in_archive(file)
-        return f". Its archive has {some_of(within) if within else 'no array'}."
-    if any(is_denied(location, name) for name in _TELLING):
-        return ": its metadata may not be read. Check the address, and ask for access."
-    if not can_be_listed(location):
-        return ": check the address; of an image below it, give the path to the end."
-    return ": check the path, and that its bucket may be read."
-
-
-def _arrays_in_archive(file: str) -> list[str]:
-    folders = (name.rpartition("/")[0] for name in list_names(file) if is_noticed(Path(name).name))
-    return [folder for folder in dict.fromkeys(folders) if may_be_array(f"{file}/{folder}")]
 
 
 def some_of(paths: Collection[str]) -> str:

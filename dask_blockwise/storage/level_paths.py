@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
+from .arrays_below import arrays_below
 from .checked import understood
 from .formats import Levelled, registered
 from .groups import read_attributes
-from .location import given_as, location_of
+from .location import given_as, location_of, on_disk
 from .multiscales import first_image_levels
 from .scales import keys_of
 
-__all__ = ["image_paths", "level_paths"]
+__all__ = ["image_paths", "images_below", "level_paths"]
 
 
 def level_paths(path: str) -> list[str]:
@@ -57,6 +59,38 @@ def image_paths(given: str) -> list[str]:
     with understood(given):
         found = first_image_levels(read_attributes(location))
     return _below(given, found or [key for key in keys_of(location) if "/" not in key])
+
+
+def images_below(path: str | os.PathLike[str], folders: int | None = None) -> list[str]:
+    """Paths, relative to a local folder, of all images below it: of several levels, one path.
+
+    Parameters
+    ----------
+    path : path
+    folders : int, optional
+        How many folders are looked into; all unless given.
+
+    Examples
+    --------
+    >>> from dask_blockwise.storage.arrays import create_array
+    >>> for name in "raw/s0", "raw/s1", "mask":
+    ...     _ = create_array(f"a.zarr/{name}", (4, 4), "uint8", chunks=(4, 4))
+    >>> images_below("a.zarr")
+    ['mask', 'raw']
+    """
+    top = location_of(path)
+    names = sorted(arrays_below(top, folders)) if on_disk(top) else []
+    groups = {name: name.rpartition("/")[0] for name in names}
+    levels = {group: _levels_in(f"{top}/{group}".rstrip("/")) for group in {*groups.values()}}
+    images = (group if f"{top}/{name}" in levels[group] else name for name, group in groups.items())
+    return list(dict.fromkeys(images))
+
+
+def _levels_in(group: str) -> list[str]:
+    try:
+        return level_paths(group)
+    except (OSError, ValueError):
+        return []  # What tells of them is damaged.
 
 
 def _below(given: str, names: Iterable[str]) -> list[str]:

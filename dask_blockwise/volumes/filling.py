@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..engine.evidence import combined
 from ..engine.ledger import Finished, finished
+from ..geometry.blocks import check_region
 from ..geometry.boxes import Index
 from ..storage.arrays import StoredArray, open_array
 from ..storage.label_lists import is_label
@@ -194,11 +195,8 @@ class Filling:
 
     def _check_region(self) -> None:
         roi, frame = self.options.roi, self.volume.frame
-        if roi is not None and roi.dims != frame.roi.dims:
-            raise ValueError(
-                f"The region {roi} has {roi.dims} axes, and the volume {frame.roi.dims} beside "
-                f"channels: give begin and shape along each of {frame.placement.block_axes}."
-            )
+        if roi is not None:
+            check_region(roi, frame.placement.block_axes)
         if roi is not None and not frame.roi.intersects(roi):
             raise ValueError(
                 f"The region {roi} doesn't meet the volume's {frame.roi}: give one that does, in "

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry.blocks import Coordinate, Roi
+from ..geometry.blocks import Coordinate, Roi, check_region
 from ..geometry.boxes import Index
 from ..geometry.placement import Placement
 
@@ -168,10 +168,11 @@ class Frame:
 
         Raises
         ------
-        ValueError
-            If it leaves the volume or cuts voxels.
+        TypeError, ValueError
+            If it is no region along these axes, leaves the volume or cuts voxels.
         """
-        if roi.dims != len(self.voxel_size) or not self.roi.contains(roi):
+        check_region(roi, self.placement.block_axes)
+        if not self.roi.contains(roi):
             raise ValueError(
                 f"The region {roi} isn't within the volume's {self.roi}: intersect it with "
                 "volume.roi, in world units along all axes but 'c'."

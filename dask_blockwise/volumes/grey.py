@@ -72,8 +72,8 @@ def check_not_grey(labels: Voxels, what: str, stacklevel: int) -> None:
         return
     warnings.warn(
         f"{labels!r} looks like an image, not like labels: in its middle {differ / pairs:.0%} of "
-        f"neighbouring voxels differ. {what} takes each value for an object; segment it first, "
-        "unless these are labels of very small objects.",
+        f"neighbouring voxels differ. {what} takes each value for an object; segment it first; or, "
+        "if these are labels of very small objects that are stored, dbw.image_label(path) says so.",
         stacklevel=stacklevel,
     )
 

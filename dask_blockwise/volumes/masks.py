@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.blocks import Roi
+from ..geometry.blocks import Roi, check_region
 from ..geometry.boxes import Index
 from ..geometry.meeting import meetings
 from .frame import Frame
@@ -54,12 +54,12 @@ class OfRegions:
     def over(self, volume: AnyVoxels) -> AnyVoxels:
         """See `Mask.over`."""
         frame = _flags(volume.frame)
-        wrong = [roi for roi in self.rois if roi.dims != frame.roi.dims]
-        if wrong or not any(map(frame.roi.intersects, self.rois)):
-            axes = frame.placement.block_axes
+        for roi in self.rois:
+            check_region(roi, frame.placement.block_axes)
+        if not any(map(frame.roi.intersects, self.rois)):
             raise ValueError(
-                f"The mask's regions {list(wrong or self.rois)} don't meet the volume's "
-                f"{frame.roi}: give them in its world units along {axes}."
+                f"The mask's regions {list(self.rois)} don't meet the volume's {frame.roi}: give "
+                f"them in its world units along {frame.placement.block_axes}."
             )
         return replace(volume, frame=frame, source=Regions(frame, self.rois))
 

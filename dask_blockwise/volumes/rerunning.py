@@ -9,6 +9,8 @@ from distributed import Client
 
 from ..engine.progress import RunSummary
 from ..storage.arrays import open_array
+from ..storage.groups import some_of
+from ..storage.level_paths import images_below
 from ..storage.location import location_of
 from ..storage.stored_array import StoredArray
 from .found_places import place_at
@@ -20,7 +22,10 @@ from .record import Record
 from .source import Voxels
 from .whole_run import store
 
-__all__ = ["provenance", "recorded", "rerun"]
+__all__ = ["has_record", "provenance", "recorded", "rerun", "stored_below"]
+
+# Folders beside an output, of what its blocks left for one another.
+_SCRATCH = ".scratch"
 
 
 def provenance(path: str | os.PathLike[str]) -> Record:
@@ -121,6 +126,30 @@ def _path_in(to: str | os.PathLike[str], volume: Voxels, options: StoreOptions) 
     return location_of(to)
 
 
+def stored_below(given: str | os.PathLike[str]) -> list[str]:
+    """Paths of what ``to_zarr`` or ``checkpoint`` stored in a container on this machine.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dask_blockwise import Volume
+    >>> _ = Volume.from_array(np.eye(4)).to_zarr("a.zarr/eye", progress=False, pyramid=1)
+    >>> stored_below("a.zarr")
+    ['a.zarr/eye']
+    """
+    top = os.fspath(given).rstrip("/")
+    paths = [f"{top}/{image}" for image in images_below(top) if _SCRATCH not in image]
+    return [path for path in paths if has_record(path)]
+
+
+def has_record(path: str) -> bool:
+    """Whether it is known by what the volume at a path was computed."""
+    try:
+        return place_at(path).record() is not None
+    except (OSError, ValueError):
+        return False
+
+
 def recorded(given: str) -> tuple[Record, StoredArray]:
     """The record at a path, and the array that it is of.
 
@@ -132,8 +161,11 @@ def recorded(given: str) -> tuple[Record, StoredArray]:
     place = place_at(given)
     record = place.record()
     if record is None:
+        stored = stored_below(given)
+        hint = f"What is stored below it is {some_of(stored)}: name one of these."
         raise FileNotFoundError(
             f"{given} has no record of a computation: it was not stored by to_zarr or checkpoint, "
-            "or by a version before 0.2. Give the path that to_zarr was given."
+            "or by a version before 0.2. "
+            f"{hint if stored else 'Give the path that to_zarr was given.'}"
         )
     return record, open_array(place.array_path)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.ledger import Finished, finished, spent_in_all
+from ..engine.ledger import Finished, finished, has_marks, spent_in_all
 from ..engine.worker.spent import NOTHING, Spent
 from ..geometry.boxes import Index
 from ..recipes import parts_of
@@ -40,7 +40,7 @@ __all__ = ["Status", "status"]
 
 @dataclass(frozen=True, repr=False)
 class Status:
-    """How a stored volume stands."""
+    """How a stored volume stands; true where it ``is_current``."""
 
     path: str
     blocks: int
@@ -58,6 +58,9 @@ class Status:
     empty: int = 0
     # What all runs together spent on writing it: of labels and objects, on the last pass alone.
     spent: Spent = NOTHING
+
+    def __bool__(self) -> bool:
+        return self.is_current
 
     @property
     def is_current(self) -> bool:
@@ -83,7 +86,8 @@ class Status:
 
     def _lines(self) -> Iterator[str]:
         empty = f", {self.empty} of which are empty" if self.empty else ""
-        yield f"{self.path}: {self.done} of {self.blocks} blocks are done{empty}."
+        done = f"{self.done} of {self.blocks} blocks are done{empty}"
+        yield f"{self.path}: {done if self.blocks else 'nothing is known to be done'}."
         for of in self.levels:
             yield f"Level {of.path}: {of.done} of {of.blocks} blocks are done."
         yield from (f"Not current: {problem}" for problem in self.problems)
@@ -131,7 +135,7 @@ def status(
     >>> print(status("eye.zarr/copy"))
     eye.zarr/copy: 2 of 2 blocks are done.
     They hold: what they were made from is what it was.
-    Bound by ...
+    ... B read, 128 B written, in ... s of workers.
     """
     given = os.fspath(path)
     record, array = recorded(given)
@@ -142,7 +146,7 @@ def status(
         )
     done = finished(ledger_of(array.location), array_id(array))
     if done is None:
-        return Status(given, 0, 0, 0, 0, ("no block was ever begun",))
+        return Status(given, 0, 0, 0, 0, (_why_none_is_known(ledger_of(array.location)),))
     unknown: list[str] = []
     changes = _changes(given, record, array, volume, trust, unknown)
     levels = tuple(_of_levels(location_of(given), array))
@@ -156,6 +160,15 @@ def status(
         levels,
         int(done.empty.sum()),
         spent_in_all(ledger_of(array.location)),
+    )
+
+
+def _why_none_is_known(ledger: str) -> str:
+    if not has_marks(ledger):
+        return "no block was ever begun"
+    return (
+        f"which blocks are done isn't known, as {ledger}/task.json is damaged or not there: the "
+        "same call that stored it finds out, and goes on"
     )
 
 
@@ -249,7 +262,7 @@ def _of_levels(image: str, array: StoredArray) -> Iterator[Status]:
         name, stored = filling.path.rpartition("/")[2], open_array(filling.path)
         done = finished(filling.ledger, array_id(stored))
         if done is None:
-            yield Status(name, 0, 0, 0, 0, ("no block was ever begun",))
+            yield Status(name, 0, 0, 0, 0, (_why_none_is_known(filling.ledger),))
             return
         stale = filling.stale(done)
         n = 0 if stale is None else int(stale.sum())

@@ -6,10 +6,9 @@ import os
 import warnings
 from typing import Any
 
-from ..storage.arrays_below import array_paths
-from ..storage.groups import what_is_there
-from ..storage.level_paths import level_paths
+from ..storage.level_paths import images_below
 from ..storage.location import given_as
+from ..storage.what_is_there import what_is_there
 from .opening import open_volume
 from .seen.viewer import open_viewer
 from .volume import Volume
@@ -64,21 +63,14 @@ def volumes_in(path: str | os.PathLike[str]) -> dict[str, Volume]:
     {'raw': 'a.zarr/raw/s0', 'cells': 'a.zarr/cells/s0'}
     """
     given = given_as(path).rstrip("/")
-    names = dict.fromkeys(_image_of(given, name) for name in array_paths(given))
-    if not names or list(names) == [""]:
+    names = images_below(given)
+    if names in ([], [""], ["."]):
         return {given.rpartition("/")[2]: open_volume(given)}
     opened = {name: _opened(f"{given}/{name}") for name in names if _SCRATCH not in name}
     found = {name: volume for name, volume in opened.items() if volume is not None}
     if not found:
         raise FileNotFoundError(what_is_there(given))
     return dict(sorted(found.items(), key=lambda item: item[1].frame.may_be_names))
-
-
-def _image_of(container: str, name: str) -> str:
-    """The image that an array is a level of, or the array itself."""
-    image, _, level = name.rpartition("/")
-    where = f"{container}/{image}".rstrip("/")
-    return image if f"{where}/{level}" in level_paths(where) else name
 
 
 def _opened(path: str) -> Volume | None:

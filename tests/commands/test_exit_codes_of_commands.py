@@ -100,17 +100,30 @@ def test_blocks_run_in_jobs_of_a_batch_system(
     folder: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    threshold = ["threshold", "in.zarr/raw", "out.zarr/mask", "--threshold", "2", "--no-progress"]
+    threshold = ["threshold", "in.zarr/raw", "out.zarr/mask", "--value", "2", "--no-progress"]
     main([*threshold, "--cluster", "slurm", "--workers", "2", "--memory", "1GB"])
     expected = dbw.open_volume("in.zarr/raw")[:] > 2
     assert np.array_equal(dbw.open_volume("out.zarr/mask")[:], expected)
 
 
-def test_a_warning_is_a_line(folder: Path) -> None:
+def test_an_image_is_no_labels(folder: Path) -> None:
     raw = np.random.default_rng(0).integers(0, 255, (8, 16, 16)).astype(np.uint8)
     dbw.Volume.from_array(raw).to_zarr(folder / "in.zarr/grey", progress=False)
+    code, out, err = ended(folder, "objects in.zarr/grey --no-progress --workers 1")
+    assert (code, out) == (2, "")
+    assert err.startswith("dask-blockwise: <StoredVolume")
+    assert "looks like an image" in err
+    assert not list(folder.glob("in.zarr/*.objects*"))
+    dbw.image_label(folder / "in.zarr/grey")
     code, _, err = ended(folder, "objects in.zarr/grey --no-progress --workers 1")
+    assert (code, err) == (0, "")
+
+
+def test_a_warning_is_a_line(folder: Path) -> None:
+    (folder / "in.zarr/damaged").mkdir()
+    (folder / "in.zarr/damaged/zarr.json").write_text("{")
+    code, out, err = ended(folder, "info in.zarr")
     assert code == 0
+    assert re.search(r"^raw +z 8, y 16, x 16 +uint8 ", out, re.MULTILINE)
     (line,) = err.strip().splitlines()
-    assert line.startswith("dask-blockwise: Warning: <StoredVolume")
-    assert "looks like an image" in line
+    assert line.startswith("dask-blockwise: Warning: in.zarr/damaged isn't shown")

@@ -37,6 +37,11 @@ def read(kind: Any, *given: str) -> Any:
         ("Region", "-8:8,0:4", Roi((-8, 0), (16, 4))),
         ("Region", "[0:320, 0:640]", Roi((0, 0), (320, 640))),
         ("Span", "-1,1", (-1, 1)),
+        ("Parts", "c=0", [("c", 0)]),
+        ("Parts", "z=1:30", [("z", slice(1, 30))]),
+        ("Outputs", "1", 1),
+        ("Outputs", "logits/0", ("logits", 0)),
+        ("Outputs", "0,fine", [0, "fine"]),
         ("Workers", "20", 20),
         ("Workers", "0:50", (0, 50)),
         ("Named", "sigma=2.0", [("sigma", 2.0)]),
@@ -61,6 +66,9 @@ def test_what_is_understood(kind: str, given: str, value: Any) -> None:
         ("Region", "0:4,8"),
         ("Region", "8:4"),
         ("Span", "1"),
+        ("Parts", "c=a:b"),
+        ("Parts", "c"),
+        ("Outputs", "a,"),
         ("Workers", "-1"),
         ("Workers", "2:0:1"),
         ("Named", "=3"),
@@ -90,3 +98,13 @@ def test_other_words_are_left_as_they_are() -> None:
     assert in_options(text, ["--block-shape"]) == expected
     code = "name the axis (Volume.from_array(..., axes=...)), or give axes=..."
     assert in_options(code, ["--axes"]) == code.replace("give axes=...", "give --axes")
+    other = 'store that as it is, predict(..., output_dtype="float32").'
+    assert in_options(other, ["--output-dtype"]) == other
+
+
+def test_what_is_opened_otherwise_is_an_option() -> None:
+    text = "choose a channel, volume.isel(c=0), or say open_volume(path, stands_for=(0, 1))."
+    expected = "choose a channel, --isel c=0, or say --stands-for 0,1."
+    assert in_options(text, ["--isel", "--stands-for"]) == expected
+    assert in_options(text, ["--workers"]) == text
+    assert in_options("or seeds='distance' of", ["--seeds"]) == "or --seeds distance of"

@@ -77,6 +77,19 @@ def test_a_kernel_of_a_notebook_has_bars(
     assert "smooth: 100%|" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("blocks", [1, 2, 9, 10, 11, 16, 19, 36, 99, 101])
+def test_small_tasks_have_ten_lines_at_most(
+    blocks: int, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bar = open_bar("smooth", blocks, 0, shown=True)
+    for _ in range(blocks):
+        bar.update(1, 0, 0)
+    bar.close()
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) <= 10
+    assert lines[-1] == f"smooth: {blocks} of {blocks} blocks"
+
+
 def test_a_task_that_waits_has_no_rate_of_its_own(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,6 +103,8 @@ def test_a_table_fits_a_terminal() -> None:
     head, rule, *rows = str(RunSummary((some,))).splitlines()[:3]
     assert "completed  skipped  failed  seconds" in head
     assert "orphaned" not in head
+    little = replace(all_done.tasks[0], spent=Spent(seconds_reading=0.1, seconds_waiting=9.0))
+    assert "bound" not in str(RunSummary((little,))).lower()
     none = RunSummary((TaskSummary("x", blocks=8, skipped=8),))
     assert str(none).splitlines()[0].split() == [
         "task",

@@ -15,6 +15,7 @@ from dask_blockwise import Volume, activate, open_volume, predict, status, thres
 
 torch.set_num_threads(1)
 RAW = Volume.from_array(np.random.default_rng(0).random((30, 20), np.float32), chunks=(9, 20))
+ONE = Volume.from_array(np.zeros((1, 4, 4), np.float32), axes="cyx")
 Pair = namedtuple("Pair", "coarse fine")
 
 
@@ -158,13 +159,23 @@ def test_activations_are_those_of_scipy(axes):
     [
         (RAW, {}, "isn't known without an activation: give output_range"),
         (RAW, {"activation": "relu"}, "activation must be one of 'sigmoid'"),
-        (RAW, {"activation": "softmax"}, "softmax is over channels"),
+        (RAW, {"activation": "softmax"}, "softmax is over channels, .* has none"),
+        (ONE, {"activation": "softmax"}, "has one alone, which would be 1 everywhere: choose sigm"),
         (RAW, {"activation": "tanh", "output_dtype": "int8"}, "must be uint8 or float32"),
         (RAW, {"output_dtype": "float32", "output_range": (0, 1)}, "but float32 is to be stored"),
         (RAW, {"output_range": (1, 0)}, "output_range must be the numbers"),
         (RAW.astype("uint8"), {"activation": "sigmoid"}, "takes what a network gave, as floats"),
     ],
-    ids=["no range", "unknown", "no channels", "dtype", "float range", "range", "bytes"],
+    ids=[
+        "no range",
+        "unknown",
+        "no channels",
+        "one channel",
+        "dtype",
+        "float range",
+        "range",
+        "bytes",
+    ],
 )
 def test_what_cant_be_activated_is_refused(volume, given, message):
     with pytest.raises(ValueError, match=message):

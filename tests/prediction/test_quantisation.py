@@ -55,7 +55,7 @@ def test_whole_numbers_as_asked():
     ("function", "options", "stands_for"),
     [
         (lambda x: x * 8, {"activation": "sigmoid"}, (0, 1)),
-        (lambda x: x * 8, {"activation": "softmax"}, (0, 1)),
+        (lambda x: torch.cat([x * 8, -x], 1), {"activation": "softmax"}, (0, 1)),
         (lambda x: x * 8, {"activation": "tanh"}, (-1, 1)),
         (torch.sigmoid, {}, (0, 1)),
         (torch.tanh, {}, (-1, 1)),
@@ -86,6 +86,7 @@ def test_what_bytes_stand_for(function, options, stands_for):
         (lambda x: x / (x - x), {}, "gave NaN|to inf"),
         (ranked, {"activation": "softmax"}, "gives int64, such as classes"),
         (ranked, {"output_range": (0, 2)}, "gives int64, such as classes"),
+        (lambda x: x * 8, {"activation": "softmax"}, "gives has one alone, .* 1 everywhere"),
         (torch.sigmoid, {"output_range": (1, 0)}, "output_range must be the numbers"),
         (torch.sigmoid, {"output_range": 3}, "output_range must be the numbers"),
         (torch.sigmoid, {"output_range": (0, 1), "output_dtype": "float32"}, "float32 is to be"),

@@ -59,7 +59,7 @@ def test_bytes_of_which_nothing_is_known_are_refused(tmp_path, threads):
     bytes_ = np.array([[0, 1, 0, 1], [0, 1, 200, 1]], np.uint8)
     mask = threshold(Volume.from_array(bytes_, chunks=(1, 4)), 0.5)
     assert mask[:1].tolist() == [[0, 1, 0, 1]]
-    with pytest.raises(ValueError, match=r"is 200, .* stands_for=\(0, 1\).* threshold=127\.5"):
+    with pytest.raises(ValueError, match=r"is 200, .* stands_for=\(0, 1\).* value=127\.5"):
         mask[:]
     with pytest.raises(dbw.BlocksFailed, match="is 200, of which it isn't known"):
         mask.to_zarr(tmp_path / "a.zarr/mask", client=threads, progress=False, max_retries=0)
@@ -86,7 +86,7 @@ def test_what_bytes_stand_for_is_stored(tmp_path, threads):
 
 def test_a_fraction_of_wider_integers_is_refused():
     volume = Volume.from_array(np.zeros((2, 2), np.uint16))
-    with pytest.raises(ValueError, match=r"give threshold=0; .* such as 32768"):
+    with pytest.raises(ValueError, match=r"give value=0; .* such as 32768"):
         threshold(volume, 0.5)
 
 
@@ -112,5 +112,5 @@ def test_worker_takes_a_fraction_of_bytes(tmp_path):
     "given", ["3", [1, 2], None, 1j], ids=["text", "several", "nothing", "complex"]
 )
 def test_what_is_no_number_is_refused_in_words(given):
-    with pytest.raises(TypeError, match=r"threshold must be one number, .* got"):
+    with pytest.raises(TypeError, match=r"threshold takes one number as value, .* got"):
         threshold(Volume.from_array(VALUES), given)

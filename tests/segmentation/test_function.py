@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from dask_blockwise import Block, Roi, Volume, agglomerate, relabel, renumber, segment, watershed
-from dask_blockwise.segmentation.function import BlockArray, SegmentFunction
+from dask_blockwise.segmentation.block_array import BlockArray
+from dask_blockwise.segmentation.function import SegmentFunction
 
 READ, WRITE = Roi((8, 0), (8, 12)), Roi((10, 2), (4, 8))
 BLOCK = Block(Roi((0, 0), (40, 40)), READ, WRITE, ("segment", 7))

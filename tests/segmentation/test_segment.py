@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from objects import labels_of
 from scipy import ndimage
+from skimage.segmentation import watershed as flooded
 
 from dask_blockwise import (
     Block,
@@ -231,10 +232,11 @@ AFFINITIES = Volume.from_array(np.ones((6, 4, 4, 4), np.float32))
 def test_a_mask_that_is_computed_is_no_probability_of_1_in_255():
     mask = threshold(Volume.from_array(np.arange(64, dtype="uint8").reshape(4, 4, 4)), 30)
 
-    with pytest.raises(ValueError, match=r"1 would count as 1/255: give .* of a mask of 0 and 1"):
-        watershed(mask, seeds="distance")
+    six = threshold(AFFINITIES, 0.5)
+    with pytest.raises(ValueError, match=r"is a mask or classes, .* 1 would count as 1/255: give"):
+        watershed(six, offsets=OFFSETS)
 
-    labels = watershed(mask.astype("float32"), seeds="distance", sigma=1, fill=False)[:]
+    labels = watershed(mask, seeds="distance", sigma=1)[:]
     np.testing.assert_array_equal(labels > 0, mask[:] > 0)
 
 
@@ -251,6 +253,24 @@ def test_bytes_of_0_and_1_are_affinities_once_it_is_said_which():
         np.testing.assert_array_equal(found, watershed(floats, offsets=OFFSETS, halo=0)[:])
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8])
+def test_a_mask_is_split_as_scikit_image_does(dtype):
+    y, x = np.mgrid[:40, :60]
+    mask = ((y - 20) ** 2 + (x - 20) ** 2 < 144) | ((y - 20) ** 2 + (x - 40) ** 2 < 144)
+    distance = ndimage.distance_transform_edt(mask)
+    markers = np.zeros(mask.shape, int)
+    markers[20, 20], markers[20, 40] = 1, 2
+    expected = flooded(-distance, markers, mask=mask)
+    found = watershed(Volume.from_array(mask.astype(dtype)), seeds="distance", sigma=1)[:]
+    np.testing.assert_array_equal(found > 0, mask)
+    pairs = np.unique(np.stack([found[mask], expected[mask]]), axis=1, return_counts=True)
+    assert np.sort(pairs[1])[-2:].sum() > 0.95 * mask.sum()
+    named = threshold(Volume.from_array(mask.astype(np.float32)), 0.5)
+    np.testing.assert_array_equal(watershed(named, seeds="distance", sigma=1)[:], found)
+    filled = watershed(named, seeds="distance", sigma=1, fill=True)[:]
+    assert (filled > 0).all()
+
+
 SHIFTED = Volume.from_array(np.ones((4, 4, 4), np.uint8), offset=(0, 0, 9))
 PLAIN = Volume.from_array(np.ones((4, 4, 4), np.float32))
 
@@ -259,8 +279,13 @@ PLAIN = Volume.from_array(np.ones((4, 4, 4), np.float32))
     "make, error, message",
     [
         (lambda: watershed(AFFINITIES), ValueError, "6 offsets, got none"),
-        (lambda: watershed(PLAIN), ValueError, "One map .* needs none: seeds='distance'"),
+        (lambda: watershed(PLAIN), ValueError, "Or give seeds='distance' where this is a mask"),
         (lambda: watershed(PLAIN, seeds="far"), ValueError, "or 'distance', got 'far'"),
+        (
+            lambda: watershed(PLAIN, seed="distance"),
+            TypeError,
+            r"^watershed has no parameter 'seed' \(did you mean 'seeds'\?\)",
+        ),
         (
             lambda: watershed(flags((6, 8, 8, 8)), offsets=OFFSETS),
             ValueError,

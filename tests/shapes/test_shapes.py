@@ -143,9 +143,9 @@ def test_a_skeleton_runs_along_its_tube(stored: Volume, tmp_path: Path, near: An
 def test_what_has_no_shape_is_refused(make: Any, stored: Volume, tmp_path: Path) -> None:
     pytest.importorskip("zmesh", reason="needs dask_blockwise[shapes]")
     pytest.importorskip("kimimaro", reason="needs dask_blockwise[shapes]")
-    with pytest.raises(TypeError, match="integers along z, y and x"):
+    with pytest.raises(TypeError, match=r"need labels, which are integers.*make objects of it"):
         make(stored.astype("float32"), tmp_path)
-    with pytest.raises(TypeError, match="integers along z, y and x"):
+    with pytest.raises(TypeError, match="labels along z, y and x"):
         make(Volume.from_array(np.ones((4, 4), np.uint8)), tmp_path)
     lazy = dbw.connected_components(stored)
     with pytest.raises(ValueError, match="store it"):
@@ -158,11 +158,20 @@ def test_what_has_no_shape_is_refused(make: Any, stored: Volume, tmp_path: Path)
     ids=["meshes", "skeletons"],
 )
 def test_commands_make_what_functions_make(
-    command: str, library: str, made: str, stored: Volume, tmp_path: Path, near: Any
+    command: str,
+    library: str,
+    made: str,
+    stored: Volume,
+    tmp_path: Path,
+    near: Any,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip(library, reason="needs dask_blockwise[shapes]")
     getattr(dbw, command)(stored, tmp_path / "function", ids=[7], client=near, progress=False)
     main(f"{command} {stored.path} {tmp_path / 'command'} --ids 7 --no-progress".split())
+    said = capsys.readouterr().out
+    assert f"{command.capitalize()} are in {tmp_path / 'command'}" in said
+    assert " 0 B written" not in said
     names = {file.name for file in (tmp_path / "command").iterdir()}
     assert {made, "info"} <= names
     assert names == {file.name for file in (tmp_path / "function").iterdir()}
@@ -199,3 +208,15 @@ def test_objects_in_the_last_voxels_of_few_are_whole_in_a_coarser_level(
     # A coarse voxel of 6 nanometers along z, in which the plate lies.
     np.testing.assert_allclose(vertices.min(0), (6, 6, 12), atol=0.1)
     np.testing.assert_allclose(vertices.max(0), (48, 48, 18), atol=0.1)
+
+
+@pytest.mark.parametrize("within", ["a.zarr", "a.zarr/x", "a.zarr/x/s0", "a.zarr/x/s0/mesh"])
+def test_files_of_arrays_are_left_alone(within: str, tmp_path: Path, near: Any) -> None:
+    pytest.importorskip("zmesh", reason="needs dask_blockwise[shapes]")
+    labels = np.zeros((4, 4, 4), np.uint8)
+    labels[1:3, 1:3, 1:3] = 1
+    Volume.from_array(labels).to_zarr(tmp_path / "a.zarr/x", client=near, progress=False)
+    stored, before = dbw.open_volume(tmp_path / "a.zarr/x"), sorted(tmp_path.rglob("*"))
+    with pytest.raises(FileExistsError, match="don't belong: choose a folder of their own"):
+        dbw.meshes(stored, tmp_path / within, client=near, progress=False)
+    assert sorted(tmp_path.rglob("*")) == before

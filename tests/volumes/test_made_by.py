@@ -85,7 +85,7 @@ def test_a_run_that_goes_on_and_one_made_again_keep_it(
     dbw.relabel(fragments, min_size=3).to_zarr(path, client=near, progress=False)
     wanted = [
         "array",
-        "threshold threshold=0.5",
+        "threshold value=0.5",
         "checkpoint",
         "connected_components connectivity=2",
         "relabel min_size=3",

@@ -78,7 +78,7 @@ def test_what_is_done_is_kept_and_gone_on_with(empty, stored, near):
 def test_commands_and_files_of_pipelines_have_it_too(empty, stored, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     scheduler = ["--scheduler", empty.scheduler.address, "--no-progress"]
-    command = ["threshold", "out.zarr/x", "out.zarr/y", "--threshold", "0"]
+    command = ["threshold", "out.zarr/x", "out.zarr/y", "--value", "0"]
     told = {"volumes": {"x": {"open": "out.zarr/x"}, "y": {"threshold": "x", "value": 0}}}
     told["store"] = {"y": {"path": "out.zarr/y", "workers_timeout": "500 ms"}}
     (tmp_path / "file.yaml").write_text(yaml.safe_dump(told))

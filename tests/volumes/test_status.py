@@ -50,6 +50,7 @@ def stored(raw: Any, client: Any) -> Any:
 
 def test_an_unchanged_output_is_current(stored, capsys):
     found = dbw.status("out.zarr/above")
+    assert found
     assert found.is_current
     assert (found.blocks, found.done, found.missing, found.altered) == (4, 4, 0, 0)
     main(["status", "out.zarr/above"])
@@ -61,6 +62,7 @@ def test_what_changed_is_told_without_running(stored, capsys):
     Path("out.zarr/above/s0/c/1/1").unlink()
     zarr.open_array("out.zarr/above/s0")[0:8, 8:16] = 3
     found = dbw.status("out.zarr/above")
+    assert not found
     assert (found.missing, found.altered) == (1, 1)
     assert found.changes == ("input in.zarr/raw: 1 of 4 chunks changed",)
     with pytest.raises(SystemExit) as ended:
@@ -81,6 +83,34 @@ def test_a_path_without_a_record(raw):
     for path in ("in.zarr/raw", "nowhere.zarr/x"):
         with pytest.raises(FileNotFoundError, match="has no record of a computation"):
             dbw.status(path)
+
+
+def test_of_a_container_it_is_said_of_all_that_was_stored_in_it(stored, client, capsys):
+    with pytest.raises(FileNotFoundError, match=r"What is stored below it is out\.zarr/above"):
+        dbw.status("out.zarr")
+    above(90).to_zarr("out.zarr/more/low", client=client, progress=False, pyramid=1)
+    main(["status", "out.zarr"])
+    told = capsys.readouterr().out
+    assert re.findall(r"^(\S+): 4 of 4 blocks", told, re.MULTILINE) == [
+        "out.zarr/above",
+        "out.zarr/more/low",
+    ]
+    stored[0, 0] += 1
+    with pytest.raises(SystemExit, match="1"):
+        main(["status", "out.zarr"])
+
+
+@pytest.mark.parametrize("left", [b"", b'{"tiling": ["val', b"[]"], ids=["empty", "cut", "other"])
+def test_a_damaged_header_of_marks_is_named_and_no_matter(left, stored, client, capsys):
+    Path("out.zarr/above/s0/.dask_blockwise/task.json").write_bytes(left)
+    with pytest.raises(SystemExit, match="1"):
+        main(["status", "out.zarr/above"])
+    told = capsys.readouterr().out
+    assert "nothing is known to be done" in told
+    assert "/task.json is damaged or not there: the same call" in told
+    summary = above().to_zarr("out.zarr/above", client=client, progress=False)
+    assert summary
+    assert dbw.status("out.zarr/above")
 
 
 def test_the_record_says_what_it_was_made_by_and_from(stored):

@@ -16,6 +16,9 @@ from ...storage.traffic import Traffic, counted
 
 __all__ = ["NOTHING", "Clock", "Spent", "in_all"]
 
+# In blocks: of less, how processes began is most of it, and says nothing of a run.
+_ENOUGH_SECONDS = 1.0
+
 
 class Spent(NamedTuple):
     """What workers have spent on blocks, all of them together.
@@ -30,6 +33,8 @@ class Spent(NamedTuple):
     (8.0, ('reading', 0.75))
     >>> print(one)
     Bound by reading: 75% (computing 25%, writing 0%, waiting 0%); 8 B read, 0 B written
+    >>> print(Spent(seconds_reading=0.1, seconds_waiting=0.7, bytes_read=8))
+    8 B read, 0 B written
     """
 
     # In reads of arrays from stores, decoding included.
@@ -87,15 +92,23 @@ class Spent(NamedTuple):
         return {kind: seconds / self.seconds if self.seconds else 0.0 for kind, seconds in ordered}
 
     @property
+    def is_telling(self) -> bool:
+        """Whether it is enough to tell what a run was bound by."""
+        return self.seconds_busy >= _ENOUGH_SECONDS
+
+    @property
     def bound_by(self) -> tuple[str, float]:
         """What most seconds went into, and its share of them."""
         return next(iter(self.shares.items()))
 
     def __str__(self) -> str:
+        read, written = format_bytes(self.bytes_read), format_bytes(self.bytes_written)
+        moved = f"{read} read, {written} written"
+        if not self.is_telling:
+            return moved
         (most, share), *others = self.shares.items()
         less = ", ".join(f"{kind} {part:.0%}" for kind, part in others)
-        read, written = format_bytes(self.bytes_read), format_bytes(self.bytes_written)
-        return f"Bound by {most}: {share:.0%} ({less}); {read} read, {written} written"
+        return f"Bound by {most}: {share:.0%} ({less}); {moved}"
 
     def plus(self, other: Spent) -> Spent:
         """Both together."""

@@ -43,14 +43,20 @@ def view(volume: Voxels, /, *others: Voxels, **named: _Layer) -> Any:
     ------
     ImportError
         If Neuroglancer isn't installed: it comes with ``dask_blockwise[view]``.
-    ValueError
-        If a layer has no name that is its own.
+    TypeError, ValueError
+        If another layer is no volume, or one has no name that is its own.
 
     Notes
     -----
     It answers on this machine alone. From another one: ``ssh -L 9999:localhost:PORT machine``,
     with the port of the URL, and the same URL with 9999 there.
     """
+    for one in others:
+        if not hasattr(one, "frame"):
+            raise TypeError(
+                f"view takes more volumes, each a layer, got {one!r}: to look at a part, "
+                "volume.crop(roi).view()."
+            )
     return open_viewer([(_name(one), one) for one in (volume, *others)] + [*named.items()])
 
 
