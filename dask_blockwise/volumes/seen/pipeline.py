@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from math import prod
-from typing import Any
 
 from ...geometry.boxes import Index
 from ...pictures.flow import FlowBox, Margins, Role, flow_svg
+from ...pipelines.calls import Call
 from ..frame import Frame
 from ..kinds import Checkpoint
 from ..lineage import call_of, own_reach, place_of
@@ -87,17 +87,17 @@ def _called(volume: Voxels) -> str:
     call = call_of(volume)
     if call is None or place_of(volume) is not None or "function" in call.arguments:
         return volume.source.title
-    given = ", ".join(f"{name}={value}" for name, value in _numbers(call.arguments))
+    given = ", ".join(f"{name}={value}" for name, value in _numbers(call))
     return f"{call.stage}({given})" if given else call.stage
 
 
-def _numbers(arguments: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    """Also those among keywords that a stage hands on."""
-    for name, value in arguments.items():
-        if isinstance(value, Mapping):
-            yield from _numbers(value)
-        elif type(value) in (int, float):
-            yield name, value
+def _numbers(call: Call) -> Iterator[tuple[str, float]]:
+    """Those that it was given, also as further keywords, which parameters have one by one."""
+    for name, value in call.arguments.items():
+        is_further = isinstance(value, Mapping) and name not in call.parameters
+        for key, each in value.items() if is_further else [(name, value)]:
+            if type(each) in (int, float) and key != "halo":  # which is drawn
+                yield key, each
 
 
 def _sees(frame: Frame, halo: Halo) -> Margins | None:

@@ -10,6 +10,7 @@ from dask_blockwise.volumes.seen.pipeline import pipeline_svg
 
 CHANNELS = dbw.Volume.from_array(np.zeros((3, 4, 4), np.float32), axes="cyx")
 ONE = CHANNELS.isel(c=2)
+CONV = {"in_channels": 1, "out_channels": 1, "kernel_size": 1}
 
 
 def rather(block, sigma):
@@ -26,6 +27,7 @@ def rather(block, sigma):
         (dbw.segment(ONE, rather, halo=1, sigma=3), "rather"),
         (ONE + 1, "add 1"),
         (ONE.downsample(2), "downsample(factors=2)"),
+        (dbw.predict(ONE, "torch.nn:Conv2d", arguments=CONV, halo=0), "predict"),
         (ONE.checkpoint("out.zarr/one"), "checkpoint"),
     ],
     ids=lambda given: given if isinstance(given, str) else "",
