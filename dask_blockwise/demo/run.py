@@ -21,7 +21,6 @@ from ..prediction.predict import predict
 from ..prediction.threshold import threshold
 from ..relabelling.relabel import relabel
 from ..segmentation.segment import connected_components, watershed
-from ..volumes.map_overlap import map_overlap
 from ..volumes.opening import open_volume
 from ..volumes.volume import Volume
 from . import samples
@@ -115,8 +114,7 @@ def run_demo(name: str, output: str | PathLike[str], client: Client | None = Non
 
 def _tissues(data: Sample, prediction: Volume) -> dict[str, Volume]:
     """Tissue classes, and the connected parts of the white matter."""
-    white = map_overlap(np.take, prediction, channels=None, indices=2, axis=0)
-    parts = connected_components(threshold(white, 0.85 * 255))
+    parts = connected_components(threshold(prediction.isel(c=2), 0.85))
     return {
         "tissues": argmax(prediction),
         "segments": relabel(parts, match="touch", min_size=1000),

@@ -50,8 +50,13 @@ def with_bar(image: NDArray[np.uint8], pixels: float, caption: str) -> NDArray[n
     draw.rectangle((_MARGIN, bottom - 3, end, bottom), fill="white")
     style: dict[str, Any] = {"fill": "white", "stroke_width": 2, "stroke_fill": "black"}
     font = ImageFont.load_default(13)
-    draw.text((_MARGIN, bottom - 7), caption, anchor="lb", font=font, **style)
+    draw.text((_MARGIN, bottom - 7), _plain(caption), anchor="lb", font=font, **style)
     return np.asarray(drawn)
+
+
+def _plain(caption: str) -> str:
+    """In letters that Pillow's own font has, which are those of ASCII: "2 um"."""
+    return caption.replace("µ", "u").encode("ascii", "replace").decode()
 
 
 def png(image: NDArray[np.uint8]) -> bytes:

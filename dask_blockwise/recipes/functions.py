@@ -66,9 +66,9 @@ def _home(function: FunctionType) -> Distribution | None:
 
 def _heading(kind: str, name: str, file: str | None) -> dict[str, Any]:
     """Kind, and for people where it stands; a notebook's cells have files of passing names."""
-    base = PurePath(file or "").name
-    people = {"~name": name} | ({"~file": base} if base.endswith(".py") else {})
-    return {"@": kind, **people}
+    path = PurePath(file or "")
+    lasts = path.suffix == ".py" and not path.parent.name.startswith("ipykernel_")
+    return {"@": kind, "~name": name, **({"~file": path.name} if lasts else {})}
 
 
 def _given(key: str, values: dict[str, Any]) -> dict[str, Any]:

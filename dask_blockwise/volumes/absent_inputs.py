@@ -1,17 +1,22 @@
-"""Chunks that are absent of what a volume is computed from, for plans and summaries."""
+"""Chunks that are absent of what is stored, in a volume's line, in plans and summaries.
+
+Not those which a finished run has left out since they would have held nothing but fill value.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 
 from ..storage.absent import absent_in_words, absent_units
 from ..storage.stored_array import StoredArray
-from .kinds import Checkpoint
-from .known import KnownArrays
+from .frame import Frame
+from .kinds import Checkpoint, Stored
+from .known import KnownArrays, left_empty
 from .reading import readings
 from .source import Voxels
 
-__all__ = ["absent_inputs", "absent_of"]
+__all__ = ["absent_inputs", "absent_of", "note_of"]
 
 # A listing of these takes less than a second on a disk.
 _MOST_COUNTED = 100_000
@@ -26,8 +31,8 @@ def absent_inputs(volume: Voxels) -> tuple[str, ...]:
     >>> absent_inputs(create_volume("in.zarr/raw", shape=(4, 4), dtype="uint8"))
     ('1 of 1 chunks of in.zarr/raw/s0 are absent: read as 0',)
     """
-    arrays = {array.location: array for array in _arrays(volume)}
-    told = (absent_in_words(a, absent_units(a, _MOST_COUNTED)) for a in arrays.values())
+    arrays = {array.location: (frame, array) for frame, array in _arrays(volume)}
+    told = (absent_in_words(a, _absent(frame, a, _MOST_COUNTED)) for frame, a in arrays.values())
     return tuple(filter(None, told))
 
 
@@ -39,10 +44,31 @@ def absent_of(volume: Voxels, known: KnownArrays) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, told)))
 
 
-def _arrays(volume: Voxels) -> Iterable[StoredArray]:
+def note_of(volume: Voxels) -> str:
+    """What a volume's line says beside its frame: of what is stored, how many chunks are absent."""
+    source = volume.source
+    if not isinstance(source, Stored):
+        return source.note
+    array = source.stored
+    parts = "shards" if array.shards else "chunks"
+    try:
+        absent = _absent(volume.frame, array)
+    except OSError:
+        absent = None
+    if absent is None:
+        return f"absent {parts} not counted" if array.may_lack else ""
+    return f"{absent} of {prod(array.units.grid)} {parts} absent" if absent else ""
+
+
+def _absent(frame: Frame | None, array: StoredArray, *most: int) -> int | None:
+    absent = absent_units(array, *most)
+    return max(0, absent - left_empty(frame, array)) if absent else absent
+
+
+def _arrays(volume: Voxels) -> Iterable[tuple[Frame | None, StoredArray]]:
     for reading in readings(volume, None):
         if reading.array is not None:
-            yield reading.array
+            yield reading.frame, reading.array
     for inner in volume.source.inputs:
         below = inner.source
         yield from _arrays(below.made if isinstance(below, Checkpoint) else inner)

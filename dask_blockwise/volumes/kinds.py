@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from math import prod
 from typing import Any, Self
 
 import dask.array as da
@@ -13,7 +12,6 @@ from dask.base import compute
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Index, bounded, full_box
-from ..storage.absent import absent_units
 from ..storage.arrays import StoredArray, open_array
 from ..storage.casting import as_dtype
 from ..storage.foreign import as_stored
@@ -75,19 +73,6 @@ class Stored(Source):
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
         return self.stored.read(self.box(begin, end))
-
-    @property
-    def note(self) -> str:
-        """How many chunks are absent, where that is counted."""
-        array = self.stored
-        parts = "shards" if array.shards else "chunks"
-        try:
-            absent = absent_units(array)
-        except OSError:
-            absent = None
-        if absent is None:
-            return f"absent {parts} not counted" if array.may_lack else ""
-        return f"{absent} of {prod(array.units.grid)} {parts} absent" if absent else ""
 
     def __recipe__(self) -> Any:
         """What it is, wherever it lies; its content is known by its files."""

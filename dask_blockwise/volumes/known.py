@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..engine.evidence import Evidence, FixedEvidence, LedgerOf, OfTask, Run
 from ..engine.ledger import Finished, finished
+from ..engine.mark import files_of
 from ..engine.task import Task
 from ..geometry.box_sums import many_box_sums
 from ..geometry.boxes import Index
@@ -33,6 +34,7 @@ __all__ = [
     "Verify",
     "array_id",
     "ledger_of",
+    "left_empty",
     "new_id",
     "over_blocks",
     "runs_of",
@@ -183,12 +185,37 @@ def known_now(frame: Frame | None, stored: StoredArray, verify: Verify) -> Known
     values, unit = over_blocks(stamps.values, frame), frame.without_channels(stamps.unit)
     order = stored.order or range(len(frame.axes))
     axes = tuple(frame.axes[place] for place in np.argsort(order))
-    # In what is only read, marks can't tell whether what they vouch for is there.
-    marked = verify == "stamps" and not is_only_read(stored.location)
-    done = finished(ledger_of(stored.location), array_id(stored)) if marked else None
-    if done is None or not done.done.any() or done.grid.writable_roi != frame.roi:
+    done = _marks_of(frame, stored)
+    if done is not None and absent:
+        absent = max(0, absent - _left_empty(stored, done))
+    if done is None or verify != "stamps":
         return Known(stored, parts, values, unit, absent, axes)
     return replace(_by_marks(stored, frame, values, unit, done), absent=absent, axes=axes)
+
+
+def left_empty(frame: Frame | None, stored: StoredArray) -> int:
+    """How many shards or chunks have no file since a run has found nothing but fill value for them.
+
+    None, as far as is known, of what wasn't written here or isn't done, or is an error to read.
+    """
+    done = None if frame is None else _marks_of(frame, stored)
+    return 0 if done is None else _left_empty(stored, done)
+
+
+def _left_empty(stored: StoredArray, done: Finished) -> int:
+    if not (stored.fills and done.done.all()):
+        return 0
+    return prod(stored.units.grid) - int(files_of(done.marks).sum())
+
+
+def _marks_of(frame: Frame, stored: StoredArray) -> Finished | None:
+    """Marks that vouch for an array as a volume; None in what is only read, where they may lie."""
+    if is_only_read(stored.location):
+        return None
+    done = finished(ledger_of(stored.location), array_id(stored))
+    if done is None or not done.done.any() or done.grid.writable_roi != frame.roi:
+        return None
+    return done
 
 
 def _by_marks(

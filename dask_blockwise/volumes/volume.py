@@ -18,6 +18,7 @@ from ..geometry.placement import Placement
 from ..geometry.units import check_units
 from ..pipelines.calls import Call
 from ..storage.arrays import StoredArray
+from .absent_inputs import note_of
 from .arithmetic import Reduction, apply_ufunc, astype
 from .downsampling import downsample
 from .frame import Frame
@@ -241,7 +242,7 @@ class Volume(NDArrayOperatorsMixin):
         return self.token, *places_of(self)
 
     def __repr__(self) -> str:
-        return self.frame.describe(self.source.kind, self.source.note)
+        return self.frame.describe(self.source.kind, note_of(self))
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         return read_region(self, key)

@@ -143,6 +143,14 @@ def test_recursion(write: Callable) -> None:
     assert differences(old, new) == ["function g in filters.py: body changed"]
 
 
+def test_cells_of_a_notebook_are_named_by_no_file() -> None:
+    made: list[dict[str, Any]] = [{}, {}]
+    for number, names in enumerate(made):
+        code = compile(f"def f(n): return n + {number}", f"/tmp/ipykernel_7/{number}9.py", "exec")
+        exec(code, names)
+    assert told(made[0]["f"], made[1]["f"]) == ["function f: body changed"]
+
+
 def versioned(recipe: Any, **changes: str) -> Any:
     """A recipe as another installation would have it."""
     if isinstance(recipe, list):

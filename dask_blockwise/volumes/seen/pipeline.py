@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from math import prod
 
 from ...geometry.boxes import Index
 from ...pictures.flow import FlowBox, Margins, Role, flow_svg
+from ...pipelines.calls import Call
 from ..frame import Frame
 from ..kinds import Checkpoint
-from ..lineage import own_reach, place_of
+from ..lineage import call_of, own_reach, place_of
 from ..reach import Halo
 from ..source import Voxels
 from .at_once import under
@@ -65,7 +67,7 @@ def _box(volume: Voxels, inputs: tuple[int, ...], is_result: bool) -> FlowBox:
         role = "checkpoint"
     elif is_result and source.inputs:
         role = "result"
-    lines = [source.title, f"{_by(frame.shape)} {frame.dtype}"]
+    lines = [_called(volume), f"{_by(frame.shape)} {frame.dtype}"]
     path = place_of(volume)
     if path is not None:
         lines.insert(1, _end_of(path))
@@ -74,8 +76,28 @@ def _box(volume: Voxels, inputs: tuple[int, ...], is_result: bool) -> FlowBox:
     if any(map(any, halo)):
         lines.append(f"halo {_halo(halo)}")
     if role in ("checkpoint", "result"):
-        lines.append(f"{_blocks(frame):,} blocks of {_by(frame.block_shape)}")
+        count = _blocks(frame)
+        blocks = "block" if count == 1 else "blocks"
+        lines.append(f"{count:,} {blocks} of {_by(frame.block_shape)}")
     return FlowBox(tuple(lines), role, inputs, _sees(frame, halo))
+
+
+def _called(volume: Voxels) -> str:
+    """The stage as it was called, with the numbers that it was given; a function by its name."""
+    call = call_of(volume)
+    if call is None or place_of(volume) is not None or "function" in call.arguments:
+        return volume.source.title
+    given = ", ".join(f"{name}={value}" for name, value in _numbers(call))
+    return f"{call.stage}({given})" if given else call.stage
+
+
+def _numbers(call: Call) -> Iterator[tuple[str, float]]:
+    """Those that it was given, also as further keywords, which parameters have one by one."""
+    for name, value in call.arguments.items():
+        is_further = isinstance(value, Mapping) and name not in call.parameters
+        for key, each in value.items() if is_further else [(name, value)]:
+            if type(each) in (int, float) and key != "halo":  # which is drawn
+                yield key, each
 
 
 def _sees(frame: Frame, halo: Halo) -> Margins | None:

@@ -94,6 +94,24 @@ def test_they_are_counted(tmp_path, near):
     assert strict.absent == (said.replace("read as 7", "an error where they are read"),)
 
 
+def test_those_that_a_run_left_out_are_not_absent(tmp_path, near):
+    values = np.repeat(np.array([[0, 1, 1]], np.uint8), 4, 1).repeat(4, 0)
+    volume, path = dbw.Volume.from_array(values, chunks=(4, 4)), tmp_path / "out.zarr/a"
+    volume.to_zarr(path, progress=False, roi=dbw.Roi((0, 0), (4, 8)))
+    assert repr(dbw.open_volume(path)).endswith(", 2 of 3 chunks absent>")
+    volume.to_zarr(path, progress=False)
+    stored = dbw.open_volume(path)
+    assert "absent" not in repr(stored)
+    assert stored.plan().absent == ()
+    assert (stored + 1).to_zarr(tmp_path / "out.zarr/b", progress=False).absent == ()
+    strict = dbw.open_volume(path, on_missing="raise")
+    assert "an error where" in strict.plan().absent[0]
+    (path / "s0/c/0/1").unlink()
+    assert repr(dbw.open_volume(path)).endswith(", 1 of 3 chunks absent>")
+    summary = (stored + 2).to_zarr(tmp_path / "out.zarr/c", progress=False)
+    assert summary.absent == (f"1 of 3 chunks of {path}/s0 are absent: read as 0",)
+
+
 def test_what_is_not_counted_is_said_so(tmp_path):
     folder = precomputed_scale(tmp_path / "a")
     assert "absent" not in repr(dbw.open_volume(folder))
