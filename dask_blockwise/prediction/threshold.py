@@ -61,7 +61,7 @@ def above_in_mask(array: NDArray[Any], threshold: float) -> NDArray[np.uint8]:
     return above(array, threshold)
 
 
-@stage("mask")
+@stage("mask", renamed={"threshold": "value"})
 def threshold(volume: Volume, value: float) -> Volume:
     """A mask of the voxels above a value, lazily.
 

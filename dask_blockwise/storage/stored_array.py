@@ -178,8 +178,8 @@ class StoredArray:
         return key, partial(self._read, region)
 
     def _read(self, region: Box) -> NDArray[Any]:
+        array = self._open()
         try:
-            array = self._open()
             try:
                 return array.read(region)
             except CorruptChunk:

@@ -42,3 +42,11 @@ def test_all_stages_are_known_where_none_was_used_yet() -> None:
     command = [sys.executable, "-c", code]
     told = subprocess.run(command, capture_output=True, text=True, timeout=150, check=True).stdout
     assert {"agglomerate", "map_overlap", "predict", "relabel", "watershed"} <= set(told.split())
+
+
+def test_a_keyword_of_an_earlier_version_is_taken_and_told() -> None:
+    volume = dbw.Volume.from_array(np.arange(4.0).reshape(2, 2))
+    with pytest.warns(DeprecationWarning, match="threshold calls threshold= now value="):
+        made = dbw.threshold(volume, threshold=1.5)  # type: ignore[call-arg]
+    np.testing.assert_array_equal(made[:], [[0, 0], [1, 1]])
+    assert repr(made.call) == repr(dbw.threshold(volume, value=1.5).call)

@@ -215,7 +215,7 @@ def ones(*shape, dtype="u1"):
     ("mistake", "error", "message"),
     [
         (lambda p: open_array(p / "b.zarr"), FileNotFoundError, "has a.zarr, notes"),
-        (lambda p: open_array(p / "a.zarr"), FileNotFoundError, "Arrays below it: raw/s0"),
+        (lambda p: open_array(p / "a.zarr"), FileNotFoundError, "Arrays below it: raw[.]"),
         (lambda p: open_array(p / "notes"), FileNotFoundError, "Nor was one found below it"),
         (lambda p: open_array("ftp://a/b"), ValueError, "https://; copy it to a disk"),
         (lambda p: image(p / "a.zarr/raw"), FileExistsError, "overwrite=True"),

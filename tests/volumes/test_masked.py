@@ -349,7 +349,7 @@ def other(**place):
         (np.ones(SHAPE, bool), TypeError, "from_array"),
         ([], TypeError, "must be a Volume"),
         (Roi((90, 90), (1, 1)), ValueError, "don't meet the volume's"),
-        ([Roi((0,), (1,))], ValueError, "don't meet the volume's"),
+        ([Roi((0,), (1,))], ValueError, "has 1 axes, and the volume 2"),
     ],
     ids=[
         "unit",

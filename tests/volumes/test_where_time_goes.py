@@ -57,7 +57,7 @@ def test_bytes_are_those_of_blocks_with_their_halos(near: Client) -> None:
 
 
 def test_seconds_go_where_they_were_spent(near: Client) -> None:
-    seconds = 0.1
+    seconds = 0.15
     summary = made(seconds).to_zarr("out.zarr/a", client=near, progress=False, block_shape=BLOCK)
     (task,) = summary.tasks
     spent = task.spent

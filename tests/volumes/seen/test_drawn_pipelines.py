@@ -21,7 +21,7 @@ def rather(block, sigma):
     ("volume", "called"),
     [
         (ONE, "isel(c=2)"),
-        (dbw.threshold(ONE, 0.85), "threshold(threshold=0.85)"),
+        (dbw.threshold(ONE, 0.85), "threshold(value=0.85)"),
         (dbw.connected_components(ONE > 0), "connected_components"),
         (dbw.map_overlap(rather, ONE, sigma=3), "rather(sigma=3)"),
         (dbw.segment(ONE, rather, halo=1, sigma=3), "rather"),
