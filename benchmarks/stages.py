@@ -83,15 +83,15 @@ def _spec(path: str) -> dict[str, Any]:
     return {"driver": "zarr3", "kvstore": {"driver": "file", "path": path, "file_io_sync": False}}
 
 
-def bare(pool: Pool, function: Function, source: Path, target: Path) -> None:
-    """The same by two processes."""
+def bare(pool: Pool, function: Function, source: Path, target: Path, processes: int = 2) -> None:
+    """The same by bare processes."""
     array = zarr.open_array(source)
     dtype = function(array[tuple(slice(0, 1) for _ in array.shape)]).dtype
     shape = array.shape[-3:]
     zarr.create_array(target, shape=shape, chunks=(CHUNK,) * 3, dtype=dtype)
     every = blocks(shape)
-    halves = every[::2], every[1::2]
-    calls = [pool.apply_async(loop, (str(source), str(target), function, half)) for half in halves]
+    parts = [every[n::processes] for n in range(processes)]
+    calls = [pool.apply_async(loop, (str(source), str(target), function, part)) for part in parts]
     for call in calls:
         call.get()
 
