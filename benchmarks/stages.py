@@ -67,8 +67,8 @@ def wider(values: NDArray[Any]) -> NDArray[Any]:
 
 def blocks(shape: Sequence[int]) -> list[Block]:
     """Chunks along the last three axes."""
-    steps = [range(0, n, CHUNK) for n in shape[-3:]]
-    return [tuple(slice(i, i + CHUNK) for i in corner) for corner in product(*steps)]
+    sides = [[slice(i, min(i + CHUNK, n)) for i in range(0, n, CHUNK)] for n in shape[-3:]]
+    return list(product(*sides))
 
 
 def loop(source: str, target: str, function: Function, mine: Sequence[Block]) -> None:
