@@ -108,12 +108,27 @@ def spacing_of(
 def _even(values: NDArray[Any], unit: str, told: Any) -> Spacing:
     """The numbers that are told, or the simplest, by which the ends come out."""
     first, last, intervals = values[0], values[-1], len(values) - 1
-    begin = meant(first)
     off = (_precision(first) + _precision(last)) / intervals
     step = (Fraction(last.item()) - Fraction(first.item())) / intervals
-    if _agrees(told, step, off):
-        return Spacing(begin, meant(told), unit)
-    return Spacing(begin, meant_between(step - off, step + off), unit)
+    is_told = _agrees(told, step, off)
+    found = meant(told) if is_told else meant_between(step - off, step + off)
+    return Spacing(_begin(values, found, is_told or intervals > 1), found, unit)
+
+
+def _begin(values: NDArray[Any], step: Fraction, is_known: bool) -> Fraction:
+    """What the first was made of; itself, where what follows has it that it was never rounded."""
+    begin, itself = meant(values[0]), Fraction(values[0].item())
+    if not is_known or abs(begin - itself) <= _precision(values[0]):
+        return begin
+    return itself if _goes_on(values, itself, step) else begin
+
+
+def _goes_on(values: NDArray[Any], begin: Fraction, step: Fraction) -> bool:
+    """Whether all values are as near to steps from the first as they are precise."""
+    return all(
+        abs(Fraction(value.item()) - begin - n * step) <= _precision(value)
+        for n, value in enumerate(values)
+    )
 
 
 def _agrees(told: Any, step: Fraction, off: Fraction) -> bool:

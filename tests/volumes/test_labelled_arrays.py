@@ -39,6 +39,8 @@ def labelled(**coords):
 @given(st.tuples(SIZES, SIZES), st.tuples(OFFSETS, OFFSETS), UNITS, st.integers(1, 300))
 @example((820 / 393, 1), (0, 0), "", 4)
 @example((0.5190156599552572, 1), (0, 0), "", 18)
+@example((1.1640625, 1), (9998, 0), "", 6)
+@example((1.1640625, 1), (9998, 0), "", 3)
 def test_what_goes_out_comes_in(sizes, offsets, unit, length):
     volume = Volume.from_array(np.zeros((length, 2), np.uint8), sizes, offsets, unit=unit)
     made = volume.to_xarray()
