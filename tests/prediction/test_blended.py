@@ -289,8 +289,8 @@ def test_outputs_of_other_voxels_are_not_stored_together():
         predict(Volume.from_array(RAW[0]), Two(), output=[0, 1])
 
 
-@pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0")
 # Of torch's own.
+@pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.skipif(not (which("g++") or which("clang++")), reason="torch compiles by a compiler")
 def test_a_compiled_network_gives_the_same():
