@@ -40,7 +40,7 @@ def estimate(stages: Sequence[StagePlan], measured: RunSummary) -> tuple[Spent, 
         raise TypeError(
             f"measured must be the summary of a run, as to_zarr returns it, got {measured!r}."
         )
-    tasks = _matched(stages, measured)
+    tasks = list(_matched(stages, measured))
     whole = stages[-1].write_bytes / max(1, tasks[-1].spent.bytes_written)
     return tuple(_scaled(stage, task, whole) for stage, task in zip(stages, tasks, strict=True))
 
@@ -53,24 +53,19 @@ def memory_of_worker(stages: Sequence[StagePlan], measured: RunSummary) -> int:
     stages, measured
         See `estimate`.
     """
-    tasks = _matched(stages, measured)
-    return _OWN_BYTES + max(map(_allocated, stages, tasks))
+    return _OWN_BYTES + max(map(_allocated, stages, _matched(stages, measured)))
 
 
 def _allocated(stage: StagePlan, task: TaskSummary) -> int:
     """What a block takes beyond the worker's own: a network allocates far more than its arrays."""
-    moved = max(task.spent.bytes_read, task.bytes_needed or 0) + task.spent.bytes_written
+    moved = _read_by(task) + task.spent.bytes_written
     planned = (stage.read_bytes + stage.write_bytes) / max(1, stage.blocks)
     beyond = max(0, task.peak_memory - _OWN_BYTES)
     larger = planned / (moved / task.completed) if moved else 0
     return max(_ALLOCATED * stage.worker_bytes, round(beyond * larger))
 
 
-def _matched(stages: Sequence[StagePlan], measured: RunSummary) -> list[TaskSummary]:
-    return list(_tasks_of(stages, measured))
-
-
-def _tasks_of(stages: Sequence[StagePlan], measured: RunSummary) -> Iterator[TaskSummary]:
+def _matched(stages: Sequence[StagePlan], measured: RunSummary) -> Iterator[TaskSummary]:
     """The task of each stage: in the same order, whatever arrays are called."""
     tasks = iter(measured.tasks)
     for stage in stages:
@@ -91,10 +86,14 @@ def _step(name: str) -> str:
     return name.partition(": ")[2]
 
 
+def _read_by(task: TaskSummary) -> int:
+    """Bytes: what lies in memory is needed, but isn't read from a store."""
+    return max(task.spent.bytes_read, task.bytes_needed or 0)
+
+
 def _scaled(stage: StagePlan, task: TaskSummary, whole: float) -> Spent:
     spent = task.spent
-    # What lies in memory is needed, but isn't read from a store.
-    was_read = max(spent.bytes_read, task.bytes_needed or 0)
+    was_read = _read_by(task)
     more_read = stage.read_bytes / was_read if stage.read_bytes and was_read else whole
     were_written = stage.write_bytes and spent.bytes_written
     more_written = stage.write_bytes / spent.bytes_written if were_written else whole

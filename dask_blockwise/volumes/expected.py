@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import lt
 from typing import Self
 
 import numpy as np
 
+from ..engine.evidence import Run
 from ..geometry.boxes import Box, Index, bounded, full_box
 from ..storage.location import is_remote
 from ..storage.stored_array import StoredArray
-from .frame import Frame
 from .reading import readings
 from .source import Voxels
-from .spans import Span, spans_of
+from .spans import runs_over, spans_of
 
 __all__ = ["Expected"]
 
@@ -22,8 +23,9 @@ __all__ = ["Expected"]
 @dataclass(frozen=True)
 class _Part:
     array: StoredArray
-    frame: Frame
-    spans: tuple[Span, ...]
+    axes: tuple[str, ...]
+    # Voxels along each of them but "c".
+    runs: tuple[Run, ...]
 
 
 @dataclass(frozen=True)
@@ -42,30 +44,23 @@ class Expected:
         """Of blocks of such a shape."""
         spans = spans_of(volume.frame, block)
         parts = (
-            _Part(found.array, found.frame, found.spans)
+            _Part(found.array, frame.axes, runs_over(found.spans, frame, (1,) * len(frame.extent)))
             for found in readings(volume, spans)
-            if found.array and found.frame and found.spans and not found.written
+            if found.array and (frame := found.frame) and found.spans and not found.written
+            if _may_be_read_ahead(found.array)
         )
-        distant = tuple(part for part in parts if _may_be_read_ahead(part.array))
-        return cls(tuple(len(span.begin) for span in spans), distant)
+        return cls(tuple(len(span.begin) for span in spans), tuple(parts))
 
     def regions(self, number: int) -> Iterator[tuple[StoredArray, Box]]:
         """Each array, and the region of it that a block will read."""
-        at = [int(n) for n in np.unravel_index(number, self.positions)]
+        at = np.unravel_index(number, self.positions)
         for part in self.parts:
-            frame = part.frame
-            axes = zip(part.spans, frame.offset, frame.voxel_size, strict=True)
-            sides = [_voxels(span, at[span.axis], int(first), int(n)) for span, first, n in axes]
-            if all(begin < end for begin, end in sides):
-                begin, end = zip(*sides, strict=True)
-                yield part.array, bounded(full_box(frame.axes, begin, end), part.array.shape)
+            begin = tuple(int(run.first[at[run.axis]]) for run in part.runs)
+            end = tuple(int(run.stop[at[run.axis]]) for run in part.runs)
+            if all(map(lt, begin, end)):
+                yield part.array, bounded(full_box(part.axes, begin, end), part.array.shape)
 
 
 def _may_be_read_ahead(array: StoredArray) -> bool:
     """Not where somebody may write meanwhile, nor where a block notes what it can't decode."""
     return is_remote(array.location) and not (array.rechecks or array.fills_corrupt)
-
-
-def _voxels(span: Span, position: int, first: int, size: int) -> tuple[int, int]:
-    begin, end = span.begin[position], span.end[position]
-    return (begin - first) // size, -((first - end) // size)

@@ -135,7 +135,7 @@ def open_run(
     blobs: Sequence[bytes],
     code: OwnCode,
     owned: bool,
-    limit: float | None = None,
+    limit: float | None,
 ) -> None:
     """Make a run's tasks known to this worker process.
 
