@@ -157,4 +157,5 @@ def _in_order(
         return np.lexsort([second, level])
     level <<= np.uint64(bits)
     level |= second
-    return np.argsort(level)
+    # Edges of each block come in order, and a stable sort only merges what is in order.
+    return np.argsort(level, kind="stable")

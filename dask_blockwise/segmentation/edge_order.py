@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .edge_keys import ATTRACTS, Flat, descending, flat, key_of_edge, pair_of
 from .edges import Edges
 from .pair_table import NO_KEY, compiled, doubled, key_of, mixed, slot, table
+from .radix import sort_from
 
 __all__ = ["EdgesInOrder", "check_count", "in_order"]
 
@@ -75,7 +76,7 @@ class EdgesInOrder:
             return replace(few, keys=_firsts(few.keys, nodes, few.steps))
         # To sort takes half as long as to look each pair up in a table.
         pairs = _marked(few.keys, nodes, few.steps, np.uint64(node), np.uint64(edge))
-        pairs.sort()
+        pairs = sort_from(pairs, edge)
         of_pair = pairs >> np.uint64(edge)
         first = np.ones(pairs.size, bool)
         np.not_equal(of_pair[1:], of_pair[:-1], out=first[1:])
@@ -126,9 +127,8 @@ def in_order(
     for edges in found:
         steps[edges.rank] = edges.step
         used = _note(keys, used, nodes.ravel(), bounds, *edges)
-    keys = keys[:used]
-    keys.sort()
-    return EdgesInOrder(keys, nodes, steps)
+    # Strength is in the upper half, and edges come in the order of the lower one, or nearly so.
+    return EdgesInOrder(sort_from(keys[:used], _BITS // 2), nodes, steps)
 
 
 def check_count(ranks: int, voxels: int) -> None:
