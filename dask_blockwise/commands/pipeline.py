@@ -22,6 +22,9 @@ from .options import Cluster, Flag
 
 __all__ = ["plan", "run"]
 
+# Keywords of what stores a volume that its plan has too.
+_PLANNED = ("block_shape", "pyramid", "checkpoint")
+
 
 def run(
     file: Path,
@@ -104,7 +107,7 @@ def plan(file: Path, /) -> None:
     """
     read, volumes = _read(file)
     for name, part in read.stored.items():
-        options = {k: v for k, v in part.arguments.items() if k in ("block_shape", "pyramid")}
+        options = {k: v for k, v in part.arguments.items() if k in _PLANNED}
         print(f"{name}, to be stored at {part.arguments['path']}:")
         print(volumes[name].plan(to=part.to, **options))
 

@@ -47,6 +47,7 @@ class Blended(Source):
     batch: int = 1
 
     kind = "PredictVolume"
+    takes_long = True
 
     @property
     def reach(self) -> Reach:

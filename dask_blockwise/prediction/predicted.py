@@ -59,6 +59,7 @@ class Predicted(Source):
     found: bool = False
 
     kind = "PredictVolume"
+    takes_long = True
 
     @property
     def reach(self) -> Reach:

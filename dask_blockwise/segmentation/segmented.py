@@ -46,6 +46,7 @@ class Segmented(Source):
     connectivity: int | None = None
 
     kind = "SegmentVolume"
+    takes_long = True
 
     @property
     def title(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import dask.array as da
 import numpy as np
@@ -18,7 +18,9 @@ from ..storage.foreign import as_stored
 from .options import StoreOptions
 from .source import Source, Voxels
 
-__all__ = ["Checkpoint", "InMemory", "Stored", "Turned"]
+__all__ = ["Checkpoint", "InMemory", "Stored", "Turned", "checkpointed"]
+
+AnyVoxels = TypeVar("AnyVoxels", bound=Voxels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +149,13 @@ class Checkpoint(Source):
     def stored(self) -> Stored:
         """What is made from it reads it so, once it is stored."""
         return Stored(open_array(self.path), self.made.frame.axes)
+
+
+def checkpointed(volume: AnyVoxels, path: str, options: StoreOptions) -> AnyVoxels:
+    """The same volume, stored at a path on the way to what is made from it."""
+    frame = volume.frame.with_block(volume.frame.checked_block(options.block_shape))
+    frame = replace(frame, dtype=options.stored_as.of(volume.frame))
+    return replace(volume, frame=frame, source=Checkpoint((volume,), path, options))
 
 
 def _held(array: da.Array) -> Iterator[Any]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from html import escape
 from itertools import product
 from math import ceil, prod
 
-import numpy as np
 from dask.utils import format_bytes
 
 from ..engine.worker.spent import Spent, in_all
@@ -19,8 +18,8 @@ from ..tables import Table, html_columns, text_columns, without_columns
 from .frame import Frame
 from .kinds import Turned
 from .lineage import is_stored, own_reach
-from .masks import Regions
 from .reach import Reach
+from .reads import reads_of
 from .source import Source, Voxels
 from .step import StagePlan
 from .suggestion import Suggestion
@@ -153,10 +152,10 @@ def plan_of(volume: Voxels, block: Index) -> StagePlan:
         Voxels along all axes but "c".
     """
     frame = volume.frame
-    read = list(_read(volume))
-    seen = [(_seen(source, reach, frame, block), source) for source, reach in read]
+    read = list(reads_of(volume))
+    seen = [(one.voxels(frame, block), one.frame) for one in read]
     alone = Reach.none(len(frame.extent))
-    needed = [(_seen(source, alone, frame, block), source) for source, _ in read]
+    needed = [(replace(one, reach=alone).voxels(frame, block), one.frame) for one in read]
     world = prod(frame.extent) * prod(frame.voxel_size)
     return StagePlan(
         "",
@@ -212,45 +211,6 @@ def _row(stage: StagePlan) -> tuple[str, ...]:
         _bytes(stage.worker_bytes),
         f"{stage.recompute_factor:.2f}",
     )
-
-
-def _read(volume: Voxels) -> Iterator[tuple[Frame, Reach]]:
-    """What is read from stores for a volume, with how much around a region of it."""
-    own = own_reach(volume)
-    if isinstance(volume.source, Regions):
-        return
-    if is_stored(volume):
-        yield volume.frame, own
-        return
-    for inner in volume.source.inputs:
-        if not volume.frame.placement.measures_as(inner.frame.placement):
-            # A mask in another unit, as if it had the volume's voxels.
-            yield volume.frame, own
-            continue
-        for source, reach in _read(inner):
-            if isinstance(volume.source, Turned):
-                order = volume.source.order
-                source, reach = source.transposed(order), reach.transposed(order)
-            yield source, own.beyond([reach])
-
-
-def _seen(source: Frame, reach: Reach, frame: Frame, block: Index) -> int:
-    """Voxels of a source that all blocks of a volume read together."""
-    step = Coordinate(block) * frame.voxel_size
-    axes = zip(
-        frame.roi.begin, frame.roi.end, step, reach.before, reach.after,
-        source.roi.begin, source.roi.end, source.voxel_size, strict=True,
-    )  # fmt: skip
-    return prod(_seen_along(*axis) for axis in axes)
-
-
-def _seen_along(
-    begin: int, end: int, step: int, before: int, after: int, low: int, high: int, size: int
-) -> int:
-    firsts = np.arange(begin, end, step)
-    lasts = np.minimum(firsts + step, end) + after
-    firsts, lasts = np.maximum(firsts - before, low), np.minimum(lasts, high)
-    return int((-(-(lasts - low) // size) - (firsts - low) // size).clip(0).sum())
 
 
 def _peak(volume: Voxels, shape: Index) -> int:

@@ -10,8 +10,9 @@ from typing import Any, Literal, get_args
 from ..engine.progress import RunSummary
 from ..geometry.boxes import Index
 from .absent_inputs import absent_inputs
+from .auto_checkpoints import Automatic, with_checkpoints
 from .estimate import estimate
-from .kinds import Checkpoint
+from .kinds import Checkpoint, checkpointed
 from .levels import asked_for, coarser
 from .options import StoreOptions
 from .plan import Plan, plan_of
@@ -34,6 +35,7 @@ def plan(
     pyramid: Any = None,
     *,
     to: Kept = "ome-zarr",
+    checkpoint: Automatic | None = None,
     measured: RunSummary | None = None,
     suggest: bool = False,
     memory: str | int | None = None,
@@ -49,6 +51,8 @@ def plan(
         As for ``to_zarr``, or ``to_precomputed``, which has all levels unless given.
     to : "ome-zarr" or "precomputed"
         As what it would be stored.
+    checkpoint : "auto", optional
+        As for ``to_zarr``: with what that would store on the way.
     measured : RunSummary, optional
         Of a run of the same stages, such as over a part of the volume or with other blocks: then
         it is said how long workers will take, and what they will be bound by.
@@ -83,6 +87,9 @@ def plan(
     in all                8  8.00 kiB  8.00 kiB        2.00 kiB
     """
     own = StoreOptions(block_shape=block_shape, stored_as=_kept_as(volume, to, pyramid))
+    block = volume.frame.checked_block(block_shape)
+    if checkpoint is not None:
+        volume = with_checkpoints(volume, "result", block, _kept_on_the_way, checkpoint)
     checkpoints = tuple(_checkpoint_plans(volume).values())
     stages = *checkpoints, *_plans(volume, "result", own)
     if measured is None:
@@ -92,7 +99,6 @@ def plan(
     def plan_of(block: Index) -> tuple[StagePlan, ...]:
         return *checkpoints, *_plans(volume, "result", replace(own, block_shape=block))
 
-    block = volume.frame.checked_block(block_shape)
     of_limits = measured, memory, workers
     return Plan(
         stages,
@@ -100,6 +106,10 @@ def plan(
         estimate(stages, measured),
         suggestion(volume.frame, block, plan_of, *of_limits) if suggest else None,
     )
+
+
+def _kept_on_the_way(volume: Voxels, path: str) -> Voxels:
+    return checkpointed(volume, path, StoreOptions())
 
 
 def _kept_as(volume: Voxels, to: str, pyramid: Any) -> HowStored:

@@ -86,6 +86,8 @@ class Source(Protocol):
 
     # What the values are computed from; none for what is stored.
     inputs: tuple[Any, ...]
+    # Whether a region takes much longer than to read it, also where no more is read.
+    takes_long: ClassVar[bool] = False
 
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """Values of a box within the volume.

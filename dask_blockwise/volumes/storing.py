@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from distributed import Client
@@ -13,7 +13,8 @@ from ..engine.progress import RunSummary
 from ..geometry.blocks import Roi
 from ..pipelines.stages import stage
 from ..storage.location import location_of
-from .kinds import Checkpoint
+from .auto_checkpoints import Automatic, with_checkpoints
+from .kinds import checkpointed
 from .known import Verify
 from .lineage import AnyVoxels
 from .options import OnChange, StoreOptions
@@ -85,10 +86,11 @@ def checkpoint(
     block = volume.frame.checked_block(options.block_shape)
     volume = only_where(volume, mask, skip_if, block, fill_value)
     steps_of(volume, block)  # which refuses what can't be stored
-    source = Checkpoint((volume,), location_of(path), options)
-    dtype = options.stored_as.of(volume.frame)
-    frame = replace(volume.frame.with_block(block), dtype=dtype)
-    return replace(volume, frame=frame, source=source)
+    return checkpointed(volume, location_of(path), options)
+
+
+# By which it is known where a keyword has its name.
+_checkpoint = checkpoint
 
 
 def to_zarr(
@@ -117,6 +119,7 @@ def to_zarr(
     roi: Roi | None = None,
     mask: Any = None,
     skip_if: Any = None,
+    checkpoint: Automatic | None = None,
     report: str | os.PathLike[str] | None = None,
 ) -> RunSummary:
     """Compute the volume block by block and store it as OME-Zarr.
@@ -189,6 +192,10 @@ def to_zarr(
         is made of has no other value than this; those of whose values in it, or in another volume
         such as a coarse level, the function says True. Without a halo: so what is stored depends
         on the blocks.
+    checkpoint : "auto", optional
+        Store on the way, too, what blocks would else compute half as much again or more, for their
+        halos or as several stages read it: beside the volume and named by its stage, as in
+        ``"out.zarr/segments-gaussian"``. What ``plan(checkpoint="auto")`` shows.
     report : path, optional
         Where a page is written that explains the run, ``"run.html"``, or the same as ``.json``,
         also where blocks failed; ``summary.report(path)`` writes it later.
@@ -241,5 +248,18 @@ def to_zarr(
     )
     block = volume.frame.checked_block(block_shape)
     volume = only_where(volume, mask, skip_if, block, fill_value)
+    if checkpoint is not None:
+        keep = partial(
+            _checkpoint,
+            zarr_format=zarr_format,
+            compressor=compressor,
+            overwrite=overwrite,
+            resume=resume,
+            num_workers=num_workers,
+            max_retries=max_retries,
+            timeout=timeout,
+            version=version,
+        )
+        volume = with_checkpoints(volume, os.fspath(path), block, keep, checkpoint)
     how = client, progress, verify, report, workers_timeout
     return store(volume, location_of(path), options, *how)

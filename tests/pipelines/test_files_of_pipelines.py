@@ -282,6 +282,20 @@ def test_a_file_is_run_and_goes_on(near: Client, capsys: pytest.CaptureFixture[s
     assert rows[0][2:4] == ["0", "8"]
 
 
+def test_what_is_worth_it_is_stored_on_the_way(
+    near: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smooth = raw()
+    for _ in range(2):
+        smooth = dbw.map_overlap(gaussian_filter, smooth, halo=4, sigma=1)
+    smooth.to_yaml("auto.yaml", store={"path": "auto.zarr/smooth", "checkpoint": "auto"})
+    main(["plan", "auto.yaml"])
+    assert "result-gaussian_filter" in capsys.readouterr().out
+    main(["run", "auto.yaml", "--no-progress"])
+    assert Path("auto.zarr/smooth-gaussian_filter").is_dir()
+    np.testing.assert_array_equal(dbw.open_volume("auto.zarr/smooth")[:], smooth[:])
+
+
 def test_an_expression_is_worded_by_numpy() -> None:
     (raw() > 90).to_yaml("mask.yaml")
     words = "numpy: [raw, 90]\n    function: numpy:greater"

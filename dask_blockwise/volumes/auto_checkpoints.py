@@ -1,0 +1,183 @@
+"""Where a chain is worth storing on the way, so that halos aren't computed again and again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import is_dataclass, replace
+from math import prod
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+from ..geometry.boxes import Index
+from ..pipelines.stages import noted
+from .kinds import Checkpoint
+from .lineage import call_of, is_stored, own_reach
+from .reads import reads_of
+from .source import LabelSource, Voxels
+
+__all__ = ["Automatic", "with_checkpoints"]
+
+Automatic = Literal["auto"]
+# Made from a volume, and where it is to be stored: the same as a checkpoint.
+_Keep = Callable[[Voxels, str], Voxels]
+
+# A block's voxels are computed so many times before they are worth storing.
+_WORTH = 1.5
+
+
+def with_checkpoints(
+    volume: Voxels, path: str, block: Index, keep: _Keep, how: Automatic = "auto"
+) -> Voxels:
+    """The same, stored on the way where blocks would compute half as much again, or more.
+
+    That goes by blocks and halos alone, as ``recompute_factor`` of a plan does, and by no measured
+    speed: so the same call finds the same again. What is made voxel by voxel of what is stored is
+    computed again, as that takes no more than to read it.
+
+    Parameters
+    ----------
+    volume : Volume
+    path : str
+        Where it will be stored; beside it, named by its stage, lies what is stored on the way.
+    block : tuple of int
+        Voxels of a block along all axes but "c".
+    keep : callable
+        Makes a checkpoint of a volume and a path.
+    how : "auto"
+
+    Raises
+    ------
+    ValueError
+        If it is to be chosen in another way.
+    """
+    if how != "auto":
+        raise ValueError(
+            f'checkpoint is "auto", got {how!r}: to store a stage at a path of your own, call '
+            "checkpoint(path) of its volume."
+        )
+    names: set[str] = set()
+
+    def store(one: Voxels) -> Voxels:
+        return keep(cut(one, one.frame.block_shape), _beside(path, _stage_of(one), names))
+
+    def cut(one: Voxels, block: Index) -> Voxels:
+        while (found := _worth_storing(one, block)) is not None:
+            one = _with(one, found, store(found))
+        for kept in [each for each in _under(one) if isinstance(each.source, Checkpoint)]:
+            made = kept.source.inputs[0]
+            inner = cut(made, kept.frame.block_shape)
+            if inner is not made:
+                one = _with(one, made, inner)
+        return one
+
+    return cut(volume, block)
+
+
+def _worth_storing(volume: Voxels, block: Index) -> Voxels | None:
+    """What is worth it of what a volume is computed from, what comes last first."""
+    labels = _stored_by_steps(volume, block)
+    for one in _under(volume):
+        if one is labels or is_stored(one):
+            continue
+        if one.source.needs_all or _is_worth_it(volume, one, block):
+            return one
+    return None
+
+
+def _is_worth_it(volume: Voxels, one: Voxels, block: Index) -> bool:
+    if not _takes_long(one) or _input_is_smaller(one):
+        return False
+    kept = replace(one, source=Checkpoint((one,), ""))
+    reads = [read for read in reads_of(_with(volume, one, kept)) if read.volume is kept]
+    voxels = sum(read.voxels(volume.frame, block) for read in reads)
+    return voxels >= _WORTH * prod(one.frame.extent)
+
+
+def _takes_long(volume: Voxels) -> bool:
+    """Whether anything but voxel by voxel is computed for it of what is stored."""
+    if is_stored(volume):
+        return False
+    reach = own_reach(volume)
+    own = volume.source.takes_long or any((*reach.before, *reach.after))
+    return own or any(map(_takes_long, volume.source.inputs))
+
+
+def _input_is_smaller(volume: Voxels) -> bool:
+    """Whether it is made voxel by voxel of one that takes long, and fewer bytes."""
+    reach = own_reach(volume)
+    if volume.source.takes_long or any((*reach.before, *reach.after)):
+        return False
+    slow = [inner for inner in volume.source.inputs if _takes_long(inner)]
+    return sum(map(_bytes_of, slow)) < _bytes_of(volume)
+
+
+def _bytes_of(volume: Voxels) -> int:
+    return prod(volume.frame.shape) * volume.frame.dtype.itemsize
+
+
+def _stored_by_steps(volume: Voxels, block: Index) -> Voxels | None:
+    """The labels that each block's first step stores with what it saw around itself, if any."""
+    inputs = volume.source.inputs
+    labels = inputs[0] if inputs and isinstance(inputs[0].source, LabelSource) else None
+    return labels if volume.source.steps(volume.frame, block) else None
+
+
+def _under(volume: Voxels) -> Iterator[Voxels]:
+    """What a volume is computed from, down to what is stored and with that, nearest first."""
+    found, seen = list(volume.source.inputs), set()
+    for one in found:
+        if id(one) not in seen:
+            seen.add(id(one))
+            yield one
+            found += () if is_stored(one) else one.source.inputs
+
+
+def _with(volume: Voxels, one: Voxels, other: Voxels) -> Voxels:
+    """The volume with another in place of one of those that it is made from."""
+    made: dict[int, Any] = {id(one): other}
+
+    def over(inner: Any) -> Any:
+        if id(inner) not in made:
+            source: Any = inner.source
+            inputs = tuple(map(over, source.inputs))
+            same = all(a is b for a, b in zip(inputs, source.inputs, strict=True))
+            if same or not is_dataclass(source):
+                made[id(inner)] = inner
+            else:
+                made[id(inner)] = replace(inner, source=inner.source.over(inputs))
+                if (call := call_of(inner)) is not None:
+                    made[id(inner)] = noted(made[id(inner)], call.over(over))
+        return made[id(inner)]
+
+    found: Voxels = over(volume)
+    return found
+
+
+def _stage_of(volume: Voxels) -> str:
+    """What made it, as it was called; a function by its name."""
+    call = call_of(volume)
+    if call is None or "function" in call.arguments:
+        return volume.source.title
+    return call.stage
+
+
+def _beside(path: str, title: str, names: set[str]) -> str:
+    """Where a stage of such a title is stored; each name is given once.
+
+    Examples
+    --------
+    >>> _beside("out.zarr/mask", "gaussian(sigma=2)", set())
+    'out.zarr/mask-gaussian'
+    >>> _beside("out.zarr", "gaussian", {"gaussian"})
+    'out-gaussian-2.zarr'
+    """
+    plain = re.sub(r"\W+", "-", title.partition("(")[0]).strip("-") or "stage"
+    number = next(n for n in range(1, len(names) + 2) if _numbered(plain, n) not in names)
+    names.add(name := _numbered(plain, number))
+    ending = PurePosixPath(path).suffix
+    return f"{path.removesuffix(ending)}-{name}{ending}"
+
+
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}-{number}"
