@@ -172,6 +172,13 @@ ROWS = (
         rf"at most {_NUMBER} of what was promised",
     ),
     Row(
+        "plan(measured=) of six volumes of 512^3, by a run over a quarter of each",
+        "what workers then took: off by %, where most",
+        "at most 20",
+        "foretold.py",
+        rf"foretold within {_NUMBER} %",
+    ),
+    Row(
         "import dask_blockwise",
         "import dask.array, zarr, distributed",
         "at most 1.15",

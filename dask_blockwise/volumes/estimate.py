@@ -20,8 +20,8 @@ def estimate(stages: Sequence[StagePlan], measured: RunSummary) -> tuple[Spent, 
     """What workers will spend on each stage, but for waiting, by what they spent on it before.
 
     Reading and computing go by the bytes that are read, halos included; writing by those written.
-    Where a stage reads or writes none, as the plan has it, they go by the voxels that the last
-    stage writes.
+    Where a stage writes none, as the plan has it, or reads what earlier steps kept, they go by the
+    voxels that the last stage writes.
 
     Parameters
     ----------
@@ -93,8 +93,9 @@ def _read_by(task: TaskSummary) -> int:
 
 def _scaled(stage: StagePlan, task: TaskSummary, whole: float) -> Spent:
     spent = task.spent
-    was_read = _read_by(task)
-    more_read = stage.read_bytes / was_read if stage.read_bytes and was_read else whole
+    # Of what earlier steps kept, the plan knows at most how much may be read.
+    is_known = stage.read_bytes and task.bytes_needed is not None
+    more_read = stage.read_bytes / max(1, _read_by(task)) if is_known else whole
     were_written = stage.write_bytes and spent.bytes_written
     more_written = stage.write_bytes / spent.bytes_written if were_written else whole
     return Spent(

@@ -45,7 +45,23 @@ def took(block: int, volume: int = SIZE, **seconds: float) -> RunSummary:
         bytes_read=round(read_by(block) * part),
         bytes_written=round(4 * SIZE**2 * part),
     )
-    return RunSummary((TaskSummary("smooth", blocks=1, completed=1, spent=spent),), threads=2)
+    task = TaskSummary("smooth", blocks=1, completed=1, spent=spent, bytes_needed=0)
+    return RunSummary((task,), threads=2)
+
+
+def test_what_steps_keep_is_read_as_often_as_measured(smooth: dbw.Volume) -> None:
+    objects = dbw.relabel(dbw.connected_components(dbw.threshold(smooth, 0.5)))
+    *read, stitch, solve, relabel = objects.plan().stages
+    told = Spent(seconds_computing=1.0, bytes_read=stitch.read_bytes // 100, bytes_written=8)
+    tasks = [
+        TaskSummary(one.name, 1, 1, spent=told, bytes_needed=one.needed_bytes)
+        for one in (*read, stitch, solve)
+    ]
+    part = Spent(bytes_read=8, bytes_written=relabel.write_bytes // 4)
+    last = TaskSummary(relabel.name, 1, 1, spent=part, bytes_needed=relabel.needed_bytes)
+    measured = RunSummary((*tasks, last), threads=2)
+    found = objects.plan(measured=measured).estimates[len(read)]
+    assert found.seconds_computing == pytest.approx(4.0)
 
 
 @pytest.mark.parametrize("volume", [SIZE, SIZE // 2])
