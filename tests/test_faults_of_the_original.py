@@ -73,7 +73,7 @@ def test_a_hanging_block_is_killed_and_named(client: Client, tmp_path: Path) -> 
         if number == 70:
             time.sleep(1e6)
 
-    task = line(100, recorder(tmp_path, hang), max_retries=1, timeout=3.0)
+    task = line(100, recorder(tmp_path, hang), max_retries=1, timeout=6.0)
     result = run(task, client, progress=False)["task"]
     assert runs(tmp_path) == dict.fromkeys(range(100), 1) | {30: 2, 70: 2}
     assert list(result.errors) == [70]

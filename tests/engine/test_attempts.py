@@ -85,7 +85,7 @@ def test_a_time_limit_fails_no_block_that_ran_beside_it(crowded: Client, tmp_pat
     def hang(number: int, attempt: int) -> None:
         time.sleep(1e6 if number == 5 else 0.05)
 
-    task = line(24, recorder(tmp_path, hang), max_retries=1, timeout=3.0)
+    task = line(24, recorder(tmp_path, hang), max_retries=1, timeout=6.0)
     summary = run(task, crowded, progress=False)
     assert list(summary["task"].errors) == [5]
     assert "in hang" in summary["task"].errors[5]
@@ -104,7 +104,7 @@ def test_what_a_block_hung_in_is_told_whatever_its_functions_are_called(
     def misbehave(number: int, attempt: int) -> None:
         _process(number)
 
-    task = line(2, recorder(tmp_path, misbehave), max_retries=0, timeout=2.0)
+    task = line(2, recorder(tmp_path, misbehave), max_retries=0, timeout=5.0)
     error = run(task, client, progress=False)["task"].errors[1]
     calls = error.partition("innermost call first):\n")[2].splitlines()
     assert [call.split()[-1] for call in calls] == [

@@ -83,7 +83,7 @@ def test_a_time_limit_says_where_the_block_was(client: Client, tmp_path: Path) -
             while True:
                 pass
 
-    task = line(2, recorder(tmp_path, hang), max_retries=0, timeout=2.0)
+    task = line(2, recorder(tmp_path, hang), max_retries=0, timeout=5.0)
     first, second = str(BlocksFailed(run(task, client, progress=False))).splitlines()[:2]
     assert first == ("The block took longer than its time limit, so its worker process was killed.")
     assert second.startswith(f"in hang ({__file__}:")

@@ -100,7 +100,7 @@ def test_a_process_that_stood_still_before_does_not_hold_up_a_run(
         pid = next(iter(client.run(os.getpid).values()))
         os.kill(pid, signal.SIGSTOP)
         begun = time.monotonic()
-        assert run(line(8, recorder(tmp_path), timeout=1.0), client, progress=False)
+        assert run(line(8, recorder(tmp_path), timeout=5.0), client, progress=False)
         assert time.monotonic() - begun < 120
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -119,7 +119,7 @@ def test_a_stopped_process_is_restarted(
             os.kill(os.getpid(), signal.SIGSTOP)
             time.sleep(1e6)  # it is another thread that stops first; this one would go on
 
-    summary = run(line(4, recorder(tmp_path, stop), timeout=1.0), client, progress=False)
+    summary = run(line(4, recorder(tmp_path, stop), timeout=5.0), client, progress=False)
     assert summary
     assert runs(tmp_path) == {number: 1 + (number == stopped) for number in range(4)}
 

@@ -19,7 +19,6 @@ import dask_blockwise as dbw
 
 pytestmark = [
     pytest.mark.slurm,
-    pytest.mark.timeout(230),
     pytest.mark.skipif(importlib.util.find_spec("dask_jobqueue") is None, reason="dask-jobqueue"),
 ]
 
