@@ -120,9 +120,11 @@ class _Part:
 
 
 def _mean(nodes: int, graph: RegionGraph) -> NDArray[np.uint32]:
-    cluster, touching = _alone(nodes), graph.near_count > 0
-    pairs, total = graph.pairs[touching], (graph.near + graph.far)[touching]
-    count = graph.near_count[touching].astype(np.int64) + graph.far_count[touching]
+    cluster, touching = _alone(nodes), np.flatnonzero(graph.near_count)
+    pairs, total = graph.pairs[touching], graph.near[touching]
+    total += graph.far[touching]
+    count = graph.near_count[touching].astype(np.int64)
+    count += graph.far_count[touching]
     while (found := _merged(nodes, pairs, total, count)) is not None:
         part, labels = found
         part.rename(names := _alone(nodes), labels)
