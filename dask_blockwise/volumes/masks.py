@@ -216,6 +216,6 @@ def _check(frame: Frame, given: Voxels) -> None:
     if not all(first[0] < most and stop[0] > 0 for (first, stop), most in met):
         raise ValueError(
             f"The mask lies in {mask.roi} {mask.unit} and the volume in {frame.roi} {frame.unit}, "
-            "of the world: they have no voxel in common. Say where the mask lies by its offset and "
-            "voxel size."
+            "of the world: they have no voxel in common. Say where the mask lies as it is "
+            "opened, open_volume(path, voxel_size=..., offset=...)."
         )
