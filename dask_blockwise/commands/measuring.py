@@ -17,8 +17,9 @@ from ..volumes.kept_volume import kept_volume
 from ..volumes.known import ledger_of
 from ..volumes.opening import open_volume
 from ..volumes.rerunning import recorded
+from ..volumes.same_place import is_there
 from ..volumes.volume import Volume
-from .options import Cluster, Flag, Opening, Running
+from .options import Cluster, Flag, Opening, OpeningTruth, Running
 from .words import Count, Named, Size, named_values
 
 __all__ = ["evaluate", "objects", "seams"]
@@ -88,6 +89,7 @@ def seams(
     windows: Count = 100,
     picture: Path | None = None,
     trust: Flag = False,
+    opening: Opening = Opening(),
 ) -> None:
     """Report whether objects show where the blocks lay, and how much.
 
@@ -113,15 +115,14 @@ def seams(
     trust
         Run code that an output brings that belongs to somebody else.
     """
-    made = _made_by(segments, trust)
-    report = (
-        report_on_seams(
-            open_volume(segments), block_shape=block_shape, budget=budget, windows=windows
-        )
-        if made is None
-        else report_on_seams(
-            made, segments, block_shape=block_shape, budget=budget, windows=windows
-        )
+    labels = opening.open(segments)
+    made = _made_by(segments, labels, trust)
+    report = report_on_seams(
+        labels if made is None else made,
+        labels,
+        block_shape=block_shape,
+        budget=budget,
+        windows=windows,
     )
     print(report)
     if picture is not None:
@@ -131,7 +132,14 @@ def seams(
 
 
 def evaluate(
-    segments: str, truth: str, /, *, ignore_background: Flag = False, cluster: Cluster = Cluster()
+    segments: str,
+    truth: str,
+    /,
+    *,
+    ignore_background: Flag = False,
+    opening: Opening = Opening(),
+    opening_of_truth: OpeningTruth = Opening(),
+    cluster: Cluster = Cluster(),
 ) -> None:
     """Print VOI and ARAND of stored labels beside the truth, and the worst objects.
 
@@ -144,23 +152,26 @@ def evaluate(
     segments
         Labels with their final ids.
     truth
-        Of the same voxels, of all of the region or a part; 0 is unlabelled, and doesn't count.
+        Of the same voxels, of all of the region or a part; 0 is unlabelled, and doesn't count. It
+        is opened by options as those of the segments, such as --truth.offset 0,400,400.
     ignore_background
         Leave voxels out that the segments have as 0.
     """
-    volumes = open_volume(segments), open_volume(truth)
+    volumes = opening.open(segments), opening_of_truth.open(truth)
     with cluster.client():
         print(scores_of(*volumes, ignore_background=ignore_background))
 
 
-def _made_by(path: str, trust: bool) -> Volume | None:
-    """What labels were made by, if that is known here."""
+def _made_by(path: str, labels: Volume, trust: bool) -> Volume | None:
+    """What labels were made by, if that is known here, and they are all of it."""
     try:
         _, array = recorded(path)
     except FileNotFoundError:
         return None
     try:
         volume, _ = kept_volume(path, ledger_of(array.location), trust)
+        if not is_there(labels.frame, volume.frame):
+            raise ValueError(f"{labels!r} isn't all that was made, {volume!r}, where that lies.")
     except ValueError as error:
         print(f"Boundaries alone are looked at. {error}", file=sys.stderr)
         return None

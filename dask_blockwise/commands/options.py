@@ -17,7 +17,16 @@ from ..volumes.planning import Kept
 from ..volumes.volume import Volume
 from .words import Count, Fractions, Named, Parts, Region, Size, Span, Whole, Workers, named_values
 
-__all__ = ["Cluster", "Flag", "Opening", "Running", "Storing", "Trying"]
+__all__ = [
+    "Cluster",
+    "Flag",
+    "Opening",
+    "OpeningAffinities",
+    "OpeningTruth",
+    "Running",
+    "Storing",
+    "Trying",
+]
 
 _INPUT = Group("Input", sort_key=2)
 _OUTPUT = Group("Output", sort_key=3)
@@ -38,7 +47,7 @@ def _given(options: Any, *but: str) -> dict[str, Any]:
 @Parameter(name="*", group=_INPUT)
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """How the first volume is opened."""
+    """How a volume is opened."""
 
     level: str | None = None
     """Which level of an image of several: an index, its path, or a voxel size such as "16 nm"."""
@@ -46,6 +55,8 @@ class Opening:
     """Such as czyx, where the metadata names none, or others."""
     voxel_size: Fractions | None = None
     """For all axes but c, instead of the metadata's."""
+    offset: Fractions | None = None
+    """Where the first voxel begins in the world, likewise."""
     unit: str | None = None
     """Of space, instead of the metadata's."""
     stands_for: Span | None = None
@@ -63,6 +74,11 @@ class Opening:
         level = int(self.level) if self.level and self.level.isdecimal() else self.level
         volume = open_volume(path, level=level, **given)
         return volume.isel(**named_values(self.isel)) if self.isel else volume
+
+
+# Of a second volume: the same behind its name, which help says in a line of that volume.
+OpeningAffinities = Annotated[Opening, Parameter(name="--affinities", show=False)]
+OpeningTruth = Annotated[Opening, Parameter(name="--truth", show=False)]
 
 
 @Parameter(name="*", group=_OUTPUT)

@@ -7,9 +7,8 @@ from typing import Literal
 from ..relabelling.agglomerate import agglomerate as agglomerated
 from ..relabelling.relabel import relabel as relabelled
 from ..relabelling.renumber import renumber as renumbered
-from ..volumes.opening import open_volume
 from ..volumes.volume import Volume
-from .options import Cluster, Flag, Opening, Running, Storing
+from .options import Cluster, Flag, Opening, OpeningAffinities, Running, Storing
 from .storing import store
 from .words import Count, Numbers, Offsets, Whole
 
@@ -119,6 +118,7 @@ def agglomerate(
     clip: Flag = False,
     keep_scratch: Flag = False,
     opening: Opening = Opening(),
+    opening_of_affinities: OpeningAffinities = Opening(),
     storing: Storing = Storing(),
     running: Running = Running(),
     cluster: Cluster = Cluster(),
@@ -136,7 +136,8 @@ def agglomerate(
     fragments
         What watershed stored with --fragments.
     affinities
-        Of which they are.
+        Of which they are, opened by options as those of the fragments, such as --affinities.isel
+        c=0:3.
     output
         Where the objects are stored.
     offsets
@@ -154,7 +155,7 @@ def agglomerate(
     """
     objects = agglomerated(
         _fragments(fragments, opening),
-        open_volume(affinities),
+        opening_of_affinities.open(affinities),
         offsets=offsets,
         method=method,
         threshold=threshold,

@@ -20,7 +20,7 @@ _VALUE = "|".join(
 # Code of Python, which stays as it is,
 _IN_A_CALL = re.compile(r"\w\([^()]*$")
 # but for what a command has options for.
-_OPENED = re.compile(r"open_volume\((?:path|\.\.\.), (stands_for=\([^()]*\))\)")
+_OPENED = re.compile(r"(?:(\w+) = )?open_volume\((?:path|\.\.\.), (\w+=(?:[^()]|\([^()]*\))*)\)")
 _ISEL = re.compile(r"\w+\.isel\((\w+=-?\d+)\)")
 
 
@@ -39,20 +39,30 @@ def in_options(text: str, options: Iterable[str]) -> str:
     'pass --on-change redo or --overwrite'
     >>> in_options("min_iou must be in (0, 1], got 3: give min_iou=0.5.", ["--min-iou"])
     '--min-iou must be in (0, 1], got 3: give --min-iou 0.5.'
-    >>> in_options("say open_volume(path, stands_for=(0, 1))", ["--stands-for"])
+    >>> opening = ["--voxel-size", "--stands-for", "--truth.voxel-size"]
+    >>> in_options("say open_volume(path, stands_for=(0, 1))", opening)
     'say --stands-for 0,1'
+    >>> in_options("say truth = open_volume(path, voxel_size=...)", opening)
+    'say --truth.voxel-size'
     """
     options = list(options)
     if "--stands-for" in options:
-        text = _OPENED.sub(r"\1", text)
+        text = _OPENED.sub(partial(_of_opening, options), text)
     if "--isel" in options:
         text = _ISEL.sub(r"--isel \1", text)
     for option in options:
         name = option.removeprefix("--").replace("-", "_")
-        text = re.sub(rf"(?<![\w-]){name}=(?:{_VALUE})", partial(_spoken, option), text)
+        text = re.sub(rf"(?<![\w.-]){name}=(?:{_VALUE})", partial(_spoken, option), text)
         if "_" in name:
             text = re.sub(rf"(?<![\w./-]){name}(?![\w(.=])", option, text)
     return text
+
+
+def _of_opening(options: Iterable[str], match: re.Match[str]) -> str:
+    """The keywords alone, behind the name of the volume where options have that."""
+    name, keywords = match.groups()
+    of_it = name is not None and f"--{name}.voxel-size" in options
+    return re.sub(r"(\w+)=", rf"{name}.\1=", keywords) if of_it else str(keywords)
 
 
 def _spoken(option: str, match: re.Match[str]) -> str:

@@ -23,6 +23,7 @@ _MOST_BLOCKS, _MOST_FAILURES = 100, 50
 _IN_ALL = "in all runs"
 _ALL_DONE = "blocks are done</b>", '"succeeded": true'
 _COLOURS = {
+    "starting": "#d5c8e4",
     "reading": "#5b8db8",
     "computing": "#e0a030",
     "writing": "#6aa56a",

@@ -25,7 +25,7 @@ class TaskSummary:
     retries: int = 0
     # Seconds from the task's first block to its last.
     seconds: float = 0.0
-    # What workers spent on it: seconds of reading, computing, writing and waiting, bytes.
+    # What workers spent on it: seconds of starting, reading, computing, writing and waiting, bytes.
     spent: Spent = NOTHING
     # The same by all runs that worked on what is stored, as its ledger keeps it.
     spent_in_all: Spent = NOTHING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -20,8 +21,9 @@ _FILLS: dict[Role, str] = {
     "checkpoint": "#e2f2df",
     "result": "#fdf0d5",
 }
-_LETTER, _LINE, _PAD, _GAP, _GLYPH = 6.2, 15, 8, 34, 36
+_LETTER, _BOLD_LETTER, _LINE, _PAD, _GAP, _GLYPH = 6.2, 7.0, 15, 8, 34, 36
 _MOST_LETTERS = 30
+_LONG_WORD = re.compile(rf"[\s/_.]?[^\s/_.]{{1,{_MOST_LETTERS - 1}}}|.")
 # Of the size in which it is drawn.
 _READABLE = 0.8
 
@@ -30,7 +32,7 @@ _READABLE = 0.8
 class FlowBox:
     """One box of a drawing."""
 
-    # The first is its name.
+    # The first is its name; long ones are broken.
     lines: tuple[str, ...]
     role: Role
     # Which boxes before it in the drawing lead to it.
@@ -41,13 +43,19 @@ class FlowBox:
     @property
     def width(self) -> float:
         """In pixels."""
-        text = max(map(len, map(_cut, self.lines))) * _LETTER
-        return text + 2 * _PAD + (_GLYPH + _PAD if self.sees else 0)
+        widths = (len(text) * (_BOLD_LETTER if bold else _LETTER) for text, bold in self.drawn)
+        return max(widths) + 2 * _PAD + (_GLYPH + _PAD if self.sees else 0)
 
     @property
     def height(self) -> float:
         """In pixels."""
-        return max(len(self.lines) * _LINE, _GLYPH if self.sees else 0) + 2 * _PAD
+        return max(len(self.drawn) * _LINE, _GLYPH if self.sees else 0) + 2 * _PAD
+
+    @property
+    def drawn(self) -> list[tuple[str, bool]]:
+        """Its lines as they are drawn, and whether each is of the name."""
+        pieces = (_broken(line) for line in self.lines)
+        return [(piece, n == 0) for n, of_line in enumerate(pieces) for piece in of_line]
 
 
 def flow_svg(boxes: Sequence[FlowBox]) -> str:
@@ -81,9 +89,11 @@ def flow_svg(boxes: Sequence[FlowBox]) -> str:
             places[n] = left, top
             top += boxes[n].height + _PAD
         left += width + _GAP
-    size = f"{left - _GAP + _PAD:.0f}", f"{tallest + _PAD:.0f}"
+    size = f"{left - _GAP + _PAD:.0f}", f"{tallest + 2 * _PAD:.0f}"
     lines = [
-        _line(boxes, places, source, n) for n, box in enumerate(boxes) for source in box.inputs
+        _line(boxes, places, source, n, tallest + _PAD)
+        for n, box in enumerate(boxes)
+        for source in box.inputs
     ]
     drawn = [_box(box, *places[n]) for n, box in enumerate(boxes)]
     return (
@@ -98,7 +108,7 @@ def readable_width(svg: str) -> int:
 
     Examples
     --------
-    >>> drawn = flow_svg([FlowBox(("raw",), "stored")])
+    >>> drawn = flow_svg([FlowBox(("raw data",), "stored")])
     >>> f'width="{readable_width(drawn) / _READABLE:.0f}"' in drawn
     True
     """
@@ -115,18 +125,28 @@ def _columns(boxes: Sequence[FlowBox]) -> list[list[int]]:
 
 
 def _line(
-    boxes: Sequence[FlowBox], places: dict[int, tuple[float, float]], begin: int, end: int
+    boxes: Sequence[FlowBox],
+    places: dict[int, tuple[float, float]],
+    begin: int,
+    end: int,
+    bottom: float,
 ) -> str:
+    """An arrow from a box to another; below those between, if there may be some."""
     left = places[begin][0] + boxes[begin].width
     right = places[end][0]
     above, below = (places[n][1] + boxes[n].height / 2 for n in (begin, end))
     middle = (left + right) / 2
-    curve = f"M{left:.1f} {above:.1f}C{middle:.1f} {above:.1f} {middle:.1f} {below:.1f}"
+    first, second = (middle, above), (middle, below)
+    if right - left > 4 * _GAP:
+        # Where its middle is at the bottom.
+        bend = (8 * bottom - above - below) / 6
+        first, second = (left + _GAP, bend), (right - _GAP, bend)
+    points = " ".join(f"{x:.1f} {y:.1f}" for x, y in (first, second, (right, below)))
     arrow = (
         f"M{right - 6:.1f} {below - 4:.1f}L{right:.1f} {below:.1f}L{right - 6:.1f} {below + 4:.1f}"
     )
     return (
-        f'<path d="{curve} {right:.1f} {below:.1f}" fill="none" stroke="#777"/>'
+        f'<path d="M{left:.1f} {above:.1f}C{points}" fill="none" stroke="#777"/>'
         f'<path d="{arrow}" fill="none" stroke="#777"/>'
     )
 
@@ -135,8 +155,8 @@ def _box(box: FlowBox, left: float, top: float) -> str:
     begin = left + _PAD + (_GLYPH + _PAD if box.sees else 0)
     text = "".join(
         f'<text x="{begin:.1f}" y="{top + _PAD + (n + 0.8) * _LINE:.1f}"'
-        f"{_style(n)}>{escape(_cut(line))}</text>"
-        for n, line in enumerate(box.lines)
+        f"{_style(bold)}>{escape(line)}</text>"
+        for n, (line, bold) in enumerate(box.drawn)
     )
     glyph = _glyph(box.sees, left + _PAD, top + _PAD) if box.sees else ""
     return (
@@ -145,12 +165,27 @@ def _box(box: FlowBox, left: float, top: float) -> str:
     )
 
 
-def _style(line: int) -> str:
-    return ' font-weight="bold" fill="#111"' if line == 0 else ' fill="#444"'
+def _style(bold: bool) -> str:
+    return ' font-weight="bold" fill="#111"' if bold else ' fill="#444"'
 
 
-def _cut(line: str) -> str:
-    return line if len(line) <= _MOST_LETTERS else f"{line[: _MOST_LETTERS - 1]}…"
+def _broken(line: str) -> list[str]:
+    """A long line at spaces; a long word before what parts names and paths, or anywhere.
+
+    Examples
+    --------
+    >>> _broken("watershed(bias=0.45, min_size=20)")
+    ['watershed(bias=0.45,', 'min_size=20)']
+    >>> _broken("out.zarr/affinities_of_the_first_network")
+    ['out.zarr/affinities_of_the', '_first_network']
+    """
+    pieces = [""]
+    for word in re.findall(r"\s*\S+", line):
+        for part in _LONG_WORD.findall(word) if len(word) > _MOST_LETTERS else [word]:
+            if len(pieces[-1] + part) > _MOST_LETTERS:
+                pieces.append("")
+            pieces[-1] += part
+    return [piece.strip() for piece in pieces]
 
 
 def _glyph(sees: Margins, left: float, top: float) -> str:

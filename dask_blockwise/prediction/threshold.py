@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..pipelines.stages import stage
+from ..volumes.few_values import few_values, in_the_middle
 from ..volumes.frame import check_real
 from ..volumes.map_overlap import map_overlap
 from ..volumes.volume import Volume
@@ -39,7 +40,7 @@ def above(array: NDArray[Any], threshold: float) -> NDArray[np.uint8]:
 
 
 def above_in_mask(array: NDArray[Any], threshold: float) -> NDArray[np.uint8]:
-    """The same of values that must be 0 and 1, between which the threshold lies.
+    """The same of values that must be 0 and 1, between which the threshold lies; or 0 and 255.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def above_in_mask(array: NDArray[Any], threshold: float) -> NDArray[np.uint8]:
     >>> above_in_mask(np.array([0, 1], np.uint8), 0.5)
     array([0, 1], dtype=uint8)
     """
-    if array.max(initial=0) > 1:
+    if array.max(initial=0) > 1 and not ((array == 0) | (array == 255)).all():
         raise ValueError(
             f"value={threshold} lies between 0 and 1, and among these values of {array.dtype} "
             f"is {array.max()}, of which it isn't known what it stands for. If they are "
@@ -71,7 +72,7 @@ def threshold(volume: Volume, value: float) -> Volume:
     value : float
         What is above it is 1. In the units of the values; where uint8 stands for a range, as a
         prediction stores it, a number within that range is one of it: 0.5 of [0, 1] is 127.5.
-        Other uint8 must be a mask of 0 and 1 for a value between these.
+        Other uint8 must be a mask of 0 and 1, or of 0 and 255, for a value between 0 and 1.
 
     Returns
     -------
@@ -80,9 +81,8 @@ def threshold(volume: Volume, value: float) -> Volume:
     Raises
     ------
     ValueError
-        If it is NaN; if it is a fraction between 0 and 1 and the values are wider integers; and,
-        when they are computed, if such values of uint8 are neither a mask nor known to stand for a
-        range.
+        If it is NaN; if it is a fraction between 0 and 1 and the values are wider integers, or of
+        uint8 and neither a mask nor known to stand for a range: of what is computed, when it is.
     TypeError
         If the values are complex, or what they are compared with is no number.
 
@@ -115,6 +115,9 @@ def threshold(volume: Volume, value: float) -> Volume:
             f"that isn't 0 give value=0; for a part of the range give the value itself, such as "
             f"{value * np.iinfo(dtype).max:.0f}."
         )
+    for seen in (in_the_middle(volume), few_values(volume)):
+        if seen is not None:
+            above_in_mask(np.asarray(seen, dtype), value)
     return _mask(above_in_mask, volume, value)
 
 

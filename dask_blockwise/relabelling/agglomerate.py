@@ -12,8 +12,8 @@ from ..labels.ids import check_min_size
 from ..pipelines.stages import stage
 from ..segmentation.affinities import check_scale
 from ..segmentation.watershed import check_offsets
+from ..volumes.few_values import check_not_flags, check_not_mask
 from ..volumes.grey import check_not_grey
-from ..volumes.meaning import check_not_flags
 from ..volumes.same_place import in_units_of
 from ..volumes.volume import Volume
 from .agglomeration_rule import AgglomerationRule
@@ -128,6 +128,7 @@ def _check_volumes(fragments: Volume, affinities: Volume) -> None:
             "with watershed(...)."
         )
     check_not_grey(fragments, "agglomerate", stacklevel=5)
+    check_not_mask(fragments, "agglomerate")
     if "c" not in affinities.axes or affinities.placement.block_axes != fragments.axes:
         raise ValueError(
             f"agglomerate needs affinities with a channel for each offset, and else the axes of "

@@ -10,6 +10,7 @@ from typing import Literal
 from ..labels.ids import check_min_size
 from ..pipelines.stages import stage
 from ..segmentation.mutex_fragments import MutexFragments
+from ..volumes.few_values import check_not_mask
 from ..volumes.grey import check_not_grey
 from ..volumes.kinds import Checkpoint
 from ..volumes.source import Voxels
@@ -196,6 +197,7 @@ def _check_labels(fragments: Volume) -> None:
             f"relabel needs labels: integers without channels, got {fragments!r}. Segment it first."
         )
     check_not_grey(fragments, "relabel", stacklevel=5)
+    check_not_mask(fragments, "relabel")
 
 
 def _check_options(fragments: Volume, parts: Mapping[str, float | None], connectivity: int) -> None:

@@ -213,5 +213,6 @@ def _away(segments: Volume, truth: Volume) -> Index:
 def _not_alike(segments: Volume, truth: Volume) -> ValueError:
     return ValueError(
         f"The truth {truth!r} must have the voxels of the segments {segments!r}, and lie within "
-        "them: crop it, or give its voxel_size and unit as it is opened."
+        "them: crop it, or say where it lies as it is opened, truth = open_volume(path, "
+        "voxel_size=..., offset=..., unit=...)."
     )

@@ -40,7 +40,7 @@ def check_scale(dtype: DTypeLike, stands_for: tuple[float, float] | None = None)
     if dtype.kind != "f" and dtype != np.uint8:
         raise TypeError(
             f"Affinities and probabilities must be float in [0, 1] or uint8 in 0..255, got "
-            f"{dtype}: scale them to one of these first."
+            f"{dtype}: scale them to one of these first, or make a mask of labels, labels != 0."
         )
 
 

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from ..geometry.blocks import Roi
 from ..labels.ids import check_min_size
 from ..pipelines.stages import stage
+from ..volumes.few_values import check_not_flags
 from ..volumes.frame import check_real
+from ..volumes.grey import check_not_grey
 from ..volumes.map_overlap import alike
-from ..volumes.meaning import check_not_flags, holds_flags
+from ..volumes.masks import check_within
 from ..volumes.padding import Margin, halo_of
 from ..volumes.volume import Volume
 from . import components
@@ -23,6 +25,7 @@ from . import watershed as watershed_kernel
 from .affinities import check_between, check_scale
 from .function import Parameters, SegmentFunction
 from .segmented import Segmented
+from .split_mask import mask_in
 from .watershed import check_mutex, check_offsets, check_seeded, check_seeds
 
 __all__ = ["connected_components", "segment", "watershed"]
@@ -113,8 +116,8 @@ def watershed(
     affinities : Volume
         One channel an offset, and others after them with ``more_channels=True``; uint8 stands for
         [0, 1]. With ``seeds="distance"`` the probability that a voxel is inside an object; or a
-        mask of 0 and 1, or of truth values, which is split where it is narrow, and outside of
-        which all is background, unless ``fill=True``.
+        mask of truth values, 0 and 1, or 0 and 255, which is split where it is narrow, and outside
+        of which all is background, unless ``fill=True``. Of classes say which, ``classes == 1``.
     offsets : sequence of offsets
         One step an axis, in voxels, for each channel.
     bias : float, or one a channel
@@ -136,12 +139,14 @@ def watershed(
     Raises
     ------
     ValueError
-        If offsets, bias or strides don't match the channels or axes.
+        If offsets, bias or strides don't match the channels or axes, or seeds are sought in
+        classes.
     TypeError
         If there is no such parameter, or the values are neither float nor uint8.
     """
-    if parameters.get("seeds") == "distance" and holds_flags(affinities):
-        affinities, parameters = affinities.astype("float32"), {"fill": False, **parameters}
+    mask_to_split = mask_in(affinities) if parameters.get("seeds") == "distance" else None
+    if mask_to_split is not None:
+        affinities, parameters = mask_to_split, {"fill": False, **parameters}
     chosen = {"offsets": offsets, "bias": bias, "mask": mask, **parameters}
     function = watershed_kernel.segment_function
     # Which names a parameter that there isn't, before what is missing for want of it.
@@ -213,6 +218,9 @@ def connected_components(
             f"connected_components needs a mask or labels: truth values or integers without "
             f"channels, got {mask!r}. Apply threshold or argmax first."
         )
+    alike_but_0 = "all that isn't 0 for objects"
+    takes = {} if each_value else {"takes": alike_but_0}
+    check_not_grey(mask, "connected_components", stacklevel=4, **takes)
     components.check_connectivity(connectivity, len(mask.frame.space))
     function = SegmentFunction.of(
         components.segment_function, connectivity=connectivity, each_value=each_value
@@ -229,6 +237,8 @@ def _labelled(
     block_shape: Sequence[int] | None,
 ) -> Volume:
     axes = len(volume.frame.space)
+    if mask is not None:
+        check_within(mask)
     inputs = volume, *alike(volume, () if mask is None else (mask,))
     margin = Margin(halo_of(halo, axes), ("none",) * axes)
     begin, end = volume.frame.voxels(roi or volume.roi)

@@ -136,6 +136,7 @@ def placed_as(
     array: StoredArray,
     axes: Sequence[str] | None,
     voxel_size: Sequence[Any] | None,
+    offset: Sequence[Any] | None,
     unit: str | Sequence[str] | None,
 ) -> Placement:
     """Where an array lies by what is given, and else by what it says.
@@ -147,13 +148,13 @@ def placed_as(
     except ValueError:
         if axes is None or voxel_size is None:
             raise
-        return placement_of(_checked(axes, array), voxel_size, unit=unit or "")
-    if voxel_size is None and unit is None:
+        return placement_of(_checked(axes, array), voxel_size, offset, unit or "")
+    if voxel_size is None and offset is None and unit is None:
         return place
     return placement_of(
         place.axes,
         place.written_size if voxel_size is None else voxel_size,
-        place.written_offset,
+        place.written_offset if offset is None else offset,
         [written.unit for written in place.as_written] if unit is None else unit,
     )
 

@@ -12,7 +12,7 @@ from .kinds import InMemory, Stored, Turned
 from .source import Source, Voxels
 from .views import Cropped
 
-__all__ = ["check_not_grey"]
+__all__ = ["check_not_grey", "is_at_hand"]
 
 # Voxels along an axis that are looked at, in the middle.
 _LOOKED_AT = 64
@@ -23,7 +23,9 @@ _MOST_DIFFER = 0.55
 _VALUES, _PAIRS = 24, 500
 
 
-def check_not_grey(labels: Voxels, what: str, stacklevel: int) -> None:
+def check_not_grey(
+    labels: Voxels, what: str, stacklevel: int, takes: str = "each value for an object"
+) -> None:
     """Refuse predictions that are given for labels, and warn of what looks like an image.
 
     Values are looked at in the middle of what is stored or in memory, unless its metadata say that
@@ -36,6 +38,8 @@ def check_not_grey(labels: Voxels, what: str, stacklevel: int) -> None:
         That needs them, for people.
     stacklevel : int
         Of the line that gave them.
+    takes : str
+        What it takes for what, for people.
 
     Raises
     ------
@@ -49,17 +53,18 @@ def check_not_grey(labels: Voxels, what: str, stacklevel: int) -> None:
     >>> check_not_grey(predicted, "relabel", stacklevel=2)
     Traceback (most recent call last):
     ValueError: relabel needs labels, and the bytes of <...> stand for 0 to 1, as predictions
-    do: make objects of them first, such as by threshold and connected_components.
+    do: make a mask of them first, by threshold, and objects of that, such as by
+    connected_components.
     """
     frame = labels.frame
     if frame.stands_for is not None:
         low, high = frame.stands_for
         raise ValueError(
             f"{what} needs labels, and the bytes of {labels!r} stand for {low} to {high}, as "
-            "predictions do: make objects of them first, such as by threshold and "
-            "connected_components."
+            "predictions do: make a mask of them first, by threshold, and objects of that, such as "
+            "by connected_components."
         )
-    if frame.names or frame.channels is not None or not _is_at_hand(labels.source):
+    if frame.names or frame.channels is not None or not is_at_hand(labels.source):
         return
     begin = tuple(max(0, (n - _LOOKED_AT) // 2) for n in frame.extent)
     end = tuple(min(n, b + _LOOKED_AT) for n, b in zip(frame.extent, begin, strict=True))
@@ -72,16 +77,16 @@ def check_not_grey(labels: Voxels, what: str, stacklevel: int) -> None:
         return
     warnings.warn(
         f"{labels!r} looks like an image, not like labels: in its middle {differ / pairs:.0%} of "
-        f"neighbouring voxels differ. {what} takes each value for an object; segment it first; or, "
+        f"neighbouring voxels differ. {what} takes {takes}; segment it first; or, "
         "if these are labels of very small objects that are stored, dbw.image_label(path) says so.",
         stacklevel=stacklevel,
     )
 
 
-def _is_at_hand(source: Source) -> bool:
+def is_at_hand(source: Source) -> bool:
     """Whether nothing is computed where it is read."""
     if isinstance(source, Cropped | Turned):
-        return all(_is_at_hand(one.source) for one in source.inputs)
+        return all(is_at_hand(one.source) for one in source.inputs)
     in_memory = isinstance(source, InMemory) and isinstance(source.array, np.ndarray)
     return in_memory or isinstance(source, Stored)
 

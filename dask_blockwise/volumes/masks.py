@@ -16,7 +16,16 @@ from .frame import Frame
 from .lineage import AnyVoxels
 from .source import Source, Voxels
 
-__all__ = ["Mask", "OfRegions", "OfVolume", "Regions", "anything_in", "as_mask", "both"]
+__all__ = [
+    "Mask",
+    "OfRegions",
+    "OfVolume",
+    "Regions",
+    "anything_in",
+    "as_mask",
+    "both",
+    "check_within",
+]
 
 
 class Mask(Protocol):
@@ -83,13 +92,22 @@ def as_mask(given: Any) -> Mask:
             "an array a volume by Volume.from_array(array, voxel_size=..., offset=..., unit=...), "
             "so that it is known where it lies."
         )
-    frame = given.frame
-    if frame.dtype.kind not in "bui" or frame.stands_for is not None:
+    check_within(given)
+    return OfVolume(given)
+
+
+def check_within(mask: Voxels) -> None:
+    """Refuse a volume of which it isn't clear what is within it.
+
+    Raises
+    ------
+    TypeError
+    """
+    if mask.frame.dtype.kind not in "bui" or mask.frame.stands_for is not None:
         raise TypeError(
-            f"A mask is of truth values or integers, of which 0 is outside, got {given!r}: say "
+            f"A mask is of truth values or integers, of which 0 is outside, got {mask!r}: say "
             "what is within it, such as by threshold(mask, 0.5)."
         )
-    return OfVolume(given)
 
 
 def anything_in(where: Voxels, begin: Index, end: Index) -> bool:
@@ -216,6 +234,6 @@ def _check(frame: Frame, given: Voxels) -> None:
     if not all(first[0] < most and stop[0] > 0 for (first, stop), most in met):
         raise ValueError(
             f"The mask lies in {mask.roi} {mask.unit} and the volume in {frame.roi} {frame.unit}, "
-            "of the world: they have no voxel in common. Say where the mask lies by its offset and "
-            "voxel size."
+            "of the world: they have no voxel in common. Say where the mask lies as it is "
+            "opened, open_volume(path, voxel_size=..., offset=...)."
         )

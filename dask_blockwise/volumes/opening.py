@@ -28,6 +28,7 @@ def open_volume(
     on_corrupt: OnCorrupt = "raise",
     axes: Sequence[str] | None = None,
     voxel_size: Sequence[Any] | None = None,
+    offset: Sequence[Any] | None = None,
     unit: str | Sequence[str] | None = None,
 ) -> Volume:
     """Open a stored volume: zarr 2 or 3, OME-Zarr, N5 or precomputed, local, s3:// or gs://.
@@ -65,6 +66,8 @@ def open_volume(
         Such as ``"czyx"``, where the metadata names none, or others.
     voxel_size : sequence of number, optional
         For all axes but "c", instead of the metadata's, in its unit or the one given.
+    offset : sequence of number, optional
+        World position of the first voxel's begin, likewise.
     unit : str or sequence of str, optional
         Instead of the metadata's, whose numbers stay: of space, or one for each axis but "c".
 
@@ -94,7 +97,7 @@ def open_volume(
     >>> open_volume("in.zarr/raw").roi
     [0:32, 0:32] (32, 32)
     """
-    options = OpenOptions(stands_for, on_missing, on_corrupt, axes, voxel_size, unit)
+    options = OpenOptions(stands_for, on_missing, on_corrupt, axes, voxel_size, offset, unit)
     with asked_once():
         if level is not None:
             path = chosen_level(given_as(path), level, _opening(options))
@@ -143,7 +146,7 @@ def open_levels(
     >>> open_volume("in.zarr/raw", level=1).path, open_volume("in.zarr/raw", level="9 nm").path
     ('in.zarr/raw/s1', 'in.zarr/raw/s1')
     """
-    options = OpenOptions(stands_for, on_missing, on_corrupt, axes, None, unit)
+    options = OpenOptions(stands_for, on_missing, on_corrupt, axes, unit=unit)
     with asked_once():
         return all_levels(given_as(path), _opening(options))
 

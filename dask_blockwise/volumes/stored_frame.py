@@ -33,6 +33,7 @@ class OpenOptions:
     on_corrupt: OnCorrupt = "raise"
     axes: Sequence[str] | None = None
     voxel_size: Sequence[Any] | None = None
+    offset: Sequence[Any] | None = None
     unit: str | Sequence[str] | None = None
 
     def __post_init__(self) -> None:
@@ -46,7 +47,7 @@ class OpenOptions:
 def stored_frame(path: str | os.PathLike[str], options: OpenOptions) -> tuple[Frame, Stored]:
     """Of an array, or of the first level of an image."""
     stored = _reading(open_array(path), options)
-    placement = placed_as(stored, options.axes, options.voxel_size, options.unit)
+    placement = placed_as(stored, options.axes, options.voxel_size, options.offset, options.unit)
     with understood(stored.path):
         if stored.dtype.kind not in "buifc":
             raise ValueError(f"voxels must be numbers, and these are {stored.dtype}")

@@ -75,7 +75,8 @@ def keywords(function: Callable[..., Any]) -> set[str]:
 def options(command: str) -> set[str]:
     arguments = cli.app()[command].assemble_argument_collection()
     names = [argument.name for argument in arguments if argument.name.startswith("--")]
-    return {name.removeprefix("--").replace("-", "_") for name in names}
+    # Of a second volume, as --truth.voxel-size.
+    return {name.removeprefix("--").rpartition(".")[2].replace("-", "_") for name in names}
 
 
 def own(command: str) -> tuple[Callable[..., Any], ...]:

@@ -108,6 +108,22 @@ def test_seams_are_seen_in_what_is_stored(
     assert capsys.readouterr().out.startswith("SEAMS")
 
 
+def test_seams_are_looked_for_in_what_its_options_open(
+    cells: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Boundaries alone in a part, and all of it in the same voxels by other numbers."""
+    main(["seams", "a.zarr/cells", "--windows", "20", "--isel", "z=0:24", "--unit", "um"])
+    text, told = capsys.readouterr()
+    assert "Computed again as one piece" in text
+    main(["seams", "a.zarr/cells", "--windows", "20", "--isel", "x=0:30"])
+    text, told = capsys.readouterr()
+    assert "Computed again as one piece" not in text
+    assert "Boundaries alone are looked at" in told
+    labels = np.stack([cells * 0, cells])
+    dbw.Volume.from_array(labels, axes="czyx", chunks=(1, 12, 16, 16)).to_zarr("c.zarr")
+    assert said(capsys, "seams", "c.zarr", "--isel", "c=1").startswith("CLEAN")
+
+
 def test_view_shows_all_of_a_container_until_ctrl_c(cells: np.ndarray) -> None:
     pytest.importorskip("neuroglancer", reason="needs dask_blockwise[view]")
     command = [sys.executable, "-m", "dask_blockwise", "view", "a.zarr", "--no-browser"]

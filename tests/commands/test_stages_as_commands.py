@@ -136,13 +136,18 @@ def test_fragments_are_joined_by_a_further_command(folder: Path) -> None:
     )
     main(["relabel", "out.zarr/fragments", "out.zarr/c", "--match", "touch", *quiet])
     fragments = dbw.open_volume("out.zarr/fragments")
+    few = shlex.split(f'--offsets "{" ".join(WRITTEN.split()[:3])}" --affinities.isel c=0:3')
+    main(["agglomerate", *inputs, "out.zarr/f", *few, *quiet])
+    direct = affinities().isel(c=slice(0, 3))
+    dbw.agglomerate(fragments, direct, offsets=OFFSETS[:3]).to_zarr("out.zarr/g", progress=False)
     merged = dbw.agglomerate(fragments, affinities(), offsets=OFFSETS)
     merged.to_zarr("out.zarr/d", progress=False)
     dbw.relabel(fragments, match="touch").to_zarr("out.zarr/e", progress=False)
-    a, b, c, d, e = (dbw.open_volume(f"out.zarr/{name}")[:] for name in "abcde")
+    a, b, c, d, e, f, g = (dbw.open_volume(f"out.zarr/{name}")[:] for name in "abcdefg")
     assert np.array_equal(a, d)
     assert np.array_equal(b, d)
     assert np.array_equal(c, e)
+    assert np.array_equal(f, g)
 
 
 def test_options_of_input_and_output_are_heeded(folder: Path) -> None:

@@ -55,6 +55,20 @@ def test_a_mask_is_no_probability(dtype):
     np.testing.assert_array_equal(threshold(Volume.from_array(mask), 0.5)[:], mask)
 
 
+def test_a_mask_of_0_and_255_is_one():
+    mask = np.random.default_rng(0).integers(0, 2, (8, 9)).astype(np.uint8)
+    np.testing.assert_array_equal(threshold(Volume.from_array(mask * 255), 0.5)[:], mask)
+
+
+def test_what_is_at_hand_is_refused_at_the_call():
+    volume = Volume.from_array(np.arange(9, dtype=np.uint8).reshape(3, 3))
+    with pytest.raises(ValueError, match=r"is 8, .* value=127\.5"):
+        threshold(volume, 0.5)
+    scores = Volume.from_array(np.ones((3, 4, 4)), axes="cyx")
+    with pytest.raises(ValueError, match="is 2, of which"):
+        threshold(dbw.argmax(scores), 0.5)
+
+
 def test_bytes_of_which_nothing_is_known_are_refused(tmp_path, threads):
     bytes_ = np.array([[0, 1, 0, 1], [0, 1, 200, 1]], np.uint8)
     mask = threshold(Volume.from_array(bytes_, chunks=(1, 4)), 0.5)

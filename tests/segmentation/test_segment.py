@@ -253,15 +253,19 @@ def test_bytes_of_0_and_1_are_affinities_once_it_is_said_which():
         np.testing.assert_array_equal(found, watershed(floats, offsets=OFFSETS, halo=0)[:])
 
 
-@pytest.mark.parametrize("dtype", [bool, np.uint8])
-def test_a_mask_is_split_as_scikit_image_does(dtype):
+@pytest.mark.parametrize(
+    ("dtype", "inside"),
+    [(bool, 1), (np.uint8, 1), (np.uint8, 255), (np.uint8, 2), (np.int64, 1), (np.float32, 1)],
+)
+def test_a_mask_is_split_as_scikit_image_does(dtype, inside):
     y, x = np.mgrid[:40, :60]
     mask = ((y - 20) ** 2 + (x - 20) ** 2 < 144) | ((y - 20) ** 2 + (x - 40) ** 2 < 144)
     distance = ndimage.distance_transform_edt(mask)
     markers = np.zeros(mask.shape, int)
     markers[20, 20], markers[20, 40] = 1, 2
     expected = flooded(-distance, markers, mask=mask)
-    found = watershed(Volume.from_array(mask.astype(dtype)), seeds="distance", sigma=1)[:]
+    given = Volume.from_array(mask.astype(dtype) * dtype(inside), chunks=(20, 30))
+    found = watershed(given, seeds="distance", sigma=1)[:]
     np.testing.assert_array_equal(found > 0, mask)
     pairs = np.unique(np.stack([found[mask], expected[mask]]), axis=1, return_counts=True)
     assert np.sort(pairs[1])[-2:].sum() > 0.95 * mask.sum()

@@ -134,6 +134,8 @@ def test_an_array_without_metadata_is_placed_by_hand(tmp_path):
     volume = dbw.open_volume(tmp_path / "a.zarr", axes="cyx", voxel_size=(0.5, 0.25), unit="µm")
     assert (volume.axes, shown(volume)) == (("c", "y", "x"), ((0.5, 0.25), (0, 0), "micrometer"))
     np.testing.assert_array_equal(volume[:], VALUES)
+    volume = dbw.open_volume(tmp_path / "a.zarr", axes="cyx", offset=(-1, 2.5))
+    assert shown(volume)[:2] == ((1, 1), (-1, 2.5))
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,14 @@ __all__ = ["NOTHING", "Clock", "Spent", "in_all"]
 
 # In blocks: of less, how processes began is most of it, and says nothing of a run.
 _ENOUGH_SECONDS = 1.0
+# Of all seconds: less of starting isn't worth a word.
+_WORTH_A_WORD = 0.1
 
 
 class Spent(NamedTuple):
     """What workers have spent on blocks, all of them together.
 
-    The four kinds of seconds are all that a worker has from the moment when it knows of a run
+    The five kinds of seconds are all that a worker has from the moment when it knows of a run
     until its last block of it has ended. Blocks of processes that died aren't in it.
 
     Examples
@@ -33,6 +35,9 @@ class Spent(NamedTuple):
     (8.0, ('reading', 0.75))
     >>> print(one)
     Bound by reading: 75% (computing 25%, writing 0%, waiting 0%); 8 B read, 0 B written
+    >>> print(one.plus(Spent(seconds_starting=4.0)))
+    Bound by reading: 75% (computing 25%, writing 0%, waiting 0%), but for starting, which took 50%
+    of workers' time; 8 B read, 0 B written
     >>> print(Spent(seconds_reading=0.1, seconds_waiting=0.7, bytes_read=8))
     8 B read, 0 B written
     """
@@ -44,12 +49,15 @@ class Spent(NamedTuple):
     # In writes to arrays, encoding included, until the store has told what lies there.
     seconds_writing: float = 0.0
     # Between batches of blocks: for blocks that may run, for the scheduler and the driver, for a
-    # store that was busy, to be alone in the process, and while the task was loaded.
+    # store that was busy, to be alone in the process, and while a further task was loaded.
     seconds_waiting: float = 0.0
     # Before compression, as often as blocks asked for them.
     bytes_read: int = 0
     # Before compression.
     bytes_written: int = 0
+    # Before a thread's first batch: until its process has imported and loaded what that needs, and
+    # there is a block for it.
+    seconds_starting: float = 0.0
 
     @property
     def by_name(self) -> dict[str, float]:
@@ -76,12 +84,12 @@ class Spent(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """In blocks and between them."""
-        return self.seconds_busy + self.seconds_waiting
+        """In blocks, between them and before them."""
+        return self.seconds_busy + self.seconds_waiting + self.seconds_starting
 
     @property
     def shares(self) -> dict[str, float]:
-        """Of all seconds, how much went into what, the most first."""
+        """Of all seconds but those of starting, how much went into what, the most first."""
         kinds = {
             "reading": self.seconds_reading,
             "computing": self.seconds_computing,
@@ -89,7 +97,8 @@ class Spent(NamedTuple):
             "waiting": self.seconds_waiting,
         }
         ordered = sorted(kinds.items(), key=lambda kind: -kind[1])
-        return {kind: seconds / self.seconds if self.seconds else 0.0 for kind, seconds in ordered}
+        whole = sum(kinds.values())
+        return {kind: seconds / whole if whole else 0.0 for kind, seconds in ordered}
 
     @property
     def is_telling(self) -> bool:
@@ -108,7 +117,14 @@ class Spent(NamedTuple):
             return moved
         (most, share), *others = self.shares.items()
         less = ", ".join(f"{kind} {part:.0%}" for kind, part in others)
-        return f"Bound by {most}: {share:.0%} ({less}); {moved}"
+        return f"Bound by {most}: {share:.0%} ({less}){self._started}; {moved}"
+
+    @property
+    def _started(self) -> str:
+        part = self.seconds_starting / self.seconds
+        if part < _WORTH_A_WORD:
+            return ""
+        return f", but for starting, which took {part:.0%} of workers' time"
 
     def plus(self, other: Spent) -> Spent:
         """Both together."""
@@ -119,6 +135,7 @@ class Spent(NamedTuple):
             self.seconds_waiting + other.seconds_waiting,
             self.bytes_read + other.bytes_read,
             self.bytes_written + other.bytes_written,
+            self.seconds_starting + other.seconds_starting,
         )
 
 
@@ -152,23 +169,26 @@ class Clock:
     def batch(self) -> Iterator[_Batch]:
         """A batch whose blocks run in the body; what they took is known when it ends."""
         batch, begin = _Batch(), time.perf_counter()
-        waited = begin - getattr(self._mine, "end", self._begin)
+        last = getattr(self._mine, "end", None)
+        waited = begin - (self._begin if last is None else last)
         try:
             with counted() as traffic:
                 yield batch
         finally:
             self._mine.end = time.perf_counter()
-            batch.spent = _spent(traffic, self._mine.end - begin, waited)
+            between = Spent(seconds_starting=waited)
+            if last is not None:
+                between = Spent(seconds_waiting=waited)
+            batch.spent = _spent(traffic, self._mine.end - begin).plus(between)
 
 
-def _spent(traffic: Traffic, busy: float, waited: float) -> Spent:
+def _spent(traffic: Traffic, busy: float) -> Spent:
     # Threads that work for one another count side by side.
     computing = max(0.0, busy - traffic.seconds_reading - traffic.seconds_writing)
     return Spent(
-        traffic.seconds_reading,
-        computing,
-        traffic.seconds_writing,
-        waited,
-        traffic.bytes_read,
-        traffic.bytes_written,
+        seconds_reading=traffic.seconds_reading,
+        seconds_computing=computing,
+        seconds_writing=traffic.seconds_writing,
+        bytes_read=traffic.bytes_read,
+        bytes_written=traffic.bytes_written,
     )

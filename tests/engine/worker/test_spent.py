@@ -50,7 +50,7 @@ def test_all_seconds_are_of_one_kind(clock: Time) -> None:
                 clock.now += 3
                 written.bytes_written += 8
         kinds.append(batch.spent)
-    assert kinds == [Spent(2, 1, 3, 5, 7, 8)] * 2
+    assert kinds == [Spent(2, 1, 3, 0, 7, 8, 5), Spent(2, 1, 3, 5, 7, 8)]
     assert kinds[0].plus(kinds[1]).seconds == clock.now - 100
 
 
@@ -65,13 +65,20 @@ def test_a_read_that_fails_took_its_time(clock: Time) -> None:
     assert batch.spent == Spent(seconds_reading=2)
 
 
-def test_each_thread_waits_by_itself(clock: Time) -> None:
+def test_starting_is_no_part_of_what_a_run_is_bound_by() -> None:
+    spent = Spent(3, 1, seconds_starting=6)
+    assert (spent.seconds, spent.bound_by) == (10, ("reading", 0.75))
+    assert "but for starting, which took 60% of workers' time" in str(spent)
+    assert "starting" not in str(Spent(30, 1, seconds_starting=1))
+
+
+def test_each_thread_starts_by_itself(clock: Time) -> None:
     of_run, waited = Clock(), []
 
     def run() -> None:
         with of_run.batch() as batch:
             clock.now += 1
-        waited.append(batch.spent.seconds_waiting)
+        waited.append(batch.spent.seconds_starting)
 
     for _ in range(2):
         thread = Thread(target=run)
@@ -101,7 +108,7 @@ def test_what_a_worker_loop_reads_is_its_blocks(tmp_path: Path) -> None:
 
 
 def test_numbers_go_by_name() -> None:
-    spent = Spent(1.5, 2.5, 3.5, 4.5, 5, 6)
+    spent = Spent(1.5, 2.5, 3.5, 4.5, 5, 6, 7.5)
     assert Spent.of_names(spent.by_name) == spent
     with pytest.raises(KeyError, match="seconds_waiting"):
         Spent.of_names({"seconds_reading": 1, "seconds_computing": 2, "seconds_writing": 3})
