@@ -13,6 +13,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 from uuid import uuid4
@@ -93,7 +94,7 @@ class Record:
             stages=list(stages_of(volume)),
             inputs=list(map(_input, inputs)),
             checkpoints=list(dict.fromkeys(checkpoints)),
-            packages=_packages(),
+            packages=dict(_packages()),
             python=platform.python_version(),
             host=socket.gethostname(),
             user=_user(),
@@ -211,7 +212,9 @@ def _input(known: Known) -> dict[str, Any]:
     }
 
 
-def _packages() -> dict[str, str]:
+@cache
+def _packages() -> Mapping[str, str]:
+    """Versions, looked up once: what a process has imported stays what it is."""
     found = {}
     for name in _PACKAGES:
         try:
