@@ -62,13 +62,12 @@ def with_checkpoints(
         return keep(cut(one, one.frame.block_shape), _beside(path, _stage_of(one), names))
 
     def cut(one: Voxels, block: Index) -> Voxels:
+        if isinstance(one.source, Checkpoint):
+            return _with(one, one.source.made, cut(one.source.made, one.frame.block_shape))
         while (found := _worth_storing(one, block)) is not None:
             one = _with(one, found, store(found))
         for kept in [each for each in _under(one) if isinstance(each.source, Checkpoint)]:
-            made = kept.source.inputs[0]
-            inner = cut(made, kept.frame.block_shape)
-            if inner is not made:
-                one = _with(one, made, inner)
+            one = _with(one, kept, cut(kept, block))
         return one
 
     return cut(volume, block)

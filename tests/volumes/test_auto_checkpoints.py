@@ -114,6 +114,13 @@ def test_what_a_checkpoint_is_made_of_is_stored_too(raw, tmp_path):
     assert stages(dbw.threshold(kept, 0.5)) == ["result-uniform_filter", "kept", "result"]
 
 
+def test_what_is_kept_is_not_kept_twice(raw, tmp_path):
+    segments = dbw.relabel(dbw.segment(dbw.threshold(raw, 0.8), objects, halo=2))
+    kept = segments.checkpoint(tmp_path / "a.zarr/ids")
+    assert stages(kept) == ["ids", "result"]
+    assert stages(dbw.map_overlap(np.copy, kept, halo=3)) == ["ids", "result"]
+
+
 def test_names_are_given_once(raw):
     assert stages(smooth(smooth(smooth(raw)))) == [
         "result-uniform_filter",
