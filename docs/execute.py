@@ -30,7 +30,8 @@ _PLACES = {
 def execute(path: Path) -> None:
     """Execute a notebook in its folder, and write it in place."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": path.parent}}).execute()
+    limits = {"timeout": 600, "startup_timeout": 600}
+    NotebookClient(notebook, **limits, resources={"metadata": {"path": path.parent}}).execute()
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":

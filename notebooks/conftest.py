@@ -1,8 +1,14 @@
 """Tutorials run whole, and on a busy machine for minutes; some need real volumes."""
 
 import os
+from functools import partial
 
 import pytest
+from nbclient import NotebookClient
+from nbmake import nb_run
+
+# A kernel that takes over a minute to start is no fault of a notebook; nbmake can't be told.
+nb_run.NotebookClient = partial(NotebookClient, startup_timeout=480)
 
 ON_REAL_VOLUMES = {"em_instances.ipynb", "light_microscopy.ipynb"}
 

@@ -168,6 +168,7 @@ def test_random_networks_by_blocks_equal_torch_on_the_whole(layers, block, seed)
     np.testing.assert_allclose(blocks, whole, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.timeout(500)  # A network is probed, and on a busy machine for minutes.
 @pytest.mark.parametrize(
     ("sample", "corner", "shape"),
     [(mni152, (80, 100, 60), (28, 32, 40)), (fib25, (160, 0, 0), (28, 32, 40))],
@@ -185,6 +186,7 @@ def test_shipped_networks_by_blocks_equal_torch_on_the_whole(data, sample, corne
     np.testing.assert_allclose(blocks, whole.numpy(), atol=1e-4)
 
 
+@pytest.mark.timeout(500)  # A network is probed, and on a busy machine for minutes.
 def test_the_meshnet_by_blocks_differs_by_nothing(meshnet):
     """With one voxel less of context it does."""
     raw = mni152().raw[40:140, 60:164, 60:156].astype(np.float32) / 255
