@@ -120,7 +120,7 @@ class _Part:
 
 
 def _mean(nodes: int, graph: RegionGraph) -> NDArray[np.uint32]:
-    cluster, touching = _alone(nodes), np.flatnonzero(graph.near_count)
+    cluster, touching = _alone(nodes), graph.near_count > 0
     pairs, total = graph.pairs[touching], graph.near[touching]
     total += graph.far[touching]
     count = graph.near_count[touching].astype(np.int64)
@@ -264,8 +264,26 @@ def _contracted(
     pairs = _renamed(names, pairs)
     order = np.argsort(pairs, kind="stable")
     pairs = pairs[order]
-    starts = np.flatnonzero(firsts(pairs))
-    pairs = pairs[starts]
+    first = firsts(pairs)
+    pairs = pairs[first]
     between = _differ(pairs)
-    total = np.add.reduceat(total[order], starts)[between]
-    return pairs[between], total, np.add.reduceat(count[order], starts)[between]
+    total, count = (_summed(values, order, first) for values in (total, count))
+    return pairs[between], total[between], count[between]
+
+
+def _summed(
+    values: NDArray[np.int64], order: NDArray[np.intp], first: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Sums of values in an order, from each first one to before the next."""
+    sums, done = np.empty(np.count_nonzero(first), np.int64), 0
+    for piece in _pieces(order.size):
+        starts = np.flatnonzero(first[piece])
+        here = values[order[piece]]
+        # What comes before the first of these adds to the sum of the piece before.
+        lead = int(starts[0]) if starts.size else here.size
+        if lead:
+            sums[done - 1] += here[:lead].sum()
+        if starts.size:
+            sums[done : done + starts.size] = np.add.reduceat(here, starts)
+            done += starts.size
+    return sums

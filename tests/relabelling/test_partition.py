@@ -80,6 +80,7 @@ def test_solved_in_parts_as_at_once(problem, method, at_once):
     whole = partition(*problem, method)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dask_blockwise.relabelling.partition._PAIRS_AT_ONCE", at_once)
+        patch.setattr("dask_blockwise.relabelling.partition._PIECE", 3)
         assert partition(*problem, method).tolist() == whole.tolist()
 
 
