@@ -93,8 +93,12 @@ def agglomerated(blocks: int, method: Method, rival: bool) -> None:
     seconds, began = time.perf_counter() - began, time.perf_counter()
     pairs = graph.pairs.size
     print(f"{fragments:,} fragments, {pairs:,} pairs: {seconds:.0f} s, peak {peak():.2f} GB")
+    given = [graph]
+    if not rival:
+        del graph
     worked = time.process_time()
-    objects = partition(fragments, graph, method).max() + 1
+    # Which lets go of it as soon as it can.
+    objects = partition(fragments, given.pop(), method).max() + 1
     worked, seconds = time.process_time() - worked, time.perf_counter() - began
     print(f"{method}: {seconds:.0f} s, {objects:,} objects, peak {peak():.2f} GB", end="")
     print(f", of which {before:.2f} before, {(peak() - before) * 1e9 / pairs:.0f} B a pair")

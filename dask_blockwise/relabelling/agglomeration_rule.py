@@ -81,8 +81,8 @@ class AgglomerationRule:
                 f"At most 2^32 fragments are agglomerated, got {fragments}: make larger ones, or "
                 "join them by relabel, which takes any number."
             )
-        graph = sum_contacts(dense_rows(row.reshape(-1, 6), starts) for row in rows)
-        return partition(fragments, graph, self.method)
+        dense = (dense_rows(row.reshape(-1, 6), starts) for row in rows)
+        return partition(fragments, sum_contacts(dense), self.method)
 
     def _steps(self, grid: LabelGrid) -> list[Index]:
         """The offsets along all axes of the grid, of which the first may be time."""

@@ -8,7 +8,7 @@ the fragments, and the next strongest pairs follow.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -23,6 +23,7 @@ from .pairs import distinct, ends, firsts, pack
 __all__ = ["Method", "partition"]
 
 Method = Literal["mean", "mutex", "multicut"]
+_Take = Callable[[], RegionGraph]
 
 _PAIRS_AT_ONCE = 1 << 24
 _PIECE = 1 << 20
@@ -73,7 +74,10 @@ def partition(nodes: int, graph: RegionGraph, method: Method) -> NDArray[np.int6
     >>> partition(3, graph, "mean")
     array([0, 0, 1])
     """
-    return by_first_appearance(_SOLVERS[method](nodes, graph))
+    given = [graph]
+    # Where nobody else holds it, its memory is free as soon as a solver has taken what it needs.
+    del graph
+    return by_first_appearance(_SOLVERS[method](nodes, given.pop))
 
 
 @dataclass(frozen=True)
@@ -119,12 +123,14 @@ class _Part:
         names[self.clusters] = self.clusters[first][label]
 
 
-def _mean(nodes: int, graph: RegionGraph) -> NDArray[np.uint32]:
+def _mean(nodes: int, take: _Take) -> NDArray[np.uint32]:
+    graph = take()
     cluster, touching = _alone(nodes), graph.near_count > 0
     pairs, total = graph.pairs[touching], graph.near[touching]
     total += graph.far[touching]
     count = graph.near_count[touching].astype(np.int64)
     count += graph.far_count[touching]
+    del graph, touching
     while (found := _merged(nodes, pairs, total, count)) is not None:
         part, labels = found
         part.rename(names := _alone(nodes), labels)
@@ -156,9 +162,9 @@ def _merged(
     return part, mean_linkage(part.clusters.size, ends, sums, counts, least * STEPS)
 
 
-def _mutex(nodes: int, graph: RegionGraph) -> NDArray[np.uint32]:
+def _mutex(nodes: int, take: _Take) -> NDArray[np.uint32]:
     cluster, apart = _alone(nodes), np.empty(0, np.uint64)
-    for pairs, weight in _by_strength(graph):
+    for pairs, weight in _by_strength(take()):
         pairs, first = np.unique(_renamed(cluster, pairs), return_index=True)
         weight = weight[first]
         attract = (weight > 0) & _differ(pairs)
@@ -178,7 +184,8 @@ def _mutex(nodes: int, graph: RegionGraph) -> NDArray[np.uint32]:
     return cluster
 
 
-def _multicut(nodes: int, graph: RegionGraph) -> NDArray[np.uint32]:
+def _multicut(nodes: int, take: _Take) -> NDArray[np.uint32]:
+    graph = take()
     cluster, touching = _alone(nodes), graph.near_count > 0
     total = graph.near + graph.far
     whole = _Part.along(graph.pairs[touching & (total > 0)])
