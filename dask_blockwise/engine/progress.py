@@ -92,8 +92,9 @@ class RunSummary:
     def _told(self) -> Iterator[str]:
         if self.spent.seconds:
             again = sum(task.bytes_redundant or 0 for task in self.tasks)
-            share = f", {again / self.spent.bytes_read:.0%} of it again" if again else ""
-            yield str(self.spent).replace(" read,", f" read{share},")
+            share = f"{again / self.spent.bytes_read:.0%}" if again else "0%"
+            more = "" if share == "0%" else f", {share} of it again"
+            yield str(self.spent).replace(" read,", f" read{more},")
         if self.advice:
             yield self.advice
         yield from self.notes
