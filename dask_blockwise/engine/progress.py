@@ -186,13 +186,8 @@ def _row(task: TaskSummary) -> tuple[str, ...]:
         f"{task.seconds_per_block:.3g}",
         f"{task.peak_memory / 1e6:.0f}",
         "-" if rate is None else f"{rate:.3g}",
-        _bound_by(task.spent),
+        task.spent.bound_in_short,
     )
-
-
-def _bound_by(spent: Spent) -> str:
-    what, share = spent.bound_by
-    return f"{what} {share:.0%}" if spent.is_telling else "-"
 
 
 def _faults(tasks: Sequence[TaskSummary]) -> Iterator[str]:

@@ -135,7 +135,7 @@ def test_a_chunk_that_changed_is_known_by_its_place(tmp_path, near):
 def test_axes_of_which_a_tiff_says_nothing_are_the_usual_ones_or_given(tmp_path):
     tifffile = pytest.importorskip("tifffile", reason="needs dask_blockwise[files]")
     array = np.arange(2 * 3 * 4 * 5, dtype=np.uint8).reshape(2, 3, 4, 5)
-    tifffile.imwrite(tmp_path / "a.tif", array)
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="minisblack")
     volume = dbw.open_volume(tmp_path / "a.tif")
     assert volume.axes == ("c", "z", "y", "x")
     np.testing.assert_array_equal(volume[:], array)
