@@ -10,8 +10,8 @@ from ..prediction.activate import activate as probabilities_of
 from ..prediction.argmax import argmax as argmax_of
 from ..prediction.predict import predict as prediction_of
 from ..prediction.threshold import threshold as mask_of
-from .options import Cluster, Flag, Opening, Running, Storing
-from .storing import store
+from .options import Flag
+from .storing import Stage
 from .words import Count, Halo, Named, Outputs, Size, Span, named_values
 
 __all__ = ["activate", "argmax", "predict", "threshold"]
@@ -41,10 +41,7 @@ def predict(
     augment: Literal["flips", "rot90"] | None = None,
     compile: Flag = False,
     trust: Flag = False,
-    opening: Opening = Opening(),
-    storing: Storing = Storing(),
-    running: Running = Running(),
-    cluster: Cluster = Cluster(),
+    how: Stage = Stage(),
 ) -> None:
     """Run a network over a volume.
 
@@ -101,7 +98,7 @@ def predict(
         Load a file that runs code.
     """
     found = prediction_of(
-        opening.open(volume),
+        how.open(volume),
         model,
         weights=weights,
         arguments=named_values(arguments) or None,
@@ -122,7 +119,7 @@ def predict(
         compile=compile,
         trust=trust,
     )
-    store(found, output, storing, running, cluster)
+    how.store(found, output)
 
 
 def _boundary(word: str) -> str | float:
@@ -153,10 +150,7 @@ def activate(
     activation: Literal["sigmoid", "softmax", "tanh"] | None = None,
     output_dtype: Literal["uint8", "float32"] = "uint8",
     output_range: Span | None = None,
-    opening: Opening = Opening(),
-    storing: Storing = Storing(),
-    running: Running = Running(),
-    cluster: Cluster = Cluster(),
+    how: Stage = Stage(),
 ) -> None:
     """Make probabilities of a network's stored logits, or store them in bytes.
 
@@ -179,12 +173,12 @@ def activate(
         What bytes 0 and 255 stand for; needed without an activation.
     """
     made = probabilities_of(
-        opening.open(volume),
+        how.open(volume),
         activation,
         output_dtype=output_dtype,
         output_range=output_range,
     )
-    store(made, output, storing, running, cluster)
+    how.store(made, output)
 
 
 def argmax(
@@ -192,10 +186,7 @@ def argmax(
     output: str,
     /,
     *,
-    opening: Opening = Opening(),
-    storing: Storing = Storing(),
-    running: Running = Running(),
-    cluster: Cluster = Cluster(),
+    how: Stage = Stage(),
 ) -> None:
     """Store the class of each voxel: the channel of the largest value.
 
@@ -211,7 +202,7 @@ def argmax(
     output
         Where the classes are stored.
     """
-    store(argmax_of(opening.open(volume)), output, storing, running, cluster)
+    how.store(argmax_of(how.open(volume)), output)
 
 
 def threshold(
@@ -220,10 +211,7 @@ def threshold(
     /,
     *,
     value: float,
-    opening: Opening = Opening(),
-    storing: Storing = Storing(),
-    running: Running = Running(),
-    cluster: Cluster = Cluster(),
+    how: Stage = Stage(),
 ) -> None:
     """Store the mask of what is above a value.
 
@@ -241,4 +229,4 @@ def threshold(
     value
         What is above it is 1; of predictions stored as bytes, in what these stand for.
     """
-    store(mask_of(opening.open(volume), value), output, storing, running, cluster)
+    how.store(mask_of(how.open(volume), value), output)

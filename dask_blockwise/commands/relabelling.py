@@ -8,8 +8,8 @@ from ..relabelling.agglomerate import agglomerate as agglomerated
 from ..relabelling.relabel import relabel as relabelled
 from ..relabelling.renumber import renumber as renumbered
 from ..volumes.volume import Volume
-from .options import Cluster, Flag, Opening, OpeningAffinities, Running, Storing
-from .storing import store
+from .options import Flag, Opening, OpeningAffinities
+from .storing import Stage
 from .words import Count, Numbers, Offsets, Whole
 
 __all__ = ["agglomerate", "relabel", "renumber"]
@@ -28,10 +28,7 @@ def relabel(
     connectivity: Count | None = None,
     min_size: Whole = 0,
     keep_scratch: Flag = False,
-    opening: Opening = Opening(),
-    storing: Storing = Storing(),
-    running: Running = Running(),
-    cluster: Cluster = Cluster(),
+    how: Stage = Stage(),
 ) -> None:
     """Join the segments of single blocks across blocks: ids 1..N over the whole volume.
 
@@ -63,7 +60,7 @@ def relabel(
         Keep what other rules can start from, beside the output.
     """
     objects = relabelled(
-        _fragments(fragments, opening),
+        _fragments(fragments, how),
         match=match,
         min_iou=min_iou,
         min_fraction=min_fraction,
@@ -71,7 +68,7 @@ def relabel(
         min_size=min_size,
         keep_scratch=keep_scratch,
     )
-    store(objects, output, storing, running, cluster)
+    how.store(objects, output)
 
 
 def renumber(
@@ -80,10 +77,7 @@ def renumber(
     /,
     *,
     min_size: Whole = 0,
-    opening: Opening = Opening(),
-    storing: Storing = Storing(),
-    running: Running = Running(),
-    cluster: Cluster = Cluster(),
+    how: Stage = Stage(),
 ) -> None:
     """Give the labels of a whole volume, such as another tool's, ids 1..N.
 
@@ -101,8 +95,8 @@ def renumber(
     min_size
         Objects of fewer voxels become background.
     """
-    objects = renumbered(opening.open(labels), min_size=min_size)
-    store(objects, output, storing, running, cluster)
+    objects = renumbered(how.open(labels), min_size=min_size)
+    how.store(objects, output)
 
 
 def agglomerate(
@@ -117,11 +111,8 @@ def agglomerate(
     min_size: Whole = 0,
     clip: Flag = False,
     keep_scratch: Flag = False,
-    opening: Opening = Opening(),
     opening_of_affinities: OpeningAffinities = Opening(),
-    storing: Storing = Storing(),
-    running: Running = Running(),
-    cluster: Cluster = Cluster(),
+    how: Stage = Stage(),
 ) -> None:
     r"""Join fragments of the whole volume by the affinities between them.
 
@@ -154,7 +145,7 @@ def agglomerate(
         Keep what other thresholds can start from, beside the output.
     """
     objects = agglomerated(
-        _fragments(fragments, opening),
+        _fragments(fragments, how),
         opening_of_affinities.open(affinities),
         offsets=offsets,
         method=method,
@@ -163,9 +154,9 @@ def agglomerate(
         clip=clip,
         keep_scratch=keep_scratch,
     )
-    store(objects, output, storing, running, cluster)
+    how.store(objects, output)
 
 
-def _fragments(path: str, opening: Opening) -> Volume | str:
+def _fragments(path: str, how: Stage) -> Volume | str:
     """A volume; what a scratch holds is found by its path."""
-    return path if path.rstrip("/").endswith(_OF_SCRATCH) else opening.open(path)
+    return path if path.rstrip("/").endswith(_OF_SCRATCH) else how.open(path)

@@ -13,8 +13,8 @@ from ..segmentation.segment import segment as segments_of
 from ..segmentation.segment import watershed as watershed_of
 from ..volumes.opening import open_volume
 from ..volumes.volume import Volume
-from .options import Cluster, Flag, Opening, Running, Storing
-from .storing import store
+from .options import Flag
+from .storing import Stage
 from .words import Count, Halo, Named, Numbers, Offsets, Whole, named_values
 
 __all__ = ["connected_components", "segment", "watershed"]
@@ -33,10 +33,7 @@ def watershed(
     parameter: Named = (),
     min_size: Whole = 0,
     fragments: Flag = False,
-    opening: Opening = Opening(),
-    storing: Storing = Storing(),
-    running: Running = Running(),
-    cluster: Cluster = Cluster(),
+    how: Stage = Stage(),
 ) -> None:
     r"""Segment affinities by mutex watershed; or a mask or map from seeds at its distances.
 
@@ -74,7 +71,7 @@ def watershed(
         Leave the labels of single blocks as they are, for relabel or agglomerate.
     """
     labels = watershed_of(
-        opening.open(affinities),
+        how.open(affinities),
         offsets=offsets,
         bias=bias,
         halo=halo,
@@ -82,7 +79,7 @@ def watershed(
         **_without_none(seeds=seeds),
         **named_values(parameter),
     )
-    store(_joined(labels, fragments, min_size), output, storing, running, cluster)
+    how.store(_joined(labels, fragments, min_size), output)
 
 
 def segment(
@@ -97,10 +94,7 @@ def segment(
     parameters: Path | None = None,
     min_size: Whole = 0,
     fragments: Flag = False,
-    opening: Opening = Opening(),
-    storing: Storing = Storing(),
-    running: Running = Running(),
-    cluster: Cluster = Cluster(),
+    how: Stage = Stage(),
 ) -> None:
     """Label objects by a function of your own, and join them across blocks.
 
@@ -131,14 +125,14 @@ def segment(
         Leave the labels of single blocks as they are, for relabel or agglomerate.
     """
     labels = segments_of(
-        opening.open(volume),
+        how.open(volume),
         _function(function),
         halo=halo,
         mask=_mask(mask),
         parameters=parameters,
         **named_values(parameter),
     )
-    store(_joined(labels, fragments, min_size), output, storing, running, cluster)
+    how.store(_joined(labels, fragments, min_size), output)
 
 
 def connected_components(
@@ -150,10 +144,7 @@ def connected_components(
     each_value: Flag = False,
     min_size: Whole = 0,
     fragments: Flag = False,
-    opening: Opening = Opening(),
-    storing: Storing = Storing(),
-    running: Running = Running(),
-    cluster: Cluster = Cluster(),
+    how: Stage = Stage(),
 ) -> None:
     """Label what hangs together, exactly as on the whole volume.
 
@@ -177,8 +168,8 @@ def connected_components(
     fragments
         Leave the labels of single blocks as they are, for relabel.
     """
-    labels = components_of(opening.open(mask), connectivity=connectivity, each_value=each_value)
-    store(_joined(labels, fragments, min_size), output, storing, running, cluster)
+    labels = components_of(how.open(mask), connectivity=connectivity, each_value=each_value)
+    how.store(_joined(labels, fragments, min_size), output)
 
 
 def _joined(labels: Volume, fragments: bool, min_size: int) -> Volume:

@@ -15,6 +15,7 @@ _VALUE = "|".join(
         r"(?P<tuple>\([^()]*\))",
         r"(?P<number>[-+.\w]*\w\.?)",
         r"\.\.\.",
+        r"(?=[,.: ])",
     )
 )
 # Code of Python, which stays as it is,
@@ -39,6 +40,8 @@ def in_options(text: str, options: Iterable[str]) -> str:
     'pass --on-change redo or --overwrite'
     >>> in_options("min_iou must be in (0, 1], got 3: give min_iou=0.5.", ["--min-iou"])
     '--min-iou must be in (0, 1], got 3: give --min-iou 0.5.'
+    >>> in_options("a class with weights=, or a file", ["--weights"])
+    'a class with --weights, or a file'
     >>> opening = ["--voxel-size", "--stands-for", "--truth.voxel-size"]
     >>> in_options("say open_volume(path, stands_for=(0, 1))", opening)
     'say --stands-for 0,1'

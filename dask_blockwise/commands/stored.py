@@ -14,8 +14,8 @@ from ..volumes.rerunning import rerun as compute_again
 from ..volumes.status import status as status_of
 from ..volumes.viewing import volumes_in
 from .described import described, in_lines
-from .options import Cluster, Flag, Opening, Running, Storing
-from .storing import store
+from .options import Cluster, Flag, Opening, Running
+from .storing import Stage
 from .words import Whole
 
 __all__ = ["convert", "info", "pyramid", "rerun", "status"]
@@ -187,10 +187,7 @@ def convert(
     output: str,
     /,
     *,
-    opening: Opening = Opening(),
-    storing: Storing = Storing(),
-    running: Running = Running(),
-    cluster: Cluster = Cluster(),
+    how: Stage = Stage(),
 ) -> None:
     """Store any volume that can be read as OME-Zarr, or as Neuroglancer's precomputed data.
 
@@ -206,7 +203,7 @@ def convert(
     output
         Where it is stored.
     """
-    store(opening.open(volume), output, storing, running, cluster)
+    how.store(how.open(volume), output)
 
 
 def _import_from_here() -> None:

@@ -92,8 +92,9 @@ class RunSummary:
     def _told(self) -> Iterator[str]:
         if self.spent.seconds:
             again = sum(task.bytes_redundant or 0 for task in self.tasks)
-            share = f", {again / self.spent.bytes_read:.0%} of it again" if again else ""
-            yield str(self.spent).replace(" read,", f" read{share},")
+            share = f"{again / self.spent.bytes_read:.0%}" if again else "0%"
+            more = "" if share == "0%" else f", {share} of it again"
+            yield str(self.spent).replace(" read,", f" read{more},")
         if self.advice:
             yield self.advice
         yield from self.notes
@@ -185,13 +186,8 @@ def _row(task: TaskSummary) -> tuple[str, ...]:
         f"{task.seconds_per_block:.3g}",
         f"{task.peak_memory / 1e6:.0f}",
         "-" if rate is None else f"{rate:.3g}",
-        _bound_by(task.spent),
+        task.spent.bound_in_short,
     )
-
-
-def _bound_by(spent: Spent) -> str:
-    what, share = spent.bound_by
-    return f"{what} {share:.0%}" if spent.is_telling else "-"
 
 
 def _faults(tasks: Sequence[TaskSummary]) -> Iterator[str]:

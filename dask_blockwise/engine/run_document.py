@@ -14,6 +14,7 @@ from ..pictures.raster import data_url
 from ..tables import html_columns, without_columns
 from .task_summary import TaskSummary
 from .worker.failure import Failure
+from .worker.spent import Spent
 
 __all__ = ["Shown", "as_dict", "check_report_path", "tells_of", "write_report"]
 
@@ -226,17 +227,13 @@ def _times(tasks: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for task in tasks:
         if _seconds(task, "spent_in_all"):
             yield f"<tr><td>{escape(task['name'])}</td><td style='width:70%'>"
-            yield f"{_bar(task, longest)}</td><td>{_bound(task)}</td></tr>"
+            bound = Spent.of_names(task["spent_in_all"]).bound_in_short
+            yield f"{_bar(task, longest)}</td><td>{bound}</td></tr>"
     yield "</table>"
 
 
 def _seconds(task: Mapping[str, Any], spent: str = "spent") -> float:
     return float(sum(task[spent][f"seconds_{kind}"] for kind in _COLOURS))
-
-
-def _bound(task: Mapping[str, Any]) -> str:
-    kind, share = next(iter(task["shares_in_all"].items()))
-    return f"{kind} {share:.0%}"
 
 
 def _bar(task: Mapping[str, Any], longest: float) -> str:

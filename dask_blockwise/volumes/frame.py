@@ -73,7 +73,13 @@ class Frame:
 
     def how_to_lie_as(self, other: Frame) -> str:
         """What to do about a volume that doesn't lie as the other, for people."""
-        if self.placement.measures_as(other.placement):
+        same = self.placement.measures_as(other.placement)
+        if same and self.extent == other.extent:
+            return (
+                "they have as many voxels; where these are the same, open one with the numbers and "
+                "unit of the other, open_volume(path, voxel_size=..., offset=..., unit=...)"
+            )
+        if same:
             return "crop or resample one of them"
         units = f"{self.unit or 'no unit'} and {other.unit or 'no unit'}"
         return (

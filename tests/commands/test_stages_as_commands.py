@@ -253,7 +253,7 @@ def test_any_stage_is_stored_as_precomputed_data(
         ),
         ("segment in.zarr/raw o.zarr/m --function cells.py --halo 1", "needs"),
         (
-            "connected-components in.zarr/raw o.zarr/m --fragments --min-size 3",
+            "connected-components in.zarr/labels o.zarr/m --fragments --min-size 3",
             "--min-size is of whole objects",
         ),
         ("predict in.zarr/raw o.zarr/m --model net.pt --normalize mean", "--normalize takes dtype"),

@@ -187,6 +187,12 @@ LABELS = Volume.from_array(np.ones((4, 4), int))
         (Volume.from_array(np.ones((4, 4))), LABELS, "t", "needs labels: integers"),
         (Volume.from_array(np.ones((1, 4, 4), int), axes="cyx"), LABELS, "t", "without channels"),
         (LABELS, Volume.from_array(np.ones((4, 5))), "t", "mean of '1'.* crop or resample"),
+        (
+            LABELS,
+            Volume.from_array(np.ones(LABELS.shape), voxel_size=(7,) * len(LABELS.shape)),
+            "t",
+            r"mean of '1'.* open one with the numbers and unit of the other, open_volume\(path",
+        ),
         (LABELS, LABELS, None, r'lie in no store.*objects\(path="cells"\)'),
         (relabel(connected_components(LABELS), match="touch"), LABELS, "t", "checkpoint"),
     ],

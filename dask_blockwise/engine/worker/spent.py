@@ -110,6 +110,18 @@ class Spent(NamedTuple):
         """What most seconds went into, and its share of them."""
         return next(iter(self.shares.items()))
 
+    @property
+    def bound_in_short(self) -> str:
+        """The same for tables; a dash where it isn't enough to tell.
+
+        Examples
+        --------
+        >>> Spent(3.0, 1.0).bound_in_short, Spent(0.3, 0.1).bound_in_short
+        ('reading 75%', '-')
+        """
+        what, share = self.bound_by
+        return f"{what} {share:.0%}" if self.is_telling else "-"
+
     def __str__(self) -> str:
         read, written = format_bytes(self.bytes_read), format_bytes(self.bytes_written)
         moved = f"{read} read, {written} written"

@@ -7,17 +7,21 @@ from math import isfinite
 from typing import Any
 from xml.etree import ElementTree
 
-from ...geometry.axes import known_axes
+from ...geometry.axes import AXES, default_axes, known_axes
 from ...geometry.meant import measured
 
 __all__ = ["axes_of", "check_alone", "larger", "sizes_of"]
 
 _KINDS = ("generic", "imagej", "ome", "shaped", "uniform")
 _NO_SIZE = (1.0, "")
+# Letters of pages, and of anything, of which a file says no more.
+_UNSAID = "IQ"
 
 
 def axes_of(series: Any) -> tuple[str, ...]:
     """Axes as they are stored; samples are channels, and pages of which nothing is said are z.
+
+    Several axes of which nothing is said are those of any array that doesn't say, such as czyx.
 
     Raises
     ------
@@ -30,10 +34,14 @@ def axes_of(series: Any) -> tuple[str, ...]:
             "OME-TIFF, or read it with tifffile and make a volume, Volume.from_array(array, "
             "axes=..., voxel_size=...)"
         )
-    letters = series.axes
-    for unknown in "IQ":
+    letters = series.axes.replace("S", "C")
+    usual = "".join(default_axes(len(letters))).upper() if len(letters) <= len(AXES) else letters
+    unsaid = [n for n, letter in enumerate(letters) if letter in _UNSAID]
+    if len(unsaid) > 1 and all(letters[n] in (*_UNSAID, usual[n]) for n in range(len(letters))):
+        return known_axes(usual)
+    for unknown in _UNSAID:
         letters = letters.replace(unknown, "Z") if letters.count(unknown) == 1 else letters
-    return known_axes(letters.replace("S", "C"))
+    return known_axes(letters)
 
 
 def check_alone(file: Any) -> None:

@@ -132,6 +132,18 @@ def test_a_chunk_that_changed_is_known_by_its_place(tmp_path, near):
     np.testing.assert_array_equal(stored[:], np.negative(values).transpose(2, 0, 1))
 
 
+def test_axes_of_which_a_tiff_says_nothing_are_the_usual_ones_or_given(tmp_path):
+    tifffile = pytest.importorskip("tifffile", reason="needs dask_blockwise[files]")
+    array = np.arange(2 * 3 * 4 * 5, dtype=np.uint8).reshape(2, 3, 4, 5)
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="minisblack")
+    volume = dbw.open_volume(tmp_path / "a.tif")
+    assert volume.axes == ("c", "z", "y", "x")
+    np.testing.assert_array_equal(volume[:], array)
+    volume = dbw.open_volume(tmp_path / "a.tif", axes="zcyx", voxel_size=(9, 2, 2), unit="um")
+    assert (volume.axes, volume.voxel_size) == (("c", "z", "y", "x"), (9, 2, 2))
+    np.testing.assert_array_equal(volume[:], array.swapaxes(0, 1))
+
+
 def test_status_knows_the_axes_that_were_given(tmp_path, near, monkeypatch):
     path = of_names(tmp_path / "a", [None] * 3)
     made = dbw.map_overlap(np.negative, dbw.open_volume(path, axes="yxc"), halo=0)

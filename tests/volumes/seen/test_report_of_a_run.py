@@ -60,6 +60,7 @@ def test_it_says_what_was_stored_by_what(blobs: Any, tmp_path: Path, near: Any) 
     assert "All 34 blocks are done" in page.texts[str(tmp_path / "a.zarr/cells")]
     for stage in summary.tasks:
         assert stage.name in page.texts["Time by stage"]
+        assert f"{stage.spent_in_all.bound_in_short} " in page.texts["Time by stage"]
     assert "value=0.5" in page.texts["Computed by"]
     assert 'match="touch"' in page.texts["Computed by"]
     assert "<me>" in page.texts["Where and when"]
