@@ -80,7 +80,7 @@ SAID: dict[str, Callable[[], dbw.Volume]] = {
     ),
     "argmax": lambda: dbw.argmax(affinities()),
     "threshold, whole": mask,
-    "threshold, float": lambda: dbw.threshold(raw(), np.float32(0.5)),
+    "threshold, float": lambda: dbw.threshold(raw(), np.float32(90.5)),
     "watershed": fragments,
     "watershed with a mask": lambda: fragments(mask=mask(), halo=(4, 4, 4), strides=(1, 2, 2)),
     "segment by a file": lambda: dbw.segment(raw(), "cells.py", halo=(2, 4, 4), least=9),
