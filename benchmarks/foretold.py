@@ -3,7 +3,7 @@
     python benchmarks/foretold.py        # volumes of 512^3
     python benchmarks/foretold.py 256    # of so many voxels along each axis
 
-Of each row a quarter of the volume is stored, along one axis, by two workers;
+Of each row a quarter of the volume is stored, or one layer of blocks, by two workers;
 ``plan(measured=summary)`` of the whole says how long workers will be at work, and what with most.
 Then the whole is stored: what workers were at, but for waiting, is compared. Of both, the least of
 some rounds, in turn.
@@ -68,7 +68,8 @@ def busy(spent: Spent) -> float:
 def compared(source: dbw.Volume, make: Make, folder: Path) -> tuple[Spent, Spent]:
     """What was foretold, and what was taken."""
     first, *others = source.roi.shape
-    part, whole = make(source.crop(dbw.Roi(source.roi.begin, (first // 4, *others)))), make(source)
+    quarter = dbw.Roi(source.roi.begin, (max(first // 4, source.frame.block_shape[0]), *others))
+    part, whole = make(source.crop(quarter)), make(source)
     foretold, taken = [], []
     for _ in range(ROUNDS):
         summary = part.to_zarr(folder / "part", progress=False)
