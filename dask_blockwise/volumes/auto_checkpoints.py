@@ -39,7 +39,8 @@ def with_checkpoints(
     ----------
     volume : Volume
     path : str
-        Where it will be stored; beside it, named by its stage, lies what is stored on the way.
+        Where it will be stored, without a slash at its end; beside it, named by its stage, lies
+        what is stored on the way.
     block : tuple of int
         Voxels of a block along all axes but "c".
     keep : callable
@@ -59,7 +60,8 @@ def with_checkpoints(
     names: set[str] = set()
 
     def store(one: Voxels) -> Voxels:
-        return keep(cut(one, one.frame.block_shape), _beside(path, _stage_of(one), names))
+        made = cut(one, one.frame.block_shape)
+        return _only_for(path, keep(made, _beside(path, _stage_of(one), names)))
 
     def cut(one: Voxels, block: Index) -> Voxels:
         if isinstance(one.source, Checkpoint):
@@ -147,6 +149,14 @@ def _with(volume: Voxels, one: Voxels, other: Voxels) -> Voxels:
     return found
 
 
+def _only_for(path: str, kept: Voxels) -> Voxels:
+    """A checkpoint in whose place nothing is replaced but what was stored there for the same."""
+    source: Any = kept.source
+    options = replace(source.options, on_the_way_to=path.rpartition("/")[2])
+    found: Voxels = noted(replace(kept, source=replace(source, options=options)), call_of(kept))
+    return found
+
+
 def _stage_of(volume: Voxels) -> str:
     """What made it, as it was called; a function by its name."""
     call = call_of(volume)
@@ -168,7 +178,7 @@ def _beside(path: str, title: str, names: set[str]) -> str:
     plain = re.sub(r"\W+", "-", title.partition("(")[0]).strip("-") or "stage"
     number = next(n for n in range(1, len(names) + 2) if _numbered(plain, n) not in names)
     names.add(name := _numbered(plain, number))
-    ending = PurePosixPath(path).suffix
+    ending = PurePosixPath(path.rpartition("/")[2]).suffix
     return f"{path.removesuffix(ending)}-{name}{ending}"
 
 
