@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__all__ = ["function_named", "name_of"]
+__all__ = ["called", "function_named", "name_of"]
 
 
 def function_named(name: str) -> Callable[..., Any]:
@@ -61,3 +61,17 @@ def name_of(function: Any) -> str | None:
         return name if function_named(name) is function else None
     except ValueError:
         return None
+
+
+def called(function: Any) -> str:
+    """What people call a function, the same in every process: of an object the name of its class.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> called(partial(round, ndigits=1)), called(lambda array: array), called(object())
+    ('round', '<lambda>', 'object')
+    """
+    plain = getattr(function, "func", function)
+    name = getattr(plain, "__name__", None) or getattr(plain, "name", None)
+    return name if isinstance(name, str) else type(plain).__name__

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..pipelines.stages import stage
-from ..volumes.few_values import few_values, in_the_middle
+from ..volumes.few_values import few_values, seen_values
 from ..volumes.frame import check_real
 from ..volumes.map_overlap import map_overlap
 from ..volumes.volume import Volume
@@ -115,7 +115,7 @@ def threshold(volume: Volume, value: float) -> Volume:
             f"that isn't 0 give value=0; for a part of the range give the value itself, such as "
             f"{value * np.iinfo(dtype).max:.0f}."
         )
-    for seen in (in_the_middle(volume), few_values(volume)):
+    for seen in (seen_values(volume), few_values(volume)):
         if seen is not None:
             above_in_mask(np.asarray(seen, dtype), value)
     return _mask(above_in_mask, volume, value)

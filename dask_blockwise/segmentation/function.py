@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..engine.worker.worker_file import FileFunction, WorkerFile
 from ..geometry.blocks import Block
+from ..pipelines.named_functions import called
 from .block_array import BlockArray
 from .returned import labels_of
 
@@ -97,7 +98,7 @@ class SegmentFunction:
     @property
     def name(self) -> str:
         """Of the function."""
-        return _name(self.function)
+        return called(self.function)
 
     @property
     def title(self) -> str:
@@ -202,9 +203,5 @@ def _told(function: Any) -> str:
     """What people call a function: in files all have one name."""
     if isinstance(function, FileFunction):
         return f"{function.name} of {Path(function.file.path).name}"
-    name = _name(function)
+    name = called(function)
     return function.__module__.rpartition(".")[2] if name == "segment_function" else name
-
-
-def _name(function: Any) -> str:
-    return str(getattr(function, "__name__", None) or getattr(function, "name", repr(function)))

@@ -140,11 +140,12 @@ def watershed(
     ------
     ValueError
         If offsets, bias or strides don't match the channels or axes, or seeds are sought in
-        classes.
+        classes, or in bytes that are all the same wherever they were looked at.
     TypeError
         If there is no such parameter, or the values are neither float nor uint8.
     """
-    mask_to_split = mask_in(affinities) if parameters.get("seeds") == "distance" else None
+    of_distance = parameters.get("seeds") == "distance"
+    mask_to_split = mask_in(affinities, parameters.get("fill")) if of_distance else None
     if mask_to_split is not None:
         affinities, parameters = mask_to_split, {"fill": False, **parameters}
     chosen = {"offsets": offsets, "bias": bias, "mask": mask, **parameters}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 from math import prod
 from pathlib import PurePosixPath
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ..geometry.boxes import Index
 from ..pipelines.stages import noted
 from .kinds import Checkpoint
-from .lineage import call_of, is_stored, own_reach
+from .lineage import call_of, is_made_by, is_stored, own_reach
 from .reads import reads_of
 from .source import LabelSource, Voxels
 
@@ -39,7 +39,8 @@ def with_checkpoints(
     ----------
     volume : Volume
     path : str
-        Where it will be stored; beside it, named by its stage, lies what is stored on the way.
+        Where it will be stored, without a slash at its end; beside it, named by its stage, lies
+        what is stored on the way.
     block : tuple of int
         Voxels of a block along all axes but "c".
     keep : callable
@@ -59,7 +60,8 @@ def with_checkpoints(
     names: set[str] = set()
 
     def store(one: Voxels) -> Voxels:
-        return keep(cut(one, one.frame.block_shape), _beside(path, _stage_of(one), names))
+        made = cut(one, one.frame.block_shape)
+        return _only_for(path, keep(made, _beside(path, _stage_of(one), names)))
 
     def cut(one: Voxels, block: Index) -> Voxels:
         if isinstance(one.source, Checkpoint):
@@ -74,10 +76,12 @@ def with_checkpoints(
 
 
 def _worth_storing(volume: Voxels, block: Index) -> Voxels | None:
-    """What is worth it of what a volume is computed from, what comes last first."""
-    labels = _stored_by_steps(volume, block)
+    """What is worth it of what a volume is computed from, what comes last first.
+
+    Never labels that a region has by itself: stored, they would end where blocks do.
+    """
     for one in _under(volume):
-        if one is labels or is_stored(one):
+        if is_stored(one) or is_made_by(one, LabelSource):
             continue
         if one.source.needs_all or _is_worth_it(volume, one, block):
             return one
@@ -115,13 +119,6 @@ def _bytes_of(volume: Voxels) -> int:
     return prod(volume.frame.shape) * volume.frame.dtype.itemsize
 
 
-def _stored_by_steps(volume: Voxels, block: Index) -> Voxels | None:
-    """The labels that each block's first step stores with what it saw around itself, if any."""
-    inputs = volume.source.inputs
-    labels = inputs[0] if inputs and isinstance(inputs[0].source, LabelSource) else None
-    return labels if volume.source.steps(volume.frame, block) else None
-
-
 def _under(volume: Voxels) -> Iterator[Voxels]:
     """What a volume is computed from, down to what is stored and with that, nearest first."""
     found, seen = list(volume.source.inputs), set()
@@ -140,16 +137,23 @@ def _with(volume: Voxels, one: Voxels, other: Voxels) -> Voxels:
         if id(inner) not in made:
             source: Any = inner.source
             inputs = tuple(map(over, source.inputs))
-            same = all(a is b for a, b in zip(inputs, source.inputs, strict=True))
-            if same or not is_dataclass(source):
+            if all(a is b for a, b in zip(inputs, source.inputs, strict=True)):
                 made[id(inner)] = inner
             else:
-                made[id(inner)] = replace(inner, source=inner.source.over(inputs))
+                made[id(inner)] = replace(inner, source=source.over(inputs))
                 if (call := call_of(inner)) is not None:
                     made[id(inner)] = noted(made[id(inner)], call.over(over))
         return made[id(inner)]
 
     found: Voxels = over(volume)
+    return found
+
+
+def _only_for(path: str, kept: Voxels) -> Voxels:
+    """A checkpoint in whose place nothing is replaced but what was stored there for the same."""
+    source: Any = kept.source
+    options = replace(source.options, on_the_way_to=path.rpartition("/")[2])
+    found: Voxels = noted(replace(kept, source=replace(source, options=options)), call_of(kept))
     return found
 
 
@@ -174,7 +178,7 @@ def _beside(path: str, title: str, names: set[str]) -> str:
     plain = re.sub(r"\W+", "-", title.partition("(")[0]).strip("-") or "stage"
     number = next(n for n in range(1, len(names) + 2) if _numbered(plain, n) not in names)
     names.add(name := _numbered(plain, number))
-    ending = PurePosixPath(path).suffix
+    ending = PurePosixPath(path.rpartition("/")[2]).suffix
     return f"{path.removesuffix(ending)}-{name}{ending}"
 
 

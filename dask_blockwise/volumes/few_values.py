@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..geometry.boxes import Index
+from .frame import Frame
 from .grey import is_at_hand
 from .lineage import call_of
 from .source import Voxels
 
-__all__ = ["check_not_flags", "check_not_mask", "few_values", "in_the_middle"]
+__all__ = ["check_not_flags", "check_not_mask", "few_values", "seen_values"]
 
 # More values than that are no classes.
 _MOST = 32
+# Places that are looked at, at most, and voxels of one along an axis.
+_PLACES, _SIDE = 27, 64
 # Stages that leave values as they are, as far as these are a mask's or classes.
 _KEEPING = {"astype", "checkpoint", "crop", "isel", "masked", "rechunk", "transpose"}
 
@@ -22,9 +28,9 @@ _KEEPING = {"astype", "checkpoint", "crop", "isel", "masked", "rechunk", "transp
 def few_values(volume: Voxels) -> tuple[float, ...] | None:
     """The values of a mask or of classes, smallest first; None where there are, or may be, more.
 
-    Known of truth values and of what ``threshold`` and ``argmax`` make; looked for in the block in
-    the middle of what is stored or in memory. What else is computed isn't looked at, nor bytes that
-    stand for other values.
+    Known of truth values and of what ``threshold`` and ``argmax`` make; looked for in the middle of
+    what is stored or in memory, and elsewhere if there is but one. What else is computed isn't
+    looked at, nor bytes that stand for other values.
 
     Examples
     --------
@@ -34,33 +40,76 @@ def few_values(volume: Voxels) -> tuple[float, ...] | None:
     >>> few_values(argmax(Volume.from_array(np.ones((3, 4, 4)), axes="cyx")))
     (0.0, 1.0, 2.0)
     """
-    frame, call = volume.frame, call_of(volume)
-    if frame.dtype.kind == "b":
-        return 0.0, 1.0
-    if frame.stands_for is not None:
+    if (known := _known(volume)) is not None:
+        return known
+    made_of = _kept(volume)
+    found = None if made_of is None else seen_values(made_of)
+    return tuple(map(float, found)) if found is not None and found.size <= _MOST else None
+
+
+def seen_values(volume: Voxels) -> NDArray[Any] | None:
+    """Which values are in the middle of what is stored or in memory; None of what is computed.
+
+    Where that is but one, other places are looked at, until there are two.
+
+    Examples
+    --------
+    >>> from dask_blockwise import Volume
+    >>> mask = np.zeros((9, 9), np.uint8)
+    >>> mask[0] = 1
+    >>> seen_values(Volume.from_array(mask, chunks=(3, 3)))
+    array([0, 1], dtype=uint8)
+    """
+    if not is_at_hand(volume.source):
         return None
-    if call is not None and call.stage == "threshold":
+    found: NDArray[Any] = np.empty(0, volume.frame.dtype)
+    for begin, end in _looked_at(volume.frame):
+        try:
+            values = volume.source.read(begin, end)
+        except (OSError, ValueError):
+            break  # Of chunks that are missing or damaged, the blocks that read them tell.
+        found = np.union1d(found, values)
+        if found.size > 1:
+            break
+    return found if found.size else None
+
+
+def _known(volume: Voxels) -> tuple[float, ...] | None:
+    """The values of what is a mask or classes by what it was made by."""
+    made_of = _kept(volume)
+    call = None if made_of is None else call_of(made_of)
+    if volume.frame.dtype.kind == "b" or (call is not None and call.stage == "threshold"):
         return 0.0, 1.0
     if call is not None and call.stage == "argmax":
         return tuple(map(float, range(call.volumes[0].frame.channels)))
-    if call is not None and call.stage in _KEEPING:
-        return few_values(call.volumes[0])
-    values = in_the_middle(volume)
-    found = None if values is None else np.unique(values)
-    return tuple(map(float, found)) if found is not None and 1 < found.size <= _MOST else None
+    return None
 
 
-def in_the_middle(volume: Voxels) -> NDArray[Any] | None:
-    """The block in the middle of what is stored or in memory; None of what is computed."""
-    frame = volume.frame
-    if not is_at_hand(volume.source):
+def _kept(volume: Voxels) -> Voxels | None:
+    """What a volume has its values from, as they are; None where bytes stand for others."""
+    if volume.frame.stands_for is not None:
         return None
-    begin = tuple((n - b) // 2 for n, b in zip(frame.extent, frame.block_shape))
-    end = tuple(low + b for low, b in zip(begin, frame.block_shape))
-    try:
-        return volume.source.read(begin, end)
-    except (OSError, ValueError):
-        return None  # Of chunks that are missing or damaged, the blocks that read them tell.
+    call = call_of(volume)
+    return _kept(call.volumes[0]) if call is not None and call.stage in _KEEPING else volume
+
+
+def _looked_at(frame: Frame) -> Iterator[tuple[Index, Index]]:
+    """Boxes within a block each, the first in the middle, the others all over the volume."""
+    axes = zip(frame.extent, frame.block_shape, strict=True)
+    boxes = product(*(_along(length, block) for length, block in axes))
+    for box in dict.fromkeys(islice(boxes, _PLACES)):
+        yield tuple(begin for begin, _ in box), tuple(end for _, end in box)
+
+
+def _along(length: int, block: int) -> list[tuple[int, int]]:
+    spans = []
+    for middle in ((length - 1) * sixths // 6 for sixths in (3, 1, 5)):
+        low = middle // block * block
+        high = min(length, low + block)
+        size = min(high - low, _SIDE)
+        begin = min(max(low, middle - size // 2), high - size)
+        spans.append((begin, begin + size))
+    return spans
 
 
 def check_not_mask(labels: Voxels, what: str) -> None:
@@ -71,8 +120,9 @@ def check_not_mask(labels: Voxels, what: str) -> None:
     ValueError
         If that is what it is computed as, or bytes are 0 and 1, or 0 and 255.
     """
-    values = few_values(labels) if labels.frame.dtype == np.uint8 else None
-    if values in ((0, 1), (0, 255)) or (values and not is_at_hand(labels.source)):
+    if labels.frame.dtype != np.uint8:
+        return
+    if _known(labels) is not None or few_values(labels) in ((0, 1), (0, 255)):
         raise ValueError(
             f"{what} joins the parts of objects, which have no ids yet in {labels!r}, a mask or "
             "classes: connected_components(volume) gives them some. If these are labels, say so, "
@@ -86,12 +136,14 @@ def check_not_flags(volume: Voxels) -> None:
     Raises
     ------
     ValueError
-        If it is known to be a mask or classes, or holds 0 and 1.
+        If it is known to be a mask or classes, or holds 0 and 1, or 1 alone.
     """
     if volume.frame.dtype != np.uint8 or volume.frame.stands_for is not None:
         return
-    if volume.frame.names or few_values(volume) == (0, 1):
-        found = "is a mask or classes" if volume.frame.names else "holds 0 and 1"
+    values = few_values(volume)
+    if volume.frame.names or values in ((0, 1), (1,)):
+        holds = "holds 0 and 1" if values == (0, 1) else "holds 1 alone"
+        found = "is a mask or classes" if volume.frame.names else holds
         raise ValueError(
             f"{volume!r} {found}, but a uint8 probability or affinity is in 0..255, so that 1 "
             "would count as 1/255: give volume.astype('float32') where 1 means 1, or say that it "

@@ -105,6 +105,7 @@ class Filling:
             verify=self.preparation.verify,
             notes=self.options.notes,
             checkpoints=[r.checkpoint for r in self.readings if r.checkpoint is not None],
+            on_the_way_to=self.options.on_the_way_to,
             stored_as=self.options.stored_as.recipe,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..geometry.blocks import Coordinate, Roi
@@ -168,7 +168,7 @@ def _as_it_is_now(volume: AnyVoxels, anew: bool, seen: dict[int, Any]) -> AnyVox
         if isinstance(source, Stored) and not source.written:
             stored = source.stored.again()
             source = replace(source, stored=stored.anew() if anew else stored)
-        elif volume.source.inputs and is_dataclass(source):
+        elif volume.source.inputs:
             inputs = tuple(_as_it_is_now(inner, anew, seen) for inner in volume.source.inputs)
             source = volume.source.over(inputs)
         seen[id(volume)] = replace(volume, source=source)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Index
+from ..pipelines.named_functions import called
 from ..pipelines.stages import stage
 from .frame import Frame
 from .padding import Margin, boundaries_of, halo_of
@@ -42,7 +43,7 @@ class Mapped(Source):
         """The function's name, and such of its parameters as are numbers or text."""
         plain = {k: v for k, v in self.parameters.items() if isinstance(v, int | float | str)}
         given = ", ".join(f"{name}={value}" for name, value in plain.items())
-        return f"{_name(self.function)}({given})" if given else _name(self.function)
+        return f"{called(self.function)}({given})" if given else called(self.function)
 
     @property
     def reach(self) -> Reach:
@@ -75,7 +76,7 @@ class Mapped(Source):
 
     def _point(self, sources: Sequence[Voxels], begin: Index, end: Index) -> NDArray[Any]:
         function = partial(self.function, **self.parameters)
-        name = _name(self.function)
+        name = called(self.function)
         return apply(function, sources, self.margin, self.frame, begin, end, name=name)
 
     def _is_dasks(self) -> bool:
@@ -258,11 +259,11 @@ def _trial(
         result = function(*arrays, **parameters)
     except Exception as error:
         raise ValueError(
-            f"{_name(function)} failed on a trial array of shape {arrays[0].shape} "
+            f"{called(function)} failed on a trial array of shape {arrays[0].shape} "
             f"({type(error).__name__}: {error}). If it can't take so small an array, give the "
             "result's dtype: map_overlap(..., dtype=...)."
         ) from error
-    return _one_array(result, _name(function))
+    return _one_array(result, called(function))
 
 
 def _one_array(result: Any, name: str) -> NDArray[Any]:
@@ -281,8 +282,3 @@ def _one_array(result: Any, name: str) -> NDArray[Any]:
 
 def _kind(value: Any) -> str:
     return f"{type(value).__name__} {np.shape(value)}" if hasattr(value, "shape") else repr(value)
-
-
-def _name(function: Any) -> str:
-    named = getattr(function, "func", function)
-    return str(getattr(named, "__name__", repr(function)))

@@ -46,6 +46,8 @@ class StoreOptions:
     notes: Any = field(default=None, metadata=_OF_THE_STORED)
     # Where blocks are computed, also where they are done; everywhere that they aren't unless given.
     roi: Roi | None = None
+    # The image beside which a run stores it by itself; what else lies there is never replaced.
+    on_the_way_to: str | None = None
 
     def __post_init__(self) -> None:
         check_limits(self.num_workers, self.max_retries, self.timeout)

@@ -62,6 +62,8 @@ class Record:
     inputs: list[dict[str, Any]] = field(default_factory=list)
     # Paths of checkpoints that it was read from, which have records of their own.
     checkpoints: list[str] = field(default_factory=list)
+    # The image beside which a run stored it by itself, if any.
+    on_the_way_to: str | None = None
     packages: dict[str, str] = field(default_factory=dict)
     python: str = ""
     host: str = ""
@@ -81,6 +83,7 @@ class Record:
         verify: str,
         notes: Any,
         checkpoints: Sequence[str] = (),
+        on_the_way_to: str | None = None,
         stored_as: Mapping[str, Any] | None = None,
     ) -> Self:
         """That of a volume which is about to be stored."""
@@ -94,6 +97,7 @@ class Record:
             stages=list(stages_of(volume)),
             inputs=list(map(_input, inputs)),
             checkpoints=list(dict.fromkeys(checkpoints)),
+            on_the_way_to=on_the_way_to,
             packages=dict(_packages()),
             python=platform.python_version(),
             host=socket.gethostname(),

@@ -115,6 +115,8 @@ def rerun(
     again = replace(
         options, overwrite=overwrite, on_change=on_change, resume=True, notes=record.notes, roi=None
     )
+    if to is not None:
+        again = replace(again, on_the_way_to=None)
     return store(volume, there, again, client, progress, verify, report, workers_timeout)
 
 

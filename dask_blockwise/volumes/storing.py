@@ -195,7 +195,8 @@ def to_zarr(
     checkpoint : "auto", optional
         Store on the way, too, what blocks would else compute half as much again or more, for their
         halos or as several stages read it: beside the volume and named by its stage, as in
-        ``"out.zarr/segments-gaussian"``. What ``plan(checkpoint="auto")`` shows.
+        ``"out.zarr/segments-gaussian"``. What ``plan(checkpoint="auto")`` shows. If anything but
+        such an earlier one lies there, that is refused, whatever ``overwrite`` says.
     report : path, optional
         Where a page is written that explains the run, ``"run.html"``, or the same as ``.json``,
         also where blocks failed; ``summary.report(path)`` writes it later.
@@ -260,6 +261,6 @@ def to_zarr(
             timeout=timeout,
             version=version,
         )
-        volume = with_checkpoints(volume, os.fspath(path), block, keep, checkpoint)
+        volume = with_checkpoints(volume, location_of(path), block, keep, checkpoint)
     how = client, progress, verify, report, workers_timeout
     return store(volume, location_of(path), options, *how)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..engine.standing import settled
 from ..engine.task import Task
 from ..storage.asked_once import asked_once
+from ..storage.groups import exists, is_bare
 from ..storage.location import check_may_be_written
 from ..storage.room import check_no_file
 from .filling import Filling
@@ -46,9 +47,23 @@ def check_outputs(
     for below in checkpoints_of(volume):
         check_outputs(below.made, below.path, below.options, preparation)
     filling = filling_of(volume, path, options, preparation)
+    _check_own(filling)
     preparation.claim(filling.ledger)
     filling.check()
     check_levels(filling)
+
+
+def _check_own(filling: Filling) -> None:
+    """Refuse to replace anything that a run didn't store by itself on the way to the same."""
+    image, found = filling.options.on_the_way_to, filling.found
+    if image is None or not exists(filling.path) or is_bare(filling.path):
+        return
+    if found is None or (found.on_the_way_to != image and found.digest != filling.record.digest):
+        raise FileExistsError(
+            f"{filling.path}, where a stage would be stored on the way to {image}, holds something "
+            "else, which isn't replaced: choose another path, or say where that stage is to be "
+            "stored, by checkpoint(path) of its volume."
+        )
 
 
 @asked_once()

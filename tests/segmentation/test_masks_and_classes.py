@@ -60,3 +60,78 @@ def test_what_is_no_mask_and_no_labels_is_refused_before_anything_runs():
         ):
             relabel(given, match="touch")
     assert relabel(mask.astype("uint32"), match="touch").compute().max() == 1
+
+
+def flat_in_the_middle(value, dtype, middle):
+    """A mask of which the block in the middle holds one value alone."""
+    inside = np.full((24, 24), middle, bool)
+    inside[:7] = ~inside[:7]
+    return Volume.from_array(inside.astype(dtype) * np.dtype(dtype).type(value), chunks=(8, 8))
+
+
+@pytest.mark.parametrize("middle", [0, 1])
+@pytest.mark.parametrize(
+    "value, dtype", [(1, "u1"), (255, "u1"), (1, "i4"), (255, "u2"), (1, "f4")]
+)
+def test_a_mask_is_known_by_other_places_than_its_middle(value, dtype, middle):
+    mask = flat_in_the_middle(value, dtype, middle)
+    split = watershed(mask, seeds="distance", sigma=0, halo=8)[:]
+    np.testing.assert_array_equal(split > 0, mask[:] > 0)
+    if dtype == "u1":
+        with pytest.raises(ValueError, match="no ids yet"):
+            relabel(mask)
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_bytes_of_one_value_may_be_a_mask_or_a_map(value):
+    one = Volume.from_array(np.full((4, 4), value, np.uint8))
+    with pytest.raises(ValueError, match="of a mask say volume != 0, of probabilities open_volume"):
+        watershed(one, seeds="distance")
+    assert watershed(one != 0, seeds="distance")[:].any() == (value > 0)
+    said = Volume.from_array(np.full((4, 4), value, np.uint8), stands_for=(0, 1))
+    assert watershed(said, seeds="distance").shape == (4, 4)
+    empty = threshold(one, 255)
+    assert not watershed(empty, seeds="distance")[:].any()
+
+
+def test_bytes_of_1_alone_are_no_probabilities():
+    ones = Volume.from_array(np.ones((3, 4, 4), np.uint8), axes="cyx")
+    with pytest.raises(ValueError, match=r"holds 1 alone, but .* would count as 1/255"):
+        watershed(ones, offsets=[[-1, 0], [0, -1], [-2, 0]])
+    assert watershed(ones.isel(c=0), seeds="distance")[:].all()
+
+
+def test_probabilities_that_are_0_and_1_in_the_middle():
+    values = np.random.default_rng(0).random((24, 24))
+    values[8:16, 8:16] = values[8:16, 8:16].round()
+    some = Volume.from_array(values, chunks=(8, 8))
+    with pytest.raises(ValueError, match="If these are probabilities, say fill=True"):
+        watershed(some, seeds="distance", halo=8).compute()
+    filled, found = (
+        watershed(some, seeds="distance", halo=24, fill=fill)[:] > 0 for fill in (True, False)
+    )
+    assert filled.all()
+    assert not found.all()
+
+
+def test_labels_within_a_mask_are_no_classes():
+    labels = np.kron(np.array([[2, 0], [5, 9]]), np.ones((4, 4), int)).astype(np.uint8)
+    volume = Volume.from_array(labels)
+    masked = volume.masked(Roi((0, 0), (8, 6)))
+    for given in (volume, masked, masked.rechunk((8, 8)), masked.astype("uint16").astype("uint8")):
+        assert relabel(given, match="touch").compute().max() == 3
+
+
+def test_little_of_large_blocks_is_looked_at(monkeypatch):
+    read = []
+
+    def reading(source, begin, end):
+        read.append(np.prod(np.subtract(end, begin)))
+        return np.zeros(np.subtract(end, begin), np.uint8)
+
+    volume = Volume.from_array(np.zeros((600, 500, 400), np.uint8), chunks=(600, 500, 400))
+    monkeypatch.setattr(type(volume.source), "read", reading)
+    with pytest.raises(ValueError, match="wherever it was looked at"):
+        watershed(volume, seeds="distance")
+    assert 1 < len(read) < 30
+    assert max(read) <= 64**3

@@ -153,3 +153,41 @@ def test_the_result_is_the_same(tmp_path_factory, threads, halos, block):
     path = tmp_path_factory.mktemp("auto") / "out.zarr/x"
     volume.to_zarr(path, checkpoint="auto", client=threads, progress=False)
     np.testing.assert_allclose(dbw.open_volume(path)[:], expected, rtol=1e-12)
+
+
+def borders(labels):
+    """Where voxels along the last axis are of another label than the one before."""
+    return np.diff(labels, axis=-1, prepend=0) != 0
+
+
+@pytest.mark.parametrize("kept_as", ["uint64", "uint32"])
+def test_labels_are_what_a_region_has(raw, tmp_path, threads, kept_as):
+    labels = dbw.connected_components(smooth(raw, 1) > 0.5).astype(kept_as)
+    found = dbw.map_overlap(borders, labels, halo=2, dtype=bool)
+    assert stages(found) == ["result-greater-0-5", "result"]
+    how = {"client": threads, "progress": False}
+    found.to_zarr(tmp_path / "a.zarr/auto", checkpoint="auto", **how)
+    found.to_zarr(tmp_path / "a.zarr/plain", **how)
+    auto, plain = (dbw.open_volume(tmp_path / "a.zarr" / name)[:] for name in ("auto", "plain"))
+    np.testing.assert_array_equal(auto, plain)
+
+
+class Doubled(dbw.Source):
+    """Not a dataclass."""
+
+    def __init__(self, inputs):
+        self.inputs = inputs
+
+    def read(self, begin, end):
+        return self.inputs[0].source.read(begin, end) * 2
+
+    def over(self, inputs):
+        return type(self)(inputs)
+
+
+def test_below_a_source_of_ones_own_is_stored_too(raw, tmp_path, threads):
+    doubled = Volume(raw.frame, Doubled((smooth(smooth(raw)),)))
+    assert stages(doubled) == ["result-uniform_filter", "result"]
+    path = tmp_path / "a.zarr/x"
+    doubled.to_zarr(path, checkpoint="auto", client=threads, progress=False)
+    np.testing.assert_array_equal(dbw.open_volume(path)[:], smooth(smooth(raw))[:] * 2)
