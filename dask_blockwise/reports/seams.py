@@ -12,9 +12,11 @@ import numpy as np
 from ..geometry.boxes import Index
 from ..segmentation.segmented import Segmented
 from ..volumes.grey import check_not_grey
-from ..volumes.kinds import Checkpoint
+from ..volumes.kinds import Checkpoint, Turned
 from ..volumes.opening import open_volume
 from ..volumes.same_place import in_units_of
+from ..volumes.source import Voxels
+from ..volumes.views import Cropped
 from ..volumes.volume import Volume
 from .seam_contrast import Comparison, contrast
 from .seam_judge import Judge
@@ -100,7 +102,8 @@ def seams(
     Raises
     ------
     ValueError
-        If there is nothing stored to look at, it lies elsewhere, or it has no face within.
+        If there is nothing stored to look at, it lies elsewhere, or it has no face within; or is a
+        part that begins within a block.
 
     Examples
     --------
@@ -126,6 +129,7 @@ def seams(
     pipeline, labels = _pipeline_and_labels(segments, stored)
     block = labels.frame.checked_block(block_shape)
     _check_budget(budget)
+    _check_begin(labels, block)
     stitched = tuple(axis != "t" for axis in labels.axes)
     size, rng = window_shape(labels.shape, block, stitched), np.random.default_rng(seed)
     faces = windows_astride(labels.shape, block, size, stitched, windows, rng)
@@ -219,6 +223,31 @@ def _pipeline_and_labels(
             f"{labels.frame.how_to_lie_as(segments.frame)}."
         )
     return pipeline, labels
+
+
+def _check_begin(labels: Volume, block: Index) -> None:
+    """Refuse a part of which it would be looked beside the faces of blocks."""
+    within = [at % size for at, size in zip(_first(labels), block, strict=True)]
+    axes = [n for n, axis in enumerate(labels.axes) if axis != "t" and within[n]]
+    if axes:
+        names = ", ".join(labels.axes[n] for n in axes)
+        raise ValueError(
+            f"{labels!r} begins {tuple(within[n] for n in axes)} voxels within a block of "
+            f"{tuple(block[n] for n in axes)}, along {names}, so that its blocks don't meet where "
+            "those of such a part would: give a part that begins where a block does, or all of it; "
+            "or the block_shape that it was made with."
+        )
+
+
+def _first(volume: Voxels) -> Index:
+    """Where a part begins in what is stored, in voxels."""
+    source = volume.source
+    if isinstance(source, Turned):
+        inner = _first(source.inputs[0])
+        return tuple(inner[axis] for axis in source.order)
+    if isinstance(source, Cropped):
+        return tuple(map(sum, zip(_first(source.inputs[0]), source.begin, strict=True)))
+    return (0,) * len(volume.frame.extent)
 
 
 def _check_faces(faces: list[Window], labels: Volume, block: Index) -> None:

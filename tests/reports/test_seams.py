@@ -7,6 +7,7 @@ from bioimage_cpp.affinities import compute_affinities
 from scipy import ndimage
 
 from dask_blockwise import (
+    Roi,
     SeamReport,
     Volume,
     connected_components,
@@ -332,3 +333,14 @@ def test_the_budget_of_a_mutex_watershed_counts_all_that_its_blocks_read():
         sum(min(n, b + 24 + reach) - max(0, b - reach) for b in range(0, n, 24)) for n in lazy.shape
     ]
     assert Judge(lazy, lazy, (24, 24), 1).run == np.prod(read)
+
+
+def test_a_part_is_looked_at_where_blocks_met():
+    stripes = (np.arange(96)[:, None] + np.arange(128)) // 7 + 1
+    cut = Volume.from_array(stripes + 100 * (np.arange(128) // 16), chunks=(16, 16))
+    for part in (cut, cut.crop(Roi((16, 32), (64, 64))), cut.transpose("x", "y")):
+        assert seams(part).verdict == "seams"
+    within = cut.crop(Roi((16, 0), (64, 128))).crop(Roi((32, 8), (48, 96)))
+    for part, axes in ((within, "x"), (within.transpose("x", "y"), "x")):
+        with pytest.raises(ValueError, match=rf"begins \(8,\) voxels .* \(16,\), along {axes}, so"):
+            seams(part)
