@@ -178,7 +178,13 @@ def _beside(path: str, title: str, names: set[str]) -> str:
     plain = re.sub(r"\W+", "-", title.partition("(")[0]).strip("-") or "stage"
     number = next(n for n in range(1, len(names) + 2) if _numbered(plain, n) not in names)
     names.add(name := _numbered(plain, number))
-    ending = PurePosixPath(path.rpartition("/")[2]).suffix
+    folder, _, last = path.rpartition("/")
+    if folder.endswith("/"):
+        raise ValueError(
+            f"{path} is all of a bucket, beside which nothing can be stored on the way: store at a "
+            f"path in it, such as {path}/result.zarr."
+        )
+    ending = PurePosixPath(last).suffix
     return f"{path.removesuffix(ending)}-{name}{ending}"
 
 

@@ -40,6 +40,11 @@ def test_what_is_on_the_way_lies_beside(tmp_path, how, given, beside):
     np.testing.assert_allclose(dbw.open_volume(tmp_path / beside)[:], smooth(RAW)[:])
 
 
+def test_nothing_lies_beside_a_bucket():
+    with pytest.raises(ValueError, match=r"all of a bucket, .* such as s3://bucket/result.zarr"):
+        smooth(smooth(RAW)).to_zarr("s3://bucket", checkpoint="auto")
+
+
 def test_an_object_goes_by_its_class(tmp_path, how):
     def chain():
         return dbw.map_overlap(Doubled(), dbw.map_overlap(Doubled(), RAW, halo=4), halo=4)
