@@ -11,12 +11,12 @@ from typing import Any, Literal
 
 from ..geometry.boxes import Index
 from ..pipelines.stages import noted
-from .kinds import Checkpoint
+from .kinds import Checkpoint, checkpointed
 from .lineage import call_of, is_made_by, is_stored, own_reach
 from .reads import reads_of
 from .source import LabelSource, Voxels
 
-__all__ = ["Automatic", "with_checkpoints"]
+__all__ = ["Automatic", "with_checkpoints", "with_checkpoints_as"]
 
 Automatic = Literal["auto"]
 # Made from a volume, and where it is to be stored: the same as a checkpoint.
@@ -73,6 +73,15 @@ def with_checkpoints(
         return one
 
     return cut(volume, block)
+
+
+def with_checkpoints_as(made: Voxels, volume: Voxels, path: str, block: Index) -> Voxels:
+    """A volume stored on the way as another was at the same path, if a run did that by itself."""
+    found: list[Any] = [one.source for one in _under(made) if isinstance(one.source, Checkpoint)]
+    options = [one.options for one in found if one.options.on_the_way_to is not None]
+    if not options:
+        return volume
+    return with_checkpoints(volume, path, block, lambda one, at: checkpointed(one, at, options[0]))
 
 
 def _worth_storing(volume: Voxels, block: Index) -> Voxels | None:

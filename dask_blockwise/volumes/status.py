@@ -18,6 +18,7 @@ from ..recipes import parts_of
 from ..storage.arrays import open_array
 from ..storage.location import can_be_listed, is_only_read, location_of
 from ..storage.stored_array import StoredArray
+from .auto_checkpoints import with_checkpoints_as
 from .filling import ANOTHER, Filling
 from .found_places import levels_at
 from .frame import Frame
@@ -185,6 +186,9 @@ def _changes(
     ledger = ledger_of(array.location)
     verify: Any = record.verify
     made, options = _kept(given, ledger, trust, unknown if volume is None else [])
+    if volume is not None and made is not None:
+        block = volume.frame.checked_block(options.block_shape)
+        volume = with_checkpoints_as(made, volume, location_of(given), block)
     volume = made if volume is None else as_it_is_now(volume)
     if volume is not None:
         filling = filling_of(volume, location_of(given), options, Preparation(verify))

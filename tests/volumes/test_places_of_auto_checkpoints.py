@@ -65,6 +65,15 @@ def test_what_was_stored_for_something_else_stays(tmp_path, how, ask):
     assert not (tmp_path / "a.zarr/x").exists()
 
 
+def test_a_volume_stands_as_it_was_stored(tmp_path, how):
+    path = tmp_path / "a.zarr/x"
+    smooth(smooth(RAW)).to_zarr(path, checkpoint="auto", **how)
+    assert dbw.status(path, smooth(smooth(RAW)))
+    changed = dbw.status(path, smooth(smooth(RAW, 5)))
+    assert "uniform_filter: size 7 -> 5" in str(changed)
+    assert not changed
+
+
 def test_two_outputs_may_not_share_what_is_on_the_way(tmp_path, how):
     def a(array):
         return uniform_filter(array, 3)
