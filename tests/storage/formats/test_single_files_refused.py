@@ -89,7 +89,6 @@ def tagged(path, axes):
         ),
         (packed, "Python objects"),
         (two_images, "holds 2 images"),
-        (lambda p: tiff(p / "a.tif", TCZYX[0]), "aren't understood"),
         (lambda p: tagged(p, "syx"), r"'s', 'y', 'x'\) aren't"),
         (lambda p: tagged(p, "yx"), r"its shape is \(5, 40, 50\)"),
         (
