@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import tifffile
-from made_files import MADE, TCZYX, VALUES, hdf5, npy, tiff
+from made_files import MADE, VALUES, hdf5, npy, tiff
 
 import dask_blockwise as dbw
 
