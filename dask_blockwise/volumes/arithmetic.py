@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..geometry.boxes import Index
 from ..pipelines.stages import stage
-from .lineage import AnyVoxels
+from .kinds import AnyVoxels
 from .region import computed
 from .same_place import in_units_of
 from .source import Source, Voxels

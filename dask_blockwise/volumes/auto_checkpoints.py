@@ -12,7 +12,7 @@ from typing import Any, Literal
 from ..geometry.boxes import Index
 from ..pipelines.stages import noted
 from .kinds import Checkpoint, checkpointed
-from .lineage import call_of, is_made_by, is_stored, own_reach
+from .lineage import call_of, checkpoints_of, is_made_by, is_stored, over_inputs, own_reach
 from .reads import reads_of
 from .source import LabelSource, Voxels
 
@@ -77,8 +77,8 @@ def with_checkpoints(
 
 def with_checkpoints_as(made: Voxels, volume: Voxels, path: str, block: Index) -> Voxels:
     """A volume stored on the way as another was at the same path, if a run did that by itself."""
-    found: list[Any] = [one.source for one in _under(made) if isinstance(one.source, Checkpoint)]
-    options = [one.options for one in found if one.options.on_the_way_to is not None]
+    found = (one.options for one in checkpoints_of(made))
+    options = [one for one in found if one.on_the_way_to is not None]
     if not options:
         return volume
     return with_checkpoints(volume, path, block, lambda one, at: checkpointed(one, at, options[0]))
@@ -110,18 +110,21 @@ def _takes_long(volume: Voxels) -> bool:
     """Whether anything but voxel by voxel is computed for it of what is stored."""
     if is_stored(volume):
         return False
-    reach = own_reach(volume)
-    own = volume.source.takes_long or any((*reach.before, *reach.after))
-    return own or any(map(_takes_long, volume.source.inputs))
+    return not _is_by_voxel(volume) or any(map(_takes_long, volume.source.inputs))
 
 
 def _input_is_smaller(volume: Voxels) -> bool:
     """Whether it is made voxel by voxel of one that takes long, and fewer bytes."""
-    reach = own_reach(volume)
-    if volume.source.takes_long or any((*reach.before, *reach.after)):
+    if not _is_by_voxel(volume):
         return False
     slow = [inner for inner in volume.source.inputs if _takes_long(inner)]
     return sum(map(_bytes_of, slow)) < _bytes_of(volume)
+
+
+def _is_by_voxel(volume: Voxels) -> bool:
+    """Whether a value is soon made of those at its own place."""
+    reach = own_reach(volume)
+    return not (volume.source.takes_long or any((*reach.before, *reach.after)))
 
 
 def _bytes_of(volume: Voxels) -> int:
@@ -144,14 +147,8 @@ def _with(volume: Voxels, one: Voxels, other: Voxels) -> Voxels:
 
     def over(inner: Any) -> Any:
         if id(inner) not in made:
-            source: Any = inner.source
-            inputs = tuple(map(over, source.inputs))
-            if all(a is b for a, b in zip(inputs, source.inputs, strict=True)):
-                made[id(inner)] = inner
-            else:
-                made[id(inner)] = replace(inner, source=source.over(inputs))
-                if (call := call_of(inner)) is not None:
-                    made[id(inner)] = noted(made[id(inner)], call.over(over))
+            same = all(over(each) is each for each in inner.source.inputs)
+            made[id(inner)] = inner if same else over_inputs(inner, over)
         return made[id(inner)]
 
     found: Voxels = over(volume)

@@ -15,7 +15,7 @@ from ..geometry.boxes import Box, Index, bounded, full_box
 from ..pipelines.stages import stage
 from .cells import METHODS, coarsened, margin_of
 from .frame import Frame
-from .lineage import AnyVoxels
+from .kinds import AnyVoxels
 from .reach import Reach
 from .source import Source, Voxels
 

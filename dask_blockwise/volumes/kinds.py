@@ -18,7 +18,7 @@ from ..storage.foreign import as_stored
 from .options import StoreOptions
 from .source import Source, Voxels
 
-__all__ = ["Checkpoint", "InMemory", "Stored", "Turned", "checkpointed"]
+__all__ = ["AnyVoxels", "Checkpoint", "InMemory", "Stored", "Turned", "checkpointed"]
 
 AnyVoxels = TypeVar("AnyVoxels", bound=Voxels)
 

@@ -16,9 +16,8 @@ from .downsampling import Coarser
 from .filling import Filling
 from .found_places import levels_for
 from .frame import Frame
-from .kinds import Stored
+from .kinds import AnyVoxels, Stored
 from .known import ledger_of
-from .lineage import AnyVoxels
 from .options import StoreOptions
 from .places import LevelPlaces, Place
 from .preparation import Preparation

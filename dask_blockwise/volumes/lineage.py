@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from ..geometry.blocks import Coordinate, Roi
 from ..pipelines.calls import Call
 from ..pipelines.stages import noted
-from .kinds import Checkpoint, Stored, Turned
+from .kinds import AnyVoxels, Checkpoint, Stored, Turned
 from .reach import Reach
 from .source import Voxels
 
@@ -19,16 +20,23 @@ __all__ = [
     "call_of",
     "check_not_in_place",
     "check_regional",
+    "checkpoints_of",
     "is_made_by",
     "is_stored",
     "is_turned",
+    "over_inputs",
     "own_reach",
     "place_of",
     "prepared",
     "reach_of",
 ]
 
-AnyVoxels = TypeVar("AnyVoxels", bound=Voxels)
+
+def checkpoints_of(volume: Voxels) -> list[Checkpoint]:
+    """Those that a volume is computed from, without those further down."""
+    if isinstance(volume.source, Checkpoint):
+        return [volume.source]
+    return [found for inner in volume.source.inputs for found in checkpoints_of(inner)]
 
 
 def is_stored(volume: Voxels) -> bool:
@@ -164,19 +172,31 @@ def as_it_is_now(volume: AnyVoxels, anew: bool = False) -> AnyVoxels:
 
 def _as_it_is_now(volume: AnyVoxels, anew: bool, seen: dict[int, Any]) -> AnyVoxels:
     if id(volume) not in seen:
-        source: Any = volume.source
+        made = over_inputs(volume, lambda inner: _as_it_is_now(inner, anew, seen))
+        source: Any = made.source
         if isinstance(source, Stored) and not source.written:
             stored = source.stored.again()
             source = replace(source, stored=stored.anew() if anew else stored)
-        elif volume.source.inputs:
-            inputs = tuple(_as_it_is_now(inner, anew, seen) for inner in volume.source.inputs)
-            source = volume.source.over(inputs)
-        seen[id(volume)] = replace(volume, source=source)
-        if (call := call_of(volume)) is not None:
-            of_now = call.over(lambda inner: _as_it_is_now(inner, anew, seen))
-            seen[id(volume)] = noted(seen[id(volume)], of_now)
+            made = noted(replace(made, source=source), call_of(made))
+        seen[id(volume)] = made
     found: AnyVoxels = seen[id(volume)]
     return found
+
+
+def over_inputs(volume: AnyVoxels, other: Callable[[Any], Any]) -> AnyVoxels:
+    """The same over others in place of its inputs, and made by the same call with these.
+
+    Parameters
+    ----------
+    volume : Volume
+    other : callable
+        What takes the place of a volume that it is made from.
+    """
+    source: Any = volume.source
+    if source.inputs:
+        source = source.over(tuple(map(other, source.inputs)))
+    made, call = replace(volume, source=source), call_of(volume)
+    return made if call is None else noted(made, call.over(other))
 
 
 def check_regional(volume: Voxels, stored: bool = False) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..geometry.blocks import Roi
 from ..geometry.boxes import Box, Index, within
 from ..pipelines.stages import stage
-from .lineage import AnyVoxels
+from .kinds import AnyVoxels
 from .masks import Mask, anything_in, as_mask
 from .reach import Halo
 from .source import LabelSource, Source, Voxels

@@ -13,7 +13,7 @@ from ..geometry.blocks import Roi, check_region
 from ..geometry.boxes import Index
 from ..geometry.meeting import meetings
 from .frame import Frame
-from .lineage import AnyVoxels
+from .kinds import AnyVoxels
 from .source import Source, Voxels
 
 __all__ = [

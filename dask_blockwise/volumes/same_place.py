@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from ..geometry.meeting import Meeting, meetings
 from .frame import Frame
-from .lineage import AnyVoxels, is_made_by
+from .kinds import AnyVoxels
+from .lineage import is_made_by
 from .source import LabelSource
 from .views import Cropped
 

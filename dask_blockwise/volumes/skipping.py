@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from ..geometry.boxes import Index
 from ..geometry.meeting import meetings
 from .frame import Frame
-from .kinds import Turned
-from .lineage import AnyVoxels
+from .kinds import AnyVoxels, Turned
 from .masked import masked_by
 from .masks import as_mask
 from .source import Source, Voxels

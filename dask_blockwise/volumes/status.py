@@ -26,7 +26,7 @@ from .kept_volume import kept_volume
 from .known import Known, Verify, array_id, known_now, ledger_of
 from .left import left_in
 from .levels import Levels, levels_beyond, levels_there
-from .lineage import as_it_is_now
+from .lineage import as_it_is_now, checkpoints_of
 from .opening import open_volume
 from .options import StoreOptions
 from .preparation import Preparation
@@ -34,7 +34,7 @@ from .record import Record, changed_parts
 from .rerunning import recorded
 from .source import Voxels
 from .step import Target
-from .tasks import checkpoints_of, filling_of
+from .tasks import filling_of
 
 __all__ = ["Status", "status"]
 

@@ -14,9 +14,8 @@ from ..geometry.blocks import Roi
 from ..pipelines.stages import stage
 from ..storage.location import location_of
 from .auto_checkpoints import Automatic, with_checkpoints
-from .kinds import checkpointed
+from .kinds import AnyVoxels, checkpointed
 from .known import Verify
-from .lineage import AnyVoxels
 from .options import OnChange, StoreOptions
 from .skipping import only_where
 from .source import Voxels

@@ -12,7 +12,7 @@ from .filling import Filling
 from .found_places import place_for
 from .kinds import Checkpoint
 from .levels import check_levels, level_tasks
-from .lineage import check_not_in_place, check_regional
+from .lineage import check_not_in_place, check_regional, checkpoints_of
 from .options import StoreOptions
 from .preparation import Preparation
 from .source import Voxels
@@ -21,7 +21,6 @@ from .step_tasks import steps_of, tasks_into
 
 __all__ = [
     "check_outputs",
-    "checkpoints_of",
     "filling_of",
     "tasks_to_mend",
     "tasks_to_store",
@@ -127,13 +126,6 @@ def upstream_tasks(volume: Voxels, preparation: Preparation) -> list[Task]:
         return _checkpoint_tasks(volume, volume.source, preparation)
     inner = (upstream_tasks(inner, preparation) for inner in volume.source.inputs)
     return list(dict.fromkeys(task for tasks in inner for task in tasks))
-
-
-def checkpoints_of(volume: Voxels) -> list[Checkpoint]:
-    """Those that a volume is computed from, without those further down."""
-    if isinstance(volume.source, Checkpoint):
-        return [volume.source]
-    return [found for inner in volume.source.inputs for found in checkpoints_of(inner)]
 
 
 def _checkpoint_tasks(

@@ -12,8 +12,8 @@ from ..geometry.blocks import Roi
 from ..geometry.boxes import Index
 from ..pipelines.stages import stage
 from .frame import Frame, check_axes
-from .kinds import Turned
-from .lineage import AnyVoxels, is_made_by
+from .kinds import AnyVoxels, Turned
+from .lineage import is_made_by
 from .source import LabelSource, Source, Voxels
 
 __all__ = ["Cropped", "crop", "isel", "rechunk", "transpose"]
