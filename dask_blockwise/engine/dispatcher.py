@@ -174,20 +174,29 @@ class Dispatcher:
     def _feed(self) -> None:
         """Fill the window, downstream tasks first, while what they read is fresh."""
         threads = self._crew.look(self._states)
-        window = 2 * threads + 2
-        while len(self._out) < window:
-            state = next((s for s in reversed(self._states) if s.may_run), None)
-            if state is None:
-                break
-            numbers = state.next_batch(min(threads, state.task.num_workers or window))
-            if numbers:
+        while (state := self._next_to_run(threads)) is not None:
+            workers = min(threads, state.task.num_workers or threads)
+            if numbers := state.next_batch(workers):
                 state.running += 1
-                self._send(self._batch(state, numbers), priority=state.index)
+                batch = self._batch(state, numbers, state.pace.seconds(workers))
+                self._send(_Sent(state, batch), priority=state.index)
 
-    def _batch(self, state: TaskState, numbers: list[int]) -> _Sent:
-        alone = state.alone(numbers)
-        how = next(self._names), alone, state.block_seconds or 0.0, state.pause(numbers)
-        return _Sent(state, Batch(self._run_id, state.index, numbers, *how))
+    def _next_to_run(self, threads: int) -> TaskState | None:
+        """A task of which another batch may be sent; None if none, or enough are out."""
+        states = (s for s in reversed(self._states) if s.may_run)
+        return next((s for s in states if len(self._out) < s.pace.batches(threads)), None)
+
+    def _batch(self, state: TaskState, numbers: list[int], seconds: float) -> Batch:
+        return Batch(
+            self._run_id,
+            state.index,
+            numbers,
+            next(self._names),
+            alone=state.alone(numbers),
+            seconds=seconds,
+            block_seconds=state.pace.block_seconds or 0.0,
+            pause=state.pause(numbers),
+        )
 
     def _send(self, sent: _Sent, **options: Any) -> Key:
         """Queue on the scheduler, after all of the same priority: within one graph, Dask sorts."""

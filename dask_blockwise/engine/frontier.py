@@ -19,9 +19,12 @@ from numpy.typing import NDArray
 from ..geometry.blocks import BlockGrid
 from ..geometry.boxes import Box, Index
 from .conflicts import Conflicts, Integers, along
+from .order import Order
 
 # Releases larger than this stay one array that is walked lazily instead of entries in a heap.
 _LARGE_RELEASE = 4096
+# Blocks whose positions along all axes are held at once.
+_AT_ONCE = 1 << 20
 
 
 class Frontier:
@@ -64,7 +67,7 @@ class Frontier:
         self._waiting: list[_Waiting] = []
         for grid, conflict, sources in zip(grids, conflicts, upstream):
             feeds = [_Feed(grids[source], grid) for source in sources]
-            waiting = _Waiting(grid.shape, Conflicts.of(grid) if conflict else None, feeds)
+            waiting = _Waiting(grid, Conflicts.of(grid) if conflict else None, feeds)
             self._waiting.append(waiting)
             for source, feed in zip(sources, feeds):
                 self._feeds[source].append((feed, waiting))
@@ -74,7 +77,7 @@ class Frontier:
         return self._waiting[task].ready
 
     def take(self, task: int, count: int) -> list[int]:
-        """Up to ``count`` blocks that may run now, neighbours in raster order."""
+        """Up to ``count`` blocks that may run now, neighbours soon after one another."""
         return self._waiting[task].take(count)
 
     def done(self, task: int, number: int) -> None:
@@ -92,16 +95,20 @@ class Frontier:
 class _Waiting:
     """Blocks of one task: how many conditions each waits for, and those that wait for none."""
 
-    def __init__(self, shape: Index, conflicts: Conflicts | None, feeds: Sequence[_Feed]) -> None:
+    def __init__(
+        self, grid: BlockGrid, conflicts: Conflicts | None, feeds: Sequence[_Feed]
+    ) -> None:
         self._conflicts = conflicts if conflicts and any(conflicts.reach) else None
-        self.ordered = self._conflicts is not None and prod(shape) > 1
+        self._order = Order(grid)
+        self.ordered = self._conflicts is not None and len(grid) > 1
         self.ready = 0
+        # Keys in the order.
         self._heap: list[int] = []
         self._backlog: Iterator[int] = iter(())
         if self.ordered or feeds:
-            self._count(shape, feeds)
+            self._count(grid.shape, feeds)
         else:
-            self._append(range(prod(shape)))
+            self.ready, self._backlog = len(grid), iter(self._order)
 
     def _count(self, shape: Index, feeds: Sequence[_Feed]) -> None:
         """Set the counters: one condition a feed, one a conflicting block of lower level."""
@@ -109,9 +116,10 @@ class _Waiting:
         self._conditions = np.full(shape, len(feeds), np.min_scalar_type(most))
         if self.ordered and self._conflicts:
             self._conditions += self._conflicts.earlier()
-        # From one block to the next along each axis, in numbers.
-        self._strides = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
-        self._append(np.flatnonzero(self._conditions == 0))
+        free = np.flatnonzero(self._conditions == 0)
+        parts = np.array_split(free, 1 + free.size // _AT_ONCE)
+        keys = (self._order.keys(np.unravel_index(part, shape)) for part in parts)
+        self._append(np.concatenate(list(keys)))
         # What reads no block at all of an upstream task will never be told that one is done.
         for feed in feeds:
             for box in feed.unfed():
@@ -121,7 +129,7 @@ class _Waiting:
         taken = [heappop(self._heap) for _ in range(min(count, len(self._heap)))]
         taken.extend(islice(self._backlog, count - len(taken)))
         self.ready -= len(taken)
-        return taken
+        return self._order.numbers(taken)
 
     def pass_turn(self, index: Index) -> None:
         """Tell conflicting blocks of higher level that this one is done."""
@@ -149,19 +157,19 @@ class _Waiting:
         """Let go of some blocks of a box."""
         if not which.any():
             return
-        axes = zip(which.nonzero(), box, self._strides)
-        numbers = sum((at + side.start) * stride for at, side, stride in axes)
-        if numbers.size > _LARGE_RELEASE:
-            self._append(numbers)
+        at = which.nonzero()
+        keys = self._order.keys([inside + side.start for inside, side in zip(at, box)])
+        if keys.size > _LARGE_RELEASE:
+            self._append(keys)
             return
-        self.ready += numbers.size
-        for number in numbers.tolist():
-            heappush(self._heap, number)
+        self.ready += keys.size
+        for key in keys.tolist():
+            heappush(self._heap, key)
 
-    def _append(self, numbers: range | Integers) -> None:
-        self.ready += len(numbers)
+    def _append(self, keys: Integers) -> None:
+        self.ready += len(keys)
         # Links that have been walked fall off the chain.
-        self._backlog = chain(self._backlog, map(int, numbers))
+        self._backlog = chain(self._backlog, map(int, np.sort(keys)))
 
 
 class _Feed:

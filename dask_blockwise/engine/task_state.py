@@ -10,6 +10,7 @@ import numpy as np
 
 from .bars import Bar
 from .frontier import Frontier
+from .pace import Pace
 from .progress import TaskSummary
 from .standing import Standing
 from .task import Task
@@ -21,16 +22,8 @@ from .worker.spent import NOTHING
 
 __all__ = ["TaskState"]
 
-# A batch of blocks takes about this long, in seconds, and is never more than so many blocks.
-_BATCH_SECONDS = 1.0
 # Before a block is tried again that could not read or write; 4 times as long each time.
 _PAUSE_SECONDS, _LONGEST_PAUSE = 0.5, 30.0
-# Of more workers they take longer: a scheduler of Dask's takes in some thousand tasks a second.
-_BATCHES_A_SECOND = 500
-_BATCH_BLOCKS = 2048
-_EMPTY_BATCH_BLOCKS = 16  # where all so far were empty
-# Where blocks have a time limit: the scheduler knows only how long a whole batch may take.
-_TIMED_BATCH_BLOCKS = 32
 # A block that is broken off so often, by what is no fault of its own, fails all the same: it may
 # take longer than any job lasts, or be what ends the jobs.
 _MOST_INTERRUPTIONS = 5
@@ -84,14 +77,15 @@ class TaskState:
         # Blocks that may run, and were found to need it.
         self._due: deque[int] = deque()
         self._settled = np.zeros(len(task.grid), bool)
-        self._again: deque[list[int]] = deque()
+        # Blocks that were tried, and are to run by themselves.
+        self._again: deque[int] = deque()
         self._attempts: Counter[int] = Counter()
         # Blocks whose last failure may pass by itself.
         self._passing: set[int] = set()
         self._interruptions: Counter[int] = Counter()
         self._errors: dict[int, Failure] = {}
         self._failed: dict[int, Failure] = {}
-        self._block_seconds: float | None = None
+        self.pace = Pace(timed=task.timeout is not None)
         self._spent = NOTHING
         self._peak_memory = 0
         self._corrupt: dict[str, None] = {}
@@ -104,36 +98,33 @@ class TaskState:
         return self._begin > 0
 
     @property
-    def block_seconds(self) -> float | None:
-        """What a block takes; None until the first has ended."""
-        return self._block_seconds
-
-    @property
     def ready(self) -> int:
         """Blocks that run, or could run now."""
-        again = sum(map(len, self._again))
-        return self.running + again + len(self._due) + self._frontier.ready(self.index)
+        return self.running + len(self._again) + self._waiting
+
+    @property
+    def _waiting(self) -> int:
+        return len(self._due) + self._frontier.ready(self.index)
 
     @property
     def seconds_left(self) -> float:
         """What the blocks that are left take, at least as long as the first takes by now."""
         if not self.begun:
             return 0.0 if not self.ready else 1.0
-        block = self._block_seconds or time.monotonic() - self._begin
+        block = self.pace.block_seconds or time.monotonic() - self._begin
         return block * (len(self._settled) - np.count_nonzero(self._settled))
 
     @property
     def may_run(self) -> bool:
         """Whether another batch of it may run now."""
         busy = self.task.num_workers is not None and self.running >= self.task.num_workers
-        waiting = self._again or self._due or self._frontier.ready(self.index)
-        return not busy and bool(waiting)
+        return not busy and bool(self._again or self._waiting)
 
     def next_batch(self, workers: int) -> list[int]:
         """Blocks to run next, one after the other in one process; none if none may run now."""
         if self._again:
-            return self._again.popleft()
-        size = self._batch_size(workers)
+            return [self._again.popleft()]
+        size = self.pace.blocks(self._waiting, workers)
         self._look_for(size)
         if self._due:
             self._start()
@@ -168,7 +159,10 @@ class TaskState:
     def settle(self, report: BatchReport) -> bool:
         """Take in what became of a batch; whether any block got further."""
         self._end = time.monotonic()
-        self._measure(report)
+        self.pace.measure(report)
+        self._spent = self._spent.plus(report.spent)
+        self._standing.spend(report.spent)
+        self._peak_memory = max(self._peak_memory, report.peak_memory)
         self._corrupt.update(dict.fromkeys(report.corrupt))
         self._standing.mark(report.done, report.traces, report.skipped)
         self._empty += report.empty
@@ -183,8 +177,7 @@ class TaskState:
             self._fail(number, failure)
         for number, reason in report.interrupted:
             self._interrupt(number, reason)
-        if report.left:
-            self._again.append(report.left)
+        self._due.extendleft(reversed(report.left))
         settled = len(report.done) + len(report.skipped)
         self.bar.update(settled, len(self._failed), self._retries, self._empty)
         self.say_progress()
@@ -224,32 +217,12 @@ class TaskState:
             failure_log=str(self._log.failures) if self._log.failures.exists() else None,
         )
 
-    def _batch_size(self, workers: int) -> int:
-        """As many blocks as take about a second, but not so many that a worker gets none."""
-        if self._block_seconds is None:
-            return _EMPTY_BATCH_BLOCKS if self._empty else 1
-        most = _BATCH_BLOCKS if self.task.timeout is None else _TIMED_BATCH_BLOCKS
-        seconds = max(_BATCH_SECONDS, workers / _BATCHES_A_SECOND)
-        by_time = seconds / max(self._block_seconds, 1e-6)
-        by_share = (self._frontier.ready(self.index) + len(self._due)) / (2 * workers)
-        return max(1, int(min(most, by_time, by_share)))
-
     def _start(self) -> None:
         if self.begun:
             return
         self._begin = time.monotonic()
         if self.task.init_callback_fn is not None:
             self.task.init_callback_fn(self._context)
-
-    def _measure(self, report: BatchReport) -> None:
-        self._spent = self._spent.plus(report.spent)
-        self._standing.spend(report.spent)
-        self._peak_memory = max(self._peak_memory, report.peak_memory)
-        # Empty ones take next to nothing, and tell nothing of others.
-        run = len(report.done) - report.empty + len(report.skipped) + len(report.failures)
-        if run and report.spent.seconds_busy:
-            latest = report.spent.seconds_busy / run
-            self._block_seconds = ((self._block_seconds or latest) + latest) / 2
 
     def _pass_over(self, numbers: Sequence[int]) -> None:
         """Blocks that stand as they are."""
@@ -274,7 +247,7 @@ class TaskState:
             self._failed[number] = self._errors[number]
         else:
             self._retries += 1
-            self._again.append([number])
+            self._again.append(number)
 
     def _interrupt(self, number: int, reason: str) -> None:
         """A block was broken off by what isn't its fault: it runs again, and is charged nothing."""
@@ -288,7 +261,7 @@ class TaskState:
                 f"{reason}."
             )
             return
-        self._again.append([number])
+        self._again.append(number)
 
     def _write_log(self, number: int, event: str, text: str, is_failure: bool = True) -> None:
         self._log.write(number, self._attempts[number] + 1, event, text, is_failure)

@@ -156,7 +156,7 @@ class BlockGrid:
     def __len__(self) -> int:
         return prod(self.shape)
 
-    @property
+    @cached_property
     def writable_roi(self) -> Roi:
         """The total ROI without its context: what the blocks could write at most."""
         before, after = self.context

@@ -74,7 +74,10 @@ def read_json(location: str, name: str) -> dict[str, Any]:
         If it can't be read.
     """
     path = os.path.join(location, name)  # noqa: PTH118 - a URL stays one.
-    small = not on_disk(location) or _size(path) <= _LARGEST_JSON
+    size = _size(path) if on_disk(location) else 0
+    if size is None:
+        return {}
+    small = size <= _LARGEST_JSON
     value = _let_read(location, name, known=True) if small else b"too large"
     if value is None or (not value.strip() and name in _MAY_BE_NULL):
         return {}
@@ -88,9 +91,12 @@ def read_json(location: str, name: str) -> dict[str, Any]:
         raise ValueError(f"{path} is damaged: {why}. {MEND}.") from error
 
 
-def _size(path: str) -> int:
+def _size(path: str) -> int | None:
+    """Bytes of a file; None where there is none, as is so of most that are looked for."""
     try:
         return os.stat(path).st_size  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        return None
     except OSError:
         return 0
 

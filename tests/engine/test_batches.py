@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from distributed import Client
-from recording import line, recorder
+from recording import line, recorder, runs
 
 from dask_blockwise.engine.bars import open_bar
 from dask_blockwise.engine.frontier import Frontier
@@ -18,6 +18,7 @@ from dask_blockwise.engine.task_state import TaskState
 from dask_blockwise.engine.worker.client import Context
 from dask_blockwise.engine.worker.report import BatchReport
 from dask_blockwise.engine.worker.spent import Spent
+from dask_blockwise.engine.worker.trace import Trace
 
 
 @pytest.mark.parametrize(
@@ -31,14 +32,67 @@ from dask_blockwise.engine.worker.spent import Spent
 def test_batches_take_a_second_and_longer_on_many_threads(
     threads: int, seconds: float, blocks: int, tmp_path: Path
 ) -> None:
-    task = line(200_000, print)
+    state = state_of(200_000, tmp_path)
+    assert state.next_batch(threads) == list(range(8))
+    state.settle(batch_report(range(1), range(1, 8), seconds))
+    # Those that weren't begun come next.
+    assert state.next_batch(threads) == list(range(1, blocks + 1))
+
+
+def state_of(blocks: int, folder: Path) -> TaskState:
+    task = line(blocks, print)
     frontier = Frontier([task.grid], [False], [[]])
     standing = Standing(task, None, lambda task: None)
-    log, bar = TaskLog(tmp_path / "blocks.log", False), open_bar("task", 200_000, 0, False)
-    state = TaskState(task, 0, frontier, standing, bar, log, Context())
-    assert state.next_batch(threads) == [0]
-    state.settle(BatchReport(done=[0], traces=[(0, 0, 0)], spent=Spent(0.0, seconds)))
-    assert state.next_batch(threads) == list(range(1, blocks + 1))
+    log, bar = TaskLog(folder / "blocks.log", False), open_bar("task", blocks, 0, False)
+    return TaskState(task, 0, frontier, standing, bar, log, Context())
+
+
+def batch_report(done: range, left: range, seconds: float, empty: bool = False) -> BatchReport:
+    return BatchReport(
+        done=list(done),
+        left=list(left),
+        traces=[Trace(empty=int(empty))] * len(done),
+        spent=Spent(0.0, seconds),
+    )
+
+
+def test_a_batch_leaves_to_others_what_it_has_no_time_for(
+    near: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first batches are of eight blocks, of which it isn't known how long one takes."""
+    settle, reports = TaskState.settle, []
+
+    def noted(state: TaskState, report: BatchReport) -> bool:
+        reports.append(report)
+        return settle(state, report)
+
+    monkeypatch.setattr(TaskState, "settle", noted)
+    slow_first = recorder(tmp_path, lambda number, _: time.sleep(0.5 if number == 0 else 0.0))
+    assert run(line(64, slow_first), near, progress=False)
+    (first,) = [report for report in reports if 0 in report.done]
+    assert (first.done, first.left) == ([0], list(range(1, 8)))
+    assert set(runs(tmp_path).values()) == {1}
+
+
+def test_while_no_block_has_ended_no_batch_waits_behind_others(tmp_path: Path) -> None:
+    state = state_of(64, tmp_path)
+    assert state.pace.batches(2) == 2
+    state.settle(batch_report(range(1), range(0), 0.01))
+    assert state.pace.batches(2) == 6
+
+
+def test_where_all_were_empty_batches_are_large_and_short(tmp_path: Path) -> None:
+    state = state_of(4096, tmp_path)
+    state.settle(batch_report(range(8), range(0), 0.01, empty=True))
+    assert state.pace.block_seconds is None
+    assert (len(state.next_batch(2)), state.pace.seconds(2)) == (1024, 0.25)
+
+
+def test_a_batch_takes_some_hundredths_of_a_second_at_least(tmp_path: Path) -> None:
+    """To send one takes 6 ms, in which its worker has nothing to do."""
+    state = state_of(16, tmp_path)
+    state.settle(batch_report(range(1), range(0), 0.005))
+    assert len(state.next_batch(8)) == 6
 
 
 def test_a_run_that_broke_off_leaves_no_batch_behind_that_others_would_wait_for(

@@ -60,6 +60,8 @@ class Batch:
     name: str
     # Whether nothing else of ours may run in the process meanwhile.
     alone: bool
+    # After which it begins no block any more, but the first.
+    seconds: float
     # What a block takes, as far as that is known.
     block_seconds: float = 0.0
     # Seconds to wait before it.
@@ -237,8 +239,11 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
         work, function = run.task(batch.task)
         begun()
         reset_peak_memory()
+        end = time.monotonic() + batch.seconds
         with run.clock.batch() as clocked:
             for number, following in zip_longest(batch.numbers, batch.numbers[1:]):
+                if number != batch.numbers[0] and time.monotonic() > end:
+                    break
                 if run.stopped or not may_begin(batch.block_seconds) or not journal.begin(number):
                     break
                 if following is not None:

@@ -6,8 +6,8 @@ not. A new format is one file with a class that satisfies ``Format``, and a line
 outside the package, it is the class and a call of ``register``.
 """
 
+from ...geometry.morton import axes_of_bits
 from .found_names import some_names
-from .morton import axes_of_bits
 from .protocol import (
     Container,
     CorruptChunk,

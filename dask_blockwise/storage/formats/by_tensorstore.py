@@ -1,7 +1,7 @@
 """Arrays as TensorStore opens them: what formats that it knows have in common.
 
 It keeps one cache of decoded chunks in each process, so that neighbouring blocks that share a halo
-decode a chunk once.
+decode a chunk once. What no other block is likely to read passes it by.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,8 @@ from .protocol import CorruptChunk, Layout
 
 __all__ = ["TensorStoreArray", "layout_of_pieces", "open_tensorstore", "read_error"]
 
+# Smaller ones are had from memory that is in use already, and cost next to nothing to keep.
+_LARGE_CHUNK = 1 << 20
 # How TensorStore begins what it says of chunks that it can't decode.
 _DAMAGED = ("FAILED_PRECONDITION", "DATA_LOSS", "INVALID_ARGUMENT")
 # How it begins what it says of stores that fail or deny.
@@ -39,7 +43,7 @@ class TensorStoreArray:
 
     array: Any
 
-    @property
+    @cached_property
     def layout(self) -> Layout:
         """Shape, dtype, chunks and shards."""
         pieces = self.array.chunk_layout
@@ -48,11 +52,31 @@ class TensorStoreArray:
 
     def read(self, region: Box) -> NDArray[Any]:
         """Read a region."""
-        part = self.array[region]
+        array = self._uncached if self._is_read_once(region) else self.array
         try:
-            return np.ascontiguousarray(part.read().result())
+            return np.ascontiguousarray(array[region].read().result())
         except ValueError as error:
             raise read_error(error) from error
+
+    def _is_read_once(self, region: Box) -> bool:
+        """Whether a region is of whole chunks, as it is where blocks have no halo.
+
+        To keep those takes new memory for each, a fifth of what threshold takes. A whole array may
+        be read by every block; of shards, where chunks lie in them is kept in the cache too.
+        """
+        shape, chunks = self.layout.shape, self.layout.chunks
+        if self.layout.shards or prod(chunks) * self.layout.dtype.itemsize < _LARGE_CHUNK:
+            return False
+        sides = list(zip(region, chunks, shape, strict=True))
+        whole = all(s.start % c == 0 and (s.stop % c == 0 or s.stop == n) for s, c, n in sides)
+        return whole and any(s.stop - s.start < n for s, _, n in sides)
+
+    @cached_property
+    def _uncached(self) -> Any:
+        """The same array, of which nothing is kept."""
+        context = ts.Context({"cache_pool": {"total_bytes_limit": 0}}, cache_context())
+        spec = self.array.spec()
+        return ts.open(spec, open=True, assume_metadata=True, context=context).result()
 
     @property
     def fill_value(self) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...geometry.boxes import Index
-from .morton import axes_of_bits, bits_along, codes_of, places_of
+from ...geometry.morton import axes_of_bits, bits_along, codes_of, places_of
 from .unit_names import UnitNaming
 
 __all__ = ["grid_of", "shard_names", "units_of"]

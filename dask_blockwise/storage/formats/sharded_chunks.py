@@ -16,10 +16,10 @@ import tensorstore as ts
 from numpy.typing import NDArray
 
 from ...geometry.boxes import Box
+from ...geometry.morton import codes_of
 from ..documents import remove_documents
 from ..location import kvstore_spec
 from .by_tensorstore import TensorStoreArray
-from .morton import codes_of
 from .precomputed_names import chunk_name
 from .precomputed_units import grid_of, shard_names
 from .protocol import Layout

@@ -8,8 +8,8 @@ import tensorstore as ts
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dask_blockwise.geometry import morton
 from dask_blockwise.storage.arrays import open_array
-from dask_blockwise.storage.formats import morton
 from dask_blockwise.storage.formats.precomputed_units import grid_of, units_of
 
 GRIDS = st.tuples(*[st.integers(1, 40)] * 3)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ...geometry.boxes import Index
+from .boxes import Index
 
 __all__ = ["axes_of_bits", "bits_along", "codes_of", "places_of"]
 
