@@ -42,6 +42,8 @@ class TensorStoreArray:
     """An array of TensorStore, with axes in C order."""
 
     array: Any
+    # Whether its store is memory of this process, which no cache is for.
+    in_memory: bool = False
 
     @cached_property
     def layout(self) -> Layout:
@@ -65,7 +67,8 @@ class TensorStoreArray:
         be read by every block; of shards, where chunks lie in them is kept in the cache too.
         """
         shape, chunks = self.layout.shape, self.layout.chunks
-        if self.layout.shards or prod(chunks) * self.layout.dtype.itemsize < _LARGE_CHUNK:
+        is_small = prod(chunks) * self.layout.dtype.itemsize < _LARGE_CHUNK
+        if self.in_memory or self.layout.shards or is_small:
             return False
         sides = list(zip(region, chunks, shape, strict=True))
         whole = all(s.start % c == 0 and (s.stop % c == 0 or s.stop == n) for s, c, n in sides)
@@ -73,7 +76,7 @@ class TensorStoreArray:
 
     @cached_property
     def _uncached(self) -> Any:
-        """The same array, of which nothing is kept."""
+        """The same array, of which nothing is kept; its metadata isn't read again."""
         context = ts.Context({"cache_pool": {"total_bytes_limit": 0}}, cache_context())
         spec = self.array.spec()
         return ts.open(spec, open=True, assume_metadata=True, context=context).result()

@@ -60,7 +60,7 @@ class ScaleInMemory:
             "store_data_equal_to_fill_value": True,
         }
         array = ts.open(spec, open=True, context=context).result()
-        return cls(TensorStoreArray(turned_to_c(array)), store)
+        return cls(TensorStoreArray(turned_to_c(array), in_memory=True), store)
 
     def chunk(self, name: str) -> bytes:
         """One that was written, as it is encoded."""
