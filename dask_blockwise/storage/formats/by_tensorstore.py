@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -24,11 +23,10 @@ from ..documents import cache_context, store_error
 from ..local_disks import writes_in_order
 from ..location import kvstore_spec
 from .protocol import CorruptChunk, Layout
+from .read_once import ReadOnce
 
 __all__ = ["TensorStoreArray", "layout_of_pieces", "open_tensorstore", "read_error"]
 
-# Smaller ones are had from memory that is in use already, and cost next to nothing to keep.
-_LARGE_CHUNK = 1 << 20
 # How TensorStore begins what it says of chunks that it can't decode.
 _DAMAGED = ("FAILED_PRECONDITION", "DATA_LOSS", "INVALID_ARGUMENT")
 # How it begins what it says of stores that fail or deny.
@@ -54,25 +52,16 @@ class TensorStoreArray:
 
     def read(self, region: Box) -> NDArray[Any]:
         """Read a region."""
-        array = self._uncached if self._is_read_once(region) else self.array
+        once = not self.in_memory and self._read_once.is_likely(region)
+        array = self._uncached if once else self.array
         try:
             return np.ascontiguousarray(array[region].read().result())
         except ValueError as error:
             raise read_error(error) from error
 
-    def _is_read_once(self, region: Box) -> bool:
-        """Whether a region is of whole chunks, as it is where blocks have no halo.
-
-        To keep those takes new memory for each, a fifth of what threshold takes. A whole array may
-        be read by every block; of shards, where chunks lie in them is kept in the cache too.
-        """
-        shape, chunks = self.layout.shape, self.layout.chunks
-        is_small = prod(chunks) * self.layout.dtype.itemsize < _LARGE_CHUNK
-        if self.in_memory or self.layout.shards or is_small:
-            return False
-        sides = list(zip(region, chunks, shape, strict=True))
-        whole = all(s.start % c == 0 and (s.stop % c == 0 or s.stop == n) for s, c, n in sides)
-        return whole and any(s.stop - s.start < n for s, _, n in sides)
+    @cached_property
+    def _read_once(self) -> ReadOnce:
+        return ReadOnce(self.layout)
 
     @cached_property
     def _uncached(self) -> Any:

@@ -11,7 +11,7 @@ from made_by_others import VALUES, n5_array, packed, precomputed_scale, zarr_arr
 
 import dask_blockwise as dbw
 from dask_blockwise.storage.arrays import open_array
-from dask_blockwise.storage.formats import by_tensorstore
+from dask_blockwise.storage.formats import read_once
 
 MADE = {
     "zarr 2": zarr_array,
@@ -25,12 +25,14 @@ MADE = {
 @pytest.fixture
 def of_any_size(monkeypatch):
     """As if chunks were large."""
-    monkeypatch.setattr(by_tensorstore, "_LARGE_CHUNK", 0)
+    monkeypatch.setattr(read_once, "_LARGE_CHUNK", 0)
 
 
 @pytest.mark.parametrize("kind", MADE)
-def test_they_have_the_voxels_that_are_there(tmp_path, of_any_size, kind):
+def test_they_have_the_voxels_that_are_there(tmp_path, of_any_size, monkeypatch, kind):
     array = open_array(str(MADE[kind](tmp_path / "a")))
+    # So that no region counts as read again.
+    monkeypatch.setattr(read_once, "_REMEMBERED", 0)
     for y in ((0, 3), (3, 6), (0, 6), (1, 3)):
         for x in ((0, 3), (3, 6), (6, 7), (0, 7), (2, 7)):
             region = (slice(*y), slice(*x))
@@ -81,3 +83,23 @@ def test_they_are_not_kept(tmp_path, whole):
     assert (array.read((*part[:2], slice(0, 1024)) if whole else part) == 9).all()
     (tmp_path / "a/c/0/0/0").unlink()
     assert (array.read(part) == (0 if whole else 9)).all()
+
+
+def test_what_is_read_twice_by_each_block_is_decoded_once(tmp_path, client):
+    """Where two stages share an input; but for the first block of each worker."""
+    values = np.random.default_rng(0).random((512, 128, 128), np.float32)
+    zarr.create_array(tmp_path / "a", data=values, chunks=(64, 128, 128))
+    volume = dbw.open_volume(tmp_path / "a", stands_for=None)
+    before = sum(client.run(bytes_read).values())
+    (2 * volume + volume).to_zarr(tmp_path / "b.zarr", client=client, progress=False)
+    read = sum(client.run(bytes_read).values()) - before
+    stored = sum(file.stat().st_size for file in (tmp_path / "a/c").rglob("0") if file.is_file())
+    assert stored <= read < 1.6 * stored
+    np.testing.assert_allclose(dbw.open_volume(tmp_path / "b.zarr")[:], 3 * values)
+
+
+def bytes_read():
+    """From disks, by TensorStore in this process."""
+    name = "/tensorstore/kvstore/file/bytes_read"
+    found = ts.experimental_collect_matching_metrics(name)
+    return found[0]["values"][0]["value"] if found else 0
