@@ -174,17 +174,17 @@ class Dispatcher:
     def _feed(self) -> None:
         """Fill the window, downstream tasks first, while what they read is fresh."""
         threads = self._crew.look(self._states)
-        while (state := self._next_to_run(threads)) is not None:
+        window = 2 * threads + 2
+        while len(self._out) < window:
+            may_run = (s for s in reversed(self._states) if s.may_run)
+            state = next((s for s in may_run if s.running < s.pace.batches(threads)), None)
+            if state is None:
+                break
             workers = min(threads, state.task.num_workers or threads)
             if numbers := state.next_batch(workers):
                 state.running += 1
                 batch = self._batch(state, numbers, state.pace.seconds(workers))
                 self._send(_Sent(state, batch), priority=state.index)
-
-    def _next_to_run(self, threads: int) -> TaskState | None:
-        """A task of which another batch may be sent; None if none, or enough are out."""
-        states = (s for s in reversed(self._states) if s.may_run)
-        return next((s for s in states if len(self._out) < s.pace.batches(threads)), None)
 
     def _batch(self, state: TaskState, numbers: list[int], seconds: float) -> Batch:
         return Batch(

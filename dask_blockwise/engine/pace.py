@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .worker.report import BatchReport
 
 __all__ = ["Pace"]
@@ -56,12 +58,9 @@ class Pace:
         usual = _UNKNOWN_SECONDS if self.block_seconds is None else _SECONDS
         return max(usual, workers / _BATCHES_A_SECOND)
 
-    def batches(self, workers: int) -> int:
-        """How many may be out at once, so that none waits for the next.
-
-        Of the first ones no more than can run, as they hold blocks that may take long.
-        """
-        return 2 * workers + 2 if self._heard else workers
+    def batches(self, workers: int) -> float:
+        """How many may be out at once: of the first ones, which may take long, one a worker."""
+        return math.inf if self._heard else workers
 
     def measure(self, report: BatchReport) -> None:
         """Take in what a batch took."""

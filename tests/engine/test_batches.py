@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from distributed import Client
-from recording import line, recorder, runs
+from recording import line, recorder, runs, times
 
 from dask_blockwise.engine.bars import open_bar
 from dask_blockwise.engine.frontier import Frontier
@@ -78,7 +79,17 @@ def test_while_no_block_has_ended_no_batch_waits_behind_others(tmp_path: Path) -
     state = state_of(64, tmp_path)
     assert state.pace.batches(2) == 2
     state.settle(batch_report(range(1), range(0), 0.01))
-    assert state.pace.batches(2) == 6
+    assert state.pace.batches(2) > 6
+
+
+def test_a_task_begins_while_the_one_before_it_has_blocks(near: Client, tmp_path: Path) -> None:
+    """Of each, as soon as what it reads is there, though no block of it has ended yet."""
+    first = line(200, recorder(tmp_path, lambda *_: time.sleep(0.01)), "first")
+    second = replace(line(200, recorder(tmp_path), "second"), upstream_tasks=[first])
+    assert run(second, near, progress=False)
+    ended = sorted(end for _, end in times(tmp_path, "first").values())
+    begun = sorted(begin for begin, _ in times(tmp_path, "second").values())
+    assert begun[0] < ended[len(ended) // 2]
 
 
 def test_where_all_were_empty_batches_are_large_and_short(tmp_path: Path) -> None:
