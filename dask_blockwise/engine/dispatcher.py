@@ -187,16 +187,9 @@ class Dispatcher:
                 self._send(_Sent(state, batch), priority=state.index)
 
     def _batch(self, state: TaskState, numbers: list[int], seconds: float) -> Batch:
-        return Batch(
-            self._run_id,
-            state.index,
-            numbers,
-            next(self._names),
-            alone=state.alone(numbers),
-            seconds=seconds,
-            block_seconds=state.pace.block_seconds or 0.0,
-            pause=state.pause(numbers),
-        )
+        alone, pause = state.alone(numbers), state.pause(numbers)
+        how = next(self._names), alone, seconds, state.pace.block_seconds or 0.0, pause
+        return Batch(self._run_id, state.index, numbers, *how)
 
     def _send(self, sent: _Sent, **options: Any) -> Key:
         """Queue on the scheduler, after all of the same priority: within one graph, Dask sorts."""
