@@ -74,8 +74,10 @@ def local_cluster(
         "silence_logs": "CRITICAL",
     }
     if options.get("processes", True):
-        settings["worker_class"] = KeepingNanny
         forget_stdin()
+        if "worker_class" not in options:
+            settings["worker_class"] = KeepingNanny
+            settings["draws_pages"] = "worker_dashboard_address" in options
     return noted(_Interruptible(**{**settings, **options}))
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
 from ..volumes.region import computed
 from ..volumes.volume import Volume
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 __all__ = [
     "Normalization",
@@ -116,10 +118,12 @@ class WholeVolume:
         if not (self.by_channel and "c" in axes):
             return [data]
         channel = axes.index("c")
-        return [da.take(data, n, channel) for n in range(data.shape[channel])]
+        return [data[(slice(None),) * channel + (n,)] for n in range(data.shape[channel])]
 
     def _percentiles(self, data: da.Array) -> da.Array:
         """Exact, from the counts of all values."""
+        import dask.array as da  # see `is_dasks`
+
         values = np.iinfo(data.dtype).max + 1
         counts = da.bincount(data.ravel(), minlength=values)
         span: da.Array = counts.map_blocks(
@@ -210,6 +214,8 @@ def _largest(dtype: np.dtype[Any]) -> float:
 
 
 def _moments(data: da.Array) -> da.Array:
+    import dask.array as da  # see `is_dasks`
+
     values = data.astype(np.float64)
     both: da.Array = da.stack([values.mean(), values.std()])
     return both

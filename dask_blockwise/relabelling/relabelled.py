@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from math import prod
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import dask.array as da
 import numpy as np
 from dask.delayed import delayed
 from numpy.typing import NDArray
@@ -35,6 +34,9 @@ from .pieces import Pieces, cut, ids_of
 from .rule import Rule, Values
 from .steps import PiecesInMemory, solve_blocks
 from .storing import Storing
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 __all__ = ["Relabelled", "relabelled"]
 
@@ -150,6 +152,8 @@ def _with_background(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def _dask_array(fragments: Voxels, values: Values | None, grid: LabelGrid, rule: Rule) -> da.Array:
     """The steps of storing as a graph: labels, edges, one table for all, ids."""
+    import dask.array as da  # see `is_dasks`
+
     numbers = range(grid.blocks)
     pieces = [delayed(label_block)(fragments, grid, n) for n in numbers]
     edges = [

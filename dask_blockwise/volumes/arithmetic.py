@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +19,9 @@ from .kinds import AnyVoxels
 from .region import computed
 from .same_place import in_units_of
 from .source import Source, Voxels
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 __all__ = ["Pointwise", "Reduction", "apply_ufunc", "astype"]
 
@@ -54,6 +56,8 @@ class Pointwise(Source):
         arrays = [volume.source.dask_array() for volume in self.inputs]
         if any(array is None for array in arrays):
             return None
+        import dask.array as da  # see `is_dasks`
+
         mapped: da.Array = da.map_blocks(self.function, *arrays, dtype=self.dtype)
         return mapped
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import dask.array as da
 import numpy as np
 from dask.base import compute
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from ..storage.casting import as_dtype
 from ..storage.foreign import as_stored
 from .options import StoreOptions
 from .source import Source, Voxels
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 __all__ = ["AnyVoxels", "Checkpoint", "InMemory", "Stored", "Turned", "checkpointed"]
 
@@ -36,28 +39,28 @@ class InMemory(Source):
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
         values = self.array[full_box(self.axes, begin, end)]
-        if isinstance(values, da.Array):
+        if is_dasks(values):
             # Within a task, where no other scheduler may be asked.
             (values,) = compute(values, scheduler="synchronous")
         return np.asarray(values)
 
     def __recipe__(self) -> Any:
         """The values; of what dask is still to compute, what it calls them, and its functions."""
-        if not isinstance(self.array, da.Array):
+        if not is_dasks(self.array):
             return {"array": self.array, "axes": self.axes}
         return {"dask": self.array.name, "axes": self.axes, "functions": _functions(self.array)}
 
     @property
     def arrays(self) -> tuple[StoredArray, ...]:
         """Those that dask is to read from stores, as far as they are known."""
-        if not isinstance(self.array, da.Array):
+        if not is_dasks(self.array):
             return ()
         found = (as_stored(value) for value in _held(self.array))
         return tuple({array.location: array for array in found if array is not None}.values())
 
     def dask_array(self) -> da.Array | None:
         """The array itself, where it is one of dask's."""
-        return self.array if isinstance(self.array, da.Array) else None
+        return self.array if is_dasks(self.array) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +159,15 @@ def checkpointed(volume: AnyVoxels, path: str, options: StoreOptions) -> AnyVoxe
     frame = volume.frame.with_block(volume.frame.checked_block(options.block_shape))
     frame = replace(frame, dtype=options.stored_as.of(volume.frame))
     return replace(volume, frame=frame, source=Checkpoint((volume,), path, options))
+
+
+def is_dasks(array: Any) -> bool:
+    """Whether an array is one of dask's.
+
+    None is where nobody has imported these, which brings xarray, pandas and scipy where they are
+    installed: half of what a worker process takes to start, were it to do so for nothing.
+    """
+    return isinstance(array, getattr(sys.modules.get("dask.array"), "Array", ()))
 
 
 def _held(array: da.Array) -> Iterator[Any]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +20,9 @@ from .same_place import in_units_of
 from .source import Source, Voxels
 from .time_points import each_time_point
 from .volume import Volume
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 __all__ = ["Mapped", "alike", "apply", "map_overlap"]
 
@@ -61,6 +63,8 @@ class Mapped(Source):
         array = self.inputs[0].source.dask_array()
         if array is None:
             return None
+        import dask.array as da  # see `is_dasks`
+
         channels = int("c" in self.frame.axes)
         halo = {i + channels: pair for i, pair in enumerate(self.margin.halo)}
         symmetric = self.margin.is_symmetric

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dask.array as da
 import numpy as np
 from dask.base import compute, tokenize
 from numpy.typing import NDArray
@@ -18,6 +17,9 @@ from ..storage.chunking import split
 from .kinds import Checkpoint, InMemory
 from .lineage import check_regional
 from .source import Voxels
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 __all__ = ["as_numpy", "computed", "dask_array", "read_region"]
 
@@ -76,6 +78,8 @@ def dask_array(volume: Voxels) -> da.Array:
     if array is not None:
         return array
     check_regional(volume)
+    import dask.array as da  # see `is_dasks`
+
     frame = volume.frame
     chunks = [split(n, b) for n, b in zip(frame.extent, frame.block_shape, strict=True)]
     if frame.channels is not None:
@@ -93,6 +97,8 @@ def dask_array(volume: Voxels) -> da.Array:
 def _as_stored(data: da.Array, dtype: np.dtype[Any], path: str) -> da.Array:
     if data.dtype == dtype:
         return data
+    import dask.array as da  # see `is_dasks`
+
     cast: da.Array = da.map_blocks(partial(as_dtype, dtype=dtype, path=path), data, dtype=dtype)
     return cast
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
-import dask.array as da
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index
@@ -19,6 +18,9 @@ from ..storage.stored_array import StoredArray
 from .frame import Frame
 from .reach import Halo, Reach
 from .step import Step
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 __all__ = ["LabelSource", "Source", "Voxels"]
 

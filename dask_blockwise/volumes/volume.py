@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import dask.array as da
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
@@ -42,6 +41,7 @@ from .views import crop, isel, rechunk, transpose
 from .wiring import places_of, token_of
 
 if TYPE_CHECKING:
+    import dask.array as da
     from xarray import DataArray
 
 __all__ = ["Volume"]

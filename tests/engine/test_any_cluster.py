@@ -86,7 +86,7 @@ def test_jobs_ask_for_what_dask_jobqueues_ask_for(system: str) -> None:
     assert "--nthreads 1 --memory-limit 3.73GiB --nworkers 4 --nanny" in script
     assert re.search(r"\$\(\(now \+ 7080 - RANDOM % 601\)\) \$\(\(now \+ 7200\)\)", script)
     assert "--tls-key " in script
-    assert "--dashboard-address 127.0.0.1:0" in script
+    assert "--dashboard-address 127.0.0.1:0 --no-dashboard" in script
 
 
 @needs_jobqueue

@@ -86,9 +86,20 @@ class KeptMemory:
 
 
 class KeepingNanny(Nanny):
-    """One whose worker process keeps memory."""
+    """One whose worker process keeps memory.
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    Parameters
+    ----------
+    *args, **options
+        As of Dask's.
+    draws_pages : bool
+        Whether the worker has a dashboard of its own beside the scheduler's: it takes a third of a
+        second to start.
+    """
+
+    def __init__(self, *args: Any, draws_pages: bool = True, **options: Any) -> None:
+        if not draws_pages:
+            options["dashboard"] = False
         super().__init__(*args, **options)
         settings = memory_settings()
         self.pre_spawn_env |= settings

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Any
-
-import dask.array as da
+from typing import TYPE_CHECKING, Any
 
 from ...tables import html_columns, html_table
 from ..found_places import place_at
@@ -20,6 +18,9 @@ from ..stored_frame import OpenOptions, stored_frame
 from ..wiring import token_of
 from .html import known_of, pictures_of
 from .object_sizes import object_sizes, sizes_html, sizes_in_words
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 __all__ = ["StoredStage"]
 
