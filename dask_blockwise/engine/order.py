@@ -92,8 +92,8 @@ class Order:
 
     def _part(self, axis: int) -> Integers:
         """What each position along an axis adds to a key."""
-        tile, at = np.divmod(np.arange(self._shape[axis]), self._tile[axis])
-        place = np.zeros((len(at), len(self._shape)), np.int64)
-        place[:, -1 - axis] = at
+        place = np.zeros((self._tile[axis], len(self._shape)), np.int64)
+        place[:, -1 - axis] = np.arange(self._tile[axis])
         code = codes_of(place, self._tile[::-1]).astype(np.int64)
-        return tile * prod(self._tiles[axis + 1 :]) * len(self._inside) + code
+        tile = np.arange(self._tiles[axis]) * prod(self._tiles[axis + 1 :]) * len(self._inside)
+        return np.add.outer(tile, code).ravel()[: self._shape[axis]]

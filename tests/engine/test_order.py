@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import OrderedDict
 from itertools import product
 
@@ -48,6 +49,21 @@ def test_time_points_that_share_nothing_run_one_after_the_other() -> None:
     numbers = in_order(grid_of((3, 4, 4), (0, 2, 2)))
     assert [n // 16 for n in numbers] == sorted(n // 16 for n in numbers)
     assert numbers[:6] == [0, 1, 4, 5, 2, 3]
+
+
+@pytest.mark.parametrize("rest", [(), (2, 2)])
+def test_a_long_axis_takes_little_more_memory_than_a_number_a_block(rest: tuple[int, ...]) -> None:
+    blocks = 1_000_000
+    grid = grid_of((blocks, *rest), (2,) * (1 + len(rest)))
+    tracemalloc.start()
+    try:
+        order = Order(grid)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 16 * blocks
+    last = [np.array([n - 1]) for n in grid.shape]
+    assert order.numbers(order.keys(last).tolist()) == [len(grid) - 1]
 
 
 def chunks_decoded(numbers: list[int], side: int, kept: int) -> int:
