@@ -225,6 +225,8 @@ class Reduction:
         if dtype is None and halves:
             dtype = np.float32
         options |= {} if dtype is None else {"dtype": dtype}
+        import dask.array as da  # see `is_dasks`
+
         (values,) = computed(getattr(da, self.name)(volume.data, axis=axis, **options))
         return values
 
