@@ -8,9 +8,9 @@ from .worker.report import BatchReport
 
 __all__ = ["Pace"]
 
-# A batch begins no block after so many seconds; where all so far were empty, or none has ended, the
-# next may take any time.
-_SECONDS, _UNKNOWN_SECONDS = 1.0, 0.25
+# What a batch is to take. It begins no block after somewhat more: what is read ahead of that one
+# would be read twice. Where all so far were empty, or none has ended, the next may take any time.
+_SECONDS, _SOMEWHAT_MORE, _UNKNOWN_SECONDS = 1.0, 1.5, 0.25
 # Of those that are sent before any has ended.
 _FIRST_BLOCKS = 8
 # Of more workers they take longer: a scheduler of Dask's takes in some thousand tasks a second.
@@ -50,13 +50,14 @@ class Pace:
             first = self._most if self._heard else _FIRST_BLOCKS
             return max(1, int(min(first, share)))
         block = max(self.block_seconds, 1e-6)
-        by_time = self.seconds(workers) / block
+        by_time = _usual_seconds(workers) / block
         return max(1, int(min(self._most, by_time, max(share, _LEAST_SECONDS / block))))
 
     def seconds(self, workers: int) -> float:
         """After which a batch begins none of its blocks any more."""
-        usual = _UNKNOWN_SECONDS if self.block_seconds is None else _SECONDS
-        return max(usual, workers / _BATCHES_A_SECOND)
+        if self.block_seconds is None:
+            return max(_UNKNOWN_SECONDS, workers / _BATCHES_A_SECOND)
+        return _SOMEWHAT_MORE * _usual_seconds(workers)
 
     def batches(self, workers: int) -> float:
         """How many may be out at once: of the first ones, which may take long, one a worker."""
@@ -70,3 +71,7 @@ class Pace:
         if run and report.spent.seconds_busy:
             latest = report.spent.seconds_busy / run
             self.block_seconds = ((self.block_seconds or latest) + latest) / 2
+
+
+def _usual_seconds(workers: int) -> float:
+    return max(_SECONDS, workers / _BATCHES_A_SECOND)
