@@ -8,8 +8,8 @@ from .worker.report import BatchReport
 
 __all__ = ["Pace"]
 
-# What a batch is to take. It begins no block after somewhat more: what is read ahead of that one
-# would be read twice. Where all so far were empty, or none has ended, the next may take any time.
+# What a batch is to take. It begins no block after somewhat more. Where all so far were empty, or
+# none has ended, the next may take any time.
 _SECONDS, _SOMEWHAT_MORE, _UNKNOWN_SECONDS = 1.0, 1.5, 0.25
 # Of those that are sent before any has ended.
 _FIRST_BLOCKS = 8

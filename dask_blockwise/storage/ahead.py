@@ -31,6 +31,7 @@ class ReadsAhead(threading.local):
     >>> ahead, values = ReadsAhead(), iter(["first", "second"])
     >>> reading = ("array", 0), lambda: next(values)
     >>> ahead.begin([reading])
+    True
     >>> ahead.result(reading), ahead.result(reading)
     ('first', 'second')
     """
@@ -40,8 +41,8 @@ class ReadsAhead(threading.local):
         self._begun: deque[dict[tuple[Hashable, Hashable], Future[NDArray[Any]]]] = deque()
         self._in_vain: Counter[Hashable] = Counter()
 
-    def begin(self, readings: Iterable[Reading]) -> None:
-        """Begin what the next block will read.
+    def begin(self, readings: Iterable[Reading]) -> bool:
+        """Begin what the next block will read, and say whether there is anything.
 
         What was begun for a block that has ended, and wasn't read by it, is dropped.
         """
@@ -49,6 +50,7 @@ class ReadsAhead(threading.local):
             self._in_vain.update({array for array, _ in self._begun.popleft()})
         wanted = [(key, read) for key, read in readings if self._in_vain[key[0]] < _MOST_IN_VAIN]
         self._begun.append({key: _pool().submit(read) for key, read in wanted})
+        return bool(wanted)
 
     def result(self, reading: Reading) -> NDArray[Any]:
         """What was read ahead, once; what is read now where nothing was, or that failed."""

@@ -94,13 +94,14 @@ class _StoreBlock:
         left = self.target.write(box, source.block(block.number, begin, end))
         return left.of_nothing() if is_empty else left
 
-    def expect(self, block: Block) -> None:
+    def expect(self, block: Block) -> bool:
         """See `Work.expect`."""
-        if self._expected.parts and not self.volume.source.is_empty(
+        if not self._expected.parts or self.volume.source.is_empty(
             *self.volume.frame.voxels(block.write_roi)
         ):
-            regions = self._expected.regions(block.number)
-            READS_AHEAD.begin(array.reading_of(region) for array, region in regions)
+            return False
+        regions = self._expected.regions(block.number)
+        return READS_AHEAD.begin(array.reading_of(region) for array, region in regions)
 
     @cached_property
     def _expected(self) -> Expected:
@@ -118,10 +119,10 @@ class _Fenced:
         with fenced(self.fence):
             return self.process(block)
 
-    def expect(self, block: Block) -> None:
+    def expect(self, block: Block) -> bool:
         """See `Work.expect`."""
-        if (expect := getattr(self.process, "expect", None)) is not None:
-            expect(block)
+        expect = getattr(self.process, "expect", None)
+        return expect is not None and bool(expect(block))
 
 
 def _only_step(volume: Voxels, block: Index) -> Step:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 import dask_blockwise as dbw
+from dask_blockwise.storage.formats import read_once
 
 SIZE, CHUNK = 24, 4
 asked: Counter[str] = Counter()
@@ -66,6 +67,23 @@ def test_chunks_are_asked_for_beforehand(raw: dbw.Volume, near: Client, tmp_path
     assert sum(asked.values()) < 1.5 * len(asked)
     assert any(chunks > blocks for chunks, blocks in seen)
     assert summary.tasks[0].spent.bytes_read == SIZE * SIZE
+
+
+def slowly(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    time.sleep(0.15)
+    return values
+
+
+def test_a_batch_that_ends_early_has_read_nothing_in_vain(
+    raw: dbw.Volume, near: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first ones are of eight blocks and a quarter of a second."""
+    # So that chunks pass the cache by.
+    monkeypatch.setattr(read_once, "_LARGE_CHUNK", 0)
+    made = dbw.map_overlap(slowly, raw, dtype="uint8")
+    made.to_zarr(tmp_path / "out.zarr", client=near, progress=False)
+    assert set(asked.values()) == {1}
+    np.testing.assert_array_equal(dbw.open_volume(tmp_path / "out.zarr")[:], VALUES)
 
 
 @pytest.mark.parametrize("boundary", ["none", "periodic"])

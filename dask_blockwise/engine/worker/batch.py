@@ -7,7 +7,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -239,19 +239,29 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
         work, function = run.task(batch.task)
         begun()
         reset_peak_memory()
-        end = time.monotonic() + batch.seconds
         with run.clock.batch() as clocked:
-            for number, following in zip_longest(batch.numbers, batch.numbers[1:]):
-                if number != batch.numbers[0] and time.monotonic() > end:
-                    break
+            for number in _until_over(batch, work):
                 if run.stopped or not may_begin(batch.block_seconds) or not journal.begin(number):
                     break
-                if following is not None:
-                    work.expect(following)
                 run_block(work, function, number, journal)
             report = journal.report(batch.numbers)
         report.spent, report.peak_memory = clocked.spent, peak_memory()
     return report
+
+
+def _until_over(batch: Batch, work: Work) -> Iterator[int]:
+    """Blocks, the first of them in any case, until their time is over.
+
+    What is read ahead isn't read in vain: its block is run even so.
+    """
+    end = time.monotonic() + batch.seconds
+    is_read_ahead = True
+    for number, following in zip_longest(batch.numbers, batch.numbers[1:]):
+        is_late = time.monotonic() > end
+        if is_late and not is_read_ahead:
+            return
+        is_read_ahead = following is not None and not is_late and work.expect(following)
+        yield number
 
 
 def _wait_to_hear_of(run_id: str) -> None:

@@ -33,13 +33,13 @@ class Work:
     timeout: float | None
     context: Context
 
-    def expect(self, number: int) -> None:
+    def expect(self, number: int) -> bool:
         """Tell the process function, if it has an ``expect``, which block this thread runs next.
 
-        It may begin to read for it, while the present one is computed.
+        It may begin to read for it, while the present one is computed, and tells whether it does.
         """
-        if (expect := getattr(self.process_function, "expect", None)) is not None:
-            expect(self.grid.block(self.task_id, number))
+        expect = getattr(self.process_function, "expect", None)
+        return expect is not None and bool(expect(self.grid.block(self.task_id, number)))
 
 
 def unpacked(blob: bytes, code: OwnCode) -> tuple[Work, Callable[[Block], object]]:
