@@ -122,7 +122,7 @@ class WholeVolume:
 
     def _percentiles(self, data: da.Array) -> da.Array:
         """Exact, from the counts of all values."""
-        import dask.array as da  # see `is_dasks`
+        import dask.array as da  # see `kinds.is_dasks`
 
         values = np.iinfo(data.dtype).max + 1
         counts = da.bincount(data.ravel(), minlength=values)
@@ -214,7 +214,7 @@ def _largest(dtype: np.dtype[Any]) -> float:
 
 
 def _moments(data: da.Array) -> da.Array:
-    import dask.array as da  # see `is_dasks`
+    import dask.array as da  # see `kinds.is_dasks`
 
     values = data.astype(np.float64)
     both: da.Array = da.stack([values.mean(), values.std()])

@@ -152,7 +152,7 @@ def _with_background(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 def _dask_array(fragments: Voxels, values: Values | None, grid: LabelGrid, rule: Rule) -> da.Array:
     """The steps of storing as a graph: labels, edges, one table for all, ids."""
-    import dask.array as da  # see `is_dasks`
+    import dask.array as da  # see `kinds.is_dasks`
 
     numbers = range(grid.blocks)
     pieces = [delayed(label_block)(fragments, grid, n) for n in numbers]

@@ -56,7 +56,7 @@ class Pointwise(Source):
         arrays = [volume.source.dask_array() for volume in self.inputs]
         if any(array is None for array in arrays):
             return None
-        import dask.array as da  # see `is_dasks`
+        import dask.array as da  # see `kinds.is_dasks`
 
         mapped: da.Array = da.map_blocks(self.function, *arrays, dtype=self.dtype)
         return mapped
@@ -225,7 +225,7 @@ class Reduction:
         if dtype is None and halves:
             dtype = np.float32
         options |= {} if dtype is None else {"dtype": dtype}
-        import dask.array as da  # see `is_dasks`
+        import dask.array as da  # see `kinds.is_dasks`
 
         (values,) = computed(getattr(da, self.name)(volume.data, axis=axis, **options))
         return values

@@ -164,8 +164,9 @@ def checkpointed(volume: AnyVoxels, path: str, options: StoreOptions) -> AnyVoxe
 def is_dasks(array: Any) -> bool:
     """Whether an array is one of dask's.
 
-    None is where nobody has imported these, which brings xarray, pandas and scipy where they are
-    installed: half of what a worker process takes to start, were it to do so for nothing.
+    There are none before somebody has imported dask.array. That is left to what computes with it,
+    as it brings xarray, pandas and scipy where these are installed: a worker process that has no
+    use for them takes twice as long to start.
     """
     return isinstance(array, getattr(sys.modules.get("dask.array"), "Array", ()))
 

@@ -63,7 +63,7 @@ class Mapped(Source):
         array = self.inputs[0].source.dask_array()
         if array is None:
             return None
-        import dask.array as da  # see `is_dasks`
+        import dask.array as da  # see `kinds.is_dasks`
 
         channels = int("c" in self.frame.axes)
         halo = {i + channels: pair for i, pair in enumerate(self.margin.halo)}

@@ -78,7 +78,7 @@ def dask_array(volume: Voxels) -> da.Array:
     if array is not None:
         return array
     check_regional(volume)
-    import dask.array as da  # see `is_dasks`
+    import dask.array as da  # see `kinds.is_dasks`
 
     frame = volume.frame
     chunks = [split(n, b) for n, b in zip(frame.extent, frame.block_shape, strict=True)]
@@ -97,7 +97,7 @@ def dask_array(volume: Voxels) -> da.Array:
 def _as_stored(data: da.Array, dtype: np.dtype[Any], path: str) -> da.Array:
     if data.dtype == dtype:
         return data
-    import dask.array as da  # see `is_dasks`
+    import dask.array as da  # see `kinds.is_dasks`
 
     cast: da.Array = da.map_blocks(partial(as_dtype, dtype=dtype, path=path), data, dtype=dtype)
     return cast
