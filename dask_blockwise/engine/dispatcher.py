@@ -176,8 +176,7 @@ class Dispatcher:
         threads = self._crew.look(self._states)
         window = 2 * threads + 2
         while len(self._out) < window:
-            may_run = (s for s in reversed(self._states) if s.may_run)
-            state = next((s for s in may_run if s.running < s.pace.batches(threads)), None)
+            state = next((s for s in reversed(self._states) if s.may_run(threads)), None)
             if state is None:
                 break
             workers = min(threads, state.task.num_workers or threads)

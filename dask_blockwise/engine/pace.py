@@ -50,14 +50,14 @@ class Pace:
             first = self._most if self._heard else _FIRST_BLOCKS
             return max(1, int(min(first, share)))
         block = max(self.block_seconds, 1e-6)
-        by_time = _usual_seconds(workers) / block
+        by_time = _for_all(_SECONDS, workers) / block
         return max(1, int(min(self._most, by_time, max(share, _LEAST_SECONDS / block))))
 
     def seconds(self, workers: int) -> float:
         """After which a batch begins none of its blocks any more."""
         if self.block_seconds is None:
-            return max(_UNKNOWN_SECONDS, workers / _BATCHES_A_SECOND)
-        return _SOMEWHAT_MORE * _usual_seconds(workers)
+            return _for_all(_UNKNOWN_SECONDS, workers)
+        return _SOMEWHAT_MORE * _for_all(_SECONDS, workers)
 
     def batches(self, workers: int) -> float:
         """How many may be out at once: of the first ones, which may take long, one a worker."""
@@ -73,5 +73,6 @@ class Pace:
             self.block_seconds = ((self.block_seconds or latest) + latest) / 2
 
 
-def _usual_seconds(workers: int) -> float:
-    return max(_SECONDS, workers / _BATCHES_A_SECOND)
+def _for_all(seconds: float, workers: int) -> float:
+    """So many seconds a batch, or as many more as the scheduler needs for so many workers."""
+    return max(seconds, workers / _BATCHES_A_SECOND)

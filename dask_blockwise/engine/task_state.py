@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
@@ -114,11 +115,10 @@ class TaskState:
         block = self.pace.block_seconds or time.monotonic() - self._begin
         return block * (len(self._settled) - np.count_nonzero(self._settled))
 
-    @property
-    def may_run(self) -> bool:
-        """Whether another batch of it may run now."""
-        busy = self.task.num_workers is not None and self.running >= self.task.num_workers
-        return not busy and bool(self._again or self._waiting)
+    def may_run(self, threads: int) -> bool:
+        """Whether another batch of it may run now, where workers have so many threads."""
+        most = min(self.task.num_workers or math.inf, self.pace.batches(threads))
+        return self.running < most and bool(self._again or self._waiting)
 
     def next_batch(self, workers: int) -> list[int]:
         """Blocks to run next, one after the other in one process; none if none may run now."""

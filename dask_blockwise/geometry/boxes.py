@@ -17,6 +17,7 @@ __all__ = [
     "full_box",
     "grown",
     "index_bounds",
+    "is_whole",
     "layer",
     "within",
 ]
@@ -67,6 +68,18 @@ def _axis_slice(key: Any, size: int) -> tuple[tuple[int, int], Any]:
         raise IndexError(f"Index {key} is beyond an axis of {size} voxels.")
     at = int(key) % size
     return (at, at + 1), 0
+
+
+def is_whole(box: Box, unit: Index, shape: Index) -> bool:
+    """Whether a box of an array begins and ends where units do, or ends with the array.
+
+    Examples
+    --------
+    >>> is_whole((slice(4, 10),), (4,), (10,)), is_whole((slice(4, 10),), (4,), (12,))
+    (True, False)
+    """
+    axes = zip(box, unit, shape, strict=True)
+    return not any(s.start % step or (s.stop % step and s.stop != n) for s, step, n in axes)
 
 
 def within(box: Box, frame: Box) -> Box:

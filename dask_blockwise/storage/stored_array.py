@@ -12,7 +12,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from ..geometry.boxes import Box, Index
+from ..geometry.boxes import Box, Index, is_whole
 from .ahead import READS_AHEAD, Reading
 from .casting import as_dtype
 from .corrupt import read_around
@@ -272,8 +272,7 @@ class StoredArray:
         return (self.location, *kind)
 
     def _check_whole(self, region: Box) -> None:
-        axes = zip(region, self.write_unit, self.shape, strict=True)
-        if any(s.start % unit or (s.stop % unit and s.stop != n) for s, unit, n in axes):
+        if not is_whole(region, self.write_unit, self.shape):
             kind = "shards" if self.shards else "chunks"
             asked = tuple((s.start, s.stop) for s in region)
             raise ValueError(

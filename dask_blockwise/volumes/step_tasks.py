@@ -16,6 +16,7 @@ from ..engine.ledger import forget_others, holds
 from ..engine.standing import settled
 from ..engine.task import Task
 from ..engine.worker.trace import Trace
+from ..engine.worker.work import expects
 from ..geometry.blocks import Block, Coordinate, Roi
 from ..geometry.boxes import Index, bounded, full_box
 from ..storage.ahead import READS_AHEAD
@@ -121,8 +122,7 @@ class _Fenced:
 
     def expect(self, block: Block) -> bool:
         """See `Work.expect`."""
-        expect = getattr(self.process, "expect", None)
-        return expect is not None and bool(expect(block))
+        return expects(self.process, block)
 
 
 def _only_step(volume: Voxels, block: Index) -> Step:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from distributed import Client
@@ -20,6 +21,8 @@ from dask_blockwise.engine.worker.report import BatchReport
 from dask_blockwise.engine.worker.spent import Spent
 from dask_blockwise.engine.worker.trace import Trace
 from dask_blockwise.geometry.blocks import Block
+
+Settled = list[tuple[str, BatchReport]]
 
 
 @pytest.mark.parametrize(
@@ -57,20 +60,27 @@ def batch_report(done: range, left: range, seconds: float, empty: bool = False) 
     )
 
 
-def test_a_batch_leaves_to_others_what_it_has_no_time_for(
-    near: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first batches are of eight blocks, of which it isn't known how long one takes."""
-    settle, reports = TaskState.settle, []
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> Settled:
+    """Reports as a run takes them in, each with the task that it is of."""
+    settle: Any = TaskState.settle
+    reports: Settled = []
 
     def noted(state: TaskState, report: BatchReport) -> bool:
-        reports.append(report)
-        return settle(state, report)
+        reports.append((state.task.task_id, report))
+        return bool(settle(state, report))
 
     monkeypatch.setattr(TaskState, "settle", noted)
+    return reports
+
+
+def test_a_batch_leaves_to_others_what_it_has_no_time_for(
+    near: Client, tmp_path: Path, settled: Settled
+) -> None:
+    """The first batches are of eight blocks, of which it isn't known how long one takes."""
     slow_first = recorder(tmp_path, lambda number, _: time.sleep(0.5 if number == 0 else 0.0))
     assert run(line(64, slow_first), near, progress=False)
-    (first,) = [report for report in reports if 0 in report.done]
+    (first,) = [report for _, report in settled if 0 in report.done]
     assert (first.done, first.left) == ([0], list(range(1, 8)))
     assert set(runs(tmp_path).values()) == {1}
 
@@ -82,20 +92,12 @@ def test_while_no_block_has_ended_no_batch_waits_behind_others(tmp_path: Path) -
     assert state.pace.batches(2) > 6
 
 
-def test_a_task_begins_while_the_one_before_it_has_blocks(
-    near: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_task_begins_while_the_one_before_it_has_blocks(near: Client, settled: Settled) -> None:
     """As soon as what it reads is there, here 201 blocks, though none of its own has ended yet."""
-    settle, order = TaskState.settle, []
-
-    def noted(state: TaskState, report: BatchReport) -> bool:
-        order.extend([state.task.task_id] * len(report.done))
-        return settle(state, report)
-
-    monkeypatch.setattr(TaskState, "settle", noted)
     first = line(40_000, nothing, "first")
     second = line(30_000, nothing, "second", halo=1000, upstream_tasks=[first])
     assert run(second, near, progress=False)
+    order = [name for name, report in settled for _ in report.done]
     assert order.index("second") < 20_000
 
 

@@ -16,7 +16,7 @@ from .own_code import OwnCode
 from .trace import Trace
 from .worker_file import SpawnedWorker
 
-__all__ = ["CheckFunction", "Work", "run_block", "unpacked"]
+__all__ = ["CheckFunction", "Work", "expects", "run_block", "unpacked"]
 
 CheckFunction = Callable[[Block], Any]
 
@@ -38,8 +38,13 @@ class Work:
 
         It may begin to read for it, while the present one is computed, and tells whether it does.
         """
-        expect = getattr(self.process_function, "expect", None)
-        return expect is not None and bool(expect(self.grid.block(self.task_id, number)))
+        return expects(self.process_function, self.grid.block(self.task_id, number))
+
+
+def expects(function: Callable[..., object], block: Block) -> bool:
+    """Tell a function, if it has an ``expect``, of its next block; whether it reads for it now."""
+    expect = getattr(function, "expect", None)
+    return expect is not None and bool(expect(block))
 
 
 def unpacked(blob: bytes, code: OwnCode) -> tuple[Work, Callable[[Block], object]]:

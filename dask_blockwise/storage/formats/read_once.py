@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from math import prod
 
-from ...geometry.boxes import Box
+from ...geometry.boxes import Box, is_whole
 from .protocol import Layout
 
 __all__ = ["ReadOnce"]
@@ -41,14 +41,11 @@ class ReadOnce:
 
     def is_likely(self, region: Box) -> bool:
         """Whether a region that is about to be read won't be read again."""
-        if self._never or not self._is_of_whole_chunks(region):
+        shape = self._layout.shape
+        is_all = all(side.stop - side.start == n for side, n in zip(region, shape, strict=True))
+        if self._never or is_all or not is_whole(region, self._layout.chunks, shape):
             return False
         sides = tuple((side.start, side.stop) for side in region)
         self._never = sides in self._last
         self._last.append(sides)
         return not self._never
-
-    def _is_of_whole_chunks(self, region: Box) -> bool:
-        sides = list(zip(region, self._layout.chunks, self._layout.shape, strict=True))
-        whole = all(s.start % c == 0 and (s.stop % c == 0 or s.stop == n) for s, c, n in sides)
-        return whole and any(s.stop - s.start < n for s, _, n in sides)
