@@ -1,9 +1,10 @@
 """What a plan says that a run will take, given a run over a part, beside what the run then takes.
 
-    python benchmarks/foretold.py        # volumes of 512^3
-    python benchmarks/foretold.py 256    # of so many voxels along each axis
+    python benchmarks/foretold.py        # volumes of 2048 x 512 x 512
+    python benchmarks/foretold.py 256    # so many voxels wide, and four times as deep
 
-Of each row a quarter of the volume is stored, or one layer of blocks, by two workers;
+Of each row a quarter of the volume is stored by two workers, so that most quarters take a second
+or more of them (see `Spent.is_telling`: of less, how a run begins is a large part);
 ``plan(measured=summary)`` of the whole says how long workers will be at work, and what with most.
 Then the whole is stored: what workers were at, but for waiting, is compared. Of both, the least of
 some rounds, in turn.
@@ -26,8 +27,9 @@ from dask_blockwise.demo.samples import FIB25
 from dask_blockwise.engine.worker.spent import Spent
 
 ROUNDS = 3
+DEEP = 4
 # Voxels that the network is run over.
-PREDICTED = (128, 64, 64)
+PREDICTED = (512, 64, 64)
 Make = Callable[[dbw.Volume], dbw.Volume]
 
 
@@ -68,7 +70,7 @@ def busy(spent: Spent) -> float:
 def compared(source: dbw.Volume, make: Make, folder: Path) -> tuple[Spent, Spent]:
     """What was foretold, and what was taken."""
     first, *others = source.roi.shape
-    quarter = dbw.Roi(source.roi.begin, (max(first // 4, source.frame.block_shape[0]), *others))
+    quarter = dbw.Roi(source.roi.begin, (first // 4, *others))
     part, whole = make(source.crop(quarter)), make(source)
     foretold, taken = [], []
     for _ in range(ROUNDS):
@@ -91,7 +93,7 @@ def main() -> None:
         Client(cluster),
     ):
         folder = Path(name)
-        made = sources(folder, size)
+        made = sources(folder, size, DEEP)
         values = np.random.default_rng(0).integers(0, 255, PREDICTED, np.uint8)
         dbw.Volume.from_array(values).to_zarr(folder / "bytes", progress=False)
         made["bytes"] = folder / "bytes"

@@ -172,7 +172,7 @@ ROWS = (
         rf"at most {_NUMBER} of what was promised",
     ),
     Row(
-        "plan(measured=) of six volumes of 512^3, by a run over a quarter of each",
+        "plan(measured=) of six volumes of up to 2048 x 512 x 512, by a run over a quarter of each",
         "what workers then took: off by %, where most",
         "at most 20",
         "foretold.py",

@@ -142,13 +142,13 @@ def compare(title: str, ways: dict[str, Callable[[Path], None]], folder: Path) -
         print(f"    {theirs / ours:5.2f} times as fast as {name} ({theirs:.2f} s)", flush=True)
 
 
-def sources(folder: Path, size: int) -> dict[str, Path]:
-    """Volumes in chunks: smooth noise, channels, labels."""
+def sources(folder: Path, size: int, deep: int = 1) -> dict[str, Path]:
+    """Volumes in chunks, so many times as deep as they are wide: smooth noise, channels, labels."""
     rng = np.random.default_rng(0)
-    coarse = rng.random((size // 8,) * 3, np.float32)
+    coarse = rng.random((deep * size // 8, size // 8, size // 8), np.float32)
     raw = np.repeat(np.repeat(np.repeat(coarse, 8, 0), 8, 1), 8, 2)
     raw += 0.01 * rng.random(raw.shape, np.float32)
-    half = raw[: size // 2, : size // 2, : size // 2]
+    half = raw[: deep * size // 2, : size // 2, : size // 2]
     arrays = {
         "raw": raw,
         "channels": np.stack([np.roll(half, n, 0) for n in range(8)]),

@@ -102,6 +102,8 @@ class Task:
     bytes_needed
         Bytes that its blocks would read together if none read what another one does: all that they
         read beyond that is redundant.
+    filled
+        What its functions are given for each byte that is read, as borders are filled.
     memory
         Bytes of arrays that a block holds at most, where that is known: it is seen before the run
         whether workers have as much.
@@ -149,6 +151,7 @@ class Task:
     again: NDArray[np.bool_] | None = None
     voxels_per_block: int | None = None
     bytes_needed: int | None = None
+    filled: float = 1.0
     memory: int | None = None
     title: str | None = None
 

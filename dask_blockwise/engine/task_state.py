@@ -208,6 +208,7 @@ class TaskState:
             spent=self._spent,
             spent_in_all=self._standing.spent_in_all or self._spent,
             bytes_needed=self.task.bytes_needed_by(self._completed),
+            filled=self.task.filled,
             peak_memory=self._peak_memory,
             voxels_written=self.task.voxels_in(self._completed),
             failures=dict(self._failed),

@@ -32,6 +32,8 @@ class TaskSummary:
     # What its completed blocks would have read if none read what another one does; None where the
     # task does not say.
     bytes_needed: int | None = None
+    # What its functions are given for each byte that is read, as borders are filled.
+    filled: float = 1.0
     # Largest resident memory of a worker process while it ran the task's blocks, in bytes.
     peak_memory: int = 0
     # None where the task does not say how many voxels a block has.

@@ -53,7 +53,9 @@ class Blended(Source):
     def reach(self) -> Reach:
         """As far as tiles that meet a voxel."""
         halo = tuple((axis.tile - 1, axis.tile - 1) for axis in self.tiled)
-        return Reach.of_voxels(self.frame, halo, [mode == "periodic" for mode in self.boundary])
+        reach = Reach.of_voxels(self.frame, halo, self.boundary)
+        # Tiles end with the volume.
+        return replace(reach, fills=(False,) * len(reach.fills))
 
     @property
     def also_reads(self) -> tuple[Voxels, ...]:

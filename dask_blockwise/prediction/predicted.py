@@ -73,8 +73,7 @@ class Predicted(Source):
             )
             for side in sides
         )
-        periodic = (mode == "periodic" for mode in self.boundary)
-        return Reach(before, after, (*(False,) * time, *periodic))
+        return Reach.with_boundary(own, before, after, self.boundary)
 
     @property
     def also_reads(self) -> tuple[Voxels, ...]:

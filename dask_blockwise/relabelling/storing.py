@@ -107,7 +107,7 @@ class Storing:
             "stitch",
             self.block,
             lambda output: self._at(output).stitch,
-            reach=Reach(near, near, (False,) * len(near)),
+            reach=replace(Reach.none(len(near)), before=near, after=near),
             array=lambda output: f"{self._scratch(output).path}/edges",
             made_from=self.volume.token,
             readings=lambda: self._read_to_stitch(near),

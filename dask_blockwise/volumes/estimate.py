@@ -19,7 +19,8 @@ _ALLOCATED = 2
 def estimate(stages: Sequence[StagePlan], measured: RunSummary) -> tuple[Spent, ...]:
     """What workers will spend on each stage, but for waiting, by what they spent on it before.
 
-    Reading and computing go by the bytes that are read, halos included; writing by those written.
+    Reading goes by the bytes that are read, halos included, computing by these and by what fills
+    borders, writing by those written.
     Where a stage writes none, as the plan has it, or reads what earlier steps kept, they go by the
     voxels that the last stage writes.
 
@@ -100,7 +101,7 @@ def _scaled(stage: StagePlan, task: TaskSummary, whole: float) -> Spent:
     more_written = stage.write_bytes / spent.bytes_written if were_written else whole
     return Spent(
         seconds_reading=spent.seconds_reading * more_read,
-        seconds_computing=spent.seconds_computing * more_read,
+        seconds_computing=spent.seconds_computing * more_read * stage.filled / task.filled,
         seconds_writing=spent.seconds_writing * more_written,
         bytes_read=round(spent.bytes_read * more_read),
         bytes_written=round(spent.bytes_written * more_written),

@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from ..geometry.boxes import Index
 from .frame import Frame
-from .reach import Halo, Reach
+from .reach import Boundary, Halo, Reach
 from .source import Voxels
 
 __all__ = ["Boundary", "Margin", "boundaries_of", "halo_of", "read_padded"]
-
-Boundary = str | float
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Margin:
 
     def reach(self, frame: Frame) -> Reach:
         """In world units, along all axes but "c"."""
-        return Reach.of_voxels(frame, self.halo, [mode == "periodic" for mode in self.boundary])
+        return Reach.of_voxels(frame, self.halo, self.boundary)
 
     def read(self, volume: Voxels, begin: Index, end: Index) -> NDArray[Any]:
         """A box, in voxels along the axes of space, and what is around it."""

@@ -11,7 +11,7 @@ from math import ceil, prod
 
 from dask.utils import format_bytes
 
-from ..engine.worker.spent import Spent, in_all
+from ..engine.worker.spent import NOTHING, Spent, in_all
 from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
 from ..tables import Table, html_columns, text_columns, without_columns
@@ -59,6 +59,8 @@ class Plan:
     estimates: tuple[Spent, ...] = ()
     # With which blocks it would take least, where that was asked for.
     suggestion: Suggestion | None = None
+    # What they spent then, all of them together.
+    measured: Spent = NOTHING
 
     @property
     def estimate(self) -> Spent | None:
@@ -123,6 +125,12 @@ class Plan:
         yield from self.absent
         if self.estimate is not None:
             yield f"{self.estimate}, in some {self.estimate.seconds:.3g} s of workers."
+            if not self.measured.is_telling:
+                yield (
+                    "That is a hint at most: what was measured took "
+                    f"{self.measured.seconds_busy:.2g} s of workers, too little to tell blocks "
+                    "from how a run begins; measure a second or more."
+                )
         if self.suggestion is not None:
             yield str(self.suggestion)
 
@@ -154,6 +162,7 @@ def plan_of(volume: Voxels, block: Index) -> StagePlan:
     frame = volume.frame
     read = list(reads_of(volume))
     seen = [(one.voxels(frame, block), one.frame) for one in read]
+    given = [(one.voxels(frame, block, filled=True), one.frame) for one in read]
     alone = Reach.none(len(frame.extent))
     needed = [(replace(one, reach=alone).voxels(frame, block), one.frame) for one in read]
     world = prod(frame.extent) * prod(frame.voxel_size)
@@ -173,6 +182,7 @@ def plan_of(volume: Voxels, block: Index) -> StagePlan:
             ),
             default=1.0,
         ),
+        filled=_bytes_of(given) / max(1, _bytes_of(seen)),
         needed_bytes=_bytes_of(needed),
     )
 

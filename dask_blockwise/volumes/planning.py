@@ -105,6 +105,7 @@ def plan(
         absent_inputs(volume),
         estimate(stages, measured),
         suggestion(volume.frame, block, plan_of, *of_limits) if suggest else None,
+        measured.spent,
     )
 
 

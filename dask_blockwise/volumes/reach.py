@@ -9,8 +9,10 @@ from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
 from .frame import Frame
 
-__all__ = ["Halo", "Reach"]
+__all__ = ["Boundary", "Halo", "Reach"]
 
+# What lies beyond a volume along an axis: the name of a way to fill it, or a constant.
+Boundary = str | float
 # Voxels before and after, along each axis of space.
 Halo = tuple[tuple[int, int], ...]
 
@@ -25,33 +27,43 @@ class Reach:
         World units.
     wraps
         Along which axes a block at the border reads at the opposite one too.
+    fills
+        Along which axes what lies beyond the border is filled, so that functions are given as much
+        at the border as elsewhere.
 
     Examples
     --------
-    >>> one = Reach(Coordinate(4, 0), Coordinate(4, 2), (False, False))
-    >>> one.beyond([Reach(Coordinate(1, 1), Coordinate(0, 0), (True, False))])
-    Reach(before=(5, 1), after=(4, 2), wraps=(True, False))
+    >>> one = Reach(Coordinate(4, 0), Coordinate(4, 2), (False, False), (False, True))
+    >>> one.beyond([Reach(Coordinate(1, 1), Coordinate(0, 0), (True, False), (True, False))])
+    Reach(before=(5, 1), after=(4, 2), wraps=(True, False), fills=(True, True))
     """
 
     before: Coordinate
     after: Coordinate
     wraps: tuple[bool, ...]
+    fills: tuple[bool, ...]
 
     @classmethod
     def none(cls, axes: int) -> Reach:
         """The region alone."""
         zero = Coordinate((0,) * axes)
-        return cls(zero, zero, (False,) * axes)
+        return cls(zero, zero, (False,) * axes, (False,) * axes)
 
     @classmethod
-    def of_voxels(cls, frame: Frame, halo: Halo, wraps: Sequence[bool] | None = None) -> Reach:
-        """So many voxels before and after along each axis of space."""
-        still = "t" in frame.axes
-        before, after = (
-            Coordinate((*(0,) * still, *side)) * frame.voxel_size for side in zip(*halo)
-        )
-        around = wraps if wraps is not None else (False,) * len(halo)
-        return cls(before, after, (*(False,) * still, *around))
+    def of_voxels(cls, frame: Frame, halo: Halo, boundary: Sequence[Boundary] = ()) -> Reach:
+        """So many voxels along each axis of space, with nothing beyond the border unless given."""
+        still = (0,) * ("t" in frame.axes)
+        before, after = (Coordinate((*still, *side)) * frame.voxel_size for side in zip(*halo))
+        return cls.with_boundary(frame, before, after, boundary or ("none",) * len(halo))
+
+    @classmethod
+    def with_boundary(
+        cls, frame: Frame, before: Coordinate, after: Coordinate, boundary: Sequence[Boundary]
+    ) -> Reach:
+        """Given, for each axis of space, what lies beyond: see `padding.Margin`."""
+        still = (False,) * ("t" in frame.axes)
+        wraps = (*still, *(mode == "periodic" for mode in boundary))
+        return cls(before, after, wraps, (*still, *(mode != "none" for mode in boundary)))
 
     def voxels(self, frame: Frame) -> Halo:
         """So many voxels before and after along each axis of space, as of which it was made."""
@@ -64,6 +76,7 @@ class Reach:
             Coordinate(self.before[n] for n in order),
             Coordinate(self.after[n] for n in order),
             tuple(self.wraps[n] for n in order),
+            tuple(self.fills[n] for n in order),
         )
 
     def beyond(self, inner: Iterable[Reach]) -> Reach:
@@ -73,6 +86,7 @@ class Reach:
             self.before + _largest(reach.before for reach in inner),
             self.after + _largest(reach.after for reach in inner),
             tuple(map(any, zip(self.wraps, *(reach.wraps for reach in inner)))),
+            tuple(map(any, zip(self.fills, *(reach.fills for reach in inner)))),
         )
 
 

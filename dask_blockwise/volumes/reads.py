@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from ..geometry.blocks import Coordinate
+from ..geometry.blocks import Coordinate, Roi
 from ..geometry.boxes import Index
 from .frame import Frame
 from .kinds import Turned
@@ -29,8 +29,10 @@ class Read:
     frame: Frame
     # How much around the region.
     reach: Reach
+    # Where it ends: what is read for a part of a volume doesn't go beyond what that needs.
+    within: Roi
 
-    def voxels(self, frame: Frame, block: Index) -> int:
+    def voxels(self, frame: Frame, block: Index, filled: bool = False) -> int:
         """How many all blocks of what is computed read together.
 
         Parameters
@@ -39,11 +41,22 @@ class Read:
             Of what is computed.
         block : tuple of int
             Voxels along all axes but "c".
+        filled : bool
+            Whether to count with them what is filled beyond the border.
         """
         step = Coordinate(block) * frame.voxel_size
+        ends = [self.within.begin, self.within.end]
+        if filled:
+            around = frame.roi.grow(self.reach.before, self.reach.after)
+            ends = [
+                Coordinate(
+                    far if fills else near for near, far, fills in zip(*side, self.reach.fills)
+                )
+                for side in zip(ends, (around.begin, around.end))
+            ]
         axes = zip(
             frame.roi.begin, frame.roi.end, step, self.reach.before, self.reach.after,
-            self.frame.roi.begin, self.frame.roi.end, self.frame.voxel_size, strict=True,
+            *ends, self.frame.voxel_size, strict=True,
         )  # fmt: skip
         return prod(_voxels_along(*axis) for axis in axes)
 
@@ -54,21 +67,29 @@ def reads_of(volume: Voxels) -> Iterator[Read]:
     if isinstance(volume.source, Regions):
         return
     if is_stored(volume):
-        yield Read(volume, volume.frame, own)
+        yield Read(volume, volume.frame, own, volume.frame.roi)
         return
     for inner in volume.source.inputs:
         if not volume.frame.placement.measures_as(inner.frame.placement):
             # A mask in another unit, as if it had the volume's voxels.
-            yield Read(inner, volume.frame, own)
+            yield Read(inner, volume.frame, own, volume.frame.roi)
             continue
         for read in reads_of(inner):
+            ends = inner.frame.roi.grow(read.reach.before, read.reach.after)
+            read = replace(read, within=read.within.intersect(ends))
             if isinstance(volume.source, Turned):
                 read = _turned(read, volume.source.order)
             yield replace(read, reach=own.beyond([read.reach]))
 
 
 def _turned(read: Read, order: Index) -> Read:
-    return replace(read, frame=read.frame.transposed(order), reach=read.reach.transposed(order))
+    shape = Coordinate(read.within.shape[n] for n in order)
+    return replace(
+        read,
+        frame=read.frame.transposed(order),
+        reach=read.reach.transposed(order),
+        within=Roi((read.within.begin[n] for n in order), shape),
+    )
 
 
 def _voxels_along(

@@ -126,6 +126,8 @@ class StagePlan:
     worker_bytes: int
     # Voxels that the first stage computes for each one that is stored.
     recompute_factor: float = 1.0
+    # What functions are given for each voxel that is read: more, where borders are filled.
+    filled: float = 1.0
     # What would be read if no block read what another one does; None where that isn't known.
     needed_bytes: int | None = None
     # Blocks that a mask, or ``skip_if``, says hold nothing; None where these weren't counted.

@@ -188,6 +188,7 @@ def _task(
         again=None if step.in_region == "only" else forced,
         voxels_per_block=prod(step.block),
         bytes_needed=step.cost.needed_bytes if step.cost else None,
+        filled=step.cost.filled if step.cost else 1.0,
         memory=step.cost.worker_bytes if step.cost else None,
         title=title,
     )

@@ -80,10 +80,39 @@ def test_reading_and_computing_go_with_the_halo_and_writing_without(
     assert (found.bytes_read, found.bytes_written) == (read_by(block), 4 * SIZE**2)
 
 
+@pytest.mark.parametrize(
+    ("boundary", "more"),
+    # Along each axis, of four blocks and of one or two: what they read, or 32 voxels each.
+    [("none", 112 * 112 / (16 * 48)), ("reflect", 16 / 2), (0.0, 16 / 2)],
+)
+def test_computing_goes_by_what_functions_are_given(
+    smooth: dbw.Volume, near: Any, boundary: Any, more: float
+) -> None:
+    """A block at the border takes as long as another where its halo is filled."""
+
+    def mapped(volume: Any) -> dbw.Volume:
+        return dbw.map_overlap(np.copy, volume, halo=HALO, boundary=boundary)
+
+    (raw,) = smooth.source.inputs
+    part = mapped(raw.crop(dbw.Roi((0, 0), (16, 32))))
+    measured = part.to_zarr("try.zarr/part", client=near, progress=False)
+    assert part.plan().read_bytes == measured.spent.bytes_read
+    found = mapped(raw).plan(measured=measured).estimate
+    assert found is not None
+    assert found.seconds_computing == pytest.approx(more * measured.spent.seconds_computing)
+    assert found.bytes_read == read_by(16)
+
+
 def test_what_it_is_bound_by_is_shown(smooth: dbw.Volume) -> None:
     plan = smooth.plan(block_shape=(16, 16), measured=took(16, reading=61, computing=30, writing=9))
     for shown in str(plan), plan._repr_html_():
         assert "Bound by reading: 61%" in shown
+
+
+def test_what_was_measured_too_briefly_is_a_hint_at_most(smooth: dbw.Volume) -> None:
+    hint = "a hint at most: what was measured took 0.4 s"
+    assert hint in str(smooth.plan(measured=took(16, reading=0.3, computing=0.1)))
+    assert hint not in str(smooth.plan(measured=took(16, reading=3, computing=1)))
 
 
 def test_larger_blocks_are_suggested_where_halos_cost_most(smooth: dbw.Volume) -> None:
