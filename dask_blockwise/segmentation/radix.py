@@ -68,11 +68,14 @@ def _sorted(numbers: Any, shifts: Any) -> Any:
             counts[place, (number >> shifts[place]) & digit] += 1
     room = np.empty_like(numbers)
     for shift, count in zip(shifts, counts):
-        if count.max() < numbers.size:
-            places = np.cumsum(count) - count
+        # Of what numpy has for this, numba takes longer to compile than for all of it.
+        if numbers.size and count[(numbers[0] >> shift) & digit] < numbers.size:
+            begin = 0
+            for value in range(count.size):
+                begin, count[value] = begin + count[value], begin
             for number in numbers:
                 value = (number >> shift) & digit
-                room[places[value]] = number
-                places[value] += 1
+                room[count[value]] = number
+                count[value] += 1
             numbers, room = room, numbers
     return numbers
