@@ -123,6 +123,13 @@ ROWS = (
         rf'match="mutex" +{_NUMBER} times',
     ),
     Row(
+        "the same",
+        "mwatershed alone, of the same boxes in memory, two processes",
+        "0.95",
+        "seams.py --time",
+        rf'match="mutex" is {_NUMBER} times as fast',
+    ),
+    Row(
         "labels 512^3, uint32 to uint64, zarr to zarr",
         "two bare processes",
         "0.85",

@@ -3,7 +3,7 @@
     python benchmarks/seams.py            # on slabs that nothing was chosen on
     python benchmarks/seams.py --chosen   # on those that numbers were chosen on
     python benchmarks/seams.py --choose   # how bias and sigma were chosen
-    python benchmarks/seams.py --time     # beside segmenting alone, by two processes
+    python benchmarks/seams.py --time     # beside segmenting alone, here and by mwatershed
 
 Neurons (mutex watershed of affinities) and nuclei (watershed from distance seeds of brightness, and
 connected components) of seam_slabs.py are segmented as one piece, and by blocks in every way of
@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,16 @@ import dask
 import numpy as np
 from distributed import Client
 from seam_slabs import Bytes, Labels, Slab, neurons, nuclei
-from seam_ways import DISTANCE, MUTEX, Way, of_neurons, of_nuclei, volume
+from seam_ways import (
+    DISTANCE,
+    MUTEX,
+    Way,
+    installed,
+    mwatershed,
+    of_neurons,
+    of_nuclei,
+    volume,
+)
 
 import dask_blockwise as dbw
 from dask_blockwise.labels.scores import score_segmentation
@@ -144,7 +154,12 @@ def timed(slab: Slab, folder: Path) -> None:
     """Print what stored objects cost, as multiples of what labels of single blocks cost."""
     block, halo = (50, 64, 64), 16
     path = folder / "timed.zarr"
-    with dbw.local_cluster(n_workers=2) as cluster, Client(cluster):
+    with (
+        # Before the cluster, whose settings for workers it would inherit.
+        get_context("spawn").Pool(2) as pool,
+        dbw.local_cluster(n_workers=2) as cluster,
+        Client(cluster),
+    ):
         volume(slab.values, block).to_zarr(path / "affinities", overwrite=True, progress=False)
         labels = dbw.watershed(dbw.open_volume(path / "affinities"), halo=halo, **MUTEX)
         made = {
@@ -157,6 +172,31 @@ def timed(slab: Slab, folder: Path) -> None:
         best = np.min(rounds[1:], axis=0)
         for name, seconds in zip(made, best):
             print(f"{name:32}{seconds / best[0]:6.2f} times ({seconds:.1f} s, the best of 3)")
+        if not installed("mwatershed"):
+            print("mwatershed isn't installed")
+            return
+        boxes = list(seen(slab.values.shape[1:], block, halo))
+        halves = [[slab.values[(..., *box)] for box in boxes[n::2]] for n in range(2)]
+        theirs = min(max(pool.map(bare, halves)) for _ in range(2))
+        print(f"mwatershed, the same boxes in memory, by two processes: {theirs:.1f} s")
+        print(f'    match="mutex" is {theirs / best[1]:.2f} times as fast')
+
+
+def seen(shape: Sequence[int], block: Sequence[int], halo: int) -> Iterator[tuple[slice, ...]]:
+    """What blocks see, with a halo."""
+    sides = (
+        [slice(max(0, at - halo), min(at + size + halo, n)) for at in range(0, n, size)]
+        for n, size in zip(shape, block)
+    )
+    return product(*sides)
+
+
+def bare(arrays: Sequence[Bytes]) -> float:
+    """Seconds that mwatershed takes for arrays, one after the other."""
+    begin = time.perf_counter()
+    for array in arrays:
+        mwatershed(array)
+    return time.perf_counter() - begin
 
 
 def stored(labels: dbw.Volume, path: Path) -> float:
