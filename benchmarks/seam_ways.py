@@ -34,6 +34,9 @@ BIAS = 0.5
 MUTEX: dict[str, Any] = {"offsets": OFFSETS, "bias": BIAS, "attract": "nearest"}
 DISTANCE: dict[str, Any] = {"seeds": "distance", "bias": 0.5, "sigma": 4.0, "fill": False}
 
+# A nucleus is some 24 voxels wide.
+WIDE_HALO = 32
+
 Block = Sequence[int]
 
 
@@ -83,7 +86,8 @@ def of_neurons(volara_python: str | None = None) -> dict[str, Way]:
 def of_nuclei() -> dict[str, Way]:
     """Watersheds from distance seeds and connected components, by name."""
     once = Remembered(lambda values: segment_function(values[0], **DISTANCE))
-    found = _stitched_ways(once) | _patchworks(once)
+    wide = Way(partial(_with_halo, partial(stitched, once, "iou")), once)
+    found = _stitched_ways(once) | {f'match="iou", halo of {WIDE_HALO}': wide} | _patchworks(once)
     if installed("elf"):
         found["elf, in two passes"] = Way(elf_two_passes, Remembered(elf_distance))
     one = Remembered(lambda values: ndimage.label(mask_of(values))[0])
@@ -104,6 +108,11 @@ def _stitched_ways(once: Remembered) -> dict[str, Way]:
         f'match="{rule}"{more}': Way(partial(stitched, once, rule), once)
         for rule, more in rules.items()
     }
+
+
+def _with_halo(way: Callable[..., Labels], values: Bytes, block: Block, _: int) -> Labels:
+    """As far as a nucleus is wide, and twice sigma."""
+    return way(values, block, WIDE_HALO)
 
 
 def _patchworks(once: Remembered) -> dict[str, Way]:
