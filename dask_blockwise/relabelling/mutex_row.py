@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     # As numba takes long to import.
     from ..segmentation.edge_order import EdgesInOrder
 
-__all__ = ["Found", "edges_from", "most_numbers", "runs", "within_block"]
+__all__ = ["ATTRACTS", "Found", "edges_from", "most_numbers", "runs", "within_block"]
 
 _BITS = 64
-_ATTRACTS = np.uint64(1)
+ATTRACTS = np.uint64(1)
 
 _Ends = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64]]
 _Edges = tuple[*_Ends, NDArray[np.uint64], NDArray[np.intp]]
@@ -41,23 +41,47 @@ class Found(NamedTuple):
     one: NDArray[np.uint32]
     other: NDArray[np.uint32]
     # Where it begins in the raster of the block, and in the last bit whether it attracts.
-    voxels: NDArray[np.uint64]
+    voxels: NDArray[np.unsignedinteger]
     # Its strength and the rank of its offset, once for all that have the same; how many these are.
     order: NDArray[np.uint64]
     counts: NDArray[np.intp]
     # Of the first numbers: the sums of their affinities over the bias.
     sums: NDArray[np.int64]
 
-    @property
-    def places(self) -> NDArray[np.uint64]:
-        """As `voxels`, in the raster of the volume."""
-        places = np.zeros(1, np.uint64)
-        for side, size in zip(self.core, self.volume, strict=True):
-            along = np.arange(side.start, side.stop, dtype=np.uint64)
-            places = np.add.outer(places * np.uint64(size), along).ravel()
-        places <<= _ATTRACTS
-        found: NDArray[np.uint64] = places[self.voxels >> _ATTRACTS] | self.voxels & _ATTRACTS
-        return found
+    def places(self, part: slice) -> NDArray[np.uint64]:
+        """As `voxels`, in the raster of the volume, of some edges."""
+        *before, (side, size) = zip(self.core, self.volume, strict=True)
+        rows = np.zeros(1, np.uint64)
+        for other, wide in before:
+            along = np.arange(other.start, other.stop, dtype=np.uint64)
+            rows = np.add.outer(rows * np.uint64(wide), along).ravel()
+        rows = rows * np.uint64(size) + np.uint64(side.start)
+        some, width = self.voxels[part].astype(np.uint64), np.uint64(side.stop - side.start)
+        voxels = some >> ATTRACTS
+        row = voxels // width
+        places: NDArray[np.uint64] = rows[row] + (voxels - row * width)
+        places <<= ATTRACTS
+        places |= some & ATTRACTS
+        return places
+
+    def among_all(self, fragments: NDArray[np.integer]) -> Self:
+        """The edges alone, by numbers of fragments among all, in as few bytes as may be.
+
+        Parameters
+        ----------
+        fragments : ndarray of int
+            Of each of its numbers, which that is.
+        """
+        # Copies, as the row and what it was taken apart into would be kept for a part of it.
+        return self._replace(
+            keys=np.empty(0, np.uint64),
+            one=fragments[self.one].astype(np.uint32),
+            other=fragments[self.other].astype(np.uint32),
+            voxels=self.voxels.astype(np.min_scalar_type(int(self.voxels.max(initial=0)))),
+            order=self.order.copy(),
+            counts=self.counts.copy(),
+            sums=np.empty(0, np.int64),
+        )
 
     def row(self) -> NDArray[np.uint64]:
         """All in one, of which `of` makes the same again.
@@ -67,7 +91,7 @@ class Found(NamedTuple):
         >>> keys, ends = np.array([7, 8], np.uint64), np.array([[0], [1]], np.uint32)
         >>> some = np.array([2], np.uint64), np.array([5], np.uint64), np.ones(1, np.intp)
         >>> row = Found((slice(0, 2),), (9,), keys, *ends, *some, np.zeros(0, np.int64)).row()
-        >>> Found.of(row).keys.tolist(), Found.of(row).places.tolist()
+        >>> Found.of(row).keys.tolist(), Found.of(row).places(slice(0, 1)).tolist()
         ([1, 2], [2])
         """
         blocks, counts = runs(self.keys >> LABEL_BITS)
@@ -147,7 +171,7 @@ def edges_from(edges: EdgesInOrder, core: Box, first: int = 0) -> _Edges:
     size = [s.stop - s.start for s in core]
     own = np.zeros(edges.nodes.shape, np.uint64)
     own[core] = np.arange(first, first + prod(size), dtype=np.uint64).reshape(size)
-    voxels = own.ravel()[edges.voxels] << _ATTRACTS | edges.attracts
+    voxels = own.ravel()[edges.voxels] << ATTRACTS | edges.attracts
     one, other = (end.view(np.uint32) for end in edges.ends())
     return one, other, voxels, *runs(edges.order)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -13,17 +13,16 @@ from ..geometry.boxes import Index, bounded_growth, within
 from ..labels.ids import BACKGROUND, by_first_appearance
 from ..segmentation.mutex import MutexEdges
 from .grid import LabelGrid
+from .mutex_graph import AT_ONCE, strongest_first
 from .mutex_row import Found, edges_from, most_numbers
-from .pairs import distinct
 from .rule import BlockLabels, Values, labels_around, positions
 
 __all__ = ["MutexRule"]
 
 _MOST_FRAGMENTS = (1 << 32) - 2
-_BITS = 64
-# 62 to 70 were measured, of affinities of a network, sharp and blurred.
-_BYTES_A_VOXEL = 72
-_ATTRACTS = np.uint64(1)
+# 35 to 40 were measured, of affinities of a network, sharp, blurred and noisy; and what edges take
+# that are put in order, of which there are so many at once.
+_BYTES_A_VOXEL, _BYTES_AT_ONCE = 42, 30
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,8 @@ class MutexRule:
 
     def memory(self, grid: LabelGrid) -> int:
         """See `Weighed.memory`: as measured where all voxels are foreground, and a little more."""
-        return _BYTES_A_VOXEL * prod(grid.shape)
+        voxels = prod(grid.shape)
+        return _BYTES_A_VOXEL * voxels + _BYTES_AT_ONCE * min(voxels, AT_ONCE)
 
     def edges(
         self, grid: LabelGrid, one: int, labels: BlockLabels, values: Values | None
@@ -95,28 +95,18 @@ class MutexRule:
                 f"At most 2^32 fragments are solved at once, got {fragments}: relabel with "
                 'match="fraction", which takes any number.'
             )
-        from ..segmentation.contraction import contracted
+        from ..segmentation.contraction import Contraction
 
         over_bias = np.zeros(fragments, np.int64)
-        ones, others = ([np.empty(0, np.uint32)] for _ in range(2))
-        places, runs = [np.empty(0, np.uint64)], []
-        for row in rows:
-            found = Found.of(row)
-            table = positions(found.keys, starts).astype(np.uint32)
+        blocks = []
+        for found in map(Found.of, rows):
+            table = positions(found.keys, starts)
             over_bias[table[: found.sums.size]] = found.sums
-            ones.append(table[found.one])
-            others.append(table[found.other])
-            places.append(found.places)
-            runs.append((found.order, found.counts))
-        second = np.concatenate(places)
-        places.clear()
-        at = _in_order(runs, second)
-        attracts = (second[at] & _ATTRACTS).astype(bool)
-        del second
-        one, other = (np.concatenate(ends)[at] for ends in (ones, others))
-        ones.clear()
-        others.clear()
-        objects = by_first_appearance(contracted(fragments, one, other, attracts))
+            blocks.append(found.among_all(table))
+        contraction = Contraction(fragments, fragments)
+        for edges in strongest_first(blocks):
+            contraction.take(*edges)
+        objects = by_first_appearance(contraction.clusters())
         if not self.drop_weak:
             return objects
         strong = np.bincount(objects, weights=over_bias, minlength=1) >= 0
@@ -131,31 +121,3 @@ class MutexRule:
 def _stay(block: Index, offset: Index) -> Iterator[int]:
     """Of how many voxels along each axis a step from there ends in the block."""
     return (max(0, size - abs(step)) for size, step in zip(block, offset, strict=True))
-
-
-def _in_order(
-    runs: Sequence[tuple[NDArray[np.uint64], NDArray[np.intp]]], second: NDArray[np.uint64]
-) -> NDArray[np.intp]:
-    """How to sort by two numbers, the first of which is given as what `runs` makes of parts.
-
-    Examples
-    --------
-    >>> one = np.array([7, 1 << 63], np.uint64), np.array([2, 1])
-    >>> other = np.array([7], np.uint64), np.array([1])
-    >>> _in_order([one, other], np.array([2, 4, 0, 3], np.uint64))
-    array([0, 3, 1, 2])
-    """
-    levels = distinct(np.concatenate([np.empty(0, np.uint64), *(values for values, _ in runs)]))
-    level = np.empty(second.size, np.uint64)
-    begin = 0
-    for values, counts in runs:
-        end = begin + int(counts.sum())
-        level[begin:end] = np.repeat(np.searchsorted(levels, values), counts)
-        begin = end
-    bits = int(second.max(initial=0)).bit_length()
-    if bits + levels.size.bit_length() > _BITS:
-        return np.lexsort([second, level])
-    level <<= np.uint64(bits)
-    level |= second
-    # Edges of each block come in order, and a stable sort only merges what is in order.
-    return np.argsort(level, kind="stable")

@@ -26,7 +26,7 @@ __all__ = ["relabel"]
 
 Match = Literal["mutex", "iou", "fraction", "touch"]
 
-# Of a volume whose graph one worker can hold, at some 70 bytes a voxel, if it has 600 GB.
+# Of a volume whose graph one worker can hold, at some 42 bytes a voxel, if it has 360 GB.
 _MOST_VOXELS = 1 << 33
 
 
@@ -95,7 +95,7 @@ def relabel(
     For ``"mutex"`` a block does not label what it sees, but merges those of its voxels which the
     whole volume would surely merge (`dask_blockwise.segmentation.contraction.contracted`). What is
     left, some eighth of the voxels, is solved at once, the strongest edge first. That graph is
-    held in memory by one worker: some 70 bytes for each voxel of the volume, and up to 300
+    held in memory by one worker: some 42 bytes for each voxel of the volume, and up to 200
     where affinities are mere noise or blocks are small.
 
     Where a label's part in the block's own voxels is held together by the halo alone, its pieces

@@ -134,10 +134,11 @@ class Contraction:
         if number != self._parent.dtype:
             self._parent = self._parent.astype(number)
             self._clusters = self._clusters.astype(_cluster(number))
-        # Memory that isn't written to is not taken.
-        rivals = np.empty(self._used + more, _rival(number))
-        rivals[: self._used] = self._rivals[: self._used]
-        self._rivals = rivals
+        if self._rivals.dtype != _rival(number) or self._rivals.size < self._used + more:
+            # Memory that isn't written to is not taken.
+            rivals = np.empty(max(self._used + more, 2 * self._used), _rival(number))
+            rivals[: self._used] = self._rivals[: self._used]
+            self._rivals = rivals
 
 
 def _number(most: int) -> np.dtype[np.signedinteger[Any]]:

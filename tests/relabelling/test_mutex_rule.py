@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy import ndimage
 
 from dask_blockwise import Roi, Volume, open_volume, predict, relabel, segment, watershed
 from dask_blockwise.demo import samples
+from dask_blockwise.relabelling.mutex_graph import strongest_first
 from dask_blockwise.segmentation.watershed import segment_function
 
 OFFSETS = ((-1, 0, 0), (0, -1, 0), (0, 0, -1), (-3, 0, 0), (0, 4, 0), (1, 0, -2))
@@ -76,6 +78,14 @@ def test_blocks_of_any_shape_are_as_one_piece(
     assert found.max(initial=0) == len(np.unique(expected[expected > 0]))
 
 
+@pytest.mark.parametrize("at_once", [1, 300])
+def test_edges_come_in_several_parts(monkeypatch, at_once):
+    few = partial(strongest_first, at_once=at_once)
+    monkeypatch.setattr("dask_blockwise.relabelling.mutex_rule.strongest_first", few)
+    found = computed(relabel(watershed(volume(AFFINITIES, (5, 4, 6)), offsets=OFFSETS)))
+    assert_same_objects(found, segment_function(AFFINITIES, offsets=OFFSETS))
+
+
 def test_two_dimensions_and_floats():
     offsets = [(-1, 0), (0, -1), (-4, 0), (0, 5)]
     values = noise(offsets, (40, 44)).astype(np.float32) / 255
@@ -106,7 +116,7 @@ def test_a_part_of_a_volume_is_as_if_there_were_no_more():
 def test_small_objects_go_when_they_are_small_as_a_whole():
     labels = watershed(volume(AFFINITIES, (3, 4, 5)), offsets=OFFSETS)
     found, every = computed(relabel(labels, min_size=30)), computed(relabel(labels))
-    sizes = np.bincount(every.ravel())
+    sizes = np.bincount(every.ravel().astype(np.intp))
     assert 0 < (sizes[1:] < 30).sum() < len(sizes) - 1
     assert_same_up_to_names(found, renumbered(np.where(sizes[every] >= 30, every, 0)))
 

@@ -1,0 +1,110 @@
+"""The edges between all fragments of a mutex watershed, some at once, the strongest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .mutex_row import ATTRACTS, Found
+from .pairs import distinct
+
+__all__ = ["AT_ONCE", "strongest_first"]
+
+# They take some 45 bytes each while they are put in order, and 12 before.
+AT_ONCE = 1 << 20
+# Each looks at all blocks once more.
+_MOST_PARTS = 64
+# Of a block, by which it is told how many edges of the volume are how strong.
+_SAMPLES = 16
+_BITS = 64
+
+_Edges = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.bool_]]
+
+
+def strongest_first(blocks: Sequence[Found], at_once: int = AT_ONCE) -> Iterator[_Edges]:
+    """Ends of edges and whether they attract, the strongest first.
+
+    Parameters
+    ----------
+    blocks
+        What they found, as `Found.among_all` has it.
+    at_once
+        About how many come together; more of very many.
+    """
+    if not blocks:
+        return
+    cuts = _cuts(blocks, at_once)
+    for parts in zip(*(_parts(found, cuts) for found in blocks), strict=True):
+        yield _together(blocks, parts)
+
+
+def _cuts(blocks: Sequence[Found], at_once: int) -> NDArray[np.uint64]:
+    """Between which strengths there are about so many edges."""
+    strengths, stand_for = map(np.concatenate, zip(*map(_samples, blocks), strict=True))
+    order = np.argsort(strengths)
+    until = np.cumsum(stand_for[order])
+    total = float(until[-1]) if until.size else 0.0
+    parts = min(max(1, ceil(total / at_once)), _MOST_PARTS)
+    at = np.searchsorted(until, total / parts * np.arange(1, parts))
+    return np.unique(strengths[order][at])
+
+
+def _samples(found: Found) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
+    """Strengths of some edges of a block, and for how many edges each stands."""
+    edges = found.one.size
+    count = min(edges, _SAMPLES)
+    middles = (np.arange(count) + 0.5) * (edges / max(1, count))
+    at = np.searchsorted(np.cumsum(found.counts), middles, "right")
+    return found.order[at], np.full(at.size, edges / max(1, at.size))
+
+
+def _parts(found: Found, cuts: NDArray[np.uint64]) -> list[tuple[slice, slice]]:
+    """What lies between cuts: which of the strengths, and which edges have these."""
+    strengths = [0, *np.searchsorted(found.order, cuts).tolist(), found.order.size]
+    edges = np.concatenate([[0], np.cumsum(found.counts)])[strengths].tolist()
+    pairs = zip(pairwise(strengths), pairwise(edges), strict=True)
+    return [(slice(*those), slice(*these)) for those, these in pairs]
+
+
+def _together(blocks: Sequence[Found], parts: Sequence[tuple[slice, slice]]) -> _Edges:
+    """Parts of the edges of blocks, in the order of the volume."""
+    found = list(zip(blocks, parts, strict=True))
+    runs = [(block.order[some], block.counts[some]) for block, (some, _) in found]
+    second = np.concatenate([block.places(edges) for block, (_, edges) in found])
+    at = _in_order(runs, second)
+    attracts = (second[at] & ATTRACTS).astype(bool)
+    one = np.concatenate([block.one[edges] for block, (_, edges) in found])[at]
+    other = np.concatenate([block.other[edges] for block, (_, edges) in found])[at]
+    return one, other, attracts
+
+
+def _in_order(
+    runs: Sequence[tuple[NDArray[np.uint64], NDArray[np.intp]]], second: NDArray[np.uint64]
+) -> NDArray[np.intp]:
+    """How to sort by two numbers, the first of which is given as what `runs` makes of parts.
+
+    Examples
+    --------
+    >>> one = np.array([7, 1 << 63], np.uint64), np.array([2, 1])
+    >>> other = np.array([7], np.uint64), np.array([1])
+    >>> _in_order([one, other], np.array([2, 4, 0, 3], np.uint64))
+    array([0, 3, 1, 2])
+    """
+    levels = distinct(np.concatenate([np.empty(0, np.uint64), *(values for values, _ in runs)]))
+    level = np.empty(second.size, np.uint64)
+    begin = 0
+    for values, counts in runs:
+        end = begin + int(counts.sum())
+        level[begin:end] = np.repeat(np.searchsorted(levels, values), counts)
+        begin = end
+    bits = int(second.max(initial=0)).bit_length()
+    if bits + levels.size.bit_length() > _BITS:
+        return np.lexsort([second, level])
+    level <<= np.uint64(bits)
+    level |= second
+    # Edges of each block come in order, and a stable sort only merges what is in order.
+    return np.argsort(level, kind="stable")
