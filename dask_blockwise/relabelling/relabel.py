@@ -93,7 +93,7 @@ def relabel(
     Notes
     -----
     For ``"mutex"`` a block does not label what it sees, but merges those of its voxels which the
-    whole volume would surely merge (`dask_blockwise.segmentation.contraction.contracted`). What is
+    whole volume would surely merge (`dask_blockwise.segmentation.contraction.Contraction`). What is
     left, some eighth of the voxels, is solved at once, the strongest edge first. That graph is
     held in memory by one worker: some 42 bytes for each voxel of the volume, and up to 200
     where affinities are mere noise or blocks are small.

@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 from .first_edges import root_of
 from .pair_table import NO_KEY, compiled, doubled, inlined, key_of, slot, table
 
-__all__ = ["Contraction", "contracted"]
+__all__ = ["Contraction"]
 
 _MOST_OF_FEW = 1 << 31
 
 
-def contracted(
-    nodes: int, one: NDArray[np.integer], other: NDArray[np.integer], attracts: NDArray[np.bool_]
-) -> NDArray[np.integer]:
-    """Merge what a mutex watershed merges, whatever lies at the other end of edges that leave.
+class Contraction:
+    """Merges what a mutex watershed merges, whatever lies at the other end of edges that leave.
 
     Edges are taken from the strongest to the weakest. One that attracts merges its two clusters
     unless an earlier one keeps them apart; else it keeps them apart. A cluster is *open* once an
@@ -34,47 +32,12 @@ def contracted(
     ----------
     nodes : int
         At most 2 ** 32 - 2.
-    one, other : ndarray of int, shape (k,)
-        Ends of the edges, the strongest first. From ``nodes`` on they lie outside, where not all
-        edges are known.
-    attracts : ndarray of bool, shape (k,)
-        Whether an edge holds its ends together; else it keeps them apart.
-
-    Returns
-    -------
-    ndarray of int, shape (nodes,)
-        A node of the cluster that each node is in, the same for all of a cluster.
+    every : int
+        With those outside, where not all edges are known: they have numbers from ``nodes`` on.
 
     References
     ----------
     Wolf et al., "The Mutex Watershed and its Objective", 2019.
-
-    Examples
-    --------
-    >>> one, other = np.array([0, 1, 0]), np.array([1, 2, 2])
-    >>> contracted(3, one, other, np.array([True, False, True]))
-    array([0, 0, 2], dtype=int32)
-
-    What leaves the first and the last may hold them together, so that they aren't merged:
-
-    >>> contracted(3, np.array([0, 2, 1, 1]), np.array([3, 3, 0, 2]), np.ones(4, bool))
-    array([1, 1, 2], dtype=int32)
-    """
-    every = max(nodes, *(1 + int(end.max(initial=0)) for end in (one, other)))
-    contraction = Contraction(nodes, every)
-    contraction.take(one, other, attracts)
-    return contraction.clusters()[:nodes]
-
-
-class Contraction:
-    """The same of edges that come by and by.
-
-    Parameters
-    ----------
-    nodes : int
-        At most 2 ** 32 - 2.
-    every : int
-        With those outside.
 
     Examples
     --------
@@ -83,6 +46,13 @@ class Contraction:
     >>> contraction.take(np.array([0]), np.array([2]), np.array([True]))
     >>> contraction.clusters()
     array([0, 0, 2], dtype=int32)
+
+    What leaves the first and the last may hold them together, so that they aren't merged:
+
+    >>> contraction = Contraction(3, 4)
+    >>> contraction.take(np.array([0, 2, 1, 1]), np.array([3, 3, 0, 2]), np.ones(4, bool))
+    >>> contraction.clusters()[:3]
+    array([1, 1, 2], dtype=int32)
     """
 
     def __init__(self, nodes: int, every: int):
@@ -102,8 +72,10 @@ class Contraction:
 
         Parameters
         ----------
-        one, other, attracts
-            See `contracted`; instead of a node, any that was merged with it.
+        one, other : ndarray of int, shape (k,)
+            Ends of the edges; instead of a node, any that was merged with it.
+        attracts : ndarray of bool, shape (k,)
+            Whether an edge holds its ends together; else it keeps them apart.
         """
         self._make_room(2 * (attracts.size - int(np.count_nonzero(attracts))))
         number = self._parent.dtype

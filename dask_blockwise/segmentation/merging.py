@@ -19,7 +19,7 @@ __all__ = ["merged", "merged_and_left"]
 
 
 def merged(every: Sequence[Edges], nodes: NDArray[np.int32], inside: int) -> NDArray[np.integer]:
-    """Merge voxels as `dask_blockwise.segmentation.contraction.contracted` does.
+    """Merge voxels as `dask_blockwise.segmentation.contraction.Contraction` does.
 
     The strong half of the edges is taken first, and the weak one put in order only where its ends
     are of different clusters then: of the long edges that keep apart most lie within an object.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from contracting import contracted
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dask_blockwise.segmentation.contraction import Contraction, contracted
+from dask_blockwise.segmentation.contraction import Contraction
 
 NODES = st.integers(2, 14)
 

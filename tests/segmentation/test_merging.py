@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from contracting import contracted
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from dask_blockwise.segmentation.contraction import contracted
 from dask_blockwise.segmentation.edge_order import in_order
 from dask_blockwise.segmentation.edges import Edges
 from dask_blockwise.segmentation.merging import merged
