@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice, pairwise
 from math import ceil
 
 import numpy as np
@@ -14,10 +15,10 @@ from .pairs import distinct
 
 __all__ = ["AT_ONCE", "strongest_first"]
 
-# They take some 45 bytes each while they are put in order, and 12 before.
-AT_ONCE = 1 << 20
-# Each looks at all blocks once more.
-_MOST_PARTS = 64
+# Edges take some 45 bytes each while they are put in order, and 12 before: of very few so many come
+# at once, of more so many, unless there would be very many parts, as each looks at all blocks.
+_FEW, AT_ONCE = 1 << 18, 1 << 20
+_PARTS, _MOST_PARTS = 16, 64
 # Of a block, by which it is told how many edges of the volume are how strong.
 _SAMPLES = 16
 _BITS = 64
@@ -25,30 +26,41 @@ _BITS = 64
 _Edges = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.bool_]]
 
 
-def strongest_first(blocks: Sequence[Found], at_once: int = AT_ONCE) -> Iterator[_Edges]:
+def strongest_first(blocks: Sequence[Found], parts: int | None = None) -> Iterator[_Edges]:
     """Ends of edges and whether they attract, the strongest first.
+
+    While some are in use, the next are put in order on another thread.
 
     Parameters
     ----------
     blocks
         What they found, as `Found.among_all` has it.
-    at_once
-        About how many come together; more of very many.
+    parts
+        In how many they come, or fewer; as many as suit their number unless given.
     """
     if not blocks:
         return
-    cuts = _cuts(blocks, at_once)
-    for parts in zip(*(_parts(found, cuts) for found in blocks), strict=True):
-        yield _together(blocks, parts)
+    cuts = _cuts(blocks, parts or _suitable(sum(found.one.size for found in blocks)))
+    every = zip(*(_parts(found, cuts) for found in blocks), strict=True)
+    with ThreadPoolExecutor(1, "dask-blockwise-edges") as thread:
+        following = [thread.submit(_together, blocks, next(every))]
+        while following:
+            some = following.pop().result()
+            following = [thread.submit(_together, blocks, parts) for parts in islice(every, 1)]
+            yield some
 
 
-def _cuts(blocks: Sequence[Found], at_once: int) -> NDArray[np.uint64]:
-    """Between which strengths there are about so many edges."""
+def _suitable(edges: int) -> int:
+    few, many = ceil(edges / _FEW), ceil(edges / AT_ONCE)
+    return max(1, min(few, _PARTS), min(many, _MOST_PARTS))
+
+
+def _cuts(blocks: Sequence[Found], parts: int) -> NDArray[np.uint64]:
+    """Strengths between which about as many edges lie."""
     strengths, stand_for = map(np.concatenate, zip(*map(_samples, blocks), strict=True))
     order = np.argsort(strengths)
     until = np.cumsum(stand_for[order])
     total = float(until[-1]) if until.size else 0.0
-    parts = min(max(1, ceil(total / at_once)), _MOST_PARTS)
     at = np.searchsorted(until, total / parts * np.arange(1, parts))
     return np.unique(strengths[order][at])
 

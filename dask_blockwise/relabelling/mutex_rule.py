@@ -22,7 +22,7 @@ __all__ = ["MutexRule"]
 _MOST_FRAGMENTS = (1 << 32) - 2
 # 35 to 40 were measured, of affinities of a network, sharp, blurred and noisy; and what edges take
 # that are put in order, of which there are so many at once.
-_BYTES_A_VOXEL, _BYTES_AT_ONCE = 42, 30
+_BYTES_A_VOXEL, _BYTES_AT_ONCE = 42, 60
 
 
 @dataclass(frozen=True)
