@@ -90,10 +90,11 @@ def main():
         store("coarser", dbw.predict(raw, torch.nn.Conv3d(1, 2, 2, 2), activation="sigmoid"))
         pieces = dbw.segment(aff, lambda a, level: label(a[0] > level)[0], halo=4, level=0.5)
         store("pieces", pieces)
+        inside = dbw.open_volume(out("raw"), stands_for=(0, 1))
         for name, fragments in {
             "mutex": dbw.watershed(aff, offsets=OFFSETS, bias=0.5, halo=6),
             "nearest": dbw.watershed(quant, offsets=OFFSETS, bias=0.5, halo=6, attract="nearest"),
-            "seeds": dbw.watershed(raw, seeds="distance", halo=6, max_distance=3),
+            "seeds": dbw.watershed(inside, seeds="distance", halo=6, max_distance=3),
             "file": dbw.segment(raw, "function.py", halo=(4, 2, 3), level=130),
             "masked": dbw.segment(raw, lambda a, mask: label(mask)[0], mask=mask, halo=2),
             "crop": dbw.segment(raw, objects_above, halo=3, level=140,

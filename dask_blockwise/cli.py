@@ -9,10 +9,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 
-from cyclopts import App, CycloptsError, Group, UnknownOptionError
+from cyclopts import (
+    App,
+    CycloptsError,
+    Group,
+    MissingArgumentError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 
 from .commands.spoken import in_options
-from .commands.unknown import options_of, unknown_options
+from .commands.unknown import arguments_of, options_of, unknown_options
 from .engine.stopping import exit_codes
 
 __all__ = ["main"]
@@ -118,6 +125,19 @@ def _in_a_sentence(
     """What is wrong, and where to read on; options that there aren't before what is missing."""
     said = unknown_options(given[1:], commands[command]) if command else []
     if not (said and isinstance(error, UnknownOptionError)):
-        said.append(re.sub(r"\s+", " ", str(error)).strip())
+        names = arguments_of(commands[command]) if command else []
+        said.append(_in_plain_words(error, command or _NAME, names))
     read_on = f"See {' '.join(filter(None, (_NAME, command)))} --help."
     return "\n".join([*said, read_on])
+
+
+def _in_plain_words(error: CycloptsError, command: str, names: Sequence[str]) -> str:
+    """What cyclopts says, but for what is missing or too much, in which it speaks of tokens."""
+    missing = error.argument if isinstance(error, MissingArgumentError) else None
+    if missing is not None and not missing.tokens and getattr(error, "keyword", None) is None:
+        return f"{command} needs {missing.name}."
+    if isinstance(error, UnusedCliTokensError):
+        more = ", ".join(map(repr, error.unused_tokens or ()))
+        takes = f"{' and '.join(names)} alone" if names else "options alone"
+        return f"{command} takes {takes}, and was also given {more}."
+    return re.sub(r"\s+", " ", str(error)).strip()

@@ -66,9 +66,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["demo", "--workers", "0"], "--workers: it takes a whole number of at least 1, got '0'"),
         (["demo", "--workers", "-1"], "--workers: it takes a whole number of at least 1, got '-1'"),
         (["demo", "--sampel", "fib25"], "Did you mean --sample"),
-        (["demo", "too", "many"], "Unused Tokens"),
-        (["threshold"], "VOLUME"),
-        (["threshold", "a.zarr/a", "a.zarr/b"], "--value requires an argument"),
+        (["demo", "too", "many"], "demo takes options alone, and was also given 'too', 'many'."),
+        (["threshold"], "threshold needs VOLUME."),
+        (["info", "a", "b"], "info takes PATH alone, and was also given 'b'."),
+        (["threshold", "a.zarr/a", "a.zarr/b"], "threshold needs --value."),
         (["threshold", "a", "b", "--valeu", "2"], "Unknown option: --valeu. Did you mean --value?"),
         (["watershed", "a", "--sigma", "2"], "Unknown option: --sigma. What its function takes"),
         (

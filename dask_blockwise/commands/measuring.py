@@ -61,7 +61,8 @@ def objects(
     if len(found):
         print(_spread(found))
     written = path or f"{labels.rstrip('/')}.objects"
-    print(f"{len(found)} objects, in {written}.parquet and {written}.csv")
+    many = "1 object" if len(found) == 1 else f"{len(found)} objects"
+    print(f"{many}, in {written}.parquet and {written}.csv")
 
 
 def _check_names(given: Sequence[tuple[str, Any]]) -> None:

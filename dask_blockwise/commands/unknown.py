@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from cyclopts import App
 
-__all__ = ["options_of", "unknown_options"]
+__all__ = ["arguments_of", "options_of", "unknown_options"]
 
 # By which a command gives its function what has no option.
 _ANY_OTHER = "--parameter"
@@ -26,6 +26,21 @@ def options_of(command: App) -> list[str]:
     """
     names = (argument.name for argument in command.assemble_argument_collection())
     return [name for name in names if name.startswith("--")]
+
+
+def arguments_of(command: App) -> list[str]:
+    """What a command takes without a name, in order.
+
+    Examples
+    --------
+    >>> app = App()
+    >>> @app.command
+    ... def smooth(path: str, output: str, /, *, sigma: float = 1): ...
+    >>> arguments_of(app["smooth"])
+    ['PATH', 'OUTPUT']
+    """
+    names = (argument.name for argument in command.assemble_argument_collection())
+    return [name for name in names if name[:1].isalpha()]
 
 
 def unknown_options(given: Sequence[str], command: App) -> list[str]:

@@ -192,8 +192,9 @@ def _listed(values: Sequence[Any] | None, default: int, block_axes: Sequence[str
         return [default] * len(block_axes)
     numbers = list(values) if np.iterable(values) and not isinstance(values, str) else []
     if len(numbers) != len(block_axes):
+        given = [plain(n) if isinstance(n, Fraction) else n for n in numbers] or values
         raise ValueError(
             f"voxel_size and offset need one number for each of the axes {tuple(block_axes)} "
-            f"(channels have none), got {values!r}."
+            f"(channels have none), got {given!r}."
         )
     return numbers

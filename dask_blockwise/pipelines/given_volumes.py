@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from inspect import Parameter, signature
 from typing import Any
 
-__all__ = ["volume_check"]
+__all__ = ["check_volumes", "volume_check"]
 
 
 def volume_check(name: str, function: Callable[..., Any]) -> Callable[..., None]:
@@ -24,7 +24,7 @@ def volume_check(name: str, function: Callable[..., Any]) -> Callable[..., None]
     >>> def smooth(volume: Volume, sigma=1): ...
     >>> volume_check("smooth", smooth)([[1, 2]], {"sigma": 2})
     Traceback (most recent call last):
-    TypeError: smooth takes a volume as volume, got list: open what is stored with
+    TypeError: smooth needs a Volume as its volume, got list: open what is stored with
     open_volume(path), or make a volume of an array with Volume.from_array(array).
     """
     called = signature(function)
@@ -39,14 +39,36 @@ def volume_check(name: str, function: Callable[..., Any]) -> Callable[..., None]
         for key in volumes & arguments.keys():
             several = called.parameters[key].kind is Parameter.VAR_POSITIONAL
             for value in arguments[key] if several else [arguments[key]]:
-                _refuse_none(name, key, value)
+                check_volumes(name, **{key: value})
 
     return check
 
 
-def _refuse_none(name: str, key: str, value: Any) -> None:
-    if not hasattr(value, "frame"):
-        raise TypeError(
-            f"{name} takes a volume as {key}, got {type(value).__name__}: open what is stored "
-            "with open_volume(path), or make a volume of an array with Volume.from_array(array)."
-        )
+def check_volumes(name: str, **given: Any) -> None:
+    """Refuse what a function is given as volumes, and is none, such as a path or an array.
+
+    Parameters
+    ----------
+    name : str
+        Of the function.
+    **given
+        By the names of its arguments.
+
+    Raises
+    ------
+    TypeError
+
+    Examples
+    --------
+    >>> check_volumes("evaluate", truth="truth.zarr")
+    Traceback (most recent call last):
+    TypeError: evaluate needs a Volume as its truth, got str: open what is stored with
+    open_volume(path), or make a volume of an array with Volume.from_array(array).
+    """
+    for key, value in given.items():
+        if not hasattr(value, "frame"):
+            raise TypeError(
+                f"{name} needs a Volume as its {key}, got {type(value).__name__}: open what is "
+                "stored with open_volume(path), or make a volume of an array with "
+                "Volume.from_array(array)."
+            )

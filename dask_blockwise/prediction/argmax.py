@@ -111,7 +111,8 @@ def argmax(volume: Volume, axis: str = "c") -> Volume:
     if axis != "c" or "c" not in volume.axes:
         raise ValueError(
             f"argmax runs over the channels 'c' of a volume, got axis={axis!r} and axes "
-            f"{volume.axes}: name the axis of the classes 'c' (Volume.from_array(..., axes=...))."
+            f"{volume.axes}: give a prediction with a channel a class, or name its axis of classes "
+            "'c', open_volume(path, axes=...) or Volume.from_array(array, axes=...)."
         )
     check_real(volume.frame, "argmax")
     classes = class_dtype(volume.shape[volume.axes.index("c")])

@@ -53,7 +53,7 @@ def is_scalars(values: list[Any]) -> bool:
 def shown(tree: Any) -> str:
     """A value in a few words."""
     if isinstance(tree, dict):
-        return _cut(_shown_dict(tree))
+        return _cut(_path_of(tree) or _shown_dict(tree))
     if isinstance(tree, list):
         if len(tree) > 12:
             return f"{len(tree)} values"
@@ -64,6 +64,12 @@ def shown(tree: Any) -> str:
 
 def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _path_of(tree: dict[str, Any]) -> str:
+    """Where an array lies that is read from a store; nothing of what is no such array."""
+    array = tree.get("stored", tree)
+    return str(array.get("~path", "")) if isinstance(array, dict) and "@" not in tree else ""
 
 
 def _shown_dict(tree: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.boxes import Index, bounded_growth
+from ..pipelines.given_volumes import check_volumes
 from ..volumes.opening import open_volume
 from ..volumes.seen.annotations import Place, annotation_layer, write_state
 from ..volumes.volume import Volume
@@ -124,6 +125,7 @@ def fragment_graph(segments: Volume, *, stored: str | os.PathLike[str]) -> Fragm
     >>> graph
     4 supervoxels, 2 objects; 3 edges, 2 of them within an object
     """
+    check_volumes("fragment_graph", segments=segments)
     source = segments.source
     if not isinstance(source, Relabelled) or not isinstance(source.rule, AgglomerationRule):
         raise TypeError(

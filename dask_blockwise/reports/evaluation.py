@@ -13,8 +13,9 @@ from ..geometry.boxes import Index
 from ..geometry.meeting import meetings
 from ..labels.ids import check_labels
 from ..labels.overlaps import Overlaps, SegmentationScore, joined, overlaps_of
+from ..pipelines.given_volumes import check_volumes
 from ..tables import html_columns, text_columns
-from ..volumes.grey import check_not_grey
+from ..volumes.few_values import check_objects
 from ..volumes.lineage import is_made_by, prepared
 from ..volumes.region import computed
 from ..volumes.source import LabelSource, Voxels
@@ -140,6 +141,7 @@ def evaluate(segments: Volume, truth: Volume, *, ignore_background: bool = False
     >>> found.splits.head(1).to_dict("records")
     [{'id': 1, 'voxels': 2, 'segments': 2, 'bits': 0.5}]
     """
+    check_volumes("evaluate", segments=segments, truth=truth)
     for name, volume in (("segments", segments), ("truth", truth)):
         _check(name, volume)
     away = _away(segments, truth)
@@ -185,7 +187,7 @@ def _table(names: tuple[str, ...], columns: tuple[Any, ...]) -> DataFrame:
 def _check(name: str, volume: Volume) -> None:
     if volume.dtype.kind not in "iu" or "c" in volume.axes:
         raise TypeError(f"evaluate needs {name} to be integers without channels, got {volume!r}.")
-    check_not_grey(volume, "evaluate", stacklevel=4)
+    check_objects(volume, "evaluate", stacklevel=4)
     if volume.source.needs_all or is_made_by(volume, LabelSource):
         raise ValueError(
             f"The ids of {volume!r} depend on the region that is asked for: store it, "

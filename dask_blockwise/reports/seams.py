@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from ..geometry.boxes import Index
+from ..pipelines.given_volumes import check_volumes
 from ..segmentation.segmented import Segmented
 from ..volumes.grey import check_not_grey
 from ..volumes.kinds import Checkpoint, Turned
@@ -126,6 +127,7 @@ def seams(
     >>> report.verdict, report.worst[0].kind
     ('seams', 'merge')
     """
+    check_volumes("seams", segments=segments)
     pipeline, labels = _pipeline_and_labels(segments, stored)
     block = labels.frame.checked_block(block_shape)
     _check_budget(budget)

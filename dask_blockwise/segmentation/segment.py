@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..geometry.blocks import Roi
 from ..labels.ids import check_min_size
 from ..pipelines.stages import stage
-from ..volumes.few_values import check_not_flags
+from ..volumes.few_values import check_not_flags, seen_values
 from ..volumes.frame import check_real
 from ..volumes.grey import check_not_grey
 from ..volumes.map_overlap import alike
@@ -140,7 +140,8 @@ def watershed(
     ------
     ValueError
         If offsets, bias or strides don't match the channels or axes, or seeds are sought in
-        classes, or in bytes that are all the same wherever they were looked at.
+        classes, in bytes that are all the same wherever they were looked at, or in stored bytes
+        of which it isn't known that they stand for probabilities, such as an image's.
     TypeError
         If there is no such parameter, or the values are neither float nor uint8.
     """
@@ -175,6 +176,14 @@ def _check_one_map(volume: Volume, offsets: Sequence[Sequence[int]] | None) -> N
         raise ValueError(
             f"seeds='distance' looks at one map, or at affinities with their offsets=, got "
             f"{volume!r}: choose a channel, volume.isel(c=0), or give the offsets."
+        )
+    unsaid = volume.dtype == np.uint8 and volume.frame.stands_for is None
+    if offsets is None and unsaid and (seen := seen_values(volume)) is not None:
+        raise ValueError(
+            f"seeds='distance' splits a mask, or a map of what is inside objects, and {volume!r} "
+            f"holds bytes such as {seen[seen.size // 2]}, of which it isn't known what they stand "
+            "for. Of an image make a mask first, such as by threshold; of probabilities from 0 to "
+            "255 say so, open_volume(path, stands_for=(0, 1))."
         )
 
 

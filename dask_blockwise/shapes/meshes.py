@@ -13,6 +13,7 @@ from distributed import Client
 from numpy.typing import NDArray
 
 from ..engine.progress import RunSummary
+from ..pipelines.given_volumes import check_volumes
 from ..volumes.volume import Volume
 from .by_object import HowRun, by_object
 
@@ -105,6 +106,7 @@ def meshes(
     >>> segments = open_volume("out.zarr/segments")  # doctest: +SKIP
     >>> meshes(segments, "out.pre/mesh", ids=[3, 7])  # doctest: +SKIP
     """
+    check_volumes("meshes", segments=segments)
     how = HowRun(
         client=client,
         progress=progress,

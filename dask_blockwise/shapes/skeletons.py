@@ -12,6 +12,7 @@ from distributed import Client
 from numpy.typing import NDArray
 
 from ..engine.progress import RunSummary
+from ..pipelines.given_volumes import check_volumes
 from ..volumes.volume import Volume
 from .by_object import HowRun, by_object
 
@@ -109,6 +110,7 @@ def skeletons(
     >>> segments = open_volume("out.zarr/segments")  # doctest: +SKIP
     >>> skeletons(segments, "out.pre/skeletons")  # doctest: +SKIP
     """
+    check_volumes("skeletons", segments=segments)
     how = HowRun(
         client=client,
         progress=progress,

@@ -10,7 +10,7 @@ from .asked_once import asked_once
 from .consolidated import renew_consolidated
 from .container_format import group_format
 from .documents import list_names
-from .formats import find_array
+from .formats import find_array, is_noticed
 from .groups import OF_GROUPS, exists, is_bare, levels_at, some_of
 from .location import check_may_be_written, is_remote
 from .removal import CLAIM_FILES, MARKS, holds_only_claims, remove_in_order
@@ -21,16 +21,25 @@ _LABELS = "labels"
 
 
 def check_no_file(location: str) -> None:
-    """Refuse to store where a file is, or below one, before anything is written beside it.
+    """Refuse to store where a file is or seems to be, before anything is written beside it.
 
     Raises
     ------
     FileExistsError
+        If a file is there, or above it.
+    ValueError
+        If the name is that of a file in another format, such as ``cells.tif``.
     """
     if file := _file_at(location):
         raise FileExistsError(
             f"{location} can't be stored: {file} is a file, which isn't overwritten, and a volume "
             "is a folder. Choose another path."
+        )
+    name = location.rstrip("/").rpartition("/")[2]
+    if is_noticed(name) and not exists(location):
+        raise ValueError(
+            f"{location} can't be stored: what is stored is a folder of zarr, and {name!r} is the "
+            "name of a file in another format or of metadata. Choose a path such as out.zarr/name."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from itertools import islice, product
 from typing import Any
@@ -11,11 +12,11 @@ from numpy.typing import NDArray
 
 from ..geometry.boxes import Index
 from .frame import Frame
-from .grey import is_at_hand
+from .grey import check_not_grey, is_at_hand
 from .lineage import call_of
 from .source import Voxels
 
-__all__ = ["check_not_flags", "check_not_mask", "few_values", "seen_values"]
+__all__ = ["check_not_flags", "check_not_mask", "check_objects", "few_values", "seen_values"]
 
 # More values than that are no classes.
 _MOST = 32
@@ -127,6 +128,38 @@ def check_not_mask(labels: Voxels, what: str) -> None:
             f"{what} joins the parts of objects, which have no ids yet in {labels!r}, a mask or "
             "classes: connected_components(volume) gives them some. If these are labels, say so, "
             "labels.astype('uint32')."
+        )
+
+
+def check_objects(labels: Voxels, what: str, stacklevel: int) -> None:
+    """Refuse or warn of an image, as `check_not_grey`, and warn of a mask, all of one object.
+
+    Parameters
+    ----------
+    labels : Volume of int
+    what : str
+        That needs them, for people.
+    stacklevel : int
+        Of the line that gave them.
+
+    Examples
+    --------
+    >>> from dask_blockwise import Volume
+    >>> mask = Volume.from_array(np.array([[0, 1, 0, 1]], np.uint8))
+    >>> with warnings.catch_warnings(record=True) as told:
+    ...     warnings.simplefilter("always")
+    ...     check_objects(mask, "evaluate", stacklevel=2)
+    >>> str(told[0].message).partition(":")[0]
+    '<ArrayVolume (1, 4) uint8 yx, [0'
+    """
+    check_not_grey(labels, what, stacklevel + 1)
+    if labels.frame.dtype.kind == "b" or (
+        labels.frame.dtype == np.uint8 and few_values(labels) in ((0, 1), (0, 255))
+    ):
+        warnings.warn(
+            f"{labels!r} is a mask: {what} takes all of it for one object. To tell its objects "
+            "apart, label them, such as by connected_components(volume).",
+            stacklevel=stacklevel,
         )
 
 

@@ -25,7 +25,7 @@ from ..recipes import digest_of, recipe_of
 from ..storage.documents import put, read_bytes
 from ..storage.location import check_may_be_written, location_of
 from ..storage.removal import remove_in_order
-from .grey import check_not_grey
+from .few_values import check_objects
 from .lineage import awaited, place_of, prepared, reach_of
 from .options import StoreOptions
 from .preparation import Preparation
@@ -288,7 +288,7 @@ def _check_labels(segments: Voxels) -> None:
         raise ValueError(
             f"A table of objects needs labels: integers without channels, got {segments!r}."
         )
-    check_not_grey(segments, "A table of objects", stacklevel=6)
+    check_objects(segments, "A table of objects", stacklevel=6)
 
 
 def _check_alike(segments: Voxels, name: str, volume: Voxels) -> None:

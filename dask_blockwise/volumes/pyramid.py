@@ -148,7 +148,8 @@ def _base(path: str | os.PathLike[str]) -> tuple[Volume, str, str]:
     if array.zarr_format is None:
         raise UnsupportedOperation(
             f"{array.path} is {array.format.title}, to which no levels can be added here: store it "
-            "as zarr with levels, open_volume(path).to_zarr(other, pyramid=True)."
+            "as zarr with levels, open_volume(path).to_zarr(other, pyramid=True); in a shell, "
+            "dask-blockwise convert PATH OTHER --pyramid."
         )
     image, base = image_above(array.location)
     for name in listed_levels(image, base):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 from distributed import Client
 
@@ -11,8 +12,9 @@ from ..engine.progress import RunSummary
 from ..storage.arrays import open_array
 from ..storage.groups import some_of
 from ..storage.level_paths import images_below
-from ..storage.location import location_of
+from ..storage.location import archive_of, location_of, on_disk
 from ..storage.stored_array import StoredArray
+from ..storage.what_is_there import what_is_there
 from .found_places import place_at
 from .kept_volume import kept_volume
 from .known import Verify, ledger_of
@@ -163,6 +165,9 @@ def recorded(given: str) -> tuple[Record, StoredArray]:
     place = place_at(given)
     record = place.record()
     if record is None:
+        location = location_of(given)
+        if on_disk(location) and not Path(location).exists() and archive_of(location) is None:
+            raise FileNotFoundError(what_is_there(given))
         stored = stored_below(given)
         hint = f"What is stored below it is {some_of(stored)}: name one of these."
         raise FileNotFoundError(

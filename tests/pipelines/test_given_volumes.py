@@ -11,19 +11,26 @@ import pytest
 import dask_blockwise as dbw
 
 ARRAY = np.zeros((4, 4))
+LABELS = dbw.Volume.from_array(ARRAY.astype(int))
 
 WRONG: dict[str, Callable[[], Any]] = {
     "an array": lambda: dbw.threshold(ARRAY, 0.5),
     "a path": lambda: dbw.argmax("in.zarr/raw"),
     "by its name": lambda: dbw.connected_components(mask=ARRAY),
     "swapped": lambda: dbw.map_overlap(dbw.Volume.from_array(ARRAY), np.sin, halo=0),
+    "to be evaluated": lambda: dbw.evaluate("out.zarr/segments", dbw.Volume.from_array(ARRAY)),
+    "the truth": lambda: dbw.evaluate(LABELS, "truth.zarr"),
+    "with seams": lambda: dbw.seams("out.zarr/segments"),
+    "with a graph": lambda: dbw.fragment_graph("out.zarr/segments", stored="out.zarr/segments"),
+    "with shapes": lambda: dbw.meshes("out.zarr/segments", "out.pre/mesh"),
+    "with lines": lambda: dbw.skeletons(ARRAY, "out.pre/skeletons"),
     "one of several": lambda: dbw.map_overlap(np.add, dbw.Volume.from_array(ARRAY), ARRAY, halo=0),
 }
 
 
 @pytest.mark.parametrize("how", WRONG)
 def test_what_is_no_volume_is_refused_in_words(how: str) -> None:
-    with pytest.raises(TypeError, match=r"takes a volume as \w+, got \w+: .*from_array\(array\)"):
+    with pytest.raises(TypeError, match=r"needs a Volume as its \w+, got \w+: .*from_array"):
         WRONG[how]()
 
 

@@ -215,3 +215,8 @@ def test_something_is_said_where_digests_differ(left: Any, right: Any) -> None:
     old, new = recipe_of(left), recipe_of(right)
     assert bool(differences(old, new)) == (digest_of(old) != digest_of(new))
     assert all(isinstance(line, str) and line for line in differences(old, new))
+
+
+def test_an_array_is_told_by_its_path() -> None:
+    stored = {"stored": {"~path": "a.zarr/raw", "array": "zarr3"}, "axes": ["z", "y", "x"]}
+    assert differences({"source": stored}, {"source": "Mapped"}) == ["source a.zarr/raw -> Mapped"]

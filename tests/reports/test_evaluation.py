@@ -105,3 +105,16 @@ REFUSED: list[tuple[str, Any, Any, str]] = [
 def test_what_cant_be_compared_is_refused(segments: Volume, truth: Volume, said: str) -> None:
     with pytest.raises((TypeError, ValueError), match=said):
         dbw.evaluate(segments, truth)
+
+
+@pytest.mark.parametrize("inside", [1, 255])
+def test_a_mask_for_labels_is_told_of_as_all_of_it_is_one_object(
+    inside: int, tmp_path: Path
+) -> None:
+    labels = np.array([[1, 0, 2, 2]], np.uint8)
+    mask = Volume.from_array(((labels > 0) * inside).astype(np.uint8))
+    with pytest.warns(UserWarning, match="is a mask: evaluate takes all of it for one object"):
+        found = dbw.evaluate(mask, Volume.from_array(labels.astype(np.uint32)))
+    assert found.voi_merge == pytest.approx(np.log2(3) - 2 / 3)
+    with pytest.warns(UserWarning, match="is a mask: A table of objects takes all of it"):
+        assert mask.objects(path=tmp_path / "mask", progress=False).voxels.tolist() == [3]
