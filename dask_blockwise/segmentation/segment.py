@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -140,8 +141,7 @@ def watershed(
     ------
     ValueError
         If offsets, bias or strides don't match the channels or axes, or seeds are sought in
-        classes, in bytes that are all the same wherever they were looked at, or in stored bytes
-        of which it isn't known that they stand for probabilities, such as an image's.
+        classes, or in bytes that are all the same wherever they were looked at.
     TypeError
         If there is no such parameter, or the values are neither float nor uint8.
     """
@@ -179,11 +179,13 @@ def _check_one_map(volume: Volume, offsets: Sequence[Sequence[int]] | None) -> N
         )
     unsaid = volume.dtype == np.uint8 and volume.frame.stands_for is None
     if offsets is None and unsaid and (seen := seen_values(volume)) is not None:
-        raise ValueError(
+        warnings.warn(
             f"seeds='distance' splits a mask, or a map of what is inside objects, and {volume!r} "
             f"holds bytes such as {seen[seen.size // 2]}, of which it isn't known what they stand "
-            "for. Of an image make a mask first, such as by threshold; of probabilities from 0 to "
-            "255 say so, open_volume(path, stands_for=(0, 1))."
+            "for: they are taken for probabilities from 0 to 255. If they are, say so, "
+            "open_volume(path, stands_for=(0, 1)); of an image make a mask first, such as by "
+            "threshold.",
+            stacklevel=4,
         )
 
 

@@ -103,13 +103,15 @@ def test_bytes_of_1_alone_are_no_probabilities():
 
 def test_stored_bytes_are_probabilities_where_that_is_said_and_else_may_be_an_image():
     grey = np.random.default_rng(0).integers(0, 256, (8, 40, 40), np.uint8)
-    with pytest.raises(
-        ValueError, match=r"bytes such as \d+.*make a mask first.*stands_for=\(0, 1"
-    ):
-        watershed(Volume.from_array(grey), seeds="distance")
+    with pytest.warns(
+        UserWarning, match=r"bytes such as \d+.*stands_for=\(0, 1.*make a mask"
+    ) as told:
+        unsaid = watershed(Volume.from_array(grey), seeds="distance", sigma=1)
+    assert told[0].filename == __file__
     said = watershed(Volume.from_array(grey, stands_for=(0, 1)), seeds="distance", sigma=1)[:]
     of_floats = Volume.from_array(grey.astype(np.float32) / 255)
     np.testing.assert_array_equal(said, watershed(of_floats, seeds="distance", sigma=1)[:])
+    np.testing.assert_array_equal(said, unsaid[:])
 
 
 def test_probabilities_that_are_0_and_1_in_the_middle():
