@@ -238,6 +238,11 @@ def check_region(roi: object, axes: Sequence[str]) -> None:
             f"The region {roi} has {roi.dims} axes, and the volume {len(axes)} beside channels: "
             f"give begin and shape along each of {tuple(axes)}."
         )
+    if roi.empty:
+        raise ValueError(
+            f"The region from {tuple(roi.begin)} of shape {tuple(roi.shape)} has no voxels: "
+            "a Roi has whole numbers of the world's units, as volume.roi has, and makes 0 of 0.5."
+        )
     if roi.unbounded:
         raise ValueError(
             f"The region {roi} has no end: give begin and shape along each of {tuple(axes)}, such "

@@ -21,6 +21,8 @@ MADE = {
     "dask": lambda _: Volume.from_array(da.zeros((6, 0))),
     "channels": lambda _: Volume.from_array(np.zeros((0, 6, 6)), axes="cyx"),
     "crop": lambda _: SOME.crop(dbw.Roi((2, 0), (0, 6))),
+    "region": lambda _: SOME[dbw.Roi((0, 0), (0.5, 0.5))],
+    "masked": lambda _: SOME.masked(dbw.Roi((0, 0), (0.5, 6))),
     "isel": lambda _: SOME.isel(y=slice(2, 2)),
     "map_overlap": lambda _: dbw.map_overlap(np.abs, SOME, channels=0),
     "create": lambda folder: dbw.create_volume(folder / "a", shape=(0, 6), dtype="u1"),
