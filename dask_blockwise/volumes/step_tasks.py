@@ -201,7 +201,8 @@ def _forced(volume: Voxels, step: Step, options: StoreOptions) -> NDArray[np.boo
     """Which blocks of a step are run also if they are done, where a region is repaired."""
     if options.roi is None or (step.in_region == "missing" and not step.again):
         return None
-    meeting = _meeting(volume, step, options.roi)
+    around = (step.reach.before, step.reach.after) if step.in_region == "around" else ()
+    meeting = _meeting(volume, step, options.roi.grow(*around))
     return np.ones_like(meeting) if step.again else meeting
 
 
