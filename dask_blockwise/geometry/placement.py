@@ -12,7 +12,7 @@ import numpy as np
 from .axes import default_axes, known_axes
 from .meant import exact, meant
 from .units import UNITS, axis_kind, units_of_axes, whole_units
-from .written import Written, plain
+from .written import Written, plain, spelled
 
 __all__ = ["Placement", "default_axes", "placement_of", "written_as"]
 
@@ -138,10 +138,13 @@ def placement_of(
     """
     axes = known_axes(axes)
     block_axes = [axis for axis in axes if axis != "c"]
-    given = [_listed(voxel_size, 1, block_axes), _listed(offset, 0, block_axes)]
+    given = [
+        _listed("voxel_size", voxel_size, 1, block_axes),
+        _listed("offset", offset, 0, block_axes),
+    ]
     sizes, begins = ([meant(number) for number in numbers] for numbers in given)
     if min(sizes, default=Fraction(1)) <= 0:
-        raise ValueError(f"voxel_size must be positive, got {', '.join(map(str, given[0]))}.")
+        raise ValueError(f"voxel_size must be positive, got {_told(given[0])}.")
     units = units_of_axes(unit, block_axes)
     factors, chosen = _world(block_axes, units, list(zip(sizes, begins, strict=True)))
     whole_sizes, whole_begins = (
@@ -187,14 +190,19 @@ def _world(
     return factors, chosen
 
 
-def _listed(values: Sequence[Any] | None, default: int, block_axes: Sequence[str]) -> list[Any]:
+def _listed(
+    name: str, values: Sequence[Any] | None, default: int, block_axes: Sequence[str]
+) -> list[Any]:
     if values is None:
         return [default] * len(block_axes)
     numbers = list(values) if np.iterable(values) and not isinstance(values, str) else []
     if len(numbers) != len(block_axes):
-        given = [plain(n) if isinstance(n, Fraction) else n for n in numbers] or values
         raise ValueError(
-            f"voxel_size and offset need one number for each of the axes {tuple(block_axes)} "
-            f"(channels have none), got {given!r}."
+            f"{name} needs one number for each of the axes {tuple(block_axes)} "
+            f"(channels have none), got {_told(numbers) or repr(values)}."
         )
     return numbers
+
+
+def _told(numbers: Sequence[Any]) -> str:
+    return ", ".join(map(spelled, numbers))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
-__all__ = ["Written", "plain"]
+__all__ = ["Written", "plain", "spelled"]
 
 
 @dataclass(frozen=True)
@@ -44,3 +45,17 @@ def plain(number: Fraction) -> int | float:
     (4, 0.5)
     """
     return int(number) if number.denominator == 1 else float(number)
+
+
+def spelled(number: Any) -> str:
+    """A number as people write it: as a decimal, or as a fraction where that isn't exact.
+
+    Examples
+    --------
+    >>> spelled(Fraction(8)), spelled(Fraction("5.24")), spelled(Fraction(1, 3)), spelled(0.5)
+    ('8', '5.24', '1/3', '0.5')
+    """
+    if not isinstance(number, Fraction):
+        return str(number)
+    decimal = str(plain(number))
+    return decimal if Fraction(decimal) == number else str(number)

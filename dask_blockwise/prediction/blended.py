@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, product
 from typing import Any, Self
@@ -56,6 +56,11 @@ class Blended(Source):
         reach = Reach.of_voxels(self.frame, halo, self.boundary)
         # Tiles end with the volume.
         return replace(reach, fills=(False,) * len(reach.fills))
+
+    def reads_along(self, axis: int, begin: int, end: int) -> Iterator[tuple[int, int]]:
+        """See `Source.reads_along`."""
+        tiled = self.tiled[axis]
+        return ((start, start + tiled.tile) for start in tiled.meeting(begin, end))
 
     @property
     def also_reads(self) -> tuple[Voxels, ...]:

@@ -75,6 +75,11 @@ class Predicted(Source):
         )
         return Reach.with_boundary(own, before, after, self.boundary)
 
+    def reads_along(self, axis: int, begin: int, end: int) -> Iterator[tuple[int, int]]:
+        """See `Source.reads_along`."""
+        tiling = self.tilings[axis]
+        return (tiling.read(*tile)[:2] for tile in tiling.tiles(begin, end))
+
     @property
     def also_reads(self) -> tuple[Voxels, ...]:
         """See `Source.also_reads`."""

@@ -112,6 +112,8 @@ class Storing:
             made_from=self.volume.token,
             readings=lambda: self._read_to_stitch(near),
             after=(("segment", False),),
+            # Also where labels are the same, as what is looked at beside them may have changed.
+            in_region="around",
             left=lambda output: self._scratch(output).left("edges"),
             prepare=lambda output: self._scratch(output).create_edges(
                 self.grid.blocks, self.rule.most(self.grid)

@@ -99,6 +99,11 @@ class MutexFragments(Source):
         """See `Source.is_empty`."""
         return self.watershed.is_empty(begin, end)
 
+    @property
+    def masks(self) -> tuple[Any, ...]:
+        """See `Source.masks`."""
+        return self.watershed.masks
+
     def over(self, inputs: tuple[Any, ...]) -> Self:
         """See `Source.over`."""
         return replace(self, inputs=inputs, watershed=self.watershed.over(inputs))

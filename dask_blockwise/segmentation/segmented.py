@@ -78,8 +78,14 @@ class Segmented(Source):
         low, high = _sum(begin, self.origin), _sum(end, self.origin)
         if self.function.plain is components.segment_function:
             return self.inputs[0].source.is_empty(low, high)
-        masks = self.inputs[1:] if self.function.plain is watershed.segment_function else ()
-        return any(not anything_in(mask, low, high) for mask in masks)
+        return any(not anything_in(mask, low, high) for mask in self.masks)
+
+    @property
+    def masks(self) -> tuple[Voxels, ...]:
+        """See `Source.masks`."""
+        if self.function.plain is components.segment_function:
+            return self.inputs[0].source.masks
+        return self.inputs[1:] if self.function.plain is watershed.segment_function else ()
 
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""

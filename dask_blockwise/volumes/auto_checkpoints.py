@@ -12,7 +12,15 @@ from typing import Any, Literal
 from ..geometry.boxes import Index
 from ..pipelines.stages import noted
 from .kinds import Checkpoint, checkpointed
-from .lineage import call_of, checkpoints_of, is_made_by, is_stored, over_inputs, own_reach
+from .lineage import (
+    call_of,
+    checkpoints_of,
+    is_by_voxel,
+    is_made_by,
+    is_stored,
+    over_inputs,
+    takes_long,
+)
 from .reads import reads_of
 from .source import LabelSource, Voxels
 
@@ -98,33 +106,20 @@ def _worth_storing(volume: Voxels, block: Index) -> Voxels | None:
 
 
 def _is_worth_it(volume: Voxels, one: Voxels, block: Index) -> bool:
-    if not _takes_long(one) or _input_is_smaller(one):
+    if not takes_long(one) or _input_is_smaller(one):
         return False
     kept = replace(one, source=Checkpoint((one,), ""))
-    reads = [read for read in reads_of(_with(volume, one, kept)) if read.volume is kept]
-    voxels = sum(read.voxels(volume.frame, block) for read in reads)
+    reads = reads_of(_with(volume, one, kept), block)
+    voxels = sum(read.voxels for read in reads if read.volume is kept)
     return voxels >= _WORTH * prod(one.frame.extent)
-
-
-def _takes_long(volume: Voxels) -> bool:
-    """Whether anything but voxel by voxel is computed for it of what is stored."""
-    if is_stored(volume):
-        return False
-    return not _is_by_voxel(volume) or any(map(_takes_long, volume.source.inputs))
 
 
 def _input_is_smaller(volume: Voxels) -> bool:
     """Whether it is made voxel by voxel of one that takes long, and fewer bytes."""
-    if not _is_by_voxel(volume):
+    if not is_by_voxel(volume):
         return False
-    slow = [inner for inner in volume.source.inputs if _takes_long(inner)]
+    slow = [inner for inner in volume.source.inputs if takes_long(inner)]
     return sum(map(_bytes_of, slow)) < _bytes_of(volume)
-
-
-def _is_by_voxel(volume: Voxels) -> bool:
-    """Whether a value is soon made of those at its own place."""
-    reach = own_reach(volume)
-    return not (volume.source.takes_long or any((*reach.before, *reach.after)))
 
 
 def _bytes_of(volume: Voxels) -> int:

@@ -42,7 +42,7 @@ def estimate(stages: Sequence[StagePlan], measured: RunSummary) -> tuple[Spent, 
             f"measured must be the summary of a run, as to_zarr returns it, got {measured!r}."
         )
     tasks = list(_matched(stages, measured))
-    whole = stages[-1].write_bytes / max(1, tasks[-1].spent.bytes_written)
+    whole = stages[-1].write_bytes / max(1, _written_by(tasks[-1], stages[-1]))
     return tuple(_scaled(stage, task, whole) for stage, task in zip(stages, tasks, strict=True))
 
 
@@ -92,13 +92,20 @@ def _read_by(task: TaskSummary) -> int:
     return max(task.spent.bytes_read, task.bytes_needed or 0)
 
 
+def _written_by(task: TaskSummary, stage: StagePlan) -> float:
+    """Bytes of such blocks as the plan counts: where it knows which are empty, of no others."""
+    if stage.empty is None or not task.empty:
+        return task.spent.bytes_written
+    return task.spent.bytes_written * task.completed / (task.completed + task.empty)
+
+
 def _scaled(stage: StagePlan, task: TaskSummary, whole: float) -> Spent:
     spent = task.spent
     # Of what earlier steps kept, the plan knows at most how much may be read.
     is_known = stage.read_bytes and task.bytes_needed is not None
     more_read = stage.read_bytes / max(1, _read_by(task)) if is_known else whole
-    were_written = stage.write_bytes and spent.bytes_written
-    more_written = stage.write_bytes / spent.bytes_written if were_written else whole
+    written = _written_by(task, stage)
+    more_written = stage.write_bytes / written if stage.write_bytes and written else whole
     return Spent(
         seconds_reading=spent.seconds_reading * more_read,
         seconds_computing=spent.seconds_computing * more_read * stage.filled / task.filled,

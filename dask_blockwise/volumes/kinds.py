@@ -110,6 +110,11 @@ class Turned(Source):
         """See `Source.is_empty`."""
         return self.inputs[0].source.is_empty(*map(self.back, (begin, end)))
 
+    @property
+    def masks(self) -> tuple[Any, ...]:
+        """See `Source.masks`."""
+        return self.inputs[0].source.masks
+
     def back(self, values: Index) -> Index:
         """What is given along its own axes but "c", along those of the input."""
         return tuple(values[n] for n in np.argsort(self.order))

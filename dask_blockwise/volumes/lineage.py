@@ -21,6 +21,7 @@ __all__ = [
     "check_not_in_place",
     "check_regional",
     "checkpoints_of",
+    "is_by_voxel",
     "is_made_by",
     "is_stored",
     "is_turned",
@@ -29,6 +30,7 @@ __all__ = [
     "place_of",
     "prepared",
     "reach_of",
+    "takes_long",
 ]
 
 
@@ -84,6 +86,19 @@ def reach_of(volume: Voxels) -> Reach:
     if isinstance(volume.source, Turned):
         inner = [reach.transposed(volume.source.order) for reach in inner]
     return own.beyond(inner)
+
+
+def is_by_voxel(volume: Voxels) -> bool:
+    """Whether a value is soon made of those at its own place."""
+    reach = own_reach(volume)
+    return not (volume.source.takes_long or any((*reach.before, *reach.after)))
+
+
+def takes_long(volume: Voxels) -> bool:
+    """Whether anything but voxel by voxel is computed for it of what is stored."""
+    if is_stored(volume):
+        return False
+    return not is_by_voxel(volume) or any(map(takes_long, volume.source.inputs))
 
 
 def is_turned(volume: Voxels) -> bool:

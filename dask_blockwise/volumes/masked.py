@@ -45,6 +45,12 @@ class Masked(Source):
         return not anything_in(where, begin, end) or volume.source.is_empty(begin, end)
 
     @property
+    def masks(self) -> tuple[Any, ...]:
+        """See `Source.masks`."""
+        volume, where = self.inputs
+        return where, *volume.source.masks
+
+    @property
     def largest_id(self) -> int | None:
         """See `Source.largest_id`."""
         return self.inputs[0].source.largest_id

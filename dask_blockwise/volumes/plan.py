@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from html import escape
 from itertools import product
 from math import ceil, prod
+from typing import get_args
 
 from dask.utils import format_bytes
 
 from ..engine.worker.spent import NOTHING, Spent, in_all
-from ..geometry.blocks import Coordinate
 from ..geometry.boxes import Index
 from ..tables import Table, html_columns, text_columns, without_columns
 from .frame import Frame
 from .kinds import Turned
-from .lineage import is_stored, own_reach
-from .reach import Reach
-from .reads import reads_of
+from .lineage import is_stored, takes_long
+from .reads import Counted, Read, ranges_read, reads_of
 from .source import Source, Voxels
 from .step import StagePlan
 from .suggestion import Suggestion
@@ -160,11 +159,7 @@ def plan_of(volume: Voxels, block: Index) -> StagePlan:
         Voxels along all axes but "c".
     """
     frame = volume.frame
-    read = list(reads_of(volume))
-    seen = [(one.voxels(frame, block), one.frame) for one in read]
-    given = [(one.voxels(frame, block, filled=True), one.frame) for one in read]
-    alone = Reach.none(len(frame.extent))
-    needed = [(replace(one, reach=alone).voxels(frame, block), one.frame) for one in read]
+    seen, given, needed = (list(reads_of(volume, block, how)) for how in get_args(Counted))
     world = prod(frame.extent) * prod(frame.voxel_size)
     return StagePlan(
         "",
@@ -175,10 +170,10 @@ def plan_of(volume: Voxels, block: Index) -> StagePlan:
         worker_bytes=max(_peak(volume, block), 2 * prod(block) * _voxel_bytes(frame)),
         recompute_factor=max(
             (
-                voxels * prod(source.voxel_size) / max(1, world)
-                for voxels, source in seen
+                read.voxels * prod(read.frame.voxel_size) / max(1, world)
+                for read in seen
                 # Not of masks, of which few large voxels are read.
-                if prod(source.voxel_size) <= prod(frame.voxel_size)
+                if prod(read.frame.voxel_size) <= prod(frame.voxel_size)
             ),
             default=1.0,
         ),
@@ -187,15 +182,20 @@ def plan_of(volume: Voxels, block: Index) -> StagePlan:
     )
 
 
-def _bytes_of(seen: Iterable[tuple[int, Frame]]) -> int:
-    return sum(voxels * _voxel_bytes(source) for voxels, source in seen)
+def _bytes_of(reads: Iterable[Read]) -> int:
+    return sum(read.voxels * _voxel_bytes(read.frame) for read in reads)
 
 
 def empty_blocks(volume: Voxels, block: Index) -> int | None:
-    """How many blocks of a volume are known to hold nothing; None where counting takes long."""
+    """How many blocks of a volume are known to hold nothing; None where counting takes long.
+
+    So it does where a mask is more than read.
+    """
     source, extent = volume.source, volume.frame.extent
     if type(source).is_empty is Source.is_empty:
         return 0
+    if any(map(takes_long, source.masks)):
+        return None
     blocks = [range(0, n, b) for n, b in zip(extent, block, strict=True)]
     if prod(extent) > _MOST_COUNTED or prod(map(len, blocks)) > _MOST_COUNTED_BLOCKS:
         return None
@@ -241,10 +241,13 @@ def _seen_shape(source: Frame, volume: Voxels, shape: Index) -> Index:
         return volume.source.back(shape)
     if not volume.frame.placement.measures_as(source.placement):
         return shape
-    reach = own_reach(volume)
-    world = Coordinate(shape) * volume.frame.voxel_size + reach.before + reach.after
-    axes = zip(source.extent, world, source.voxel_size, strict=True)
-    return tuple(min(n, ceil(Fraction(int(length), int(size)))) for n, length, size in axes)
+    axes = enumerate(zip(source.extent, shape, volume.frame.offset, volume.frame.voxel_size))
+    longest = (
+        max(e - b for b, e in ranges_read(volume, axis, int(first), int(first + n * size)))
+        for axis, (_, n, first, size) in axes
+    )
+    sides = zip(source.extent, longest, source.voxel_size, strict=True)
+    return tuple(min(n, ceil(Fraction(length, int(size)))) for n, length, size in sides)
 
 
 def _voxel_bytes(frame: Frame) -> int:

@@ -2,100 +2,178 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from math import prod
+from typing import Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..geometry.blocks import Coordinate, Roi
 from ..geometry.boxes import Index
 from .frame import Frame
 from .kinds import Turned
 from .lineage import is_stored, own_reach
 from .masks import Regions
-from .reach import Reach
-from .source import Voxels
+from .source import Source, Voxels
 
-__all__ = ["Read", "reads_of"]
+__all__ = ["Counted", "Read", "ranges_read", "reads_of"]
+
+# What is counted of what blocks are given: what they read, halos included; with it what is filled
+# beyond the border; or what they would read if none read what another one does.
+Counted = Literal["read", "filled", "alone"]
 
 
 @dataclass(frozen=True)
 class Read:
-    """What is read of a stored volume for a region of what is computed from it."""
+    """What all blocks of a volume read together of one that is stored."""
 
     volume: Voxels
-    # Of that, its axes in the order of what is computed.
+    # Where that is counted: of the stored one, or of one that is masked by it in another unit.
     frame: Frame
-    # How much around the region.
-    reach: Reach
-    # Where it ends: what is read for a part of a volume doesn't go beyond what that needs.
-    within: Roi
-
-    def voxels(self, frame: Frame, block: Index, filled: bool = False) -> int:
-        """How many all blocks of what is computed read together.
-
-        Parameters
-        ----------
-        frame : Frame
-            Of what is computed.
-        block : tuple of int
-            Voxels along all axes but "c".
-        filled : bool
-            Whether to count with them what is filled beyond the border.
-        """
-        step = Coordinate(block) * frame.voxel_size
-        ends = [self.within.begin, self.within.end]
-        if filled:
-            around = frame.roi.grow(self.reach.before, self.reach.after)
-            ends = [
-                Coordinate(
-                    far if fills else near for near, far, fills in zip(*side, self.reach.fills)
-                )
-                for side in zip(ends, (around.begin, around.end))
-            ]
-        axes = zip(
-            frame.roi.begin, frame.roi.end, step, self.reach.before, self.reach.after,
-            *ends, self.frame.voxel_size, strict=True,
-        )  # fmt: skip
-        return prod(_voxels_along(*axis) for axis in axes)
+    voxels: int
 
 
-def reads_of(volume: Voxels) -> Iterator[Read]:
-    """What is read from stores for a volume, but for regions of masks, on each way to it."""
-    own = own_reach(volume)
+def reads_of(volume: Voxels, block: Index, counted: Counted = "read") -> Iterator[Read]:
+    """What is read from stores for a volume, but for regions of masks, on each way to it.
+
+    Parameters
+    ----------
+    volume : Volume
+    block : tuple of int
+        Voxels along all axes but "c".
+    counted : "read", "filled" or "alone"
+    """
+    frame = volume.frame
+    axes = zip(frame.roi.begin, frame.roi.end, block, frame.voxel_size, strict=True)
+    sides = [(int(b), int(e), int(n * size)) for b, e, n, size in axes]
+    return _reads(volume, [_Ranges.of_blocks(*side) for side in sides], counted)
+
+
+def ranges_read(volume: Voxels, axis: int, begin: int, end: int) -> list[tuple[int, int]]:
+    """What is read of a volume's inputs at once, for a range along an axis of its own.
+
+    Parameters
+    ----------
+    volume : Volume
+    axis : int
+        Of all but "c".
+    begin, end : int
+        World units.
+
+    Returns
+    -------
+    list of (begin, end)
+        World units, beyond the border too.
+    """
+    still = int("t" in volume.frame.axes)
+    pieces = None
+    if axis >= still and (inner := volume.source.inputs):
+        first, size = int(volume.frame.offset[axis]), int(volume.frame.voxel_size[axis])
+        low, high = (begin - first) // size, -((first - end) // size)
+        pieces = volume.source.reads_along(axis - still, low, high)
+    if pieces is None:
+        reach = own_reach(volume)
+        return [(begin - int(reach.before[axis]), end + int(reach.after[axis]))]
+    first, size = (int(of[axis]) for of in (inner[0].frame.offset, inner[0].frame.voxel_size))
+    return [(first + low * size, first + high * size) for low, high in pieces]
+
+
+@dataclass(frozen=True)
+class _Ranges:
+    """Ranges along an axis, in world units."""
+
+    begins: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    # Whether they go beyond the border, where that is filled.
+    beyond: bool = False
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[int, int]], beyond: bool = False) -> Self:
+        begins, ends = np.array(list(pairs), np.int64).reshape(-1, 2).T
+        return cls(begins, ends, beyond)
+
+    @classmethod
+    def of_blocks(cls, begin: int, end: int, step: int) -> Self:
+        """Of blocks along an axis; the last may be smaller."""
+        begins = np.arange(begin, end, step, dtype=np.int64)
+        return cls(begins, np.minimum(begins + step, end))
+
+    @property
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        return zip(self.begins.tolist(), self.ends.tolist(), strict=True)
+
+    @property
+    def length(self) -> int:
+        return int((self.ends - self.begins).sum())
+
+    def whole(self, first: int, size: int) -> Self:
+        """As many voxels as they meet, of which one begins at a place."""
+        begins = first + (self.begins - first) // size * size
+        return replace(self, begins=begins, ends=first - (first - self.ends) // size * size)
+
+    def within(self, low: int, high: int) -> Self:
+        begins, ends = np.maximum(self.begins, low), np.minimum(self.ends, high)
+        is_there = ends > begins
+        return replace(self, begins=begins[is_there], ends=ends[is_there])
+
+    def wrapped(self, low: int, high: int) -> Self:
+        """The parts that are read at once, of an axis that begins anew where it ends."""
+        length = high - low
+        least, most = self.begins.min(initial=low), self.ends.max(initial=high)
+        rounds = range(int(least - low) // length, -(int(low - most) // length))
+        parts = [self._back(n * length).within(low, high) for n in rounds]
+        return self.of(chain.from_iterable(part.pairs for part in parts))
+
+    def _back(self, length: int) -> Self:
+        return replace(self, begins=self.begins - length, ends=self.ends - length)
+
+
+def _reads(volume: Voxels, axes: Sequence[_Ranges], counted: Counted) -> Iterator[Read]:
     if isinstance(volume.source, Regions):
         return
     if is_stored(volume):
-        yield Read(volume, volume.frame, own, volume.frame.roi)
+        yield _read(volume, volume.frame, axes)
         return
     for inner in volume.source.inputs:
         if not volume.frame.placement.measures_as(inner.frame.placement):
             # A mask in another unit, as if it had the volume's voxels.
-            yield Read(inner, volume.frame, own, volume.frame.roi)
+            yield _read(inner, volume.frame, axes)
             continue
-        for read in reads_of(inner):
-            ends = inner.frame.roi.grow(read.reach.before, read.reach.after)
-            read = replace(read, within=read.within.intersect(ends))
-            if isinstance(volume.source, Turned):
-                read = _turned(read, volume.source.order)
-            yield replace(read, reach=own.beyond([read.reach]))
+        yield from _reads(inner, list(_needed(volume, inner.frame, axes, counted)), counted)
 
 
-def _turned(read: Read, order: Index) -> Read:
-    shape = Coordinate(read.within.shape[n] for n in order)
-    return replace(
-        read,
-        frame=read.frame.transposed(order),
-        reach=read.reach.transposed(order),
-        within=Roi((read.within.begin[n] for n in order), shape),
-    )
+def _read(volume: Voxels, frame: Frame, axes: Sequence[_Ranges]) -> Read:
+    sizes = map(int, frame.voxel_size)
+    return Read(volume, frame, prod(r.length // n for r, n in zip(axes, sizes, strict=True)))
 
 
-def _voxels_along(
-    begin: int, end: int, step: int, before: int, after: int, low: int, high: int, size: int
-) -> int:
-    firsts = np.arange(begin, end, step)
-    lasts = np.minimum(firsts + step, end) + after
-    firsts, lasts = np.maximum(firsts - before, low), np.minimum(lasts, high)
-    return int((-(-(lasts - low) // size) - (firsts - low) // size).clip(0).sum())
+def _needed(
+    volume: Voxels, there: Frame, axes: Sequence[_Ranges], counted: Counted
+) -> Iterator[_Ranges]:
+    """What of an input is read to answer for ranges of a volume, in whole voxels of it."""
+    reach, order = own_reach(volume), tuple(range(len(axes)))
+    if isinstance(volume.source, Turned):
+        order = volume.source.back(order)
+    sides = zip(order, there.roi.begin, there.roi.end, there.voxel_size, strict=True)
+    for axis, low, high, size in sides:
+        ranges = axes[axis]
+        if counted != "alone":
+            fills = counted == "filled" and reach.fills[axis]
+            ranges = replace(_around(volume, axis, ranges), beyond=ranges.beyond or fills)
+        ranges = ranges.whole(int(low), int(size))
+        if counted == "read" and reach.wraps[axis]:
+            ranges = ranges.wrapped(int(low), int(high))
+        yield ranges if ranges.beyond else ranges.within(int(low), int(high))
+
+
+def _around(volume: Voxels, axis: int, ranges: _Ranges) -> _Ranges:
+    """What is read of a volume's inputs for ranges along an axis, beyond the border too."""
+    if type(volume.source).reads_along is not Source.reads_along:
+        read = (ranges_read(volume, axis, *one) for one in ranges.pairs)
+        return _Ranges.of(chain.from_iterable(read))
+    # All at once, as there may be very many.
+    reach = own_reach(volume)
+    before, after = (int(side[axis]) for side in (reach.before, reach.after))
+    return replace(ranges, begins=ranges.begins - before, ends=ranges.ends + after)

@@ -20,7 +20,7 @@ from .masks import as_mask
 from .source import Source, Voxels
 from .stored_as import checked_fill
 
-__all__ = ["only_where"]
+__all__ = ["Constant", "only_where"]
 
 
 def only_where(
@@ -52,7 +52,7 @@ def only_where(
 
 
 @dataclass(frozen=True)
-class _Constant:
+class Constant:
     """Whether all of an array is one value."""
 
     value: Any
@@ -143,7 +143,7 @@ def _rule(volume: Voxels, skip_if: Any, block: Index) -> _Unskipped:
     if isinstance(skip_if, tuple) and len(skip_if) == 2:
         looked_at, skips = skip_if
     elif isinstance(skip_if, Number | np.generic):
-        skips = _Constant(skip_if)
+        skips = Constant(skip_if)
     if not callable(skips) or not isinstance(getattr(looked_at, "source", None), Source):
         raise TypeError(
             f"skip_if must be a value, of which blocks are skipped where the volume that all is "

@@ -7,7 +7,7 @@ read by other stages as all are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
@@ -114,6 +114,11 @@ class Source(Protocol):
         """Whether a box is known to hold nothing, without reading more than a mask."""
         return False
 
+    @property
+    def masks(self) -> tuple[Any, ...]:
+        """Volumes that ``is_empty`` reads."""
+        return ()
+
     def masked(self, mask: Any) -> Source | None:
         """The same where nothing lies outside of a `Mask`; None if its values are to be replaced.
 
@@ -139,6 +144,25 @@ class Source(Protocol):
     @property
     def reach(self) -> Reach | None:
         """What ``read`` needs of the inputs around a box; None for no more than the box."""
+        return None
+
+    def reads_along(self, axis: int, begin: int, end: int) -> Iterable[tuple[int, int]] | None:
+        """What ``read`` reads of the inputs at once, where ``reach`` is only the most around it.
+
+        By it a plan says how much is read.
+
+        Parameters
+        ----------
+        axis : int
+            Of space.
+        begin, end : int
+            Of a box, in voxels along it.
+
+        Returns
+        -------
+        iterable of (begin, end), optional
+            In voxels of the inputs, beyond their border too; None for what ``reach`` says.
+        """
         return None
 
     @property

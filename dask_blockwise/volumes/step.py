@@ -161,8 +161,9 @@ class Step:
     after: tuple[tuple[str, bool], ...] = ()
     # Given where the volume goes, what else its blocks have from what the run alone holds.
     also: Callable[[Output], Sequence[Evidence]] | None = None
-    # Where a region is repaired: whether it alone is done, or done again beside what is missing.
-    in_region: Literal["only", "again", "missing"] = "missing"
+    # Where a region is repaired: whether it alone is done, or done again beside what is missing,
+    # or with it what waits for something in it.
+    in_region: Literal["only", "again", "around", "missing"] = "missing"
     # Whether all blocks are done again in any case.
     again: bool = False
     # Given where the volume goes, what lies there of each block.

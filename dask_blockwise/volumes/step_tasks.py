@@ -30,6 +30,7 @@ from .options import StoreOptions
 from .plan import empty_blocks, plan_of
 from .preparation import Preparation
 from .reading import readings
+from .skipping import Constant
 from .source import Voxels
 from .spans import spans_of
 from .step import Output, Step, Target
@@ -91,8 +92,10 @@ class _StoreBlock:
         begin, end = frame.voxels(block.write_roi)
         box = bounded(full_box(frame.axes, begin, end), frame.shape)
         source = self.volume.source
-        is_empty = source.is_empty(begin, end)
-        left = self.target.write(box, source.block(block.number, begin, end))
+        values = source.block(block.number, begin, end)
+        left = self.target.write(box, values)
+        # Masks, which may take long, were read for the values: of most blocks these tell enough.
+        is_empty = Constant(values.flat[0])(values) and source.is_empty(begin, end)
         return left.of_nothing() if is_empty else left
 
     def expect(self, block: Block) -> bool:
@@ -198,7 +201,8 @@ def _forced(volume: Voxels, step: Step, options: StoreOptions) -> NDArray[np.boo
     """Which blocks of a step are run also if they are done, where a region is repaired."""
     if options.roi is None or (step.in_region == "missing" and not step.again):
         return None
-    meeting = _meeting(volume, step, options.roi)
+    around = (step.reach.before, step.reach.after) if step.in_region == "around" else ()
+    meeting = _meeting(volume, step, options.roi.grow(*around))
     return np.ones_like(meeting) if step.again else meeting
 
 

@@ -33,6 +33,11 @@ class Cropped(Source):
         """See `Source.is_empty`."""
         return self.inputs[0].source.is_empty(*map(self._there, (begin, end)))
 
+    @property
+    def masks(self) -> tuple[Any, ...]:
+        """See `Source.masks`."""
+        return self.inputs[0].source.masks
+
     def read(self, begin: Index, end: Index) -> NDArray[Any]:
         """See `Source.read`."""
         (volume,) = self.inputs

@@ -65,6 +65,14 @@ def test_what_is_no_number_for_each_axis_is_refused(given):
         placement_of(("y", "x"), given)
 
 
+def test_numbers_are_told_as_people_write_them():
+    for text in "8", "5.24", "1/3", "0.1":
+        with pytest.raises(ValueError, match=rf"offset needs one .* got {text}, 2\.$"):
+            placement_of(("z", "y", "x"), None, (Fraction(text), Fraction(2)))
+        with pytest.raises(ValueError, match=rf"must be positive, got {text}, 0\.$"):
+            placement_of(("y", "x"), (Fraction(text), Fraction(0)))
+
+
 def test_levels_of_a_third_are_twice_as_large():
     fine, coarse = (placement_of("x", (size,), unit="um") for size in (13 / 120, 13 / 60))
     assert 2 * fine.voxel_size[0] == coarse.voxel_size[0]

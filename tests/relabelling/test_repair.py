@@ -122,3 +122,44 @@ def test_no_two_objects_get_one_id_and_none_is_lost(rows):
     for old, new, voxels in changed.tolist():
         assert old != new
         assert voxels > 0
+
+
+def test_values_that_change_beside_labels_that_do_not_cut_kept_objects(tmp_path, near):
+    values = mask_at(tmp_path, np.ones(SHAPE, np.uint8))
+
+    def of_each_value(**options: Any) -> np.ndarray:
+        parts = dbw.connected_components(
+            dbw.open_volume(tmp_path / "in.zarr/mask"), each_value=True
+        )
+        objects = dbw.relabel(parts, keep_scratch=True)
+        objects.to_zarr(tmp_path / "out.zarr/ids", client=near, progress=False, **options)
+        return ids(tmp_path)
+
+    assert of_each_value().max() == 1
+    values[8:16, 8:16] = 2
+    after = of_each_value(roi=Roi((8, 8), (8, 8)))
+    assert is_same_partition(after, values[:])
+    assert dbw.status(tmp_path / "out.zarr/ids").is_current
+
+
+def test_affinities_that_change_beside_kept_fragments_part_objects(tmp_path, near):
+    fragments = np.repeat(np.arange(1, 25, dtype=np.uint64), 24).reshape(SHAPE)
+    zarr.create_array(str(tmp_path / "in.zarr/fragments"), data=fragments, chunks=BLOCK)
+    affinities = zarr.create_array(
+        str(tmp_path / "in.zarr/affinities"),
+        data=np.ones((2, *SHAPE), np.float32),
+        chunks=(2, 8, 8),
+    )
+
+    def agglomerated(**options: Any) -> np.ndarray:
+        labels = dbw.open_volume(tmp_path / "in.zarr/fragments")
+        opened = dbw.open_volume(tmp_path / "in.zarr/affinities", axes=("c", "y", "x"))
+        offsets = [(-1, 0), (0, -1)]
+        objects = dbw.agglomerate(labels, opened, offsets=offsets, keep_scratch=True)
+        objects.to_zarr(tmp_path / "out.zarr/ids", client=near, progress=False, **options)
+        return ids(tmp_path)
+
+    assert agglomerated().max() == 1
+    affinities[:, 12, :] = 0
+    after = agglomerated(roi=Roi((8, 0), (8, 24)))
+    assert is_same_partition(after, np.repeat([1, 2], 12)[:, None] * np.ones(24))

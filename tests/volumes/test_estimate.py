@@ -214,3 +214,20 @@ def test_a_long_run_says_how_it_would_take_less(
     assert "would save" in summary.advice
     assert summary.advice in str(summary)
     assert smooth.to_zarr("out.zarr/b", **how).advice == ""
+
+
+def test_empty_blocks_of_what_was_measured_count_as_those_of_the_plan(
+    smooth: dbw.Volume, near: Any
+) -> None:
+    within = np.zeros((4, 4), np.uint8)
+    within[:2] = 1
+    mask = dbw.Volume.from_array(within, voxel_size=(16, 16))
+    (raw,) = smooth.source.inputs
+    measured = raw.masked(mask).to_zarr("try.zarr/half", client=near, progress=False)
+    assert measured.tasks[0].empty == 8
+    spent = measured.spent._replace(seconds_writing=1.0)
+    task = replace(measured.tasks[0], spent=spent)
+    found = raw.masked(mask).plan(measured=RunSummary((task,), threads=2)).estimate
+    assert found is not None
+    assert found.seconds_writing == pytest.approx(1.0)
+    assert found.bytes_written == spent.bytes_written
