@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial, reduce
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,12 +92,18 @@ class _StoreBlock:
         frame = self.volume.frame
         begin, end = frame.voxels(block.write_roi)
         box = bounded(full_box(frame.axes, begin, end), frame.shape)
-        source = self.volume.source
-        values = source.block(block.number, begin, end)
+        values = self.volume.source.block(block.number, begin, end)
         left = self.target.write(box, values)
-        # Masks, which may take long, were read for the values: of most blocks these tell enough.
-        is_empty = Constant(values.flat[0])(values) and source.is_empty(begin, end)
-        return left.of_nothing() if is_empty else left
+        return left.of_nothing() if self._is_empty(values, begin, end) else left
+
+    def _is_empty(self, values: NDArray[Any], begin: Index, end: Index) -> bool:
+        """Whether masks say so, which may take long, and were read for the values before.
+
+        So they are asked again only where all values are one.
+        """
+        source = self.volume.source
+        is_one = bool(source.masks) and Constant(values.flat[0])(values)
+        return is_one and source.is_empty(begin, end)
 
     def expect(self, block: Block) -> bool:
         """See `Work.expect`."""
