@@ -34,7 +34,7 @@ def strongest_first(blocks: Sequence[Found], parts: int | None = None) -> Iterat
     Parameters
     ----------
     blocks
-        What they found, as `Found.among_all` has it.
+        What they found, as `Found.among_all` and `Found.ascending` have it.
     parts
         In how many they come, or fewer; as many as suit their number unless given.
     """
@@ -46,7 +46,7 @@ def strongest_first(blocks: Sequence[Found], parts: int | None = None) -> Iterat
         following = [thread.submit(_together, blocks, next(every))]
         while following:
             some = following.pop().result()
-            following = [thread.submit(_together, blocks, parts) for parts in islice(every, 1)]
+            following = [thread.submit(_together, blocks, later) for later in islice(every, 1)]
             yield some
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import count, pairwise
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -30,7 +30,10 @@ _Edges = tuple[*_Ends, NDArray[np.uint64], NDArray[np.intp]]
 
 
 class Found(NamedTuple):
-    """The first edges of pairs of fragments, in order; fragments have numbers from 0 on."""
+    """The first edges of pairs of fragments, in order; fragments have numbers from 0 on.
+
+    Of several time points, each has its edges in order, after those of the one before.
+    """
 
     # The block, in a volume of this shape.
     core: Box
@@ -82,6 +85,21 @@ class Found(NamedTuple):
             counts=self.counts.copy(),
             sums=np.empty(0, np.int64),
         )
+
+    def ascending(self) -> Iterator[Self]:
+        """Parts whose strengths are in order: those of each time point, where there are several."""
+        breaks = np.flatnonzero(self.order[1:] <= self.order[:-1]) + 1
+        strengths = [0, *breaks.tolist(), self.order.size]
+        edges = np.concatenate([[0], np.cumsum(self.counts)])[strengths].tolist()
+        for those, these in zip(pairwise(strengths), pairwise(edges), strict=True):
+            some, at = slice(*those), slice(*these)
+            yield self._replace(
+                one=self.one[at],
+                other=self.other[at],
+                voxels=self.voxels[at],
+                order=self.order[some],
+                counts=self.counts[some],
+            )
 
     def row(self) -> NDArray[np.uint64]:
         """All in one, of which `of` makes the same again.

@@ -98,11 +98,11 @@ class MutexRule:
         from ..segmentation.contraction import Contraction
 
         over_bias = np.zeros(fragments, np.int64)
-        blocks = []
+        blocks: list[Found] = []
         for found in map(Found.of, rows):
             table = positions(found.keys, starts)
             over_bias[table[: found.sums.size]] = found.sums
-            blocks.append(found.among_all(table))
+            blocks.extend(found.among_all(table).ascending())
         contraction = Contraction(fragments, fragments)
         for edges in strongest_first(blocks):
             contraction.take(*edges)

@@ -86,6 +86,16 @@ def test_edges_come_in_several_parts(monkeypatch, parts):
     assert_same_objects(found, segment_function(AFFINITIES, offsets=OFFSETS))
 
 
+def test_edges_of_time_points_come_in_several_parts(monkeypatch):
+    """Those of a block are in order at each point alone."""
+    few = partial(strongest_first, parts=20)
+    monkeypatch.setattr("dask_blockwise.relabelling.mutex_rule.strongest_first", few)
+    points = np.stack([noise(OFFSETS, SHAPE, seed) for seed in range(4)])
+    source = Volume.from_array(points, axes="tczyx", chunks=(3, 6, 5, 6, 7), stands_for=(0, 1))
+    for point, values in zip(computed(relabel(watershed(source, offsets=OFFSETS))), points):
+        assert_same_objects(point, segment_function(values, offsets=OFFSETS))
+
+
 def test_two_dimensions_and_floats():
     offsets = [(-1, 0), (0, -1), (-4, 0), (0, 5)]
     values = noise(offsets, (40, 44)).astype(np.float32) / 255
