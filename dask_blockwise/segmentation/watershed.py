@@ -214,7 +214,7 @@ def check_offsets(
         given = "none" if offsets is None else str(len(offsets))
         one = " Or give seeds='distance' where this is a mask, or a map of what is inside objects."
         raise ValueError(
-            f"The affinities have {channels} channels, so {channels} offsets are needed, got "
+            f"The affinities have {channels} channels, so watershed needs {channels} offsets, got "
             f"{given}: give one offset for each channel, in the channels' order (or take the "
             "channels that have offsets first). Where others follow them, such as local shape "
             "descriptors, more_channels=True leaves these out."

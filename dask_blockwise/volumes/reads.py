@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import prod
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ __all__ = ["Counted", "Read", "ranges_read", "reads_of"]
 # What is counted of what blocks are given: what they read, halos included; with it what is filled
 # beyond the border; or what they would read if none read what another one does.
 Counted = Literal["read", "filled", "alone"]
+
+# Halos on either side of what is less fit 64 bits too.
+_LARGE = 1 << 60
 
 
 @dataclass(frozen=True)
@@ -84,20 +87,23 @@ def ranges_read(volume: Voxels, axis: int, begin: int, end: int) -> list[tuple[i
 class _Ranges:
     """Ranges along an axis, in world units."""
 
-    begins: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    begins: NDArray[Any]
+    ends: NDArray[Any]
     # Whether they go beyond the border, where that is filled.
     beyond: bool = False
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[int, int]], beyond: bool = False) -> Self:
-        begins, ends = np.array(list(pairs), np.int64).reshape(-1, 2).T
-        return cls(begins, ends, beyond)
+        found = list(pairs)
+        kind = _kind(max((abs(n) for pair in found for n in pair), default=0))
+        both: NDArray[Any] = np.array(found, kind).reshape(-1, 2)
+        return cls(both[:, 0], both[:, 1], beyond)
 
     @classmethod
     def of_blocks(cls, begin: int, end: int, step: int) -> Self:
         """Of blocks along an axis; the last may be smaller."""
-        begins = np.arange(begin, end, step, dtype=np.int64)
+        kind = _kind(max(abs(begin), abs(end) + step))
+        begins: NDArray[Any] = np.arange(begin, end, step, dtype=kind)
         return cls(begins, np.minimum(begins + step, end))
 
     @property
@@ -128,6 +134,11 @@ class _Ranges:
 
     def _back(self, length: int) -> Self:
         return replace(self, begins=self.begins - length, ends=self.ends - length)
+
+
+def _kind(largest: int) -> type:
+    """Of numbers of world units: Python's own where these are so small that there are very many."""
+    return np.int64 if largest < _LARGE else object
 
 
 def _reads(volume: Voxels, axes: Sequence[_Ranges], counted: Counted) -> Iterator[Read]:

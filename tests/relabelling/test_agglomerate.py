@@ -140,7 +140,7 @@ ELSEWHERE = Volume.from_array(np.ones((6, 4, 5, 6), np.float32), offset=(1, 0, 0
         (AFFINITIES, AFFINITIES, {}, ValueError, "integers without channels"),
         (LABELS, LABELS, {}, ValueError, "a channel for each offset"),
         (LABELS, ELSEWHERE, {}, ValueError, "must cover the same region"),
-        (LABELS, AFFINITIES, {"offsets": FLAT}, ValueError, "6 channels, so 6 offsets are needed"),
+        (LABELS, AFFINITIES, {"offsets": FLAT}, ValueError, "6 channels, .* needs 6 offsets"),
         (LABELS, AFFINITIES, {"method": "any"}, ValueError, "method must be one of .* 'any'"),
         (LABELS, AFFINITIES, {"threshold": [1, 2]}, ValueError, "one number or one for each"),
         (LABELS, AFFINITIES, {"min_size": -1}, ValueError, "^min_size must be at least 0 voxels"),

@@ -198,8 +198,8 @@ BYTES, FLAT = volume(AFFINITIES, (5, 6, 7)), volume(AFFINITIES[0], (5, 6, 7))
 @pytest.mark.parametrize(
     ("source", "parameters", "error", "message"),
     [
-        (BYTES, {}, ValueError, "6 offsets are needed, got none"),
-        (BYTES, {"offsets": OFFSETS[:3]}, ValueError, "6 offsets are needed, got 3"),
+        (BYTES, {}, ValueError, "needs 6 offsets, got none"),
+        (BYTES, {"offsets": OFFSETS[:3]}, ValueError, "needs 6 offsets, got 3"),
         (BYTES, {"offsets": OFFSETS, "attract": "neerest"}, ValueError, "got 'neerest'"),
         (BYTES, {"offsets": OFFSETS, "bias": 7}, ValueError, r"must be in \[0, 1\]"),
         (BYTES, {"offsets": OFFSETS, "strides": (0, 1)}, ValueError, "strides must be"),

@@ -204,7 +204,7 @@ def test_nothing_inside_gives_background_alone():
 @pytest.mark.parametrize(
     "array, parameters, error, message",
     [
-        (CLEAN, {}, ValueError, "6 channels, so 6 offsets are needed, got none"),
+        (CLEAN, {}, ValueError, "6 channels, so watershed needs 6 offsets, got none"),
         (CLEAN, {"offsets": OFFSETS[:3]}, ValueError, "got 3.*more_channels=True"),
         (CLEAN[:5], {"offsets": OFFSETS, "more_channels": True}, ValueError, "5 channels.*got 6"),
         (CLEAN, {"offsets": [(1, 0)] * 6}, ValueError, "each of the 3 axes"),
