@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice, pairwise
+from itertools import islice
 from math import ceil
 
 import numpy as np
@@ -41,12 +41,13 @@ def strongest_first(blocks: Sequence[Found], parts: int | None = None) -> Iterat
     if not blocks:
         return
     cuts = _cuts(blocks, parts or _suitable(sum(found.one.size for found in blocks)))
-    every = zip(*(_parts(found, cuts) for found in blocks), strict=True)
+    at = (np.searchsorted(found.order, cuts) for found in blocks)
+    every = zip(*(found.split(where) for found, where in zip(blocks, at)), strict=True)
     with ThreadPoolExecutor(1, "dask-blockwise-edges") as thread:
-        following = [thread.submit(_together, blocks, next(every))]
+        following = [thread.submit(_together, next(every))]
         while following:
             some = following.pop().result()
-            following = [thread.submit(_together, blocks, later) for later in islice(every, 1)]
+            following = [thread.submit(_together, later) for later in islice(every, 1)]
             yield some
 
 
@@ -74,23 +75,14 @@ def _samples(found: Found) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
     return found.order[at], np.full(at.size, edges / max(1, at.size))
 
 
-def _parts(found: Found, cuts: NDArray[np.uint64]) -> list[tuple[slice, slice]]:
-    """What lies between cuts: which of the strengths, and which edges have these."""
-    strengths = [0, *np.searchsorted(found.order, cuts).tolist(), found.order.size]
-    edges = np.concatenate([[0], np.cumsum(found.counts)])[strengths].tolist()
-    pairs = zip(pairwise(strengths), pairwise(edges), strict=True)
-    return [(slice(*those), slice(*these)) for those, these in pairs]
-
-
-def _together(blocks: Sequence[Found], parts: Sequence[tuple[slice, slice]]) -> _Edges:
-    """Parts of the edges of blocks, in the order of the volume."""
-    found = list(zip(blocks, parts, strict=True))
-    runs = [(block.order[some], block.counts[some]) for block, (some, _) in found]
-    second = np.concatenate([block.places(edges) for block, (_, edges) in found])
-    at = _in_order(runs, second)
+def _together(parts: Sequence[Found]) -> _Edges:
+    """The edges of parts of blocks, in the order of the volume."""
+    second = np.concatenate([found.places for found in parts])
+    at = _in_order([(found.order, found.counts) for found in parts], second)
     attracts = (second[at] & ATTRACTS).astype(bool)
-    one = np.concatenate([block.one[edges] for block, (_, edges) in found])[at]
-    other = np.concatenate([block.other[edges] for block, (_, edges) in found])[at]
+    one, other = (
+        np.concatenate(ends)[at] for ends in zip(*((found.one, found.other) for found in parts))
+    )
     return one, other, attracts
 
 

@@ -51,15 +51,16 @@ class Found(NamedTuple):
     # Of the first numbers: the sums of their affinities over the bias.
     sums: NDArray[np.int64]
 
-    def places(self, part: slice) -> NDArray[np.uint64]:
-        """As `voxels`, in the raster of the volume, of some edges."""
+    @property
+    def places(self) -> NDArray[np.uint64]:
+        """As `voxels`, in the raster of the volume."""
         *before, (side, size) = zip(self.core, self.volume, strict=True)
         rows = np.zeros(1, np.uint64)
         for other, wide in before:
             along = np.arange(other.start, other.stop, dtype=np.uint64)
             rows = np.add.outer(rows * np.uint64(wide), along).ravel()
         rows = rows * np.uint64(size) + np.uint64(side.start)
-        some, width = self.voxels[part].astype(np.uint64), np.uint64(side.stop - side.start)
+        some, width = self.voxels.astype(np.uint64), np.uint64(side.stop - side.start)
         voxels = some >> ATTRACTS
         row = voxels // width
         places: NDArray[np.uint64] = rows[row] + (voxels - row * width)
@@ -88,15 +89,18 @@ class Found(NamedTuple):
 
     def ascending(self) -> Iterator[Self]:
         """Parts whose strengths are in order: those of each time point, where there are several."""
-        breaks = np.flatnonzero(self.order[1:] <= self.order[:-1]) + 1
-        strengths = [0, *breaks.tolist(), self.order.size]
+        return self.split(np.flatnonzero(self.order[1:] <= self.order[:-1]) + 1)
+
+    def split(self, at: NDArray[np.integer]) -> Iterator[Self]:
+        """Parts, of which each but the first begins at one of these strengths."""
+        strengths = [0, *at.tolist(), self.order.size]
         edges = np.concatenate([[0], np.cumsum(self.counts)])[strengths].tolist()
         for those, these in zip(pairwise(strengths), pairwise(edges), strict=True):
-            some, at = slice(*those), slice(*these)
+            some, own = slice(*those), slice(*these)
             yield self._replace(
-                one=self.one[at],
-                other=self.other[at],
-                voxels=self.voxels[at],
+                one=self.one[own],
+                other=self.other[own],
+                voxels=self.voxels[own],
                 order=self.order[some],
                 counts=self.counts[some],
             )
@@ -109,7 +113,7 @@ class Found(NamedTuple):
         >>> keys, ends = np.array([7, 8], np.uint64), np.array([[0], [1]], np.uint32)
         >>> some = np.array([2], np.uint64), np.array([5], np.uint64), np.ones(1, np.intp)
         >>> row = Found((slice(0, 2),), (9,), keys, *ends, *some, np.zeros(0, np.int64)).row()
-        >>> Found.of(row).keys.tolist(), Found.of(row).places(slice(0, 1)).tolist()
+        >>> Found.of(row).keys.tolist(), Found.of(row).places.tolist()
         ([1, 2], [2])
         """
         blocks, counts = runs(self.keys >> LABEL_BITS)

@@ -137,7 +137,7 @@ class _Ranges:
 
 
 def _kind(largest: int) -> type:
-    """Of numbers of world units: Python's own where these are so small that there are very many."""
+    """Of numbers of world units: 64 bits, as there may be very many, where these hold them."""
     return np.int64 if largest < _LARGE else object
 
 

@@ -41,6 +41,4 @@ def test_places_are_those_of_the_volume():
     raster = np.arange(63).reshape(VOLUME)[CORE].ravel()
     found = some(50)
     voxels, attracts = np.divmod(found.voxels, 2)
-    np.testing.assert_array_equal(
-        found.places(slice(None)), 2 * raster[voxels.astype(int)] + attracts
-    )
+    np.testing.assert_array_equal(found.places, 2 * raster[voxels.astype(int)] + attracts)
