@@ -5,8 +5,8 @@ threshold for single mappings from growing: every large array is then mapped, an
 anew. Arithmetic on blocks took 1.5 to 3 times as long, and so did networks on a CPU, whose arrays
 are larger than what glibc has threads other than the first keep (``MALLOC_ARENA_MAX``).
 
-Between tasks, at the end of a run, and where little is left of what a worker may take, all that is
-free goes back.
+At the end of a run, where little is left of what a worker may take, and between tasks unless it
+takes but little of it, all that is free goes back.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ _KEEP = {
     "MALLOC_TRIM_THRESHOLD_": 1 << 32,
     "MALLOC_MMAP_THRESHOLD_": 1 << 31,
 }
-# Of what a worker may take: beyond that, nothing is kept. At 0.8 Dask has it pause.
-_FULL = 0.5
+# Of what a worker may take: beyond that, nothing is kept (at 0.8 Dask has it pause), and beyond the
+# second nothing from one task to the next: less isn't worth the time that pages take anew.
+_FULL, _MUCH = 0.5, 0.1
 # What Dask sets, where nobody has configured it.
 _USUAL = {"MALLOC_TRIM_THRESHOLD_": 65536}
 
@@ -71,13 +72,18 @@ class KeptMemory:
 
     @contextmanager
     def of_batch(self, task: Hashable) -> Iterator[None]:
-        """Around a batch of a task: it begins without what another has left."""
+        """Around a batch of a task: it begins without what another has left, where that is much."""
         if task != self._task:
             self._task = task
-            self.give_back()
+            if not self._limit or self._takes(_MUCH * self._limit):
+                self.give_back()
         yield
-        if self._limit and psutil.Process().memory_info().rss > _FULL * self._limit:
+        if self._limit and self._takes(_FULL * self._limit):
             self.give_back()
+
+    @staticmethod
+    def _takes(most: float) -> bool:
+        return psutil.Process().memory_info().rss > most
 
     def give_back(self) -> None:
         """Give all that is free back to the system, where glibc is what has it."""
