@@ -15,9 +15,9 @@ from distributed import Client, LocalCluster, SpecCluster
 from .jobs.keeper import keeper_of
 from .jobs.systems import System, ask
 from .limits import check_memory, check_memory_of_worker, check_whole
+from .local_nanny import LocalNanny
 from .main_module import forget_stdin, refuse_while_importing
 from .open_clusters import noted
-from .worker.allocator import KeepingNanny
 
 __all__ = [
     "create_compute_context",
@@ -76,7 +76,7 @@ def local_cluster(
     if options.get("processes", True):
         forget_stdin()
         if "worker_class" not in options:
-            settings["worker_class"] = KeepingNanny
+            settings["worker_class"] = LocalNanny
             settings["draws_pages"] = "worker_dashboard_address" in options
     return noted(_Interruptible(**{**settings, **options}))
 

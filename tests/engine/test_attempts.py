@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import logging
 import os
 import random
 import shutil
@@ -71,10 +72,13 @@ def test_dask_does_not_say_that_a_block_failed_which_goes_on(
         Client(cluster, set_as_default=False) as client,
         caplog.at_level("WARNING"),
     ):
+        # Not every version of Dask tells the root of all loggers.
+        logging.getLogger("distributed").addHandler(caplog.handler)
         assert run(line(4, recorder(tmp_path, kill)), client, progress=False)
         blocks = caplog.text
         with suppress(KilledWorker):
             client.submit(die).result()
+        logging.getLogger("distributed").removeHandler(caplog.handler)
     # Of tasks of others it says so.
     assert "workers died" in caplog.text
     assert "workers died" not in blocks

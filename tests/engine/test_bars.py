@@ -63,6 +63,7 @@ def test_a_program_that_has_imported_what_notebooks_use_is_none(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("ipykernel.ipkernel")
+    capsys.readouterr()  # what it warns of itself
     open_bar("smooth", 1, 0, shown=True).update(1, 0, 0)
     assert capsys.readouterr().err == "smooth: 1 of 1 blocks\n"
 

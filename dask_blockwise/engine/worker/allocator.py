@@ -13,18 +13,13 @@ from __future__ import annotations
 
 import ctypes
 import os
-import signal
-import threading
 from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
-from typing import Any
 
 import dask
 import psutil
-from distributed import Nanny
 
-__all__ = ["KeepingNanny", "KeptMemory", "memory_settings"]
+__all__ = ["KeptMemory", "memory_settings"]
 
 # Arrays come from the one heap, whose top is given back where more than that is free.
 _KEEP = {
@@ -89,30 +84,3 @@ class KeptMemory:
         """Give all that is free back to the system, where glibc is what has it."""
         with suppress(AttributeError, TypeError, OSError):
             ctypes.CDLL(None).malloc_trim(0)
-
-
-class KeepingNanny(Nanny):
-    """One whose worker process keeps memory.
-
-    Parameters
-    ----------
-    *args, **options
-        As of Dask's.
-    draws_pages : bool
-        Whether the worker has a dashboard of its own beside the scheduler's: it takes a third of a
-        second to start.
-    """
-
-    def __init__(self, *args: Any, draws_pages: bool = True, **options: Any) -> None:
-        if not draws_pages:
-            options["dashboard"] = False
-        super().__init__(*args, **options)
-        settings = memory_settings()
-        self.pre_spawn_env |= settings
-        self.env |= settings
-        # Ctrl-C in a terminal reaches worker processes too, which it is the driver's to stop: those
-        # that this thread starts are deaf to it from the first.
-        if threading.current_thread() is not threading.main_thread():
-            # Which, as it starts, has its thread hear signals again.
-            resource_tracker.ensure_running()
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
