@@ -124,9 +124,8 @@ class Relabelled(Source):
         fragments, values = self.inputs[0], values_of(self.inputs)
         return _dask_array(fragments, values, grid_of(fragments, self.frame.block_shape), self.rule)
 
-    def steps(self, frame: Frame, block: Index) -> Sequence[Step]:
+    def steps(self, volume: Voxels, block: Index) -> Sequence[Step]:
         """See `Source.steps`."""
-        volume = Volume(frame, self)
         return Storing(volume, self.rule, self.keep_scratch, block, self.keeps_ids).steps()
 
     def repairing(self) -> Self:

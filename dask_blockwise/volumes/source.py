@@ -207,13 +207,13 @@ class Source(Protocol):
         """What such a repair has changed elsewhere, told to the person; None for nothing."""
         return None
 
-    def steps(self, frame: Frame, block: Index) -> Sequence[Step]:
+    def steps(self, volume: Voxels, block: Index) -> Sequence[Step]:
         """What storing takes, if it is more than to compute each block by itself.
 
         Parameters
         ----------
-        frame : Frame
-            Of the volume.
+        volume : Volume
+            That which is stored, of which this is the source.
         block : tuple of int
             Voxels of a block along all axes but "c".
 

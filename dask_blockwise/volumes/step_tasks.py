@@ -43,7 +43,7 @@ _task_numbers = itertools.count(1)
 
 def steps_of(volume: Voxels, block: Index) -> Sequence[Step]:
     """What storing a volume in such blocks takes: what its source says, or each block by itself."""
-    return volume.source.steps(volume.frame, block) or (_only_step(volume, block),)
+    return volume.source.steps(volume, block) or (_only_step(volume, block),)
 
 
 def tasks_into(
