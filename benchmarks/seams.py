@@ -168,10 +168,10 @@ def timed(slab: Slab, folder: Path) -> None:
             'match="iou"': dbw.relabel(labels, match="iou"),
         }
         # The first round in a process compiles, and others may be at work on the machine too.
-        rounds = [[stored(each, path / "objects") for each in made.values()] for _ in range(4)]
+        rounds = [[stored(each, path / "objects") for each in made.values()] for _ in range(8)]
         best = np.min(rounds[1:], axis=0)
         for name, seconds in zip(made, best):
-            print(f"{name:32}{seconds / best[0]:6.2f} times ({seconds:.1f} s, the best of 3)")
+            print(f"{name:32}{seconds / best[0]:6.2f} times ({seconds:.1f} s, the best of 7)")
         if not installed("mwatershed"):
             print("mwatershed isn't installed")
             return
