@@ -77,7 +77,7 @@ def check_not_grey(
         return
     warnings.warn(
         f"{labels!r} looks like an image, not like labels: in its middle {differ / pairs:.0%} of "
-        f"neighbouring voxels differ. {what} takes {takes}; segment it first; or, "
+        f"neighbouring voxels differ. {what} takes {takes}; threshold or segment it first; or, "
         "if these are labels of very small objects that are stored, dbw.image_label(path) says so.",
         stacklevel=stacklevel,
     )

@@ -13,6 +13,7 @@ from ..geometry.blocks import Roi, check_region
 from ..geometry.boxes import Index
 from ..geometry.meeting import meetings
 from .frame import Frame
+from .grey import check_not_grey
 from .kinds import AnyVoxels
 from .source import Source, Voxels
 
@@ -97,7 +98,7 @@ def as_mask(given: Any) -> Mask:
 
 
 def check_within(mask: Voxels) -> None:
-    """Refuse a volume of which it isn't clear what is within it.
+    """Refuse a volume of which it isn't clear what is within it, and warn of an image.
 
     Raises
     ------
@@ -108,6 +109,8 @@ def check_within(mask: Voxels) -> None:
             f"A mask is of truth values or integers, of which 0 is outside, got {mask!r}: say "
             "what is within it, such as by threshold(mask, 0.5)."
         )
+    # Of the line that called what called what calls this, such as `masked`.
+    check_not_grey(mask, "mask=", stacklevel=6, takes="all that isn't 0 for what is within")
 
 
 def anything_in(where: Voxels, begin: Index, end: Index) -> bool:

@@ -63,6 +63,17 @@ STORED: dict[str, Callable[[Volume], Any]] = {
     ),
 }
 
+RAW = Volume.from_array(np.ones(SHAPE, np.float32), chunks=(12, 24, 24))
+MASKED: dict[str, Callable[[Volume], Any]] = {
+    "masked": lambda mask: RAW.masked(mask),
+    "to_zarr": lambda mask: RAW.to_zarr("a.zarr/masked", mask=mask, progress=False),
+    "segment": lambda mask: dbw.segment(RAW, only_within, mask=mask, halo=0),
+}
+
+
+def only_within(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    return (values > 0) & (mask > 0)
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,6 +117,23 @@ def test_whatever_needs_labels_tells(function: str, near: Client) -> None:
     with pytest.warns(UserWarning, match=r"looks like an image") as told:
         STORED[function](image)
     assert {warning.filename for warning in told} == {__file__}
+
+
+@pytest.mark.parametrize("function", MASKED)
+def test_images_for_masks_are_warned_of(function: str, near: Client) -> None:
+    image = Volume.from_array(IMAGES["noise"], chunks=(12, 24, 24))
+    told = "mask= takes all that isn't 0 for what is within; threshold"
+    with pytest.warns(UserWarning, match=told) as warned:
+        MASKED[function](image)
+    assert {warning.filename for warning in warned} == {__file__}
+
+
+@pytest.mark.parametrize("function", MASKED)
+@pytest.mark.parametrize("labels", ["a mask", "cells"])
+def test_masks_and_labels_for_masks_are_not(
+    function: str, labels: str, quiet: None, near: Client
+) -> None:
+    MASKED[function](Volume.from_array(LABELS[labels], chunks=(12, 24, 24)))
 
 
 @pytest.mark.parametrize("function", [*STORED, "meshes"])
