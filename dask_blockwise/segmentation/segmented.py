@@ -121,9 +121,12 @@ class Segmented(Source):
         def labelled(array: NDArray[Any], *masks: NDArray[Any]) -> NDArray[Any]:
             return self.function(array, block, masks)
 
-        return apply(
-            labelled, sources, self.margin, self.frame, begin, end, name=self.function.name
-        )
+        name = self.function.name
+        labels = apply(labelled, sources, self.margin, self.frame, begin, end, name=name)
+        # Those that a block makes of one time point are numbered anew next, whatever their type.
+        if self.made_for is not None and "t" not in self.frame.axes:
+            return labels
+        return labels.astype(np.uint64, copy=False)
 
     def _given(self, begin: Index, end: Index) -> tuple[Index, Index]:
         """What the function is given for a box, in voxels of the inputs along space."""

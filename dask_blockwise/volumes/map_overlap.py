@@ -81,7 +81,8 @@ class Mapped(Source):
     def _point(self, sources: Sequence[Voxels], begin: Index, end: Index) -> NDArray[Any]:
         function = partial(self.function, **self.parameters)
         name = called(self.function)
-        return apply(function, sources, self.margin, self.frame, begin, end, name=name)
+        values = apply(function, sources, self.margin, self.frame, begin, end, name=name)
+        return _cast(values, self.frame.dtype, name)
 
     def _is_dasks(self) -> bool:
         """Whether dask's map_overlap knows how to do the same."""
@@ -119,6 +120,11 @@ def apply(
     name : str
         Of the function, for people.
 
+    Returns
+    -------
+    ndarray
+        In the dtype that the function returned.
+
     Raises
     ------
     TypeError, ValueError
@@ -127,7 +133,7 @@ def apply(
     arrays = [margin.read(source, begin, end) for source in sources]
     values = _one_array(function(*arrays), name)
     _check_shape(name, values, arrays[0], frame)
-    return _cast(margin.trim(values, begin, end), frame.dtype, name)
+    return margin.trim(values, begin, end)
 
 
 @stage("mapped")

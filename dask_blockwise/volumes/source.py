@@ -245,7 +245,7 @@ class LabelSource(Protocol):
         """Whether touching labels of different values of the first input are different objects."""
 
     def seen(self, core: Box, seen: Box) -> NDArray[Any]:
-        """Labels of all that a block sees.
+        """Labels of all that a block sees, of any type of integers.
 
         Parameters
         ----------

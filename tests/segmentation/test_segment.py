@@ -29,6 +29,9 @@ from dask_blockwise.segment_worker import spawn_worker
 
 RNG = np.random.default_rng(0)
 MASK = (RNG.random((11, 12, 13)) < 0.4).astype(np.uint8)
+# Neighbours at one time.
+IN_TIME = np.zeros((3, 3, 3, 3), bool)
+IN_TIME[1] = True
 OFFSETS = [(-1, 0, 0), (0, -1, 0), (0, 0, -1), (-3, 0, 0), (0, -3, 0), (0, 0, -3)]
 
 
@@ -357,3 +360,22 @@ def test_numbers_of_a_seeded_watershed_are_checked_at_the_call(given, message):
     volume = Volume.from_array(np.ones((4, 4, 4), np.float32))
     with pytest.raises(ValueError, match=message):
         watershed(volume, seeds="distance", **given)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "uint32", "int64", "uint64"])
+def test_labels_may_be_of_any_type_of_integers(present, tmp_path, dtype, times):
+    # Rods that end where blocks do, so that no block has more than the narrowest type tells apart.
+    rods = np.zeros((times, 16, 16, 18), np.uint8)
+    rods[..., ::2, ::2, :9] = rods[..., ::2, 1::2, 10:] = 1
+    values, axes = (rods, "tzyx") if times > 1 else (rods[0], "zyx")
+    volume = Volume.from_array(values, axes=axes, chunks=(1, 8, 8, 9)[-values.ndim :])
+    labels = segment(volume, lambda array: ndimage.label(array)[0].astype(dtype), halo=0)
+    relabel(labels, match="touch").to_zarr(tmp_path / "a.zarr/objects", progress=False)
+    found = open_volume(tmp_path / "a.zarr/objects")[:].reshape(rods.shape)
+    np.testing.assert_array_equal(found > 0, rods > 0)
+    if dtype == "bool":  # one object for each block
+        assert found.max() == 8 * times
+    else:
+        expected = ndimage.label(rods, ndimage.generate_binary_structure(4, 1) & IN_TIME)[0]
+        assert_one_to_one(found, expected)
