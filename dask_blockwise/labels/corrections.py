@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from numbers import Integral
 from pathlib import Path
@@ -15,6 +16,9 @@ __all__ = ["Groups", "groups_of"]
 # Lists of ids; or a file that has them.
 Groups = Iterable[Iterable[int]] | str | os.PathLike[str]
 
+# Of a column; a first row that is none, such as "3;7", holds ids that would be lost.
+_NAME = re.compile(r"[#\s]*[^\W\d]")
+
 
 def groups_of(given: Groups | None, what: str) -> list[tuple[int, ...]]:
     """Groups of ids.
@@ -22,9 +26,8 @@ def groups_of(given: Groups | None, what: str) -> list[tuple[int, ...]]:
     Parameters
     ----------
     given : lists of int, or path
-        Of a CSV file, which has a group in each row (a first row without numbers is skipped), or of
-        a JSON state of Neuroglancer, whose segmentation layers have merged segments as
-        ``equivalences``.
+        Of a CSV file, which has a group in each row (a first row of names is skipped), or of a JSON
+        state of Neuroglancer, whose segmentation layers have merged segments as ``equivalences``.
     what : str
         What it is called in errors.
 
@@ -50,7 +53,7 @@ def groups_of(given: Groups | None, what: str) -> list[tuple[int, ...]]:
 def _of_csv(path: Path) -> list[list[str]]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         rows = [[cell.strip() for cell in row if cell.strip()] for row in csv.reader(file)]
-    if rows and not any(cell.isdigit() for cell in rows[0]):
+    if rows and all(map(_NAME.match, rows[0])):
         rows = rows[1:]
     return [row for row in rows if row]
 

@@ -114,6 +114,8 @@ def check_min_size(min_size: int) -> None:
 def numbered_on(parts: Sequence[NDArray[AnyInteger]]) -> NDArray[AnyInteger]:
     """Labels of several arrays, each of which began at 1, made different, as one array.
 
+    Where the largest ids of all add up to more than their type holds, they are renumbered.
+
     Examples
     --------
     >>> numbered_on(np.array([[0, 2, 1], [0, 0, 0], [1, 0, 1]]))
@@ -122,6 +124,9 @@ def numbered_on(parts: Sequence[NDArray[AnyInteger]]) -> NDArray[AnyInteger]:
            [3, 0, 3]])
     """
     counts = [int(part.max(initial=0)) for part in parts]
+    if sum(counts) > np.iinfo(parts[0].dtype).max:
+        dense = [compact(part, (slice(None),) * part.ndim)[0] for part in parts]
+        return numbered_on(dense).astype(parts[0].dtype)
     firsts = accumulate(counts[:-1], initial=0)
     pairs = zip(parts, firsts, strict=True)
     return np.stack([np.where(part > 0, part + part.dtype.type(n), 0) for part, n in pairs])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .ids import Labels
 
-__all__ = ["connected_parts"]
+__all__ = ["by_neighbours", "connected_parts"]
 
 # Neighbours of a voxel across faces, and across edges and corners too, by the number of axes.
 _NEIGHBOURS: dict[int, tuple[Literal[4, 6], Literal[8, 26]]] = {2: (4, 8), 3: (6, 26)}
@@ -32,7 +32,21 @@ def connected_parts(labels: Labels, corners: bool = True) -> NDArray[np.uint32]:
     array([[1, 0, 1],
            [0, 1, 2]], dtype=uint32)
     """
-    flat = np.ascontiguousarray(np.atleast_2d(labels.squeeze()))
-    neighbours = _NEIGHBOURS[flat.ndim][corners]
-    found = cc3d.connected_components(flat, connectivity=neighbours, out_dtype=np.uint32)
-    return np.asarray(found, np.uint32).reshape(labels.shape)
+    flat = np.atleast_2d(labels.squeeze())
+    return by_neighbours(flat, _NEIGHBOURS[flat.ndim][corners]).reshape(labels.shape)
+
+
+def by_neighbours(labels: Labels, neighbours: Literal[4, 6, 8, 18, 26]) -> NDArray[np.uint32]:
+    """The same, where each voxel has so many neighbours; of two or three axes.
+
+    Examples
+    --------
+    >>> by_neighbours(np.array([[2**64 - 1, 0, 2**63]], np.uint64), 4)
+    array([[1, 0, 2]], dtype=uint32)
+    """
+    # Of rows cc3d takes no number that has 64 bits; these differ as signed ones, too.
+    values = labels.view(np.int64) if labels.dtype == np.uint64 else labels
+    found = cc3d.connected_components(
+        np.ascontiguousarray(values), connectivity=neighbours, out_dtype=np.uint32
+    )
+    return np.asarray(found, np.uint32)

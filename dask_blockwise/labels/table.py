@@ -151,7 +151,13 @@ def _in_units(values: Any, parts: int) -> Any:
 def _by_object(rows: DataFrame) -> DataFrame:
     keys = [name for name in ("begin_t", "id") if name in rows]
     how = {name: _HOW.get(name.split("_")[0], "sum") for name in rows if name not in keys}
-    return rows.groupby(keys, as_index=False).agg(how)
+    table = rows.groupby(keys, as_index=False).agg(how)
+    # Pandas sums what isn't NaN; of the rest the mean would be too small.
+    totals = rows.filter(regex="^total_").select_dtypes("floating")
+    if totals.isna().any(axis=None):
+        unknown = totals.isna().groupby([rows[key] for key in keys]).any()
+        table[totals.columns] = table[totals.columns].mask(unknown.to_numpy())
+    return table
 
 
 def _starts(labels: NDArray[np.integer]) -> NDArray[np.intp]:

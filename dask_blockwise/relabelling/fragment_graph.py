@@ -19,7 +19,7 @@ from ..volumes.volume import Volume
 from .agglomeration_rule import AgglomerationRule, dense_rows
 from .contacts import means, sum_contacts
 from .grid import LabelGrid
-from .kept import Kept, open_kept
+from .kept import Kept, check_solved, open_kept
 from .pairs import ends
 from .relabelled import Relabelled
 from .rule import LABEL_BITS, positions
@@ -169,12 +169,13 @@ def kept_table(
     FileNotFoundError
         If they weren't kept.
     ValueError
-        If they are of something else than what is stored.
+        If they are of something else than what is stored, or files of them are gone.
     """
     try:
         fragments = open_kept(f"{os.fspath(stored)}.scratch")
         scratch = kept_source(fragments).scratch
         starts, table = scratch.starts, scratch.table
+        check_solved(scratch)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"{os.fspath(stored)}.scratch, with the labels of single blocks, isn't there: store "

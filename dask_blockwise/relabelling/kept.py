@@ -9,19 +9,22 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.ledger import finished
 from ..geometry.boxes import Index, common, within
 from ..geometry.placement_json import placement_from_json
 from ..storage.location import location_of
 from ..storage.stored_array import StoredArray
 from ..volumes.frame import Frame
+from ..volumes.known import array_id, ledger_of
 from ..volumes.masks import Mask
 from ..volumes.source import Source
+from ..volumes.step import Left
 from ..volumes.volume import Volume
 from .grid import LabelGrid
 from .pieces import Pieces
 from .scratch import Scratch
 
-__all__ = ["Kept", "open_kept"]
+__all__ = ["Kept", "check_solved", "open_kept"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +116,7 @@ def open_kept(path: str | PathLike[str]) -> Volume:
         tuple((before, after) for before, after in known["halo"]),
         tuple(known["stitched"]),
     )
-    if missing := int((scratch.sizes.lengths() < 0).sum()):
+    if missing := int(_lacking(scratch).sum()):
         raise ValueError(
             f"{path} lacks the labels of {missing} of {grid.blocks} blocks: let the run that "
             "made it go on (the same call with resume=True) before relabelling again."
@@ -130,3 +133,32 @@ def open_kept(path: str | PathLike[str]) -> Volume:
         as_stored=known.get("as_stored", False),
     )
     return Volume(frame, kept)
+
+
+def check_solved(scratch: Scratch) -> None:
+    """Refuse a scratch of which edges, or ids of pieces, are gone.
+
+    Raises
+    ------
+    ValueError
+    """
+    edges = scratch.edges.array
+    rows = (ledger_of(edges.location), scratch.left("edges"))
+    table = (ledger_of(scratch.solved), scratch.left_of_table())
+    if any(_gone(ledger, edges, left).any() for ledger, left in (rows, table)):
+        raise ValueError(
+            f"{scratch.path} lacks files: the call that made it, with keep_scratch=True, writes "
+            "them again."
+        )
+
+
+def _lacking(scratch: Scratch) -> NDArray[np.bool_]:
+    """Which blocks have left no labels, or of which files are gone since."""
+    labels, left = scratch.labels, scratch.left_of_labels()
+    return (scratch.sizes.lengths() < 0) | _gone(ledger_of(labels.location), labels, left)
+
+
+def _gone(ledger: str, array: StoredArray, left: Left) -> NDArray[np.bool_]:
+    """Of which blocks that were done files are missing; of none where marks are gone, too."""
+    done = finished(ledger, array_id(array))
+    return np.zeros(1, np.bool_) if done is None else left.lacks(done.marks)

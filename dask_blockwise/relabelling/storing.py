@@ -170,6 +170,7 @@ class Storing:
             also=lambda output: [_OfTable(self._scratch(output))],
             left=lambda output: left_in(output.target, self.frame, self.block),
             last=True,
+            keeps=self.keep_scratch,
             empty=self._empty,
             cost=StagePlan(
                 *("", self.block, self.grid.blocks),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
 from ..geometry.blocks import Block
+from ..labels.parts import by_neighbours
 
 __all__ = ["check_connectivity", "segment_function"]
 
@@ -76,9 +76,7 @@ def segment_function(
     values = input_array if each_value else input_array != 0
     values = values.view(np.uint8) if values.dtype == bool else values
     check_connectivity(connectivity, values.ndim)
-    neighbours = _NEIGHBOURS[values.ndim][connectivity]
-    labels = cc3d.connected_components(np.ascontiguousarray(values), connectivity=neighbours)
-    return labels.astype(np.uint32, copy=False)
+    return by_neighbours(values, _NEIGHBOURS[values.ndim][connectivity])
 
 
 def check_connectivity(connectivity: int, axes: int) -> None:

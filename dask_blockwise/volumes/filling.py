@@ -17,7 +17,7 @@ from ..geometry.boxes import Index
 from ..storage.arrays import StoredArray, open_array
 from ..storage.label_lists import is_label
 from ..storage.stamps import stamps_of
-from .kept_volume import keep_volume
+from .kept_volume import has_volume, keep_volume
 from .known import Known, array_id, ledger_of
 from .left import differ_in_content, left_in
 from .meaning import attributes_of
@@ -239,13 +239,13 @@ class Filling:
         kept = self.found if self.goes_on and self.found is not None else self.record
         if self.options.roi is not None and not self.volume.source.needs_all:
             return  # what lies outside may be of other inputs
-        same = kept.end and kept.verify == self.record.verify
+        same = kept.end and kept.verify == self.record.verify and has_volume(self.ledger)
         if same and not changed_parts(self.ledger, kept, self.inputs):
             return
         self.place.write(replace(self.record, id=kept.id, begin=kept.begin, end=now()))
         keep_parts(self.ledger, self.inputs)
         if self.options.roi is None:
-            # By now it may read something else; and a killed run may not have come to keep it.
+            # By now it may read something else, or be gone; a killed run may not have kept it.
             keep_volume(self.ledger, self.volume, self.options)
 
     def _reasons(self) -> list[str]:

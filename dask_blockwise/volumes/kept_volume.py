@@ -17,7 +17,7 @@ from .kinds import InMemory
 from .options import StoreOptions
 from .source import Voxels
 
-__all__ = ["keep_volume", "kept_volume"]
+__all__ = ["has_volume", "keep_volume", "kept_volume"]
 
 _NAME = "volume.pickle"
 # What is larger holds an array in memory, which is better stored.
@@ -47,6 +47,11 @@ def _bytes_in_memory(volume: Voxels) -> int:
     if isinstance(source, InMemory):
         return int(source.array.nbytes) if isinstance(source.array, np.ndarray) else 0
     return sum(map(_bytes_in_memory, source.inputs))
+
+
+def has_volume(ledger: str) -> bool:
+    """Whether one was kept, or why none is."""
+    return bool(read_bytes(location_of(ledger), _NAME))
 
 
 def kept_volume(path: str, ledger: str, trust: bool) -> tuple[Any, StoreOptions]:

@@ -83,9 +83,9 @@ def objects(
     DataFrame
         A row an object, by id: ``id``; ``voxels``; ``volume`` (area in 2-D);
         ``begin_z`` to ``end_x``, the bounding box, and ``centroid_z`` to ``centroid_x``, where a
-        voxel spans from its position to the next one's; the means; and ``unit``, of all of these,
-        in which the volume's metadata is written. With a time axis, a row for each object at each
-        time point ``t``.
+        voxel spans from its position to the next one's; the means, NaN where a value is; and
+        ``unit``, of all of these, in which the volume's metadata is written. With a time axis, a
+        row for each object at each time point ``t``.
 
     Raises
     ------

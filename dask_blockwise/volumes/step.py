@@ -174,6 +174,8 @@ class Step:
     prepare: Callable[[Output], None] | None = None
     # Whether it writes the volume: what follows only tidies up.
     last: bool = False
+    # Whether what steps before it write stays beside the volume, so that it is looked at as well.
+    keeps: bool = False
     # Whether there is something to tidy up after a run that was broken off at its very end.
     needed: Callable[[Output], bool] | None = None
     # Counts the blocks that are known to hold nothing; None where none is.

@@ -64,7 +64,7 @@ def tasks_into(
     steps = steps_of(volume, block)
     last = next(n for n, step in enumerate(steps) if step.last)
     make = partial(_task, volume, output, options, preparation)
-    if options.resume and last > 0 and options.roi is None:
+    if options.resume and last > 0 and options.roi is None and not steps[last].keeps:
         only = make(steps[last], upstream, None)
         if settled(only):
             tidying = [step for step in steps[last + 1 :] if step.needed and step.needed(output)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.cluster.hierarchy import DisjointSet
 
-from dask_blockwise.labels.ids import apply_table, compact, final_ids, merge
+from dask_blockwise.labels.ids import apply_table, compact, final_ids, merge, numbered_on
 
 LABELS = hnp.arrays(np.uint32, (4, 5, 6), elements=st.integers(0, 4))
 
@@ -58,6 +58,22 @@ def test_merge_equals_a_disjoint_set_however_batched(count, data):
         assert (component[a] == component[b]) == expected.connected(a, b)
     _, first = np.unique(component, return_index=True)
     assert (np.diff(first) > 0).all()
+
+
+@given(
+    hnp.arrays(
+        np.uint64,
+        st.tuples(st.integers(1, 4), st.integers(1, 6)),
+        elements=st.sampled_from([0, 1, 7, 2**63, 2**64 - 1]),
+    )
+)
+def test_labels_of_time_points_stay_apart_whatever_their_ids(film):
+    numbered = numbered_on(list(film))
+    at = np.nonzero(film)
+    objects = list(zip(at[0].tolist(), film[at].tolist()))
+    assert not numbered[film == 0].any()
+    pairs = set(zip(objects, numbered[at].tolist()))
+    assert len(pairs) == len(set(objects)) == len({new for _, new in pairs})
 
 
 def test_nothing_to_merge():

@@ -118,6 +118,14 @@ def test_corrections_come_from_files(stored: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(dbw.correct(path)[:], dbw.open_volume(path)[:])
 
 
+@pytest.mark.parametrize("row", ["1;2", "1\t2", "1.0,2.0", "[1, 2]", "1e0,2e0"])
+def test_a_first_row_without_names_is_not_skipped(row: str, stored: Any, tmp_path: Path) -> None:
+    table = tmp_path / "merge.csv"
+    table.write_text(f"{row}\n")
+    with pytest.raises(ValueError, match="positive whole numbers"):
+        dbw.correct(stored[1], merge=table)
+
+
 REFUSED: list[tuple[str, Any, str]] = [
     ("no-object", {"merge": [(1, 10**6)]}, r"no object \[1000000\]"),
     ("no-supervoxel", {"split": [(5 << 40,)]}, "no supervoxel"),

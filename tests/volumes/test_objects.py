@@ -67,6 +67,18 @@ def test_equals_skimage_whatever_the_blocks(data, dims, ids, seed):
     assert len(table) == len(np.unique(labels[labels > 0]))
 
 
+@settings(max_examples=25)
+@given(st.integers(0, 2**31), st.tuples(st.integers(1, 9), st.integers(1, 9)), st.booleans())
+def test_means_of_what_is_not_finite_are_those_of_numpy(seed, block, rare):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 4, (6, 9))
+    odd = rng.choice([np.nan, np.inf], labels.shape)
+    values = np.where(rng.random(labels.shape) < (0.05 if rare else 0.5), odd, 1.5)
+    table = by_blocks(labels, values, block, (1, 1), (0, 0))
+    expected = [values[labels == n].mean() for n in table["id"]]
+    np.testing.assert_allclose(table["mean_1"], expected)
+
+
 def test_gathered_by_workers_and_written_beside_the_labels(client, tmp_path):
     labels, values = scene((20, 22, 24), 12, 1)
     place = {"voxel_size": (40, 5.24, 5.24), "offset": (80, -52.4, 0), "unit": "nm"}

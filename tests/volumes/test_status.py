@@ -6,6 +6,7 @@ import getpass
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -250,3 +251,10 @@ def test_what_was_recorded_otherwise_is_not_compared(stored, client):
     with pytest.raises(FileExistsError, match=r'recorded by verify="stamps"') as refused:
         above().to_zarr("out.zarr/above", client=client, progress=False, verify="content")
     assert "chunks changed" not in str(refused.value)
+
+
+def test_an_output_whose_marks_were_deleted_is_known_again_once_stored(stored, client):
+    shutil.rmtree("out.zarr/above/s0/.dask_blockwise")
+    above().to_zarr("out.zarr/above", client=client, progress=False)
+    assert dbw.status("out.zarr/above")
+    assert dbw.rerun("out.zarr/above", client=client, progress=False)
