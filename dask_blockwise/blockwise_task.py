@@ -36,7 +36,7 @@ class BlockwiseTask(Task):
     ------
     FileNotFoundError
         If there is no such file.
-    AttributeError
+    ValueError
         If the file lacks one of the names.
 
     References

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["AXES", "default_axes", "known_axes"]
+__all__ = ["AXES", "default_axes", "known_axes", "warn_of_channels_last"]
 
 AXES = ("t", "c", "z", "y", "x")
 # "^" is DaCapo's mark of an axis along which nothing is measured.
+_COLOURS = (2, 3, 4)
 _ALSO_CALLED = {"time": "t", "c^": "c", "channel": "c", "channels": "c", "channel^": "c"}
 
 
@@ -64,3 +66,25 @@ def _known(name: Any) -> str | None:
         return None
     small = name.strip().lower()
     return small if small in AXES else _ALSO_CALLED.get(small)
+
+
+def warn_of_channels_last(named: str, shape: Sequence[int], axes: Sequence[str]) -> None:
+    """Say so where an array that doesn't name its axes looks as if its channels came last.
+
+    Parameters
+    ----------
+    named : str
+        What people know the array by.
+    shape : sequence of int
+    axes : sequence of str
+        What it is taken for.
+    """
+    if len(shape) < 3 or shape[-1] not in _COLOURS or min(shape[-3:-1]) < 4 * shape[-1]:
+        return
+    last = "".join(axis for axis in AXES if axis != "c")[1 - len(shape) :] + "c"
+    warnings.warn(
+        f"{named} of shape {tuple(shape)} names no axes, and is taken for {''.join(axes)}, "
+        f"with {shape[-1]} voxels along x. If these are channels, give open_volume axes={last!r}, "
+        f"or give Volume.from_array np.moveaxis(array, -1, 0); else say axes={''.join(axes)!r}.",
+        stacklevel=2,
+    )

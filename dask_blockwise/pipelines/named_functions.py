@@ -38,7 +38,9 @@ def function_named(name: str) -> Callable[..., Any]:
     try:
         found = reduce(getattr, path.split("."), import_module(module))
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"{name} can't be imported: {error}.") from None
+        plain = f"{module.removesuffix('.py')}:{path}"
+        mend = "" if plain == name else f" Its module has no .py in it, such as {plain}."
+        raise ValueError(f"{name} can't be imported: {error}.{mend}") from None
     if not callable(found):
         raise ValueError(f"{name} is no function, but {type(found).__name__}.")
     return found

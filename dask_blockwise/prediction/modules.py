@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import logging
 import pickle
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..pipelines.named_functions import function_named
 from .model_source import ModelSource
 from .outputs import UnfitOutputError
 from .weights import matching
@@ -54,14 +54,14 @@ def _check_inputs(module: torch.nn.Module) -> None:
 
 
 def _imported(source: ModelSource) -> Any:
-    package, _, name = source.where.partition(":")
     arguments = dict(source.arguments)
     try:
-        module = getattr(importlib.import_module(package), name)(**arguments)
-    except (ImportError, AttributeError, TypeError) as error:
+        module = function_named(source.where)(**arguments)
+    except (ValueError, ImportError, AttributeError, TypeError) as error:
         raise ValueError(
             f"The network {source.where} can't be made with arguments={arguments} ({error}): check "
-            "the name, 'package.module:Class', and what the class takes."
+            "the name, 'package.module:Class', of what is installed or lies in the present folder, "
+            "and what the class takes."
         ) from error
     if source.weights is not None:
         _load_state(module, source.weights)

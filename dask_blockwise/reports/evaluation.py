@@ -203,7 +203,7 @@ def _away(segments: Volume, truth: Volume) -> Index:
     try:
         along = meetings(other.placement, one.placement)
     except ValueError as error:
-        raise ValueError(f"{_not_alike(segments, truth)} Now {error}.") from None
+        raise ValueError(f"{_not_alike(segments, truth)} As they are, {error}.") from None
     away = tuple(axis.away // axis.wide for axis in along)
     whole = all(axis.step == axis.wide and axis.away % axis.wide == 0 for axis in along)
     ends = (a + n for a, n in zip(away, other.extent, strict=True))

@@ -21,7 +21,7 @@ from .mutex import MutexEdges
 from .segmented import Segmented
 from .watershed import check_mutex, segment_function
 
-__all__ = ["MutexFragments"]
+__all__ = ["MutexFragments", "check_affinities"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,7 +54,7 @@ class MutexFragments(Source):
         parameters = source.function.parameters
         if parameters.get("seeds") is not None:
             return None
-        _check(source.inputs[0].frame, parameters)
+        check_affinities(source.inputs[0].frame, parameters)
         edges = MutexEdges.of(parameters)
         return cls(frame=labels.frame, inputs=source.inputs, edges=edges, watershed=source)
 
@@ -126,12 +126,21 @@ class MutexFragments(Source):
         return labels, Between(edges, own, self.edges.over_bias(weights[(slice(None), *own)]))
 
 
-def _check(frame: Frame, parameters: Mapping[str, Any]) -> None:
-    """Refuse what the segment function would refuse in each block."""
+def check_affinities(frame: Frame, parameters: Mapping[str, Any]) -> None:
+    """Refuse what a mutex watershed would refuse in each block.
+
+    Raises
+    ------
+    ValueError
+        If there is no channel for each offset, or parameters don't fit these.
+    TypeError
+        If the values are neither float nor uint8.
+    """
     if frame.channels is None:
         raise ValueError(
             f"A mutex watershed needs affinities with a channel for each offset, got the axes "
-            f"{frame.axes}: add a channel axis, or choose seeds='distance' for one map."
+            f"{frame.axes}: name the channels' axis, open_volume(path, axes=...), or give "
+            "seeds='distance' where this is a mask, or one map of what is inside objects."
         )
     check_scale(frame.dtype, frame.stands_for)
     check_mutex(frame.channels, len(frame.space), parameters)

@@ -25,9 +25,10 @@ from . import components
 from . import watershed as watershed_kernel
 from .affinities import check_between, check_scale
 from .function import Parameters, SegmentFunction
+from .mutex_fragments import check_affinities
 from .segmented import Segmented
 from .split_mask import mask_in
-from .watershed import check_mutex, check_offsets, check_seeded, check_seeds
+from .watershed import check_offsets, check_seeded, check_seeds
 
 __all__ = ["connected_components", "segment", "watershed"]
 
@@ -76,7 +77,7 @@ def segment(
 
     Raises
     ------
-    FileNotFoundError, AttributeError
+    FileNotFoundError, ValueError
         If there is no such file, or no ``segment_function`` in it.
     TypeError
         If the function has no such parameter, or one that it needs is missing.
@@ -156,16 +157,16 @@ def watershed(
     check_real(affinities.frame, "watershed")
     check_scale(affinities.dtype, affinities.frame.stands_for)
     check_between("bias", bias)
-    channels, space = affinities.frame.channels or 1, len(affinities.frame.space)
     check_seeds(parameters.get("seeds"))
     check_min_size(parameters.get("min_size", 0))
     if parameters.get("seeds") is None:
-        check_mutex(channels, space, {"offsets": offsets, "bias": bias, **parameters})
+        check_affinities(affinities.frame, {"offsets": offsets, "bias": bias, **parameters})
     else:
         seeded = {n: v for n, v in parameters.items() if n in ("sigma", "max_distance")}
         check_seeded(bias, **seeded)
         _check_one_map(affinities, offsets)
         if offsets is not None:
+            channels, space = affinities.frame.channels or 1, len(affinities.frame.space)
             check_offsets(offsets, channels, space, bias)
     check_not_flags(affinities)
     return labels

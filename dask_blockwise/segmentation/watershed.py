@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Literal, get_args
 
 import fastremap
@@ -220,14 +220,16 @@ def check_offsets(
             "descriptors, more_channels=True leaves these out."
             + (one if channels == 1 and offsets is None else "")
         )
-    if any(len(offset) != axes for offset in offsets):
+    if any(len(o) != axes or not all(isinstance(n, Integral) for n in o) for o in offsets):
         raise ValueError(
-            f"Each offset needs one step for each of the {axes} axes, got {list(offsets)}."
+            f"Each offset needs a whole number of voxels for each of the {axes} axes, got "
+            f"{list(offsets)}."
         )
     if not any(are_nearest(offsets)):
         raise ValueError(
             f"No offset of {list(offsets)} is a nearest neighbour (all steps within -1..1), so "
-            "nothing would hold voxels together: include the affinities to direct neighbours."
+            "nothing would hold voxels together: include the affinities to direct neighbours, and "
+            "give steps in voxels, not in the world's units."
         )
     if np.ndim(bias) and np.shape(bias) != (channels,):
         raise ValueError(

@@ -71,7 +71,8 @@ def location_of(path: str | os.PathLike[str]) -> str:
     Raises
     ------
     ValueError
-        If it is empty, or a URL of another kind than s3://, gs://, http:// and https://.
+        If it is empty, a path of Windows, or a URL of another kind than s3://, gs://, http:// and
+        https://.
 
     Examples
     --------
@@ -82,6 +83,7 @@ def location_of(path: str | os.PathLike[str]) -> str:
     scheme, separator, rest = text.partition("://")
     if not text.strip():
         raise ValueError("A path is needed, got an empty text.")
+    _check_not_of_windows(text)
     if not separator or "/" in scheme:
         # Path.absolute() keeps "..", and abspath two slashes at the beginning.
         whole = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111
@@ -98,6 +100,18 @@ def location_of(path: str | os.PathLike[str]) -> str:
             "what comes after it out, or write %3F and %23 where it belongs to a name."
         )
     return text.rstrip("/")
+
+
+def _check_not_of_windows(text: str) -> None:
+    """Refuse what would be the name of a single file or folder here."""
+    drive = re.match(r"([A-Za-z]):[\\/]", text)
+    if drive or "\\" in text:
+        rest = text[drive.end() - 1 if drive else 0 :].replace("\\", "/")
+        where = f"/mnt/{drive[1].lower()}" if drive else ""
+        raise ValueError(
+            f"{text} is a path as Windows has it, and here names are parted by '/': give it so, "
+            f"such as {where}{rest}{' (as WSL has it)' if drive else ''}."
+        )
 
 
 def is_remote(location: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice, product
 from typing import Any
 
+from ..geometry.axes import default_axes, warn_of_channels_last
 from ..geometry.placement import Placement, placement_of
 from .checked import path_inside, understood
 from .coordinate_systems import in_scene
@@ -143,12 +144,19 @@ def placed_as(
 
     What it says of its place may be unknown if its axes and voxel size are given.
     """
+    if axes is not None and len(axes) != (n := len(array.shape)):
+        raise ValueError(
+            f"axes= names {len(axes)} axes, {', '.join(axes)}, and {array.path} of shape "
+            f"{array.shape} has {n}: name so many, such as {''.join(default_axes(n))!r}."
+        )
     try:
         place = read_placement(array, axes, warns=voxel_size is None)
     except ValueError:
         if axes is None or voxel_size is None:
             raise
-        return placement_of(_checked(axes, array), voxel_size, offset, unit or "")
+        return placement_of(axes, voxel_size, offset, unit or "")
+    if axes is None and not place.unit and set(place.voxel_size) == {1}:
+        warn_of_channels_last(array.path, array.shape, place.axes)
     if voxel_size is None and offset is None and unit is None:
         return place
     return placement_of(
@@ -157,15 +165,6 @@ def placed_as(
         place.written_offset if offset is None else offset,
         [written.unit for written in place.as_written] if unit is None else unit,
     )
-
-
-def _checked(axes: Sequence[str], array: StoredArray) -> Sequence[str]:
-    if len(axes) != len(array.shape):
-        raise ValueError(
-            f"axes {tuple(axes)} should be one for each of the {len(array.shape)} dimensions of "
-            f"{array.path}"
-        )
-    return axes
 
 
 def _with_stored_numbers(part: Any, group: str) -> Any:

@@ -72,11 +72,6 @@ def make_room(given: str, location: str, overwrite: bool, zarr_format: int) -> N
                 "path, or remove it yourself."
             )
         return
-    if not overwrite and not is_bare(location):
-        raise FileExistsError(
-            f"{given} exists already, and was not written by this very computation. Choose another "
-            "path, or pass overwrite=True to replace it."
-        )
     levels = levels_at(location)
     others = _beside(location, levels)
     labels = {path for path in others if path.split("/")[0] == _LABELS} if levels else set()
@@ -84,6 +79,11 @@ def make_room(given: str, location: str, overwrite: bool, zarr_format: int) -> N
         raise FileExistsError(
             f"{given} is a group that holds other arrays, {some_of(strange)}, so that it isn't "
             "overwritten: choose a path within it, or remove it yourself."
+        )
+    if not overwrite and not is_bare(location):
+        raise FileExistsError(
+            f"{given} exists already, and was not written by this very computation. Choose another "
+            "path, or pass overwrite=True to replace it."
         )
     if labels:
         _check_version(given, location, zarr_format)

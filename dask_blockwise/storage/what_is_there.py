@@ -16,6 +16,13 @@ __all__ = ["what_is_there"]
 _TELLING = ("zarr.json", ".zarray", "attributes.json", "info")
 # A home folder or the root may hold millions.
 _FOLDERS_SEARCHED = 2000
+_LIBRARIES = {
+    (".npz",): "numpy (np.load)",
+    (".nii", ".nii.gz"): "nibabel",
+    (".nrrd", ".nhdr", ".mha", ".mhd"): "SimpleITK",
+    (".czi", ".lif", ".nd2", ".oib", ".ims"): "bioio",
+    (".png", ".jpg", ".jpeg", ".bmp", ".gif"): "imageio",
+}
 
 
 def what_is_there(given: str) -> str:
@@ -31,12 +38,17 @@ def what_is_there(given: str) -> str:
     if Path(location).is_file():
         return (
             f"{given} is a file, and arrays are opened from {titles()}: "
-            "read it with a library for its kind, such as mrcfile, and make a volume of what "
-            "that gives, Volume.from_array(array, voxel_size=...)."
+            f"read it with a library for its kind, such as {_library_for(given)}, and make a "
+            "volume of what that gives, Volume.from_array(array, voxel_size=...)."
         )
     below = images_below(given, _FOLDERS_SEARCHED)
     hint = f"Arrays below it: {some_of(below)}." if below else "Nor was one found below it."
     return f"No array at {given}. {hint} Open one of {titles()}."
+
+
+def _library_for(name: str) -> str:
+    known = (library for ends, library in _LIBRARIES.items() if name.lower().endswith(ends))
+    return next(known, "mrcfile")
 
 
 def _why_not_there(location: str) -> str:

@@ -242,9 +242,14 @@ def check_axes(axes: tuple[str, ...], dimensions: int) -> None:
     if not unique or not space or list(axes) != ordered:
         raise ValueError(
             f"axes must be an optional 't', an optional 'c' and then space out of 'z', 'y' and "
-            f"'x', one for each of the array's {dimensions} dimensions, got {axes}. Transpose the "
-            "array, or name its axes."
+            f"'x', one for each of the array's {dimensions} dimensions, got {axes}. "
+            f"{_how_to_order(axes, ordered) if unique and space else 'Name them so'}."
         )
+
+
+def _how_to_order(axes: tuple[str, ...], ordered: list[str]) -> str:
+    turned = tuple(map(axes.index, ordered))
+    return f"Turn the array, np.transpose(array, {turned}), with axes={''.join(ordered)!r}"
 
 
 def check_holds_voxels(shape: Sequence[int], axes: tuple[str, ...]) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry.placement import default_axes, placement_of
+from ..geometry.axes import default_axes, warn_of_channels_last
+from ..geometry.placement import placement_of
 from ..storage.chunking import default_block
 from .frame import Frame, check_axes, check_numbers
 from .kinds import InMemory
@@ -30,7 +31,10 @@ def framed(
             f"Volume.from_array takes an array of numpy or Dask, got {type(array).__name__}: give "
             "np.asarray of it, or open what is stored with open_volume(path)."
         )
-    placement = placement_of(axes or default_axes(array.ndim), voxel_size, offset, unit)
+    if not axes:
+        axes = default_axes(array.ndim)
+        warn_of_channels_last("An array", array.shape, axes)
+    placement = placement_of(axes, voxel_size, offset, unit)
     check_axes(placement.axes, array.ndim)
     check_numbers(array.dtype)
     if chunks is None:

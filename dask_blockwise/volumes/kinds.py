@@ -166,6 +166,14 @@ def checkpointed(volume: AnyVoxels, path: str, options: StoreOptions) -> AnyVoxe
     return replace(volume, frame=frame, source=Checkpoint((volume,), path, options))
 
 
+def before_checkpoint(volume: AnyVoxels, path: str) -> AnyVoxels:
+    """What a volume is made of that is a checkpoint at this very path; else the volume."""
+    source = volume.source
+    if not isinstance(source, Checkpoint) or source.path != path:
+        return volume
+    return replace(volume, frame=source.made.frame, source=source.made.source)
+
+
 def is_dasks(array: Any) -> bool:
     """Whether an array is one of dask's.
 

@@ -239,10 +239,14 @@ def check_not_in_place(volume: Voxels, path: str) -> None:
     if path in (location, location.rpartition("/")[0]):  # or a level of what is there
         raise ValueError(
             f"{path} is what this volume is computed from: a block computed again would read its "
-            "own output. Store it at another path."
+            "own output. Store it at another path; or, where a notebook's cell ran twice, run "
+            "those before it again too."
         )
     if isinstance(source, Checkpoint) and source.path == path:
-        raise ValueError(f"{path} is a checkpoint on the way: store at another path.")
+        raise ValueError(
+            f"{path} is a checkpoint on the way to what would be stored there: give each a path of "
+            "its own."
+        )
     for inner in source.inputs:
         check_not_in_place(inner, path)
 

@@ -89,9 +89,10 @@ def as_mask(given: Any) -> Mask:
     if not isinstance(getattr(given, "source", None), Source):
         got = given if isinstance(given, str | list | tuple) else type(given).__name__
         raise TypeError(
-            f"mask must be a Volume, a Roi in world units or a list of some, got {got!r}: make "
-            "an array a volume by Volume.from_array(array, voxel_size=..., offset=..., unit=...), "
-            "so that it is known where it lies."
+            f"mask must be a Volume, a Roi in world units or a list of some, got {got!r}: open "
+            "what is stored with open_volume(path), or make an array a volume by "
+            "Volume.from_array(array, voxel_size=..., offset=..., unit=...), so that it is known "
+            "where it lies."
         )
     check_within(given)
     return OfVolume(given)

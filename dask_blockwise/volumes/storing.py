@@ -14,7 +14,7 @@ from ..geometry.blocks import Roi
 from ..pipelines.stages import stage
 from ..storage.location import location_of
 from .auto_checkpoints import Automatic, with_checkpoints
-from .kinds import AnyVoxels, checkpointed
+from .kinds import AnyVoxels, before_checkpoint, checkpointed
 from .known import Verify
 from .options import OnChange, StoreOptions
 from .skipping import only_where
@@ -50,6 +50,9 @@ def checkpoint(
 ) -> AnyVoxels:
     """The same volume, stored on the way when something made from it is stored.
 
+    Called again on what it returned, with the same path, it gives the same, as where a notebook's
+    cell runs twice.
+
     Parameters
     ----------
     path : path or URL
@@ -64,6 +67,8 @@ def checkpoint(
     Volume
         Previews compute it.
     """
+    location = location_of(path)
+    volume = before_checkpoint(volume, location)
     options = StoreOptions(
         block_shape=block_shape,
         stored_as=stored_as(
@@ -85,7 +90,7 @@ def checkpoint(
     block = volume.frame.checked_block(options.block_shape)
     volume = only_where(volume, mask, skip_if, block, fill_value)
     steps_of(volume, block)  # which refuses what can't be stored
-    return checkpointed(volume, location_of(path), options)
+    return checkpointed(volume, location, options)
 
 
 # By which it is known where a keyword has its name.

@@ -286,7 +286,22 @@ PLAIN = Volume.from_array(np.ones((4, 4, 4), np.float32))
     "make, error, message",
     [
         (lambda: watershed(AFFINITIES), ValueError, "6 offsets, got none"),
-        (lambda: watershed(PLAIN), ValueError, "Or give seeds='distance' where this is a mask"),
+        (lambda: watershed(PLAIN), ValueError, "or give seeds='distance' where this is a mask"),
+        (
+            lambda: watershed(PLAIN, offsets=[(-1, 0, 0)]),
+            ValueError,
+            r"a channel for each offset, got the axes \('z', 'y', 'x'\): name the channels' axis",
+        ),
+        (
+            lambda: watershed(AFFINITIES, offsets=[*OFFSETS[:5], (0, -1.5, 0)]),
+            ValueError,
+            r"whole number of voxels for each of the 3 axes, got .*-1\.5",
+        ),
+        (
+            lambda: watershed(AFFINITIES, offsets=[tuple(8 * n for n in o) for o in OFFSETS]),
+            ValueError,
+            "steps in voxels, not in the world's units",
+        ),
         (lambda: watershed(PLAIN, seeds="far"), ValueError, "or 'distance', got 'far'"),
         (
             lambda: watershed(PLAIN, seed="distance"),

@@ -70,8 +70,9 @@ def test_labels_stay_where_their_image_is_overwritten(request, where, zarr_forma
     with pytest.raises(FileExistsError, match=f"labels.*zarr_format={zarr_format}"):
         filled(path, 4, overwrite=True, zarr_format=5 - zarr_format)
     filled(f"{path}/notes", 5)
-    with pytest.raises(FileExistsError, match="holds other arrays, notes"):
-        filled(path, 4, overwrite=True, **how)
+    for overwrite in (True, False):
+        with pytest.raises(FileExistsError, match="holds other arrays, notes"):
+            filled(path, 4, overwrite=overwrite, **how)
     assert (open_array(path).read(ALL) == 3).all()
 
 

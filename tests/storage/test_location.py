@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +92,33 @@ def test_an_empty_path_is_refused(path):
     for act in (location_of, dbw.open_volume, exists):
         with pytest.raises(ValueError, match="A path is needed"):
             act(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "mend"),
+    [
+        ("C:\\data\\a.zarr\\raw", "/mnt/c/data/a.zarr/raw (as WSL has it)"),
+        ("D:/a.zarr", "/mnt/d/a.zarr (as WSL has it)"),
+        ("a.zarr\\raw", "such as a.zarr/raw."),
+    ],
+)
+def test_a_path_of_windows_is_refused_before_anything_is_written(path, mend, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    volume = dbw.Volume.from_array(np.eye(4))
+    for act in (dbw.open_volume, partial(volume.to_zarr, progress=False), dbw.status):
+        with pytest.raises(ValueError, match=re.escape(mend)):
+            act(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "library"),
+    [("a.nii.gz", "nibabel"), ("a.NPZ", "np.load"), ("a.czi", "bioio"), ("a.mrc", "mrcfile")],
+)
+def test_a_file_of_another_kind_says_what_reads_it(name, library, tmp_path):
+    (tmp_path / name).write_bytes(b"1")
+    with pytest.raises(FileNotFoundError, match=f"{library}.*Volume.from_array"):
+        dbw.open_volume(tmp_path / name)
 
 
 @pytest.mark.parametrize("path", [None, 3, b"a.zarr"])

@@ -78,13 +78,11 @@ class WorkerFile:
 
         Raises
         ------
-        AttributeError
+        ValueError
             If it does not.
         """
         if not hasattr(self.module, name):
-            raise AttributeError(
-                f"The file {self.path} does not define {name}: it needs {self.needs}."
-            )
+            raise ValueError(f"The file {self.path} does not define {name}: it needs {self.needs}.")
         return getattr(self.module, name)
 
     def optional(self, name: str) -> Any:
