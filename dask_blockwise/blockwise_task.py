@@ -36,7 +36,7 @@ class BlockwiseTask(Task):
     ------
     FileNotFoundError
         If there is no such file.
-    ValueError
+    AttributeError
         If the file lacks one of the names.
 
     References

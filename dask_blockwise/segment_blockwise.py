@@ -111,7 +111,7 @@ def segment_blockwise(
 
     Raises
     ------
-    FileNotFoundError, ValueError
+    FileNotFoundError, AttributeError
         If there is no input, no such file, or no ``segment_function`` in it.
     TypeError
         If the segment function has no such parameter, or one that it needs is missing.

@@ -227,7 +227,7 @@ def test_worker_file_that_lacks_a_name(tmp_path: Path, missing: str) -> None:
     names = {"spawn_worker": "print", "fit": "'valid'", "read_write_conflict": "True"}
     lines = [f"{name} = {value}\n" for name, value in names.items() if name != missing]
     (tmp_path / "worker.py").write_text("".join(lines))
-    with pytest.raises(ValueError, match=f"does not define {missing}"):
+    with pytest.raises(AttributeError, match=f"does not define {missing}"):
         BlockwiseTask(tmp_path / "worker.py", TOTAL, TEN, TEN)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 __all__ = ["AXES", "default_axes", "known_axes", "warn_of_channels_last"]
 
 AXES = ("t", "c", "z", "y", "x")
-# "^" is DaCapo's mark of an axis along which nothing is measured.
+# So many channels are taken for some where they come last.
 _COLOURS = (2, 3, 4)
+# "^" is DaCapo's mark of an axis along which nothing is measured.
 _ALSO_CALLED = {"time": "t", "c^": "c", "channel": "c", "channels": "c", "channel^": "c"}
 
 

@@ -67,7 +67,7 @@ class SegmentFunction:
 
         Raises
         ------
-        FileNotFoundError, ValueError
+        FileNotFoundError, AttributeError
             If there is no such file, or no ``segment_function`` in it.
         TypeError
             If it has no such parameter, or one that it needs is missing.

@@ -77,7 +77,7 @@ def segment(
 
     Raises
     ------
-    FileNotFoundError, ValueError
+    FileNotFoundError, AttributeError
         If there is no such file, or no ``segment_function`` in it.
     TypeError
         If the function has no such parameter, or one that it needs is missing.

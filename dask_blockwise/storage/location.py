@@ -105,6 +105,8 @@ def location_of(path: str | os.PathLike[str]) -> str:
 def _check_not_of_windows(text: str) -> None:
     """Refuse what would be the name of a single file or folder here."""
     drive = re.match(r"([A-Za-z]):[\\/]", text)
+    if os.name == "nt":
+        return
     if drive or "\\" in text:
         rest = text[drive.end() - 1 if drive else 0 :].replace("\\", "/")
         where = f"/mnt/{drive[1].lower()}" if drive else ""

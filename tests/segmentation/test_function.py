@@ -123,7 +123,7 @@ def test_defaults_of_a_file_are_all_that_it_knows(file):
     ):
         SegmentFunction.of(file, {"levle": 1})
     file.write_text("x = 1")
-    with pytest.raises(ValueError, match="does not define segment_function: it needs segm"):
+    with pytest.raises(AttributeError, match="does not define segment_function: it needs segm"):
         SegmentFunction.of(file)
 
 

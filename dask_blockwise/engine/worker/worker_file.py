@@ -15,7 +15,7 @@ from typing import Any
 
 from ...geometry.blocks import Block
 
-__all__ = ["FileFunction", "SpawnedWorker", "WorkerFile"]
+__all__ = ["FileFunction", "LacksName", "SpawnedWorker", "WorkerFile"]
 
 _loading = threading.RLock()
 
@@ -23,6 +23,10 @@ _WORKER = (
     "spawn_worker(*args, **kwargs), fit ('valid', 'overhang' or 'shrink') and "
     "read_write_conflict (True or False)"
 )
+
+
+class LacksName(AttributeError, ValueError):
+    """A file lacks what it needs: to Python an attribute, to people the wrong file."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +82,11 @@ class WorkerFile:
 
         Raises
         ------
-        ValueError
+        LacksName
             If it does not.
         """
         if not hasattr(self.module, name):
-            raise ValueError(f"The file {self.path} does not define {name}: it needs {self.needs}.")
+            raise LacksName(f"The file {self.path} does not define {name}: it needs {self.needs}.")
         return getattr(self.module, name)
 
     def optional(self, name: str) -> Any:
