@@ -9,8 +9,8 @@ from typing import Any
 __all__ = ["AXES", "default_axes", "known_axes", "warn_of_channels_last"]
 
 AXES = ("t", "c", "z", "y", "x")
-# So many channels are taken for some where they come last.
-_COLOURS = (2, 3, 4)
+# So many values along the last axis, of images at least so wide, are likely to be channels.
+_COLOURS, _WIDE = (2, 3, 4), 32
 # "^" is DaCapo's mark of an axis along which nothing is measured.
 _ALSO_CALLED = {"time": "t", "c^": "c", "channel": "c", "channels": "c", "channel^": "c"}
 
@@ -80,7 +80,7 @@ def warn_of_channels_last(named: str, shape: Sequence[int], axes: Sequence[str])
     axes : sequence of str
         What it is taken for.
     """
-    if len(shape) < 3 or shape[-1] not in _COLOURS or min(shape[-3:-1]) < 4 * shape[-1]:
+    if len(shape) < 3 or shape[-1] not in _COLOURS or min(shape[-3:-1]) < _WIDE:
         return
     last = "".join(axis for axis in AXES if axis != "c")[1 - len(shape) :] + "c"
     warnings.warn(

@@ -29,7 +29,9 @@ def test_they_are_warned_of_and_the_mend_brings_them_first(shape, last, tmp_path
         np.testing.assert_array_equal(volume[:], first)
 
 
-@pytest.mark.parametrize("shape", [(20, 64, 64), (3, 64, 64), (2, 6, 3), (64, 4), (3, 20, 64, 64)])
+@pytest.mark.parametrize(
+    "shape", [(20, 64, 64), (3, 64, 64), (2, 6, 3), (16, 16, 4), (64, 4), (3, 20, 64, 64)]
+)
 def test_others_are_not(shape, tmp_path):
     values = np.zeros(shape, np.uint8)
     assert dbw.open_volume(stored(tmp_path, values)).shape == shape
