@@ -109,6 +109,7 @@ def _ratio(unit: str, to: str, kind: str) -> Fraction:
         return Fraction(1)
     lengths = [length_of(name, kind) for name in (unit, to)]
     if lengths[0] is None or lengths[1] is None:
-        one, other = (f"in {name}" if name else "whose unit isn't known" for name in (unit, to))
-        raise ValueError(f"lengths {one} can't be compared with lengths {other}")
+        raise ValueError(
+            f"lengths in {unit or 'no known unit'} can't be compared with {to or 'no known unit'}"
+        )
     return lengths[0] / lengths[1]

@@ -139,7 +139,7 @@ def check_affinities(frame: Frame, parameters: Mapping[str, Any]) -> None:
     if frame.channels is None:
         raise ValueError(
             f"A mutex watershed needs affinities with a channel for each offset, got the axes "
-            f"{frame.axes}: name the channels' axis, open_volume(path, axes=...), or give "
+            f"{frame.axes}: name the channels' axis, open_volume(path, axes=...). Or give "
             "seeds='distance' where this is a mask, or one map of what is inside objects."
         )
     check_scale(frame.dtype, frame.stands_for)

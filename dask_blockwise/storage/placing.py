@@ -146,8 +146,9 @@ def placed_as(
     """
     if axes is not None and len(axes) != (n := len(array.shape)):
         raise ValueError(
-            f"axes= names {len(axes)} axes, {', '.join(axes)}, and {array.path} of shape "
-            f"{array.shape} has {n}: name so many, such as {''.join(default_axes(n))!r}."
+            f"{len(axes)} names {', '.join(axes)} were given as axes of {array.path}, which has "
+            f"{n} dimensions, of shape {array.shape}: name so many, such as "
+            f"axes={''.join(default_axes(n))!r}."
         )
     try:
         place = read_placement(array, axes, warns=voxel_size is None)

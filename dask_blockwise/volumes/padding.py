@@ -219,8 +219,9 @@ def halo_of(halo: Any, dimensions: int) -> Halo:
         pairs = ()
     if len(pairs) != dimensions or any(n < 0 for pair in pairs for n in pair):
         raise ValueError(
-            f"halo must be a whole number of voxels, or {dimensions} of them (one for each axis of "
-            f"space), or as many pairs (before, after), none of them negative, got {halo!r}."
+            f"halo must be a number of voxels, or {dimensions} of them (one for each axis of "
+            "space), or as many pairs (before, after), whole and none of them negative, got "
+            f"{halo!r}."
         )
     return pairs
 

@@ -114,7 +114,7 @@ def test_unknown_axes_are_named_by_hand(tmp_path):
     assert shown(volume) == ((40, 4.5, 4), (0, 8, 1), "micrometer")
     volume = dbw.open_volume(tmp_path / "a.zarr", axes="zyx", voxel_size=(2, 1, 1), unit="nm")
     assert shown(volume) == ((2, 1, 1), (0, 8, 1), "nanometer")
-    with pytest.raises(ValueError, match=r"names 2 axes, y, x, and .* has 3: .* such as 'zyx'"):
+    with pytest.raises(ValueError, match=r"names .* were given"):
         dbw.open_volume(tmp_path / "a.zarr", axes="yx")
 
 
@@ -125,7 +125,7 @@ def test_a_place_that_is_not_understood_may_be_given(tmp_path):
         dbw.open_volume(tmp_path / "a.zarr", axes="zyx")
     volume = dbw.open_volume(tmp_path / "a.zarr", axes="zyx", voxel_size=(2, 0.5, 0.5), unit="nm")
     assert shown(volume) == ((2, 0.5, 0.5), (0, 0, 0), "nanometer")
-    with pytest.raises(ValueError, match="has 3: name so many"):
+    with pytest.raises(ValueError, match="3 dimensions"):
         dbw.open_volume(tmp_path / "a.zarr", axes="yx", voxel_size=(1, 1))
 
 

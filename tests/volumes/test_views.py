@@ -223,7 +223,7 @@ def test_downsampled_on_the_way_is_stored_right(tmp_path, client):
         (lambda v: v.downsample(2, "median"), "method must be one of mean, max"),
         (lambda v: v.astype(np.uint64).downsample(2), "may be labels"),
         (lambda v: dbw.connected_components(v).rechunk((3, 3, 3)), "depends on its blocks"),
-        (lambda v: dbw.map_overlap(np.copy, v, halo="8"), "halo must be a whole number of vox"),
+        (lambda v: dbw.map_overlap(np.copy, v, halo="8"), "halo must be a number of voxels"),
         (lambda v: dbw.map_overlap(np.copy, v, halo=1.5), "none of them negative, got 1.5"),
     ],
 )
