@@ -286,7 +286,7 @@ PLAIN = Volume.from_array(np.ones((4, 4, 4), np.float32))
     "make, error, message",
     [
         (lambda: watershed(AFFINITIES), ValueError, "6 offsets, got none"),
-        (lambda: watershed(PLAIN), ValueError, "or give seeds='distance' where this is a mask"),
+        (lambda: watershed(PLAIN), ValueError, "Or give seeds='distance' where this is a mask"),
         (
             lambda: watershed(PLAIN, offsets=[(-1, 0, 0)]),
             ValueError,
