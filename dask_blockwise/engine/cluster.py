@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dask
 import yaml
@@ -88,8 +88,10 @@ class _Interruptible(LocalCluster):
         try:
             super().__init__(**options)  # type: ignore[no-untyped-call]
         except KeyboardInterrupt:
-            # Half of it is there, which Dask says much about as it is closed, now or at exit.
-            self.shutdown_on_close = False
+            # Half of it is there, of which Dask, now or at exit, and its loop say much.
+            self.shutdown_on_close, loop = False, cast(Any, self.loop)
+            with suppress(AttributeError):
+                loop.asyncio_loop.set_exception_handler(lambda loop, context: None)
             with suppress(Exception):
                 self.close(timeout=_CLOSE_SECONDS)
             message = "Stopped while worker processes were starting; no block has run."

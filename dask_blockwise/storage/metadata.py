@@ -14,7 +14,7 @@ from .formats.transform import of_transform
 from .multiscales import listed_transform, ome_placement
 from .worlds import in_the_world_of
 
-__all__ = ["ome_attributes", "placement_from"]
+__all__ = ["axes_here", "ome_attributes", "placement_from"]
 
 
 def placement_from(
@@ -140,6 +140,32 @@ def _with_channel(
     numbers = [channel if axis == "c" else next(rest) for axis in placement.axes]
     # A float has no digits for a larger whole number.
     return [float(n) if abs(n) <= 2**53 else n for n in numbers]
+
+
+def axes_here(array: Mapping[str, Any], given: Sequence[str] | None) -> Sequence[str] | None:
+    """Axes that are given, of a file whose own may come in another order here.
+
+    Raises
+    ------
+    ValueError
+        If it can't be known which order is meant.
+
+    Examples
+    --------
+    >>> axes_here({"axes_in_file": ["y", "x", "c"], "axis_names": ["c", "y", "x"]}, "yxc")
+    ['c', 'y', 'x']
+    """
+    own, here = array.get("axes_in_file"), array.get("axis_names")
+    if given is None or own is None or here is None or list(known_axes(given)) == here:
+        return given
+    same = [[axis for axis in axes if axis != "c"] for axes in (own, here)]
+    if list(known_axes(given)) == own and same[0] == same[1]:
+        return list(here)
+    raise ValueError(
+        f"its axes are {', '.join(own)}, which come as {', '.join(here)} here, and {given!r} is "
+        "neither: leave axes out, or read it otherwise and make a volume, "
+        "Volume.from_array(array, axes=...)"
+    )
 
 
 def _named_axes(array: Mapping[str, Any], dimensions: int, sized: int) -> tuple[str, ...]:

@@ -53,9 +53,9 @@ def voxel_offset_of(placement: Placement) -> list[int]:
         whole = tuple(begin // size * size for begin, size in axes[::-1])
         raise ValueError(
             f"Precomputed data lie whole voxels from the origin, and this volume begins {begins} "
-            f"voxels from it, along {', '.join(placement.axes)}. Store it with to_zarr, which "
-            "keeps that, or move it, such as Volume.from_array(volume.data, volume.voxel_size, "
-            f"{whole}, unit=volume.unit)."
+            f"voxels from it, along {', '.join(placement.block_axes)}. Store it with to_zarr, "
+            "which keeps that, or move it, such as Volume.from_array(volume.data, "
+            f"volume.voxel_size, {whole}, unit=volume.unit)."
         )
     return [begin // size for begin, size in axes]
 

@@ -16,7 +16,7 @@ from .documents import is_denied
 from .formats import find_array
 from .groups import read_attributes
 from .location import folders_above, is_remote
-from .metadata import placement_from
+from .metadata import axes_here, placement_from
 from .multiscales import has_systems, image_levels, not_applied
 from .stored_array import StoredArray
 
@@ -150,6 +150,8 @@ def placed_as(
             f"{n} dimensions, of shape {array.shape}: name so many, such as "
             f"axes={''.join(default_axes(n))!r}."
         )
+    with understood(array.path):
+        axes = axes_here(array.attributes, axes)
     try:
         place = read_placement(array, axes, warns=voxel_size is None)
     except ValueError:

@@ -24,7 +24,7 @@ from .bdv_xml import view_attributes
 from .n5 import n5_attributes
 from .n5_dialects import level_attributes
 from .registry import register
-from .single_file import FileArray, is_file, library, order_of
+from .single_file import FileArray, is_file, library, named_axes, order_of
 
 __all__ = ["Hdf5"]
 
@@ -163,9 +163,7 @@ def _attributes(dataset: Any) -> dict[str, Any]:
     axes = _axes(dataset)
     if axes is None:
         return found
-    return {key: _turned(value, axes) for key, value in found.items()} | {
-        "axis_names": [axes[i] for i in order_of(axes)]
-    }
+    return {key: _turned(value, axes) for key, value in found.items()} | named_axes(axes)
 
 
 def _turned(value: Any, axes: Sequence[str]) -> Any:

@@ -21,7 +21,7 @@ from ..chunking import default_block
 from ..location import on_disk
 from .protocol import Layout
 
-__all__ = ["FileArray", "is_file", "library", "order_of"]
+__all__ = ["FileArray", "is_file", "library", "named_axes", "order_of"]
 
 _MOST_VOXELS = 1 << 25
 # What decoders raise.
@@ -84,6 +84,18 @@ def order_of(axes: Sequence[str]) -> Index:
     (1, 0, 2, 3)
     """
     return tuple(sorted(range(len(axes)), key=lambda i: AXES.index(axes[i])))
+
+
+def named_axes(axes: Sequence[str]) -> dict[str, list[str]]:
+    """What metadata says of a file's axes: as they come here, and in the file if it has others.
+
+    Examples
+    --------
+    >>> named_axes("yxc")
+    {'axis_names': ['c', 'y', 'x'], 'axes_in_file': ['y', 'x', 'c']}
+    """
+    here = [axes[i] for i in order_of(axes)]
+    return {"axis_names": here} | ({} if here == [*axes] else {"axes_in_file": [*axes]})
 
 
 def is_file(location: str, suffixes: Sequence[str]) -> bool:

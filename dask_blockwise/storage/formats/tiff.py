@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from ...geometry.boxes import Box, Index
 from .registry import register
-from .single_file import FileArray, is_file, library, order_of
+from .single_file import FileArray, is_file, library, named_axes, order_of
 from .tiff_metadata import axes_of, check_alone, larger, sizes_of
 
 __all__ = ["Tiff"]
@@ -56,7 +56,7 @@ class Tiff:
                 sizes = larger(sizes, axes, series.shape, series.levels[number].shape)
         turned = [axes[i] for i in order_of(axes)]
         found = {key: [of[axis] for axis in turned if axis != "c"] for key, of in sizes.items()}
-        return {"axis_names": turned} | found
+        return named_axes(axes) | found
 
     def levels(self, location: str) -> list[str] | None:
         """Numbers of the resolutions, where there are several."""

@@ -201,3 +201,23 @@ def test_axes_of_n5_that_are_not_known(tmp_path):
             dbw.open_volume(path)
         volume = dbw.open_volume(path, axes="zyx", voxel_size=(40, 4, 4), unit="nm")
         assert volume.voxel_size == (40, 4, 4)
+
+
+@pytest.mark.parametrize("suffix", ["tif", "h5/raw"])
+def test_axes_given_of_a_file_that_has_channels_last(tmp_path, suffix):
+    h5py, tifffile = pytest.importorskip("h5py"), pytest.importorskip("tifffile")
+    pixels = np.arange(105, dtype=np.uint8).reshape(5, 7, 3)
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "tif":
+        tifffile.imwrite(path, pixels, photometric="rgb")
+    else:
+        with h5py.File(path.parent, "w") as file:
+            file["raw"] = pixels
+            file["raw"].attrs["axis_names"] = ["y", "x", "c"]
+    for axes in (None, "cyx", "yxc", "YXC", ["y", "x", "c"]):
+        volume = dbw.open_volume(path, axes=axes, voxel_size=(4, 5), unit="nm")
+        assert (volume.axes, tuple(volume.voxel_size)) == (("c", "y", "x"), (4, 5))
+        np.testing.assert_array_equal(volume[:], np.moveaxis(pixels, -1, 0))
+    for axes in ("zyx", "xyc"):
+        with pytest.raises(ValueError, match="y, x, c, which come as c, y, x"):
+            dbw.open_volume(path, axes=axes, voxel_size=(1,) * (3 - ("c" in axes)), unit="nm")
