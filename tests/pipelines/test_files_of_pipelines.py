@@ -212,6 +212,11 @@ store:
         ("pyramid: 1", "pyramids: 1", "p.yaml:12: store.cells.pyramids: .*Did you mean pyramid"),
         ("  mask: out", "  musk: out", "p.yaml:11: store.musk: volumes has no musk"),
         ("mask: out.zarr/mask", "mask: 3", "p.yaml:11: store.mask.path: a valid string, got 3"),
+        (
+            "mask: out.zarr/mask",
+            "mask: 12:30:00",
+            "a valid string, got 45000. Put it in quotes: YAML",
+        ),
         ("store:", "stores:", "p.yaml:10: stores: a pipeline has no stores; .*mean store"),
         ("store:", "cluster: {workers: two}\nstore:", "p.yaml:10: cluster.workers: .*got 'two'"),
         ("store:", "cluster: {workers: 2}\nstore:", "p.yaml:10: cluster: cluster needs system"),
