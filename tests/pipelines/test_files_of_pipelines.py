@@ -225,7 +225,7 @@ store:
         ("value: 128", "value: [", "p.yaml:.*isn't plain YAML"),
         ("min_size: 5", "5: 5", "p.yaml:.*keys are names"),
     ],
-    ids=range(25),
+    ids=range(26),
 )
 def test_what_is_wrong_is_told_with_line_and_key(
     old: str, new: str, said: str, capsys: pytest.CaptureFixture[str]
