@@ -57,7 +57,8 @@ def predict(
     output
         Where its prediction is stored, such as fib25.zarr/affinities.
     model
-        A TorchScript, torch.export or ONNX file, a bioimage.io folder, or package.module:Class.
+        A TorchScript, torch.export or ONNX file, a bioimage.io folder, or package.module:Class,
+        also of a module in the present folder.
     weights
         A state dict (.pt, loaded without running code) or .npz, for package.module:Class.
     arguments

@@ -57,7 +57,8 @@ def watershed(
     bias
         Above it an affinity joins: one number, or one a channel (0.5 unless given).
     halo
-        Voxels that a block sees around it (16 unless given).
+        Voxels that a block sees around it (16 unless given); objects of affinities are
+        the same with any.
     mask
         Path of a volume that is 0 where nothing is to be segmented.
     seeds
@@ -110,7 +111,8 @@ def segment(
     output
         Where the segments are stored.
     function
-        A Python file that has segment_function, or package.module:function.
+        A Python file that has segment_function, or package.module:function, also of a module in
+        the present folder.
     halo
         Voxels that a block sees around it.
     mask

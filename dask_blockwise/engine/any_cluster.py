@@ -184,9 +184,9 @@ def _of_this_machine(given: _Given, devices: Sequence[int | str] | None) -> Spec
 
 def _of_jobs(given: _Given, about: dict[str, Any], timeout: float | None) -> SpecCluster:
     _, known = find(given.system)
-    if about["walltime"] is not None and known is not None:
+    if isinstance(about["walltime"], str) and known is not None:
         is_lsf = known.counts == "hours minutes"
-        about["walltime"] = written(str(about["walltime"]), for_lsf=is_lsf)
+        about["walltime"] = written(about["walltime"], for_lsf=is_lsf)
     memory = f"{4 * given.cores}GB" if given.memory is None else str(given.memory)
     length = known.name_length if known else 60
     about["job_name"] = _job_name(about["job_name"], length)

@@ -274,7 +274,12 @@ def _sentences(
             needs.setdefault(key, []).append(said.rstrip("."))
     for key, kinds in needs.items():
         wanted = " or ".join(dict.fromkeys(kinds))
-        yield f"{document.place((*path, key))}: {wanted}, got {_short(given.get(key))}."
+        value = given.get(key)
+        is_number = "a valid string" in kinds and isinstance(value, int | float)
+        mend = (
+            " Put it in quotes: YAML reads 12:00:00, and the like, as numbers." if is_number else ""
+        )
+        yield f"{document.place((*path, key))}: {wanted}, got {_short(value)}.{mend}"
 
 
 def _short(value: Any) -> str:

@@ -236,7 +236,7 @@ def check_offsets(
             f"bias must be one number or one for each of the {channels} offsets, got {bias}."
         )
     check_between("bias or threshold", bias)
-    if strides is not None and (len(strides) != axes or min(strides) < 1):
+    if strides is not None and (len(strides) != axes or any(n < 1 or n % 1 for n in strides)):
         raise ValueError(
             f"strides must be a positive integer for each of the {axes} axes, got {strides}."
         )

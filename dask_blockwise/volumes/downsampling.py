@@ -166,7 +166,7 @@ def _ends(box: Box) -> tuple[Index, Index]:
 
 def _checked_factors(factors: int | Sequence[int], frame: Frame) -> Index:
     space = len(frame.space)
-    steps = (factors,) * space if isinstance(factors, int) else tuple(factors)
+    steps = tuple(factors) if np.iterable(factors) else (factors,) * space
     whole = all(isinstance(f, int | np.integer) and f >= 1 for f in steps)
     if len(steps) != space or not whole or any(f > n for f, n in zip(steps, frame.space)):
         raise ValueError(

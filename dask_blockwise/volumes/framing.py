@@ -39,6 +39,7 @@ def framed(
     check_numbers(array.dtype)
     if chunks is None:
         chunks = getattr(array, "chunksize", None) or default_block(placement.axes, array.shape)
+    _check_chunks(chunks, placement.axes)
     frame = Frame(
         shape=tuple(array.shape),
         dtype=np.dtype(array.dtype),
@@ -47,3 +48,12 @@ def framed(
         stands_for=stands_for,
     )
     return frame, InMemory(array, placement.axes)
+
+
+def _check_chunks(chunks: Any, axes: Sequence[str]) -> None:
+    sizes = list(chunks) if np.iterable(chunks) else []
+    if len(sizes) != len(axes) or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
+        raise ValueError(
+            f"chunks must be {len(axes)} positive whole numbers of voxels, one for each of the "
+            f"axes {tuple(axes)}, got {chunks!r}."
+        )

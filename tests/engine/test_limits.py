@@ -112,10 +112,12 @@ def test_a_batch_system_is_not_asked(
         jobqueue_cluster(never, **{"n_workers": 1, **options})
 
 
-def test_a_cluster_on_this_machine_names_its_own_memory() -> None:
+def test_a_cluster_of_any_system_names_what_it_was_given() -> None:
     with pytest.raises(ValueError, match=f"^memory {MEMORY} '16', which is 16 bytes"):
         cluster("local", workers=1, memory="16")
     with pytest.raises(ValueError, match=r"^memory .* '0', which is 0 bytes"):
         cluster("slurm", workers=1, memory=0)
+    with pytest.raises(TypeError, match=r"walltime must be text.*got 24"):
+        cluster("slurm", workers=1, memory="1GB", walltime=24)
     with cluster("local", workers=1, memory=0, processes=False) as made:
         assert not made.workers[0].memory_manager.memory_limit

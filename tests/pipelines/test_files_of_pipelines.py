@@ -212,6 +212,11 @@ store:
         ("pyramid: 1", "pyramids: 1", "p.yaml:12: store.cells.pyramids: .*Did you mean pyramid"),
         ("  mask: out", "  musk: out", "p.yaml:11: store.musk: volumes has no musk"),
         ("mask: out.zarr/mask", "mask: 3", "p.yaml:11: store.mask.path: a valid string, got 3"),
+        (
+            "mask: out.zarr/mask",
+            "mask: 12:30:00",
+            "a valid string, got 45000. Put it in quotes: YAML",
+        ),
         ("store:", "stores:", "p.yaml:10: stores: a pipeline has no stores; .*mean store"),
         ("store:", "cluster: {workers: two}\nstore:", "p.yaml:10: cluster.workers: .*got 'two'"),
         ("store:", "cluster: {workers: 2}\nstore:", "p.yaml:10: cluster: cluster needs system"),
@@ -220,7 +225,7 @@ store:
         ("value: 128", "value: [", "p.yaml:.*isn't plain YAML"),
         ("min_size: 5", "5: 5", "p.yaml:.*keys are names"),
     ],
-    ids=range(25),
+    ids=range(26),
 )
 def test_what_is_wrong_is_told_with_line_and_key(
     old: str, new: str, said: str, capsys: pytest.CaptureFixture[str]

@@ -302,6 +302,11 @@ PLAIN = Volume.from_array(np.ones((4, 4, 4), np.float32))
             ValueError,
             "steps in voxels, not in the world's units",
         ),
+        (
+            lambda: watershed(AFFINITIES, offsets=OFFSETS, strides=(1, 1.5, 1)),
+            ValueError,
+            "strides must be a positive integer for each of the 3 axes",
+        ),
         (lambda: watershed(PLAIN, seeds="far"), ValueError, "or 'distance', got 'far'"),
         (
             lambda: watershed(PLAIN, seed="distance"),

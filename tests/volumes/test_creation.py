@@ -58,3 +58,9 @@ def test_what_is_no_number_is_no_voxel(tmp_path, dtype):
         with pytest.raises(TypeError, match="Voxels must be numbers, got"):
             make()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("chunks", [(4, 4), (4, 4.5, 4), (4, 0, 4), 64])
+def test_chunks_of_an_array_are_whole_and_one_an_axis(chunks):
+    with pytest.raises(ValueError, match=r"3 positive whole numbers of voxels.*got"):
+        Volume.from_array(np.zeros((8, 8, 8)), chunks=chunks)

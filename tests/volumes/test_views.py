@@ -219,6 +219,7 @@ def test_downsampled_on_the_way_is_stored_right(tmp_path, client):
         (lambda v: v.transpose("z", "y", "y"), r"once, got \('z', 'y', 'y'\)"),
         (lambda v: v.downsample(0), "positive whole number"),
         (lambda v: v.downsample((2, 2)), "or 3 of them"),
+        (lambda v: v.downsample(2.5), r"positive whole number.*got 2\.5"),
         (lambda v: v.downsample(99), "no larger than the volume"),
         (lambda v: v.downsample(2, "median"), "method must be one of mean, max"),
         (lambda v: v.astype(np.uint64).downsample(2), "may be labels"),
