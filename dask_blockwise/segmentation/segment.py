@@ -28,7 +28,7 @@ from .function import Parameters, SegmentFunction
 from .mutex_fragments import check_affinities
 from .segmented import Segmented
 from .split_mask import mask_in
-from .watershed import check_offsets, check_seeded, check_seeds
+from .watershed import check_mutex, check_offsets, check_seeded, check_seeds
 
 __all__ = ["connected_components", "segment", "watershed"]
 
@@ -159,14 +159,16 @@ def watershed(
     check_between("bias", bias)
     check_seeds(parameters.get("seeds"))
     check_min_size(parameters.get("min_size", 0))
+    channels, space = affinities.frame.channels or 1, len(affinities.frame.space)
     if parameters.get("seeds") is None:
-        check_affinities(affinities.frame, {"offsets": offsets, "bias": bias, **parameters})
+        mutex = {"offsets": offsets, "bias": bias, **parameters}
+        check_mutex(channels, space, mutex)
+        check_affinities(affinities.frame, mutex)
     else:
         seeded = {n: v for n, v in parameters.items() if n in ("sigma", "max_distance")}
         check_seeded(bias, **seeded)
         _check_one_map(affinities, offsets)
         if offsets is not None:
-            channels, space = affinities.frame.channels or 1, len(affinities.frame.space)
             check_offsets(offsets, channels, space, bias)
     check_not_flags(affinities)
     return labels

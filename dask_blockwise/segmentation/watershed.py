@@ -212,13 +212,15 @@ def check_offsets(
     """
     if offsets is None or len(offsets) != channels:
         given = "none" if offsets is None else str(len(offsets))
-        one = " Or give seeds='distance' where this is a mask, or a map of what is inside objects."
+        one = (
+            " If its channels lie along another axis, name that, open_volume(path, axes=...). Or "
+            "give seeds='distance' where this is a mask, or a map of what is inside objects."
+        )
         raise ValueError(
             f"The affinities have {channels} channels, so watershed needs {channels} offsets, got "
             f"{given}: give one offset for each channel, in the channels' order (or take the "
             "channels that have offsets first). Where others follow them, such as local shape "
-            "descriptors, more_channels=True leaves these out."
-            + (one if channels == 1 and offsets is None else "")
+            "descriptors, more_channels=True leaves these out." + (one if channels == 1 else "")
         )
     if any(len(o) != axes or not all(isinstance(n, Integral) for n in o) for o in offsets):
         raise ValueError(

@@ -39,7 +39,8 @@ def framed(
     check_numbers(array.dtype)
     if chunks is None:
         chunks = getattr(array, "chunksize", None) or default_block(placement.axes, array.shape)
-    _check_chunks(chunks, placement.axes)
+    else:
+        _check_chunks(chunks, placement.axes)
     frame = Frame(
         shape=tuple(array.shape),
         dtype=np.dtype(array.dtype),
