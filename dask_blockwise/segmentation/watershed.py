@@ -212,10 +212,7 @@ def check_offsets(
     """
     if offsets is None or len(offsets) != channels:
         given = "none" if offsets is None else str(len(offsets))
-        one = (
-            " If its channels lie along another axis, name that, open_volume(path, axes=...). Or "
-            "give seeds='distance' where this is a mask, or a map of what is inside objects."
-        )
+        one = " Or name the axis of channels. Or give seeds='distance' where this is a mask or map."
         raise ValueError(
             f"The affinities have {channels} channels, so watershed needs {channels} offsets, got "
             f"{given}: give one offset for each channel, in the channels' order (or take the "
@@ -224,8 +221,7 @@ def check_offsets(
         )
     if any(len(o) != axes or not all(isinstance(n, Integral) for n in o) for o in offsets):
         raise ValueError(
-            f"Each offset needs a whole number of voxels for each of the {axes} axes, got "
-            f"{list(offsets)}."
+            f"An offset is a whole number of voxels for each of the {axes} axes, got {[*offsets]}."
         )
     if not any(are_nearest(offsets)):
         raise ValueError(
