@@ -21,7 +21,7 @@ from .mutex import MutexEdges
 from .segmented import Segmented
 from .watershed import check_mutex, segment_function
 
-__all__ = ["MutexFragments", "check_affinities"]
+__all__ = ["MutexFragments", "check_has_channels"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,7 +54,7 @@ class MutexFragments(Source):
         parameters = source.function.parameters
         if parameters.get("seeds") is not None:
             return None
-        check_affinities(source.inputs[0].frame, parameters)
+        _check(source.inputs[0].frame, parameters)
         edges = MutexEdges.of(parameters)
         return cls(frame=labels.frame, inputs=source.inputs, edges=edges, watershed=source)
 
@@ -126,15 +126,12 @@ class MutexFragments(Source):
         return labels, Between(edges, own, self.edges.over_bias(weights[(slice(None), *own)]))
 
 
-def check_affinities(frame: Frame, parameters: Mapping[str, Any]) -> None:
-    """Refuse what a mutex watershed would refuse in each block.
+def check_has_channels(frame: Frame) -> None:
+    """Refuse affinities without an axis of channels.
 
     Raises
     ------
     ValueError
-        If there is no channel for each offset, or parameters don't fit these.
-    TypeError
-        If the values are neither float nor uint8.
     """
     if frame.channels is None:
         raise ValueError(
@@ -142,5 +139,10 @@ def check_affinities(frame: Frame, parameters: Mapping[str, Any]) -> None:
             f"{frame.axes}: name the channels' axis, open_volume(path, axes=...). Or give "
             "seeds='distance' where this is a mask, or one map of what is inside objects."
         )
+
+
+def _check(frame: Frame, parameters: Mapping[str, Any]) -> None:
+    """Refuse what the segment function would refuse in each block."""
+    check_has_channels(frame)
     check_scale(frame.dtype, frame.stands_for)
-    check_mutex(frame.channels, len(frame.space), parameters)
+    check_mutex(frame.channels or 1, len(frame.space), parameters)

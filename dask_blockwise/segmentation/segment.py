@@ -25,7 +25,7 @@ from . import components
 from . import watershed as watershed_kernel
 from .affinities import check_between, check_scale
 from .function import Parameters, SegmentFunction
-from .mutex_fragments import check_affinities
+from .mutex_fragments import check_has_channels
 from .segmented import Segmented
 from .split_mask import mask_in
 from .watershed import check_mutex, check_offsets, check_seeded, check_seeds
@@ -161,9 +161,8 @@ def watershed(
     check_min_size(parameters.get("min_size", 0))
     channels, space = affinities.frame.channels or 1, len(affinities.frame.space)
     if parameters.get("seeds") is None:
-        mutex = {"offsets": offsets, "bias": bias, **parameters}
-        check_mutex(channels, space, mutex)
-        check_affinities(affinities.frame, mutex)
+        check_mutex(channels, space, {"offsets": offsets, "bias": bias, **parameters})
+        check_has_channels(affinities.frame)
     else:
         seeded = {n: v for n, v in parameters.items() if n in ("sigma", "max_distance")}
         check_seeded(bias, **seeded)
