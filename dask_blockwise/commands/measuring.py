@@ -158,7 +158,7 @@ def evaluate(
     ignore_background
         Leave voxels out that the segments have as 0.
     """
-    volumes = opening.open(segments), opening_of_truth.open(truth)
+    volumes = opening.open(segments), opening_of_truth.open(truth, "truth")
     with cluster.client():
         print(scores_of(*volumes, ignore_background=ignore_background))
 

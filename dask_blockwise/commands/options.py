@@ -15,6 +15,7 @@ from ..engine.any_cluster import cluster
 from ..volumes.opening import open_volume
 from ..volumes.planning import Kept
 from ..volumes.volume import Volume
+from .spoken import behind_name
 from .words import Count, Fractions, Named, Parts, Region, Size, Span, Whole, Workers, named_values
 
 __all__ = [
@@ -68,8 +69,17 @@ class Opening:
     isel: Parts = ()
     """A part along an axis, as c=0 or c=0:3, in voxels; may be given several times."""
 
-    def open(self, path: str) -> Volume:
-        """The volume at a path."""
+    def open(self, path: str, of: str = "") -> Volume:
+        """The volume at a path; what is wrong is said of the options behind this name."""
+        try:
+            return self._open(path)
+        except ValueError as error:
+            if not of:
+                raise
+            options = (field.name for field in fields(self))
+            raise ValueError(behind_name(str(error), of, options)) from error
+
+    def _open(self, path: str) -> Volume:
         given = _given(self, "level", "isel")
         level = int(self.level) if self.level and self.level.isdecimal() else self.level
         volume = open_volume(path, level=level, **given)

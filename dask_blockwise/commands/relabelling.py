@@ -146,7 +146,7 @@ def agglomerate(
     """
     objects = agglomerated(
         _fragments(fragments, how),
-        opening_of_affinities.open(affinities),
+        opening_of_affinities.open(affinities, "affinities"),
         offsets=offsets,
         method=method,
         threshold=threshold,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import partial
 
-__all__ = ["in_options"]
+__all__ = ["behind_name", "in_options"]
 
 _VALUE = "|".join(
     (
@@ -58,6 +58,23 @@ def in_options(text: str, options: Iterable[str]) -> str:
         text = re.sub(rf"(?<![\w.-]){name}=(?:{_VALUE})", partial(_spoken, option), text)
         if "_" in name:
             text = re.sub(rf"(?<![\w./-]){name}(?![\w(.=])", option, text)
+    return text
+
+
+def behind_name(text: str, name: str, keywords: Iterable[str]) -> str:
+    """A sentence that names keywords as those of one volume of several.
+
+    Examples
+    --------
+    >>> behind_name("voxel_size must be positive", "truth", ["voxel_size"])
+    'truth.voxel_size must be positive'
+    >>> behind_name("2 axes were given: name so many, axes='yx'", "truth", ["axes"])
+    "2 axes were given: name so many, truth.axes='yx'"
+    """
+    for keyword in keywords:
+        # One word may be a word of the sentence.
+        follows = "" if "_" in keyword else "(?==)"
+        text = re.sub(rf"(?<![\w.(-]){keyword}\b{follows}", f"{name}.{keyword}", text)
     return text
 
 

@@ -53,3 +53,14 @@ def test_what_isnt_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
         main(["evaluate", "nowhere.zarr", "a.zarr/truth"])
     assert ended.value.code == 2
     assert "nowhere.zarr" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--truth.voxel-size 0,8", "--truth.axes zyx"])
+def test_what_is_wrong_is_said_of_the_volume_that_it_is_of(
+    capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    name, value = option.split()
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "a.zarr/found", "a.zarr/truth", name, value])
+    assert ended.value.code == 2
+    assert name in capsys.readouterr().err
