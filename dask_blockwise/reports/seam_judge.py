@@ -16,6 +16,7 @@ from ..geometry.boxes import Index
 from ..volumes.reach import Halo
 from ..volumes.volume import Volume
 from .seam_claims import Claims, Ranked, agrees, box_around
+from .seam_contrast import verdict_of
 from .seam_estimate import Estimate, Links, estimated, fused_bits
 from .seam_measures import counted
 from .seam_meets import Kind, Meet, Section, meet
@@ -24,7 +25,10 @@ from .seam_remake import Remake, halo_of, seen_by
 from .seam_tiles import Tile, affordable, drawn_order, spent, tiles
 from .seam_work import all_of
 
-__all__ = ["Found", "Judge", "WrongPlace"]
+__all__ = ["FEWEST_TILES", "Found", "Judge", "WrongPlace"]
+
+# Without which nothing is clean, if there are more.
+FEWEST_TILES = 4
 
 # What tiles take of the budget where second looks and mends follow, and these before mends.
 _TILES, _LOOKS = 0.8, 0.55
@@ -36,6 +40,10 @@ _PLACES = 10
 # Looks at once, after which claims are ranked anew; and bits that are worth one, or keeping some of
 # the budget for.
 _AT_ONCE, _LEAST, _WORTH = 2, 2e-3, 0.02
+
+
+# Of a tile: pairs of labels that meet, shape (2, k), labels, and how many voxels they have there.
+_Met = tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.integer]]
 
 
 @dataclass(frozen=True)
@@ -83,41 +91,60 @@ class Judge:
         Voxels of a block.
     budget
         Voxels that may be computed again, as a share of those that the run has computed.
+    tolerance
+        Bits of VOI that are allowed.
     """
 
     pipeline: Volume
     labels: Volume
     block: Index
     budget: float
+    tolerance: float = 0.05
 
     def found(self, halos: Sequence[int] | None, rng: np.random.Generator) -> Found:
         """Draw tiles, look again at what they claim, and try to mend the worst places."""
-        links = self._bits(all_of(self._links, self.tiles))
+        links = self._bits(all_of(self._met, self.tiles))
         weight = np.array([bits.sum() for bits in links])
         # Nothing can be wrong where nothing meets.
         order = drawn_order(weight, rng)[: np.count_nonzero(weight)]
         cost = np.array([self.tiles[n].cost for n in order], float)
+        drawn = [links[n] for n in order]
         most = self.budget * self.run
         count = max(1, affordable(cost, _TILES * most))
         claims = self._claims([None] * len(self.tiles), order[:count])
         if all(one.bits < _WORTH for one in claims.ranked):
             # Then little is to be looked at again, or to be mended.
             more = max(count, affordable(cost, most))
-            claims = self._claims(claims.found, order[count:more])
-            count = more
+            if not self._is_clean(self._estimate(claims, drawn, count, rng), count, len(order)):
+                claims = self._claims(claims.found, order[count:more])
+                count = more
         claims, left = self._looked_again(claims, most - cost[:count].sum())
         worst = self._worst(claims)
         tried, left = mends(self.remake, worst, self.block, self.halo, halos, left)
-        wrong = np.array([one.bits for one in worst])
-        seen = sum(len(links[n]) for n in order[:count])
-        unseen = np.concatenate([wrong[:0], *(links[n] for n in order[count:])])
         return Found(
-            estimated(claims.shares, claims.trust(), Links(seen, wrong, unseen, count), rng),
+            self._estimate(claims, drawn, count, rng),
             tuple(self._place(claims, one) for one in worst[:_PLACES]),
             tried,
             (min(count, len(order)), len(order)),
             (most - left) / self.run,
         )
+
+    def _estimate(
+        self,
+        claims: Claims,
+        links: Sequence[NDArray[np.float64]],
+        count: int,
+        rng: np.random.Generator,
+    ) -> Estimate:
+        """By links of tiles, of which so many were computed again."""
+        wrong = np.array([one.bits for one in self._worst(claims)])
+        unseen = np.concatenate([wrong[:0], *links[count:]])
+        seen = Links(sum(map(len, links[:count])), wrong, unseen, count)
+        return estimated(claims.shares, claims.trust(), seen, rng)
+
+    def _is_clean(self, estimate: Estimate, seen: int, tiles: int) -> bool:
+        clean = verdict_of(estimate.interval, self.tolerance) == "clean"
+        return clean and seen >= min(FEWEST_TILES, tiles)
 
     @property
     def halo(self) -> Index:
@@ -160,36 +187,27 @@ class Judge:
         axes = zip(self.labels.axes, self.block, strict=True)
         return tuple(0 if axis == "t" else max(_CONTEXT, more and b // more) for axis, b in axes)
 
-    @cached_property
-    def _sizes(self) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
-        """Stored labels, and how many voxels they have."""
-        counted = all_of(self._count, self.tiles)
-        labels, dense = np.unique(np.concatenate([c[0] for c in counted]), return_inverse=True)
-        sizes = np.bincount(dense, weights=np.concatenate([c[1] for c in counted]))
-        return labels, np.where(labels > 0, sizes, 0).astype(np.int64)
-
-    def _count(self, tile: Tile) -> Any:
-        return fastremap.unique(self.labels[tile.box], return_counts=True)
-
-    def _links(self, tile: Tile) -> NDArray[np.integer]:
-        """Pairs of labels that meet at a tile's faces, or are the same on both sides."""
+    def _met(self, tile: Tile) -> _Met:
+        """Pairs of labels that meet at a tile's faces, or are the same on both sides; and sizes."""
         layers = ((axis, self.labels[box]) for axis, box in tile.layers())
         pairs = [np.moveaxis(layer, axis, 0).reshape(2, -1) for axis, layer in layers]
         labels, (one, other), _ = counted(np.concatenate(pairs, 1))
         keys, _, contact = counted(one * len(labels) + other)
         met = np.stack([labels[n] for n in np.divmod(keys, len(labels))])
-        some: NDArray[np.integer] = met[:, (met > 0).all(0) & (contact >= _CONTACT)]
-        return some
+        some = met[:, (met > 0).all(0) & (contact >= _CONTACT)]
+        return some, *fastremap.unique(self.labels[tile.box], return_counts=True)
 
-    def _bits(self, links: Sequence[NDArray[np.integer]]) -> list[NDArray[np.float64]]:
-        """By how much it would change the whole if they were wrong."""
-        labels, sizes = self._sizes
+    def _bits(self, met: Sequence[_Met]) -> list[NDArray[np.float64]]:
+        """By how much it would change the whole if links were wrong, for each tile."""
+        links, named, voxels = zip(*met, strict=True)
+        labels, dense = np.unique(np.concatenate(named), return_inverse=True)
+        sizes = np.where(labels > 0, np.bincount(dense, weights=np.concatenate(voxels)), 0)
         pairs = np.searchsorted(labels, np.concatenate(links, 1))
         alike = pairs[0] == pairs[1]
         # The more links hold an object together, the less hangs on one of them.
         held = np.bincount(pairs[0][alike], minlength=len(labels))
         share = np.where(alike, 1 / (held[pairs[0]] + 1), 1)
-        one, other = sizes[pairs].astype(np.float64)
+        one, other = sizes[pairs]
         rest = np.where(alike, other * (1 - share), other)
         bits = fused_bits(one * share, rest, self.voxels)
         return np.split(bits, np.cumsum([link.shape[1] for link in links])[:-1])
@@ -197,7 +215,8 @@ class Judge:
     def _claims(self, found: Sequence[Meet | None], chosen: NDArray[np.intp]) -> Claims:
         """What all tiles show, after some more were computed as one piece."""
         some = set(chosen.tolist())
-        to_see = [n for n, meet in enumerate(found) if meet is None or n in some]
+        # Those that take longest first, as workers would else wait for the last of them.
+        to_see = [*some, *(n for n, meet in enumerate(found) if meet is None and n not in some)]
         made = all_of(self._meet, [(self.tiles[n], n in some) for n in to_see])
         meets = {n: meet for n, meet in enumerate(found) if meet is not None}
         meets |= dict(zip(to_see, made))

@@ -16,14 +16,13 @@ from ..volumes.seen.annotations import Place, annotation_layer, write_state
 from .seam_contrast import Comparison, Verdict, verdict_of
 from .seam_drawing import draw
 from .seam_estimate import Estimate
-from .seam_judge import Found, WrongPlace
+from .seam_judge import FEWEST_TILES, Found, WrongPlace
 from .seam_meets import Section
 from .seam_mends import Mend
 
 __all__ = ["SeamReport"]
 
-# Tiles without which nothing is clean, if there are more; and places that are drawn.
-_FEWEST = 4
+# Places that are drawn.
 _DRAWN = 3
 _MEASURES = "measure", "at faces", "elsewhere", "difference (95 %)", "allowed", ""
 _PLACES = "worst", "at", "face across", "is", "labels", "bits", "looked again"
@@ -148,7 +147,7 @@ class SeamReport:
     def _of_estimate(self, found: Found) -> Verdict:
         verdict = verdict_of(found.estimate.interval, self.tolerance)
         seen, tiles = found.tiles
-        return "unclear" if verdict == "clean" and seen < min(_FEWEST, tiles) else verdict
+        return "unclear" if verdict == "clean" and seen < min(FEWEST_TILES, tiles) else verdict
 
     def _numbered(self) -> Iterator[tuple[int, WrongPlace]]:
         return enumerate(self.worst, 1)

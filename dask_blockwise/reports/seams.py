@@ -30,6 +30,9 @@ from .seam_work import all_of
 
 __all__ = ["seams"]
 
+# Windows that one task looks at.
+_AT_ONCE = 8
+
 
 def seams(
     segments: Volume,
@@ -136,9 +139,9 @@ def seams(
     size, rng = window_shape(labels.shape, block, stitched), np.random.default_rng(seed)
     faces = windows_astride(labels.shape, block, size, stitched, windows, rng)
     _check_faces(faces, labels, block)
-    seen = all_of(partial(_planes_of, labels), faces)
+    seen = all_of(partial(_planes_of, labels), faces, _AT_ONCE)
     worst = faces[int(np.argmax([np.subtract(*p.boundaries()) for p in seen]))]
-    judge = Judge(pipeline, labels, block, budget) if pipeline is not None else None
+    judge = Judge(pipeline, labels, block, budget, tolerance) if pipeline is not None else None
     return SeamReport(
         _across_planes(seen, boundary_tolerance, flat_tolerance, rng),
         placement=labels.placement,
