@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..geometry.boxes import Index
 from ..pipelines.named_functions import called
 from ..pipelines.stages import stage
+from ..storage.casting import unmasked
 from .frame import Frame
 from .padding import Margin, boundaries_of, halo_of
 from .reach import Halo, Reach
@@ -278,12 +279,12 @@ def _trial(
 
 def _one_array(result: Any, name: str) -> NDArray[Any]:
     if isinstance(result, np.ndarray | np.generic):
-        return np.asarray(result)
+        return unmasked(result, f"What {name} returned")
     what = type(result).__name__
     if isinstance(result, tuple | list):
         what += f" of {len(result)}: {', '.join(map(_kind, result[:4]))}"
     elif hasattr(result, "__array__"):
-        return np.asarray(result)
+        return unmasked(result, f"What {name} returned")
     raise TypeError(
         f"{name} returned a {what}, but one array is needed: let it return the one that is wanted, "
         "or np.stack([...]) of several as channels, with channels= their number."
