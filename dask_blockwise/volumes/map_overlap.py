@@ -208,7 +208,12 @@ def map_overlap(
 
 
 def _cast(values: NDArray[Any], dtype: np.dtype[Any], name: str) -> NDArray[Any]:
-    """Values in a type; fractions are cut off, but nothing wraps round."""
+    """Values in a type; fractions are cut off, but nothing wraps round, nor is halved."""
+    if values.dtype.kind == "c" != dtype.kind:
+        raise ValueError(
+            f"{name} returned complex values, which {dtype} can't hold: return np.abs of them, or "
+            "give a complex dtype=."
+        )
     if dtype.kind in "iu" and values.size and not np.can_cast(values.dtype, dtype):
         held, least, greatest = np.iinfo(dtype), values.min(), values.max()
         if not (held.min <= least and greatest <= held.max):
