@@ -9,6 +9,7 @@ from typing import Any
 
 from distributed import get_worker
 
+from .plugins.names import has_seceded
 from .plugins.worker import leave
 from .worker.batch import Batch, run_batch
 from .worker.job_end import may_begin
@@ -33,7 +34,8 @@ def run_and_report(topic: str, key: list[Any], batch: Batch) -> None:
     # Before it is alone in the process, as others go on meanwhile.
     time.sleep(batch.pause)
     begun = partial(worker.log_event, f"{topic}-begun", {"key": key})
-    report = run_batch(batch, begun if math.isfinite(key[-1]) else lambda: None)
+    begin = begun if math.isfinite(key[-1]) else lambda: None
+    report = run_batch(batch, begin, partial(has_seceded, worker))
     worker.log_event(topic, {"key": key, "report": vars(report)})
     if report.left and not may_begin(batch.block_seconds):
         worker.loop.add_callback(leave, worker)

@@ -15,7 +15,7 @@ import numpy as np
 from ..geometry.blocks import Roi
 from .named_functions import name_of
 
-__all__ = ["Call", "Unsaid"]
+__all__ = ["Call", "Unsaid", "said"]
 
 # More numbers than that are data, which belong in a store.
 _MOST = 1000

@@ -17,6 +17,8 @@ from .stages import Stage, all_stages
 __all__ = ["Entry", "Output", "Part", "PipelineFile", "first_of", "read_pipeline"]
 
 _PARTS = ("volumes", "store", "cluster")
+# What is masked is a volume of the file.
+_NOT_TO_STORE = ("volume", "client", "progress", "objects", "mask")
 
 
 @dataclass(frozen=True)
@@ -174,10 +176,15 @@ def _entry(document: Document, key: Any, value: Any, wrong: list[str]) -> Entry 
     inputs = {
         name: found[name]
         for name, (_, annotation) in parameters.items()
-        if found.get(name) is not None and takes_volume(annotation)
+        if takes_volume(annotation) and _has_names(found.get(name))
     }
     others = {name: value for name, value in found.items() if name not in inputs}
     return Entry(stage, Part(others, document.place(path)), inputs)
+
+
+def _has_names(value: Any) -> bool:
+    """Whether it names volumes, and isn't made of numbers or regions alone."""
+    return any(isinstance(one, str) for one in (value if isinstance(value, list) else [value]))
 
 
 def first_of(parameters: Mapping[str, tuple[Any, Any]]) -> str:
@@ -214,9 +221,8 @@ def _stored(
         if to not in storing:
             wrong.append(f"{document.place((*path, 'to'))}: {_no_such(to, storing, 'to')}")
             continue
-        model = schema_of("store", storing[to], but=("volume", "client", "progress", "objects"))
-        checked = _checked(document, path, model, given, wrong)
-        if checked is not None:
+        model = schema_of("store", storing[to], but=_NOT_TO_STORE)
+        if (checked := _checked(document, path, model, given, wrong)) is not None:
             found[name] = Output(checked, document.place(path), to)
     return found
 

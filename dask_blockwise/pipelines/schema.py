@@ -127,6 +127,15 @@ def region(value: Any) -> Roi:
     return Roi(begin, [high - low for low, high in zip(begin, end)])
 
 
+def _volume_or_regions(value: Any) -> Any:
+    """A region, or several, where that is what a text says, and else the name of a volume."""
+    if isinstance(value, list):
+        return [region(each) for each in value]
+    if not isinstance(value, str):
+        raise ValueError("the name of a volume, or regions such as 0:320, 0:640")
+    return region(value) if all(map(_SPAN.fullmatch, value.split(","))) else value
+
+
 def part(value: Any) -> Any:
     """A slice where a text has a colon, and anything else as it is.
 
@@ -153,8 +162,10 @@ def _type_of(annotation: Any) -> Any:
 def _sayable(annotation: Any) -> Any:
     """What stands for an annotation in a file; None of what can't be said there."""
     if takes_volume(annotation):
-        others = [_PLAIN[kind] for kind in get_args(annotation) if kind in _PLAIN]
-        return reduce(or_, others, StrictStr)
+        kinds = get_args(annotation)
+        others = [_PLAIN[kind] for kind in kinds if kind in _PLAIN]
+        named = Annotated[Any, BeforeValidator(_volume_or_regions)] if Roi in kinds else StrictStr
+        return reduce(or_, others, named)
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         return _one_of(inner)

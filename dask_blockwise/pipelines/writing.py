@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
-from .calls import Call, Unsaid
+from .calls import Call, Unsaid, said
 from .lines import write_document
 from .reading import first_of
 from .schema import key_of, parameters_of
@@ -35,8 +35,19 @@ def written(volume: Any, store: Mapping[str, Any] | None = None) -> tuple[str, s
     name = writer.visit(volume)
     values: dict[str, Any] = {"volumes": writer.entries}
     if store is not None:
-        values["store"] = {name: store["path"] if list(store) == ["path"] else dict(store)}
+        given = {key: _stored(key, said(value)) for key, value in store.items()}
+        values["store"] = {name: given["path"] if list(given) == ["path"] else given}
     return write_document(values), name
+
+
+def _stored(name: str, value: Any) -> Any:
+    if isinstance(value, Unsaid) or hasattr(type(value), "call"):
+        what = value.words if isinstance(value, Unsaid) else repr(value)
+        raise ValueError(
+            f"{name} of store can't be said in a file: it is {what}. Store what has it, such as "
+            "volume.masked(mask)."
+        )
+    return value
 
 
 @dataclass

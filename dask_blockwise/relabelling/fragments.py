@@ -191,7 +191,7 @@ def is_empty(fragments: Voxels, grid: LabelGrid, number: int) -> bool:
     """Whether a block is known to have no labels of its own, without making them."""
     core = grid.core(number)
     begin, end = tuple(s.start for s in core), tuple(s.stop for s in core)
-    return fragments.source.is_empty(begin, end)
+    return fragments.source.empty_is_zero and fragments.source.is_empty(begin, end)
 
 
 @dataclass(frozen=True)

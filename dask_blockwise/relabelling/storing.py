@@ -238,7 +238,8 @@ class Storing:
         )
 
     def _empty(self) -> int | None:
-        return empty_blocks(self.inputs[0], self.block)
+        fragments = self.inputs[0]
+        return empty_blocks(fragments, self.block) if fragments.source.empty_is_zero else 0
 
     @property
     def _memory_to_solve(self) -> int:

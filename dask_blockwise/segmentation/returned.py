@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..geometry.boxes import Index
 from ..labels.ids import check_labels
+from ..storage.casting import unmasked
 
 __all__ = ["labels_of"]
 
@@ -48,7 +49,7 @@ def labels_of(returned: Any, name: str, space: Index) -> NDArray[np.integer]:
             "returns one array of labels: return that alone (of scipy.ndimage.label the first, "
             "label(array)[0])."
         )
-    labels = np.asarray(returned)
+    labels = unmasked(returned, f"What {name} returned")
     if labels.dtype.kind not in "iub":
         raise TypeError(
             f"{name} returned {labels.dtype}; a segment function returns integers, 0 for "

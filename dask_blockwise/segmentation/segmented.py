@@ -77,7 +77,8 @@ class Segmented(Source):
         """See `Source.is_empty`."""
         low, high = _sum(begin, self.origin), _sum(end, self.origin)
         if self.function.plain is components.segment_function:
-            return self.inputs[0].source.is_empty(low, high)
+            given = self.inputs[0].source
+            return given.empty_is_zero and given.is_empty(low, high)
         return any(not anything_in(mask, low, high) for mask in self.masks)
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["as_dtype"]
+__all__ = ["as_dtype", "unmasked"]
 
 
 def as_dtype(values: NDArray[Any], dtype: np.dtype[Any], path: str) -> NDArray[Any]:
@@ -40,6 +40,25 @@ def as_dtype(values: NDArray[Any], dtype: np.dtype[Any], path: str) -> NDArray[A
             f"{_said(values)}: store it with a wider dtype, or round and clip them first."
         )
     return cast
+
+
+def unmasked(values: Any, what: str) -> NDArray[Any]:
+    """Values as a plain array.
+
+    Raises
+    ------
+    ValueError
+        If some are masked, so that what lies there isn't what is meant.
+
+    Examples
+    --------
+    >>> unmasked(np.ma.masked_less([1, 5], 3), "An array")
+    Traceback (most recent call last):
+    ValueError: An array has masked values: say what they are, array.filled(0).
+    """
+    if np.ma.is_masked(values):
+        raise ValueError(f"{what} has masked values: say what they are, array.filled(0).")
+    return np.asarray(values)
 
 
 def _are_whole(floats: NDArray[Any], values: NDArray[Any]) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..geometry.axes import default_axes, warn_of_channels_last
 from ..geometry.placement import placement_of
+from ..storage.casting import unmasked
 from ..storage.chunking import default_block
 from .frame import Frame, check_axes, check_numbers
 from .kinds import InMemory
@@ -37,6 +38,8 @@ def framed(
     placement = placement_of(axes, voxel_size, offset, unit)
     check_axes(placement.axes, array.ndim)
     check_numbers(array.dtype)
+    if isinstance(array, np.ma.MaskedArray):
+        array = unmasked(array, "An array")
     if chunks is None:
         chunks = getattr(array, "chunksize", None) or default_block(placement.axes, array.shape)
     else:

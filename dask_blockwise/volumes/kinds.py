@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..geometry.boxes import Index, bounded, full_box
 from ..storage.arrays import StoredArray, open_array
-from ..storage.casting import as_dtype
+from ..storage.casting import as_dtype, unmasked
 from ..storage.foreign import as_stored
 from .options import StoreOptions
 from .source import Source, Voxels
@@ -42,7 +42,7 @@ class InMemory(Source):
         if is_dasks(values):
             # Within a task, where no other scheduler may be asked.
             (values,) = compute(values, scheduler="synchronous")
-        return np.asarray(values)
+        return unmasked(values, "An array")
 
     def __recipe__(self) -> Any:
         """The values; of what dask is still to compute, what it calls them, and its functions."""
@@ -109,6 +109,11 @@ class Turned(Source):
     def is_empty(self, begin: Index, end: Index) -> bool:
         """See `Source.is_empty`."""
         return self.inputs[0].source.is_empty(*map(self.back, (begin, end)))
+
+    @property
+    def empty_is_zero(self) -> bool:
+        """See `Source.empty_is_zero`."""
+        return self.inputs[0].source.empty_is_zero
 
     @property
     def masks(self) -> tuple[Any, ...]:

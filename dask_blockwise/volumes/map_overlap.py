@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..geometry.boxes import Index
 from ..pipelines.named_functions import called
 from ..pipelines.stages import stage
+from ..storage.casting import unmasked
 from .frame import Frame
 from .padding import Margin, boundaries_of, halo_of
 from .reach import Halo, Reach
@@ -207,7 +208,12 @@ def map_overlap(
 
 
 def _cast(values: NDArray[Any], dtype: np.dtype[Any], name: str) -> NDArray[Any]:
-    """Values in a type; fractions are cut off, but nothing wraps round."""
+    """Values in a type; fractions are cut off, but nothing wraps round, nor is halved."""
+    if values.dtype.kind == "c" != dtype.kind:
+        raise ValueError(
+            f"{name} returned complex values, which {dtype} can't hold: return np.abs of them, or "
+            "give a complex dtype=."
+        )
     if dtype.kind in "iu" and values.size and not np.can_cast(values.dtype, dtype):
         held, least, greatest = np.iinfo(dtype), values.min(), values.max()
         if not (held.min <= least and greatest <= held.max):
@@ -278,12 +284,12 @@ def _trial(
 
 def _one_array(result: Any, name: str) -> NDArray[Any]:
     if isinstance(result, np.ndarray | np.generic):
-        return np.asarray(result)
+        return unmasked(result, f"What {name} returned")
     what = type(result).__name__
     if isinstance(result, tuple | list):
         what += f" of {len(result)}: {', '.join(map(_kind, result[:4]))}"
     elif hasattr(result, "__array__"):
-        return np.asarray(result)
+        return unmasked(result, f"What {name} returned")
     raise TypeError(
         f"{name} returned a {what}, but one array is needed: let it return the one that is wanted, "
         "or np.stack([...]) of several as channels, with channels= their number."

@@ -45,6 +45,11 @@ class Masked(Source):
         return not anything_in(where, begin, end) or volume.source.is_empty(begin, end)
 
     @property
+    def empty_is_zero(self) -> bool:
+        """See `Source.empty_is_zero`."""
+        return bool(self.fill == 0) and self.inputs[0].source.empty_is_zero
+
+    @property
     def masks(self) -> tuple[Any, ...]:
         """See `Source.masks`."""
         volume, where = self.inputs

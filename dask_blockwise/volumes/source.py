@@ -115,6 +115,11 @@ class Source(Protocol):
         return False
 
     @property
+    def empty_is_zero(self) -> bool:
+        """Whether boxes that hold nothing are 0, which is background where they are labelled."""
+        return True
+
+    @property
     def masks(self) -> tuple[Any, ...]:
         """Volumes that ``is_empty`` reads."""
         return ()

@@ -178,7 +178,9 @@ def _task(
     write = Roi(frame.offset, Coordinate(step.block) * frame.voxel_size)
     forced = _forced(volume, step, options)
     process, fence = step.process(output), preparation.fence(ledger_of(output.target.path))
-    context = awaited(volume, step.reach) if upstream else (step.reach.before, step.reach.after)
+    # The same whether the steps before it are in the run or not, as marks tell of it.
+    waits = upstream or step.after
+    context = awaited(volume, step.reach) if waits else (step.reach.before, step.reach.after)
     return Task(
         f"{title.replace(': ', '-')}-{next(_task_numbers)}",
         frame.roi.grow(*context),

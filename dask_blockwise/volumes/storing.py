@@ -45,7 +45,7 @@ def checkpoint(
     timeout: float | None = None,
     on_change: OnChange | None = None,
     version: str | None = None,
-    mask: Any = None,
+    mask: AnyVoxels | Roi | Sequence[Roi] | None = None,
     skip_if: Any = None,
 ) -> AnyVoxels:
     """The same volume, stored on the way when something made from it is stored.

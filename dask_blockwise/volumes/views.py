@@ -34,6 +34,11 @@ class Cropped(Source):
         return self.inputs[0].source.is_empty(*map(self._there, (begin, end)))
 
     @property
+    def empty_is_zero(self) -> bool:
+        """See `Source.empty_is_zero`."""
+        return self.inputs[0].source.empty_is_zero
+
+    @property
     def masks(self) -> tuple[Any, ...]:
         """See `Source.masks`."""
         return self.inputs[0].source.masks

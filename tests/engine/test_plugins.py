@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from inspect import signature
+from pathlib import Path
+from threading import current_thread
 
+import dask.array as da
+import numpy as np
 import pytest
 from dask.task_spec import Task as DaskTask
-from distributed import Client, KilledWorker, Scheduler, SchedulerPlugin
+from distributed import (
+    Client,
+    KilledWorker,
+    Scheduler,
+    SchedulerPlugin,
+    get_worker,
+    rejoin,
+    secede,
+)
 from distributed.broker import Broker
 from distributed.scheduler import TaskState
 
+import dask_blockwise as dbw
+from dask_blockwise import Volume
+from dask_blockwise.engine.plugins.names import has_seceded
 from dask_blockwise.engine.plugins.scheduler import BlockTaskPlugin, withdraw
 
 
@@ -47,3 +62,31 @@ def test_names_of_dasks_that_the_engine_leans_on() -> None:
     assert list(signature(SchedulerPlugin.log_event).parameters) == ["self", "topic", "msg"]
     expected = {"workers", "wait_for_workers", "on_error", "stimulus_id"}
     assert expected <= set(signature(Scheduler.restart_workers).parameters)
+
+
+def test_a_thread_that_waits_for_others_is_known(near: Client) -> None:
+    def seen() -> list[bool]:
+        worker, thread = get_worker(), current_thread()
+        before = has_seceded(worker, thread)
+        secede()
+        after = has_seceded(worker, thread)
+        rejoin()
+        return [before, after, has_seceded(worker, thread)]
+
+    assert near.submit(seen, pure=False).result(timeout=60) == [False, True, False]
+
+
+@pytest.mark.parametrize("max_retries", [0, 2])
+def test_functions_may_compute_with_dask(tmp_path: Path, near: Client, max_retries: int) -> None:
+    def above(array: np.ndarray) -> np.ndarray:
+        if max_retries and array[0, 0] == 3 and not (tmp_path / "failed").exists():
+            (tmp_path / "failed").touch()
+            raise ValueError("Blocks that are tried again run alone.")
+        values: np.ndarray = (da.from_array(array, chunks=2) + 1).compute()
+        return values
+
+    values = np.arange(144, dtype=np.uint8).reshape(12, 12)
+    made = dbw.map_overlap(above, Volume.from_array(values, chunks=(3, 3)), dtype="uint8")
+    path = tmp_path / "out.zarr/it"
+    assert made.to_zarr(path, client=near, progress=False, max_retries=max_retries)
+    np.testing.assert_array_equal(dbw.open_volume(path)[:], values + 1)

@@ -21,6 +21,8 @@ from dask_blockwise.cli import main
 from dask_blockwise.pipelines.making import made_of
 from dask_blockwise.volumes.in_yaml import read_file
 
+REGION = dbw.Roi((0, 0, 0), (52400, 64000, 64000))
+
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 
 OFFSETS = [(-1, 0, 0), (0, -1, 0), (0, 0, -1), (0, -3, 0), (0, 0, -3)]
@@ -103,6 +105,14 @@ SAID: dict[str, Callable[[], dbw.Volume]] = {
     ),
     "map_overlap of two": lambda: dbw.map_overlap(np.add, raw(), mask(), dtype=np.dtype("u2")),
     "masked": lambda: raw().masked(mask(), fill=3),
+    "masked by a region": lambda: raw().masked(REGION),
+    "masked by regions": lambda: raw().masked([REGION, dbw.Roi((0, 0, 0), (16, 16, 16))]),
+    "a checkpoint of what a mask has": lambda: (
+        raw().checkpoint("out.zarr/some", mask=mask()).downsample(2)
+    ),
+    "a checkpoint of what regions have": lambda: (
+        raw().checkpoint("out.zarr/some", mask=[REGION]).downsample(2)
+    ),
     "a checkpoint within a mask": lambda: dbw.threshold(
         raw().masked(mask()).checkpoint("out.zarr/masked", skip_if=0), 0.5
     ),
@@ -162,6 +172,13 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a number of numpy's": (lambda: raw() + np.uint8(1), "what is read back is another computat"),
 }
+
+
+@pytest.mark.parametrize("given", ["volume", "region"])
+def test_a_mask_of_what_is_stored_is_said_as_a_volume(given: str) -> None:
+    store = {"path": "out.zarr/it", "mask": mask() if given == "volume" else REGION}
+    with pytest.raises(ValueError, match=r"mask of store can.t be said|store has no mask"):
+        raw().to_yaml(store=store)
 
 
 @pytest.mark.parametrize("what", REFUSED)

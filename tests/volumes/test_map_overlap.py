@@ -143,6 +143,13 @@ def test_values_that_a_type_cannot_hold_are_refused(value, dtype):
     assert map_overlap(np.copy, Volume.from_array(np.full((1, 2), 7.5)), dtype="u1")[0, 0] == 7
 
 
+def test_complex_values_are_not_halved():
+    volume = Volume.from_array(np.full((3, 4), 1 + 2j))
+    with pytest.raises(ValueError, match="copy returned complex values, which float32 can't hold"):
+        map_overlap(np.copy, volume, dtype="float32")[:]
+    assert (map_overlap(np.copy, volume, dtype="complex64")[:] == 1 + 2j).all()
+
+
 def subtracted(values):
     """Changes what it is given."""
     values -= values.min()

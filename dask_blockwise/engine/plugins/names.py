@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 from dask.task_spec import Task
@@ -14,6 +15,7 @@ from distributed.scheduler import TaskState, WorkerState
 
 __all__ = [
     "forget_events",
+    "has_seceded",
     "is_any_queued",
     "most_sent",
     "queueable",
@@ -31,6 +33,14 @@ def queueable(key: Any, function: Callable[..., Any], *arguments: Any) -> Task:
     a single task that it is to be queued.
     """
     return Task(key, function, *arguments, _data_producer=True)
+
+
+def has_seceded(worker: Worker, thread: Thread) -> bool:
+    """Whether a thread that runs a task waits for others, as where a function computes with Dask.
+
+    A thread can publicly secede, and nobody can publicly know of another that it did.
+    """
+    return thread not in worker.executors["default"]._threads  # type: ignore[attr-defined]
 
 
 def run_instead(task: TaskState, most_deaths: int, function: Callable[[str], Any]) -> None:

@@ -19,7 +19,7 @@ from ...storage.ahead import READS_AHEAD
 from .allocator import KeptMemory
 from .client import BlockLoops, Handover
 from .ending import Ending, note_ending
-from .gate import Gate, Inside
+from .gate import Away, Gate, Inside
 from .job_end import may_begin
 from .journal import Journal, kept, memory_note, presence, run_directory
 from .litter import sweep_meanwhile
@@ -215,7 +215,7 @@ def beside_batches() -> AbstractContextManager[None]:
     return _gate.left()
 
 
-def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
+def run_batch(batch: Batch, begun: Callable[[], None], away: Away) -> BatchReport:
     """Run blocks one after the other; one that fails leaves the others alone.
 
     Parameters
@@ -223,9 +223,11 @@ def run_batch(batch: Batch, begun: Callable[[], None]) -> BatchReport:
     batch
     begun
         Called when the task is loaded and the first block is about to run.
+    away
+        Whether a thread of another batch waits for what is computed by Dask.
     """
     with ExitStack() as stack:
-        stack.enter_context(_gate.passed(batch.alone))
+        stack.enter_context(_gate.passed(batch.alone, away))
         _wait_to_hear_of(batch.run_id)
         if batch.run_id in _forgotten:
             return BatchReport(left=batch.numbers)

@@ -48,3 +48,21 @@ def test_others_are_inside_together() -> None:
     for thread in threads:
         thread.join()
     assert not both.broken
+
+
+def test_one_that_waits_for_others_holds_up_nobody() -> None:
+    gate, loner = Gate(), threading.current_thread()
+    entered = threading.Semaphore(0)
+
+    def visit(alone: bool) -> None:
+        with gate.passed(alone, lambda thread: thread is loner):
+            entered.release()
+
+    threads = [threading.Thread(target=visit, args=(alone,)) for alone in (True, False, True)]
+    with gate.passed(alone=True):
+        for thread in threads:
+            thread.start()
+        assert all(entered.acquire(timeout=60) for _ in threads)
+    for thread in threads:
+        thread.join()
+    assert gate.is_empty
