@@ -23,7 +23,7 @@ from .options import Cluster, Flag
 __all__ = ["plan", "run"]
 
 # Keywords of what stores a volume that its plan has too.
-_PLANNED = ("block_shape", "pyramid", "checkpoint")
+_PLANNED = ("block_shape", "pyramid", "dtype", "checkpoint")
 
 
 def run(
