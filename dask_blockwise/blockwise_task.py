@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from inspect import signature
 from itertools import count
 from os import PathLike
 from pathlib import Path
@@ -70,7 +71,7 @@ class BlockwiseTask(Task):
         **kwargs: Any,
     ) -> None:
         worker = WorkerFile.read(worker_file)
-        worker.required("spawn_worker")
+        _check_arguments(worker, args, kwargs)
         super().__init__(
             task_id=f"{Path(worker_file).stem}-{next(_numbers)}",
             total_roi=total_roi,
@@ -89,6 +90,18 @@ class BlockwiseTask(Task):
 
 
 DaCapoBlockwiseTask = BlockwiseTask
+
+
+def _check_arguments(worker: WorkerFile, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Refuse what spawn_worker can't be called with, before any process tries to."""
+    taken = signature(worker.required("spawn_worker"))
+    try:
+        taken.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(
+            f"spawn_worker of {worker.path} takes {', '.join(taken.parameters) or 'nothing'}: "
+            f"{error}."
+        ) from None
 
 
 # Two tasks of one file, however soon after one another, have different ids.

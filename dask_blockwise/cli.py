@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 
@@ -72,7 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not given or given[0] in commands.help_flags:
         commands.resolved_commands()  # Help has a line of each.
     command = given[0] if given and given[0] in commands else None
-    with exit_codes(f"{_NAME}: "), _warnings_for_people():
+
+    def spoken(text: str) -> str:
+        return text if command is None else in_options(text, options_of(commands[command]))
+
+    with exit_codes(f"{_NAME}: "), _warnings_for_people(spoken):
         try:
             commands(given, exit_on_error=False, print_error=False)
         except CycloptsError as error:
@@ -80,21 +84,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except _USAGE as error:
             if command is None or hasattr(error, "exit_code"):
                 raise
-            options = options_of(commands[command])
-            raise ValueError(in_options(str(error), options)) from error
+            raise ValueError(spoken(str(error))) from error
 
 
 @contextmanager
-def _warnings_for_people() -> Iterator[None]:
+def _warnings_for_people(spoken: Callable[[str], str]) -> Iterator[None]:
     """Within the body, a warning is a line; and an image is no labels, of which Python warns."""
     before = warnings.formatwarning
-    warnings.formatwarning = lambda message, *_, **__: f"{_NAME}: Warning: {message}\n"
+    warnings.formatwarning = lambda said, *_, **__: f"{_NAME}: Warning: {spoken(str(said))}\n"
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", ".* looks like an image", UserWarning)
             yield
     except UserWarning as warning:
-        raise ValueError(str(warning)) from None
+        raise ValueError(spoken(str(warning))) from None
     finally:
         warnings.formatwarning = before
 
@@ -139,5 +142,8 @@ def _in_plain_words(error: CycloptsError, command: str, names: Sequence[str]) ->
     if isinstance(error, UnusedCliTokensError):
         more = ", ".join(map(repr, error.unused_tokens or ()))
         takes = f"{' and '.join(names)} alone" if names else "options alone"
-        return f"{command} takes {takes}, and was also given {more}."
+        return (
+            f"{command} takes {takes}, and was also given {more}. Numbers along axes have commas "
+            "between and no spaces; what has spaces within stands in quotes."
+        )
     return re.sub(r"\s+", " ", str(error)).strip()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from os import PathLike
 from typing import Any
@@ -12,6 +13,9 @@ from .engine.task import Task
 from .geometry.blocks import Roi
 
 __all__ = ["run", "run_blockwise"]
+
+_AGAIN = "The next call runs all blocks again, except those that a check skips."
+_log = logging.getLogger(__name__)
 
 
 def run_blockwise(
@@ -38,7 +42,7 @@ def run_blockwise(
     Returns
     -------
     bool
-        Whether every block is done.
+        Whether every block is done. Why some aren't is logged as a warning, which Python prints.
 
     References
     ----------
@@ -56,4 +60,7 @@ def run_blockwise(
         *args,
         **kwargs,
     )
-    return bool(run(task))
+    summary = run(task)
+    if not summary:
+        _log.warning("%s", summary.as_error(_AGAIN))
+    return bool(summary)

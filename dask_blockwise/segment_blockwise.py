@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
 from os import PathLike
@@ -107,7 +107,7 @@ def segment_blockwise(
     Returns
     -------
     bool
-        Whether every block is done.
+        Whether every block is done. Why some aren't is logged as a warning, which Python prints.
 
     Raises
     ------
@@ -206,6 +206,11 @@ def _halo(
     context: Sequence[int], read_roi: Roi, write_roi: Roi, source: Volume
 ) -> list[tuple[int, int]]:
     """Voxels that a block reads before and after what it writes."""
+    if not isinstance(context, Collection) or len(context) != write_roi.dims:
+        raise ValueError(
+            f"context must be {write_roi.dims} numbers of world units, one for each axis, such as "
+            f"Coordinate({', '.join(['0'] * write_roi.dims)}), got {context!r}."
+        )
     before, after = write_roi.begin - read_roi.begin, read_roi.end - write_roi.end
     time = "t" in source.axes
     axes = zip(before, after, context, source.voxel_size, strict=True)

@@ -47,6 +47,13 @@ def make(**changes: Any) -> Task:
         ({"total_roi": Roi((0,), (9,))}, ValueError, "No block of task 'task' fits.*shrink"),
         ({"read_roi": Roi((0,), (5,))}, ValueError, "does not contain"),
         ({"fit": "loose"}, ValueError, "fit must be one of"),
+        ({"upstream_tasks": 3}, TypeError, "upstream_tasks of .* a list of tasks.* got 3"),
+        ({"upstream_tasks": "first"}, TypeError, "a list of tasks, .* got 'first'"),
+        (
+            {"upstream_tasks": Task("first", TOTAL, TEN, TEN, print)},
+            TypeError,
+            r"such as \[task\], got the task 'first'\.",
+        ),
     ],
 )
 def test_what_is_refused(changes: dict[str, Any], error: type[Exception], message: str) -> None:
@@ -229,6 +236,43 @@ def test_worker_file_that_lacks_a_name(tmp_path: Path, missing: str) -> None:
     (tmp_path / "worker.py").write_text("".join(lines))
     with pytest.raises(AttributeError, match=f"does not define {missing}"):
         BlockwiseTask(tmp_path / "worker.py", TOTAL, TEN, TEN)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"source": "a", "size": 2}, "unexpected keyword argument 'size'"),
+        ({"scale": 2}, "missing a required argument: 'source'"),
+    ],
+)
+def test_what_spawn_worker_cannot_take_is_refused_at_once(
+    tmp_path: Path, given: dict[str, Any], said: str
+) -> None:
+    path = tmp_path / "taker.py"
+    path.write_text(
+        "fit, read_write_conflict = 'valid', False\ndef spawn_worker(source, scale=1):\n    ...\n"
+    )
+    with pytest.raises(TypeError, match=f"taker.py takes source, scale: .*{said}"):
+        BlockwiseTask(path, TOTAL, TEN, TEN, **given)
+
+
+def test_why_blocks_failed_is_logged(
+    client: DaskClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("WARNING")
+    path = tmp_path / "failing.py"
+    path.write_text(
+        "fit, read_write_conflict = 'valid', False\n"
+        "def spawn_worker():\n    return lambda block: block / 0\n"
+    )
+    assert not run_blockwise(path, TOTAL, TEN, TEN, max_retries=0)
+    assert "unsupported operand" in caplog.text
+    assert "20 of 20" in caplog.text
+
+
+def test_what_is_no_task_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"run needs tasks, such as .*, got 'worker.py'"):
+        run(["worker.py"])  # type: ignore[list-item]
 
 
 def test_worker_file_that_is_not_there(tmp_path: Path) -> None:

@@ -278,14 +278,17 @@ TEN = block_of(10, 11, 12)
         ({"total": Roi((0, 0, 0), (30, 22, 24))}, ValueError, "isn't within the volume"),
         ({"relabelling": {"match": "any"}}, ValueError, "must be one of"),
         ({"relabelling": {"size": 3}}, TypeError, "size"),
+        ({"context": (0, 0)}, ValueError, r"context must be 3 numbers .*, got \(0, 0\)"),
+        ({"context": 8}, ValueError, r"such as Coordinate\(0, 0, 0\), got 8"),
     ],
 )
 def test_mistakes_are_explained_before_any_work(changes, error, message, scene):
     changes = dict(changes)
     file, total = changes.pop("file", COMPONENTS), changes.pop("total", SCENE)
+    context = changes.pop("context", (0, 0, 0))
     named = {n: v for n, v in (scene.names | changes).items() if v is not None}
     with pytest.raises(error, match=message):
-        segment_blockwise(file, (0, 0, 0), total, TEN, TEN, **named)
+        segment_blockwise(file, context, total, TEN, TEN, **named)
     assert not Path(scene.output).exists()
 
 

@@ -116,6 +116,10 @@ def seams(
     trust
         Run code that an output brings that belongs to somebody else.
     """
+    if picture is not None and not picture.expanduser().parent.is_dir():
+        raise FileNotFoundError(
+            f"{picture.parent}, where the picture is to go, isn't there: make it."
+        )
     labels = opening.open(segments)
     made = _made_by(segments, labels, trust)
     report = report_on_seams(

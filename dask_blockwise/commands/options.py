@@ -16,7 +16,19 @@ from ..volumes.opening import open_volume
 from ..volumes.planning import Kept
 from ..volumes.volume import Volume
 from .spoken import behind_name
-from .words import Count, Fractions, Named, Parts, Region, Size, Span, Whole, Workers, named_values
+from .words import (
+    Count,
+    Fractions,
+    Memory,
+    Named,
+    Parts,
+    Region,
+    Size,
+    Span,
+    Whole,
+    Workers,
+    named_values,
+)
 
 __all__ = [
     "Cluster",
@@ -202,8 +214,9 @@ class Cluster:
     """Worker processes, over all jobs; or the least and the most, such as 0:50."""
     cores: Count | None = None
     """Cores of a job; on this machine, threads of a worker (1 unless given)."""
-    memory: str | None = None
-    """Of a job, or on this machine of a worker: such as 8GB."""
+    memory: Memory | None = None
+    """Of a job, such as 8GB; on this machine of a worker, also a share such as 0.5, or 0 for no
+    limit."""
     walltime: str | None = None
     """Time limit of a job, such as 12h."""
     gpus: Whole | None = None
@@ -250,6 +263,16 @@ class Cluster:
 
 
 def _running(scheduler: str) -> Client:
+    try:
+        return _client_of(scheduler)
+    except TimeoutError as error:
+        raise ValueError(
+            f"No scheduler answers at {scheduler} ({error}): see that it runs and can be reached "
+            "from this machine, and that the address is the one that it prints."
+        ) from error
+
+
+def _client_of(scheduler: str) -> Client:
     if "://" in scheduler or not scheduler.endswith(".json"):
         return Client(scheduler)
     if not Path(scheduler).is_file():

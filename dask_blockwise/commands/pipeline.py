@@ -15,7 +15,7 @@ from ..engine.progress import RunSummary
 from ..engine.run_document import check_report_path
 from ..pipelines.making import called, made_of
 from ..pipelines.reading import PipelineFile
-from ..volumes.in_yaml import WRITERS, read_file
+from ..volumes.in_yaml import WRITERS, check_places, read_file
 from ..volumes.reported import in_one, reported
 from ..volumes.running import BlocksFailed
 from .options import Cluster, Flag
@@ -23,7 +23,7 @@ from .options import Cluster, Flag
 __all__ = ["plan", "run"]
 
 # Keywords of what stores a volume that its plan has too.
-_PLANNED = ("block_shape", "pyramid", "checkpoint")
+_PLANNED = ("block_shape", "pyramid", "dtype", "checkpoint")
 
 
 def run(
@@ -128,4 +128,6 @@ def _read(file: Path) -> tuple[PipelineFile, Mapping[str, Any]]:
             f"{file} stores nothing: name a volume and its path, such as "
             f"{{store: {{{read.order[-1]}: out.zarr/{read.order[-1]}}}}}."
         )
-    return read, made_of(read)
+    volumes = made_of(read)
+    check_places(read, volumes)
+    return read, volumes

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from ..pipelines.named_functions import function_named
+from ..pipelines.named_functions import function_or_file
 from ..relabelling.relabel import relabel
 from ..segmentation.segment import connected_components as components_of
 from ..segmentation.segment import segment as segments_of
@@ -128,7 +127,7 @@ def segment(
     """
     labels = segments_of(
         how.open(volume),
-        _function(function),
+        function_or_file(function),
         halo=halo,
         mask=_mask(mask),
         parameters=parameters,
@@ -181,11 +180,6 @@ def _joined(labels: Volume, fragments: bool, min_size: int) -> Volume:
             "have: give --min-size to relabel or agglomerate."
         )
     return labels if fragments else relabel(labels, min_size=min_size)
-
-
-def _function(given: str) -> Callable[..., Any] | str:
-    """What is imported; a file is read where it is used."""
-    return given if ":" not in given or Path(given).exists() else function_named(given)
 
 
 def _mask(path: str | None) -> Volume | None:

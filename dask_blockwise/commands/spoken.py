@@ -42,6 +42,8 @@ def in_options(text: str, options: Iterable[str]) -> str:
     '--min-iou must be in (0, 1], got 3: give --min-iou 0.5.'
     >>> in_options("a class with weights=, or a file", ["--weights"])
     'a class with --weights, or a file'
+    >>> in_options("timeout must be positive, got 0: a timeout is in seconds.", ["--timeout"])
+    '--timeout must be positive, got 0: a timeout is in seconds.'
     >>> opening = ["--voxel-size", "--stands-for", "--truth.voxel-size"]
     >>> in_options("say open_volume(path, stands_for=(0, 1))", opening)
     'say --stands-for 0,1'
@@ -56,6 +58,7 @@ def in_options(text: str, options: Iterable[str]) -> str:
     for option in options:
         name = option.removeprefix("--").replace("-", "_")
         text = re.sub(rf"(?<![\w.-]){name}=(?:{_VALUE})", partial(_spoken, option), text)
+        text = re.sub(rf"^{name}(?= (?:must|says) )", option, text)
         if "_" in name:
             text = re.sub(rf"(?<![\w./-]){name}(?![\w(.=])", option, text)
     return text

@@ -16,7 +16,7 @@ from ..volumes.viewing import volumes_in
 from .described import described, in_lines
 from .options import Cluster, Flag, Opening, Running
 from .storing import Stage
-from .words import Whole
+from .words import Count
 
 __all__ = ["convert", "info", "pyramid", "rerun", "status"]
 
@@ -141,7 +141,7 @@ def pyramid(
     path: str,
     /,
     *,
-    levels: Whole | None = None,
+    levels: Count | None = None,
     method: str | None = None,
     compressor: str = "zstd",
     report: str | None = None,

@@ -32,7 +32,8 @@ class Stage:
         if storing.plan:
             mask = storing.mask
             volume = volume if mask is None else volume.masked(mask)
-            print(volume.plan(storing.block_shape, keywords.get("pyramid"), to=storing.to))
+            levels, dtype = keywords.get("pyramid"), storing.dtype
+            print(volume.plan(storing.block_shape, levels, to=storing.to, dtype=dtype))
             return
         keep = volume.to_precomputed if storing.to == "precomputed" else volume.to_zarr
         with self.cluster.client() as client:

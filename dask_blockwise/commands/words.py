@@ -17,6 +17,7 @@ __all__ = [
     "Fractions",
     "Halo",
     "Ids",
+    "Memory",
     "Named",
     "Numbers",
     "Offsets",
@@ -52,6 +53,13 @@ def _halo(word: str) -> str | int | tuple[int, ...]:
 def _numbers(word: str) -> int | float | tuple[int | float, ...]:
     numbers = _commas(_number, word)
     return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _memory(word: str) -> str | float:
+    try:
+        return float(word)
+    except ValueError:
+        return word
 
 
 def _span(word: str) -> tuple[int | float, int | float]:
@@ -109,6 +117,7 @@ def _word(metavar: str, needed: str, read: Callable[[str], Any]) -> Parameter:
         converter=convert,
         n_tokens=1,
         accepts_keys=False,
+        json_list=False,
         allow_leading_hyphen=True,
         negative="",
         show_default=False,
@@ -145,6 +154,7 @@ Ids = Annotated[
     Sequence[int],
     _word("N[,N...]", "ids such as 3,7", lambda word: _commas(_whole(1), word)),
 ]
+Memory = Annotated[str | float, _word("STR", "a size such as 8GB", _memory)]
 Numbers = Annotated[Any, _word("X[,X...]", "a number, or several such as 0.5,0.4", _numbers)]
 Fractions = Annotated[
     Sequence[Any],

@@ -282,8 +282,8 @@ def _not_run(sent: _Sent, error: BaseException) -> RuntimeError:
     if isinstance(error, OSError) and error.strerror:
         return RuntimeError(f"{why}. {error.strerror}: the same call goes on from there.")
     return RuntimeError(
-        f"{why}: {error!r}. See that the workers run and have the same packages as this process; "
-        "blocks in the ledger are kept."
+        f"{why}: {error!r}. Either its process function can't be made where the workers are, or "
+        "they don't run or have other packages than this process; blocks in the ledger are kept."
     )
 
 

@@ -132,6 +132,8 @@ def _in_order(tasks: Sequence[Task]) -> list[Task]:
             ordered[task] = None
 
     for task in tasks:
+        if not isinstance(task, Task):
+            raise TypeError(f"run needs tasks, such as run([task]), got {task!r}.")
         visit(task)
     _check_ids(list(ordered))
     return list(ordered)

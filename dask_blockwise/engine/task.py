@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from functools import cached_property, wraps
 from typing import Any, TypeVar
@@ -158,6 +158,7 @@ class Task:
     def __post_init__(self) -> None:
         check_limits(self.num_workers, self.max_retries, self.timeout)
         _check_functions(self)
+        _check_upstream(self)
         _check_covers(self.task_id, self.grid)
 
     @cached_property
@@ -200,6 +201,17 @@ def _check_functions(task: Task) -> None:
         raise TypeError(
             f"Task {task.task_id!r} needs functions for process_function, check_function and "
             f"init_callback_fn, got {wrong or [None]}."
+        )
+
+
+def _check_upstream(task: Task) -> None:
+    upstream = () if task.upstream_tasks is None else task.upstream_tasks
+    several = isinstance(upstream, Collection)
+    if not several or not all(isinstance(each, Task) for each in upstream):
+        given = f"the task {upstream.task_id!r}" if isinstance(upstream, Task) else repr(upstream)
+        raise TypeError(
+            f"upstream_tasks of task {task.task_id!r} must be a list of tasks, such as [task], got "
+            f"{given}."
         )
 
 

@@ -11,6 +11,11 @@ import yaml
 __all__ = ["Document", "FileError", "read_document", "write_document"]
 
 Path = tuple[Any, ...]
+# How what isn't YAML is mended, by far most often.
+_MEND = (
+    "Behind a name stand ': ', with a space, and its value; what belongs together begins in the "
+    "same column, after spaces rather than tabs; brackets and quotes are closed."
+)
 # What a function of one's own is given may be a tuple, which isn't a list to it.
 _TUPLE = "!tuple"
 
@@ -95,7 +100,9 @@ def read_document(text: str, name: str) -> Document:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         line = 1 if error.problem_mark is None else error.problem_mark.line + 1
-        raise FileError(f"{name}:{line}: this isn't plain YAML: {error.problem}.") from None
+        tag = isinstance(error, yaml.constructor.ConstructorError)
+        mend = f"No tag but {_TUPLE} is read." if tag else _MEND
+        raise FileError(f"{name}:{line}: this isn't plain YAML: {error.problem}. {mend}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise FileError(f"{name}: this isn't plain YAML: {error}.") from None
     return Document(name, values, {} if node is None else dict(_lines(node, (), name, set())))

@@ -12,7 +12,8 @@ from .schema import part
 
 __all__ = ["called", "made_of"]
 
-_MENDED_BY_PEOPLE = (ValueError, TypeError, OSError, ImportError, AttributeError)
+# Of warnings those that the command line takes for errors.
+_MENDED_BY_PEOPLE = (ValueError, TypeError, OSError, ImportError, AttributeError, UserWarning)
 
 
 def made_of(file: PipelineFile) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-__all__ = ["called", "function_named", "name_of"]
+__all__ = ["called", "function_named", "function_or_file", "name_of"]
 
 
 def function_named(name: str) -> Callable[..., Any]:
@@ -44,6 +44,35 @@ def function_named(name: str) -> Callable[..., Any]:
     if not callable(found):
         raise ValueError(f"{name} is no function, but {type(found).__name__}.")
     return found
+
+
+def function_or_file(given: str) -> Callable[..., Any] | str:
+    """The function of a name; the path of a file as it is, to be read where it is used.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+
+    Examples
+    --------
+    >>> function_or_file("numpy:sqrt")(4.0).item(), function_or_file("cells.py")
+    (2.0, 'cells.py')
+    >>> function_or_file("numpy.sqrt")
+    Traceback (most recent call last):
+    ValueError: A function is given as package.module:function, such as numpy:sqrt, or as the path
+    of a Python file that has it, got 'numpy.sqrt'. Did you mean numpy:sqrt?
+    """
+    if Path(given).exists() or given.endswith(".py"):
+        return given
+    if ":" in given:
+        return function_named(given)
+    module, _, name = given.rpartition(".")
+    meant = f" Did you mean {module}:{name}?" if module and "/" not in given else ""
+    raise ValueError(
+        "A function is given as package.module:function, such as numpy:sqrt, or as the path of a "
+        f"Python file that has it, got {given!r}.{meant}"
+    )
 
 
 def name_of(function: Any) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from .lines import Document, FileError, read_document
+from .refusals import no_such, sentences, short
 from .schema import parameters_of, schema_of, takes_volume
 from .stages import Stage, all_stages
 
@@ -139,12 +139,12 @@ def _parts(document: Document, wrong: list[str]) -> dict[str, dict[Any, Any]]:
         )
     for key in values:
         if key not in _PARTS:
-            wrong.append(f"{document.place((key,))}: {_no_such(key, _PARTS, 'a pipeline')}")
+            wrong.append(f"{document.place((key,))}: {no_such(key, _PARTS, 'a pipeline')}")
     parts = {key: values.get(key) or {} for key in _PARTS}
     for key, value in parts.items():
         if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
             needed = "needs names, and what each is"
-            wrong.append(f"{document.place((key,))}: {needed}, got {_short(value)}.")
+            wrong.append(f"{document.place((key,))}: {needed}, got {short(value)}.")
             parts[key] = {}
     return parts
 
@@ -154,15 +154,18 @@ def _entry(document: Document, key: Any, value: Any, wrong: list[str]) -> Entry 
     if not isinstance(value, dict):
         wrong.append(
             f"{document.place(path)}: a volume is its stage and what that is given, such as "
-            f"{{open: in.zarr/raw}}, got {_short(value)}."
+            f"{{open: in.zarr/raw}}, got {short(value)}."
         )
         return None
     chosen = [word for word in value if word in stages]
     if not chosen:
         near = [near for word in value for near in get_close_matches(str(word), stages, 1)]
         hint = f" Did you mean {near[0]}?" if near else ""
+        if any(":" in str(word) for word in value):
+            hint = " Behind a name stand ': ', with a space, and its value."
         wrong.append(
-            f"{document.place(path)}: has no stage; one of {', '.join(sorted(stages))}.{hint}"
+            f"{document.place(path)}: has no stage, got {', '.join(map(str, value))}: it needs one "
+            f"of {', '.join(sorted(stages))}.{hint}"
         )
         return None
     # A stage may have a parameter that is called as another stage is, such as threshold.
@@ -201,7 +204,7 @@ def _unknown_inputs(
             if needed not in volumes:
                 yield (
                     f"{document.place(('volumes', key, entry.stage.name))}: "
-                    f"{_no_such(needed, list(volumes), 'volumes')}"
+                    f"{no_such(needed, list(volumes), 'volumes')}"
                 )
 
 
@@ -215,11 +218,11 @@ def _stored(
     for name, value in parts["store"].items():
         path = ("store", name)
         if name not in parts["volumes"]:
-            wrong.append(f"{document.place(path)}: {_no_such(name, parts['volumes'], 'volumes')}")
+            wrong.append(f"{document.place(path)}: {no_such(name, parts['volumes'], 'volumes')}")
         given = dict(value) if isinstance(value, dict) else {"path": value}
         to = given.pop("to", next(iter(storing)))
         if to not in storing:
-            wrong.append(f"{document.place((*path, 'to'))}: {_no_such(to, storing, 'to')}")
+            wrong.append(f"{document.place((*path, 'to'))}: {no_such(to, storing, 'to')}")
             continue
         model = schema_of("store", storing[to], but=_NOT_TO_STORE)
         if (checked := _checked(document, path, model, given, wrong)) is not None:
@@ -252,49 +255,7 @@ def _checked(
     try:
         made = model.model_validate(given)
     except ValidationError as error:
-        wrong.extend(_sentences(document, path, model, given, error))
+        wrong.extend(sentences(document, path, model, given, error))
         return None
     given_fields = made.model_fields_set & set(model.model_fields)
     return {name: getattr(made, name) for name in given_fields} | (made.model_extra or {})
-
-
-def _sentences(
-    document: Document,
-    path: tuple[Any, ...],
-    model: type[BaseModel],
-    given: Mapping[str, Any],
-    error: ValidationError,
-) -> Iterator[str]:
-    """One sentence a key; of a value that may be of several kinds, what each needs."""
-    known = [field.alias or name for name, field in model.model_fields.items()]
-    needs: dict[str, list[str]] = {}
-    for each in error.errors(include_url=False):
-        key = str(each["loc"][0])
-        place = document.place((*path, key))
-        if each["type"] == "missing":
-            yield f"{document.place(path)}: {model.__name__} needs {key}."
-        elif each["type"] == "extra_forbidden":
-            yield f"{place}: {_no_such(key, known, model.__name__)}"
-        else:
-            said = each["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-            needs.setdefault(key, []).append(said.rstrip("."))
-    for key, kinds in needs.items():
-        wanted = " or ".join(dict.fromkeys(kinds))
-        value = given.get(key)
-        is_number = "a valid string" in kinds and isinstance(value, int | float)
-        mend = (
-            " Put it in quotes: YAML reads 12:00:00, and the like, as numbers." if is_number else ""
-        )
-        yield f"{document.place((*path, key))}: {wanted}, got {_short(value)}.{mend}"
-
-
-def _short(value: Any) -> str:
-    """A value in few words: aliases may make it larger than any memory."""
-    return reprlib.repr(value)
-
-
-def _no_such(word: Any, known: Any, of: str) -> str:
-    names = list(map(str, known))
-    near = get_close_matches(str(word), names, 1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    return f"{of} has no {word}; it has {', '.join(names)}.{hint}"

@@ -25,7 +25,7 @@ from pydantic import (
 )
 
 from ..geometry.blocks import Roi
-from .named_functions import function_named
+from .named_functions import function_or_file
 
 __all__ = ["key_of", "parameters_of", "part", "region", "schema_of", "takes_volume"]
 
@@ -151,8 +151,13 @@ def part(value: Any) -> Any:
 def _function(value: Any) -> Any:
     """What is imported; paths of files are left to whoever reads them."""
     if not isinstance(value, str):
-        raise ValueError("a function is given as package.module:function")
-    return value if ":" not in value or Path(value).exists() else function_named(value)
+        raise ValueError("needs a function, as package.module:function")
+    return function_or_file(value)
+
+
+def _word_or_function(value: Any) -> Any:
+    """A word that names one of several, or what is imported."""
+    return value if isinstance(value, str) and ":" not in value else _function(value)
 
 
 def _type_of(annotation: Any) -> Any:
@@ -188,7 +193,8 @@ def _sayable(annotation: Any) -> Any:
 
 def _one_of(kinds: Sequence[Any]) -> Any:
     if any(map(_is_callable, kinds)):
-        return Annotated[Any, BeforeValidator(_function)]
+        of_files = any(get_origin(kind) is os.PathLike for kind in kinds)
+        return Annotated[Any, BeforeValidator(_function if of_files else _word_or_function)]
     if Any in kinds:
         return Any
     found = [_sayable(kind) for kind in kinds if kind is not type(None)]

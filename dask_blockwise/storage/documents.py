@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -41,6 +42,9 @@ _FULL = ("No space left", "ENOSPC", "quota exceeded")
 
 
 _REMOVED_AT_ONCE = 1000
+
+# Seconds after which it is said that a server is waited for.
+_PATIENCE_SECONDS = 20.0
 
 
 _WEB_RETRIES = {"max_retries": 3, "initial_delay": "250ms", "max_delay": "2s"}
@@ -125,10 +129,26 @@ def read_surely(location: str, name: str) -> bytes:
 def _read(location: str, name: str, known: bool = False) -> bytes | None:
     try:
         ask = kvstore_of(location).read
-        found = (known_or_asked(location, name, ask) if known else ask(name)).result()
+        asked = known_or_asked(location, name, ask) if known else ask(name)
+        found = _answer(asked, location) if is_remote(location) else asked.result()
         return bytes(found.value) if found.state == "value" else None
     except (ValueError, OSError) as error:
         raise store_error(f"{location}/{name}", "read", error) from error
+
+
+def _answer(asked: Any, location: str) -> Any:
+    """What a server says, which is waited for, but not without a word."""
+    try:
+        return asked.result(timeout=_PATIENCE_SECONDS)
+    except TimeoutError:
+        server = "/".join(location.split("/")[:3])
+        warnings.warn(
+            f"{server} hasn't answered for {_PATIENCE_SECONDS:g} seconds, and is asked again, for "
+            "many minutes if need be. See that its name is right, and that there is a network and "
+            "what it takes to be let in, such as keys, a region or AWS_ENDPOINT_URL.",
+            stacklevel=2,
+        )
+        return asked.result()
 
 
 def has_document(location: str, name: str) -> bool:

@@ -72,7 +72,7 @@ def location_of(path: str | os.PathLike[str]) -> str:
     ------
     ValueError
         If it is empty, a path of Windows, or a URL of another kind than s3://, gs://, http:// and
-        https://.
+        https://, or with one slash.
 
     Examples
     --------
@@ -84,6 +84,7 @@ def location_of(path: str | os.PathLike[str]) -> str:
     if not text.strip():
         raise ValueError("A path is needed, got an empty text.")
     _check_not_of_windows(text)
+    _check_slashes(text)
     if not separator or "/" in scheme:
         # Path.absolute() keeps "..", and abspath two slashes at the beginning.
         whole = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111
@@ -100,6 +101,15 @@ def location_of(path: str | os.PathLike[str]) -> str:
             "what comes after it out, or write %3F and %23 where it belongs to a name."
         )
     return text.rstrip("/")
+
+
+def _check_slashes(text: str) -> None:
+    """Refuse what is nearly a URL, and would be a folder called s3: here."""
+    scheme, _, rest = text.partition(":/")
+    if scheme in (*_DRIVERS, *_WEB) and not rest.startswith("/"):
+        raise ValueError(
+            f"{text} has one slash behind {scheme}:, where a URL has two: give {scheme}://{rest}."
+        )
 
 
 def _check_not_of_windows(text: str) -> None:

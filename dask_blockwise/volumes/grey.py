@@ -75,9 +75,10 @@ def check_not_grey(
     differ, pairs = _neighbours(values, [n for n, axis in enumerate(frame.axes) if axis != "t"])
     if pairs < _PAIRS or differ <= pairs * _MOST_DIFFER or np.unique(values).size < _VALUES:
         return
+    at = f" at {labels.source.stored.location}" if isinstance(labels.source, Stored) else ""
     warnings.warn(
-        f"{labels!r} looks like an image, not like labels: in its middle {differ / pairs:.0%} of "
-        f"neighbouring voxels differ. {what} takes {takes}; threshold or segment it first; or, "
+        f"{labels!r}{at} looks like an image, not like labels: in its middle {differ / pairs:.0%} "
+        f"of neighbouring voxels differ. {what} takes {takes}; threshold or segment it first; or, "
         "if these are labels of very small objects that are stored, dbw.image_label(path) says so.",
         stacklevel=stacklevel,
     )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.any_cluster import cluster
+from ..storage.location import check_may_be_written, location_of
+from ..storage.room import check_no_file
+from .lineage import check_not_in_place, checkpoints_of
+from .source import Voxels
 from .storing import to_zarr
 from .to_precomputed import to_precomputed
 from .wiring import token_of
@@ -16,7 +20,7 @@ from .wiring import token_of
 if TYPE_CHECKING:
     from ..pipelines.reading import PipelineFile
 
-__all__ = ["WRITERS", "read_file", "to_yaml"]
+__all__ = ["WRITERS", "check_places", "read_file", "to_yaml"]
 
 # What stores a volume, by what a file says under ``to``.
 WRITERS: Mapping[str, Callable[..., Any]] = {"ome-zarr": to_zarr, "precomputed": to_precomputed}
@@ -93,3 +97,45 @@ def read_file(text: str, name: str) -> PipelineFile:
     from ..pipelines.reading import read_pipeline
 
     return read_pipeline(text, name, WRITERS, cluster)
+
+
+def check_places(file: PipelineFile, volumes: Mapping[str, Any]) -> None:
+    """Refuse places at which a file's volumes can't be stored, before any of them is.
+
+    Parameters
+    ----------
+    file : PipelineFile
+    volumes : mapping of Volume
+        Made of it, by name.
+
+    Raises
+    ------
+    ValueError
+        If something else lies there, it is what a volume is computed from, or two would lie there.
+    """
+    from ..pipelines.making import called
+    from ..pipelines.reading import Part
+
+    taken: dict[str, str] = {}
+    for name, output in file.stored.items():
+        place = Part({"path": output.arguments["path"]}, output.place)
+        called(_check_place, place, volumes[name], taken=taken)
+
+
+def _check_place(volume: Voxels, path: str, taken: dict[str, str]) -> None:
+    location = location_of(path)
+    check_may_be_written(location)
+    check_no_file(location)
+    check_not_in_place(volume, location)
+    for place, token in ((location, volume.token), *_on_the_way(volume)):
+        if taken.setdefault(place, token) != token:
+            raise ValueError(
+                f"Two volumes of the file would be stored at {place}: give each a path of its own."
+            )
+
+
+def _on_the_way(volume: Voxels) -> Iterator[tuple[str, str]]:
+    """Where checkpoints lie, with their tokens."""
+    for below in checkpoints_of(volume):
+        yield below.path, below.made.token
+        yield from _on_the_way(below.made)

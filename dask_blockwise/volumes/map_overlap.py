@@ -178,6 +178,8 @@ def map_overlap(
 
     Raises
     ------
+    TypeError
+        If the function is none.
     ValueError
         If the halo or boundary doesn't fit the volume, or the volumes don't fit one another.
 
@@ -189,6 +191,10 @@ def map_overlap(
     >>> bool(np.allclose(smooth[:], uniform_filter(np.eye(6), 3)))
     True
     """
+    if not callable(function):
+        raise TypeError(
+            f"map_overlap needs a function itself, not its name or file, got {function!r}."
+        )
     axes = len(volume.frame.space)
     others = alike(volume, others)
     margin = Margin(halo_of(halo, axes), boundaries_of(boundary, axes))

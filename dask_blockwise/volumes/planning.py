@@ -35,6 +35,7 @@ def plan(
     pyramid: Any = None,
     *,
     to: Kept = "ome-zarr",
+    dtype: Any = None,
     checkpoint: Automatic | None = None,
     measured: RunSummary | None = None,
     suggest: bool = False,
@@ -51,6 +52,8 @@ def plan(
         As for ``to_zarr``, or ``to_precomputed``, which has all levels unless given.
     to : "ome-zarr" or "precomputed"
         As what it would be stored.
+    dtype : dtype or "smallest", optional
+        As for ``to_zarr``.
     checkpoint : "auto", optional
         As for ``to_zarr``: with what that would store on the way.
     measured : RunSummary, optional
@@ -86,7 +89,7 @@ def plan(
     result  32 x 32       4  4.00 kiB  4.00 kiB        2.00 kiB              1.00
     in all                8  8.00 kiB  8.00 kiB        2.00 kiB
     """
-    own = StoreOptions(block_shape=block_shape, stored_as=_kept_as(volume, to, pyramid))
+    own = StoreOptions(block_shape=block_shape, stored_as=_kept_as(volume, to, pyramid, dtype))
     block = volume.frame.checked_block(block_shape)
     if checkpoint is not None:
         volume = with_checkpoints(volume, "result", block, _kept_on_the_way, checkpoint)
@@ -113,12 +116,14 @@ def _kept_on_the_way(volume: Voxels, path: str) -> Voxels:
     return checkpointed(volume, path, StoreOptions())
 
 
-def _kept_as(volume: Voxels, to: str, pyramid: Any) -> HowStored:
+def _kept_as(volume: Voxels, to: str, pyramid: Any, dtype: Any) -> HowStored:
     if to not in get_args(Kept):
         raise ValueError(f"to is one of {', '.join(get_args(Kept))}, got {to!r}.")
     if to == "precomputed":
+        if dtype is not None:
+            raise ValueError("Precomputed data have the dtype of the volume: leave dtype out.")
         return precomputed_as(volume.frame, pyramid=True if pyramid is None else pyramid)
-    return stored_as(volume, pyramid=False if pyramid is None else pyramid)
+    return stored_as(volume, pyramid=False if pyramid is None else pyramid, dtype=dtype)
 
 
 def plan_without_files(volume: Voxels) -> Plan:
@@ -154,6 +159,9 @@ def _plans(volume: Voxels, name: str, options: StoreOptions) -> list[StagePlan]:
         for step in steps_of(volume, block)
         if step.cost is not None
     ]
+    stored, frame = options.stored_as.of(volume.frame), volume.frame
+    written = own[-1].write_bytes * stored.itemsize // frame.dtype.itemsize
+    own[-1] = replace(own[-1], write_bytes=written)
     return own + list(_level_plans(volume, name, block, options.stored_as))
 
 

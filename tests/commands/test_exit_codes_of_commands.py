@@ -112,7 +112,7 @@ def test_an_image_is_no_labels(folder: Path) -> None:
     code, out, err = ended(folder, "objects in.zarr/grey --no-progress --workers 1")
     assert (code, out) == (2, "")
     assert err.startswith("dask-blockwise: <StoredVolume")
-    assert "looks like an image" in err
+    assert "in.zarr/grey/s0 looks like an image" in err
     assert not list(folder.glob("in.zarr/*.objects*"))
     dbw.image_label(folder / "in.zarr/grey")
     code, _, err = ended(folder, "objects in.zarr/grey --no-progress --workers 1")

@@ -57,6 +57,16 @@ def test_a_network_may_lie_in_the_present_folder(folder, capsys):
             "own.py does not define segment_function: it needs segment_function(input_array",
         ),
         (
+            "segment in.zarr/raw out.zarr/a --function broken.py --halo 4",
+            "broken.py can't be run, NameError in line 2: name 'halo' is not defined. It needs",
+        ),
+        (
+            "segment in.zarr/raw out.zarr/a --function unclosed.py --halo 4",
+            "unclosed.py can't be run, SyntaxError in line 1: ",
+        ),
+        ("segment in.zarr/raw out.zarr/a --function a.bin --halo 4", "a.bin is no text: give a"),
+        ("segment in.zarr/raw out.zarr/a --function own.blobs --halo 4", "mean own:blobs?"),
+        (
             "segment in.zarr/raw out.zarr/a --function own.py:blobs --halo 4",
             "Its module has no .py in it, such as own:blobs",
         ),
@@ -64,6 +74,9 @@ def test_a_network_may_lie_in_the_present_folder(folder, capsys):
 )
 def test_what_is_not_there_is_said_without_a_traceback(command, said, folder, capsys):
     Path("own.py").write_text("def blobs(block):\n    return block > 3\n")
+    Path("broken.py").write_text("\nhalo\n")
+    Path("unclosed.py").write_text("halo = (\n")
+    Path("a.bin").write_bytes(b"\xff\xfe\x00")
     assert ends(command) == 2
     told = capsys.readouterr().err
     assert said in told

@@ -100,6 +100,11 @@ def test_seams_are_seen_in_what_is_stored(
     assert text.startswith("CLEAN")
     assert "Computed again as one piece" in text
     assert Path("seams.png").stat().st_size > 1000
+    with pytest.raises(SystemExit, match="2"):
+        main(["seams", "a.zarr/cells", "--picture", "nowhere/seams.png"])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "nowhere, where the picture is to go, isn't there: make it" in err
     rows, columns = np.arange(64)[:, None], np.arange(64)
     cut = (rows + columns) // 7 + 1 + 100 * (columns // 16)
     dbw.Volume.from_array(cut, chunks=(16, 16)).to_zarr("b.zarr/cut", progress=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 from collections.abc import Callable
@@ -193,6 +194,19 @@ def test_a_region_alone_is_computed_again(folder: Path) -> None:
     assert np.array_equal(dbw.open_volume("out.zarr/mask")[:], whole)
 
 
+def test_a_plan_goes_by_the_type_that_is_stored(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for dtype in ("uint8", "uint32"):
+        call = ["threshold", "in.zarr/raw", "out.zarr/mask", "--value", "128", "--dtype", dtype]
+        main([*call, "--plan"])
+        size = math.prod(raw().shape) * np.dtype(dtype).itemsize
+        assert f" {size / 1024:.2f} kiB " in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        main([*call[:-1], "uint4", "--plan"])
+    assert "can't be stored as uint4" in capsys.readouterr().err
+
+
 def test_a_plan_runs_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["threshold", "in.zarr/raw", "out.zarr/mask", "--value", "128", "--plan"])
     assert "12 x 16 x 16       8" in capsys.readouterr().out
@@ -266,6 +280,18 @@ def test_any_stage_is_stored_as_precomputed_data(
         ("argmax in.zarr/affinities o.zarr/m --roi 0:8", "has 1 axes, and the volume 3"),
         ("threshold in.zarr/raw o.zarr/m --value nan", "threshold got NaN as value"),
         ("objects in.zarr/raw --mean path=in.zarr/raw", "--mean can't call a volume 'path'"),
+        ("threshold in.zarr/raw o.zarr/m --value 1 --timeout 0", ": --timeout must be a positive"),
+        ("threshold in.zarr/raw o.zarr/m --value 1 --workers 5:2", ": --workers must be the least"),
+        (
+            "threshold in.zarr/raw o.zarr/m --value 1 --queue short",
+            ": --queue says nothing of",
+        ),
+        (
+            "watershed in.zarr/affinities o.zarr/m --offsets [[-1,0,0]]",
+            "Invalid value for --offsets: it takes offsets with spaces between",
+        ),
+        ("convert in.zarr/raw o.zarr/m --voxel-size 2 1 1", "have commas between and no spaces"),
+        ("pyramid in.zarr/raw --levels 0", "--levels: it takes a whole number of at least 1"),
         ("run nowhere.yaml", "There is no file nowhere.yaml: give a pipeline"),
         ("run net.pt", "net.pt is no text"),
     ],

@@ -27,6 +27,8 @@ def read(kind: Any, *given: str) -> Any:
     "kind, given, value",
     [
         ("Halo", "16", 16),
+        ("Memory", "8GB", "8GB"),
+        ("Memory", "0.5", 0.5),
         ("Halo", "8,16,16", (8, 16, 16)),
         ("Halo", "auto", "auto"),
         ("Numbers", "0.5", 0.5),

@@ -100,9 +100,13 @@ def test_an_empty_path_is_refused(path):
         ("C:\\data\\a.zarr\\raw", "/mnt/c/data/a.zarr/raw (as WSL has it)"),
         ("D:/a.zarr", "/mnt/d/a.zarr (as WSL has it)"),
         ("a.zarr\\raw", "such as a.zarr/raw."),
+        ("s3:/bucket/a.zarr", "a URL has two: give s3://bucket/a.zarr."),
+        ("https:/host/a.zarr", "a URL has two: give https://host/a.zarr."),
     ],
 )
-def test_a_path_of_windows_is_refused_before_anything_is_written(path, mend, tmp_path, monkeypatch):
+def test_a_path_of_another_kind_is_refused_before_anything_is_written(
+    path, mend, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     volume = dbw.Volume.from_array(np.eye(4))
     for act in (dbw.open_volume, partial(volume.to_zarr, progress=False), dbw.status):

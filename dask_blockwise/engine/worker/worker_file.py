@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -48,6 +49,8 @@ class WorkerFile:
         ------
         FileNotFoundError
             If there is no such file.
+        ValueError
+            If it is no text.
         """
         file = Path(path).expanduser().absolute()
         if not file.is_file():
@@ -55,11 +58,21 @@ class WorkerFile:
                 f"There is no file {str(path)!r} (looked for {file}). Give the path of a Python "
                 f"file with {needs}."
             )
-        return cls(str(file), file.read_text(), needs, _package_of(file.parent))
+        try:
+            source = file.read_text("utf-8")
+        except UnicodeDecodeError:
+            raise ValueError(f"{file} is no text: give a Python file with {needs}.") from None
+        return cls(str(file), source, needs, _package_of(file.parent))
 
     @property
     def module(self) -> ModuleType:
-        """The file as a module, made once a process; files of the same name do not share one."""
+        """The file as a module, made once a process; files of the same name do not share one.
+
+        Raises
+        ------
+        ImportError
+            If it raises an error of its own.
+        """
         with _loading:
             if self._module_name not in sys.modules:
                 self._load()
@@ -104,9 +117,22 @@ class WorkerFile:
         sys.modules[self._module_name] = module
         try:
             exec(compile(self.source, self.path, "exec"), vars(module))
-        except BaseException:
+        except BaseException as error:
             del sys.modules[self._module_name]
-            raise
+            if not isinstance(error, Exception):
+                raise
+            raise ImportError(
+                f"The file {self.path} can't be run, {type(error).__name__}{self._line_of(error)}: "
+                f"{error}. It needs to be Python, with {self.needs}."
+            ) from error
+
+    def _line_of(self, error: Exception) -> str:
+        """Where in the file it was, for people."""
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == self.path]
+        if isinstance(error, SyntaxError) and error.filename == self.path:
+            lines.append(error.lineno)
+        return f" in line {lines[-1]}" if lines else ""
 
 
 @dataclass(frozen=True)
