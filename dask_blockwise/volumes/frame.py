@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from operator import index
 from typing import Any
 
 import numpy as np
 
 from ..geometry.blocks import Coordinate, Roi, check_region
-from ..geometry.boxes import Index
+from ..geometry.boxes import Index, checked_sizes
 from ..geometry.placement import Placement
 
 __all__ = ["Frame", "check_axes", "check_holds_voxels", "check_numbers", "check_real"]
@@ -154,19 +153,11 @@ class Frame:
         Raises
         ------
         ValueError
-            If it isn't one positive number for each axis but "c".
+            If it isn't one positive whole number for each axis but "c".
         """
         if block_shape is None:
             return self.block_shape
-        try:
-            block = tuple(map(index, block_shape))
-        except TypeError:
-            block = ()
-        if len(block) != len(self.voxel_size) or min(block) < 1:
-            raise ValueError(
-                f"block_shape must be {len(self.voxel_size)} positive numbers of voxels, for the "
-                f"axes {self.placement.block_axes}, got {block_shape!r}."
-            )
+        block = checked_sizes("block_shape", block_shape, self.placement.block_axes)
         return tuple(min(b, n) for b, n in zip(block, self.extent))
 
     def voxels(self, roi: Roi) -> tuple[Index, Index]:

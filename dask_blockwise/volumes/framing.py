@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..geometry.axes import default_axes, warn_of_channels_last
+from ..geometry.boxes import checked_sizes
 from ..geometry.placement import placement_of
 from ..storage.chunking import default_block
 from .frame import Frame, check_axes, check_numbers
@@ -40,7 +41,7 @@ def framed(
     if chunks is None:
         chunks = getattr(array, "chunksize", None) or default_block(placement.axes, array.shape)
     else:
-        _check_chunks(chunks, placement.axes)
+        chunks = checked_sizes("chunks", chunks, placement.axes)
     frame = Frame(
         shape=tuple(array.shape),
         dtype=np.dtype(array.dtype),
@@ -49,12 +50,3 @@ def framed(
         stands_for=stands_for,
     )
     return frame, InMemory(array, placement.axes)
-
-
-def _check_chunks(chunks: Any, axes: Sequence[str]) -> None:
-    sizes = list(chunks) if np.iterable(chunks) else []
-    if len(sizes) != len(axes) or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
-        raise ValueError(
-            f"chunks must be {len(axes)} positive whole numbers of voxels, one for each of the "
-            f"axes {tuple(axes)}, got {chunks!r}."
-        )
