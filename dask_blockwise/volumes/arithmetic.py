@@ -146,7 +146,7 @@ def numpy_of(
     Raises
     ------
     TypeError
-        If it is no ufunc, or there is no volume among the arguments.
+        If it is no ufunc, or its arguments aren't volumes and numbers, with a volume among them.
     ValueError
         If the volumes don't lie where one another do.
     """
@@ -242,12 +242,17 @@ def _mapped(
 
 
 def _check_arguments(name: str, arguments: Sequence[Any], volumes: Sequence[Voxels]) -> None:
-    for argument in arguments:
-        if not _is_volume(argument) and np.ndim(argument):
+    for argument in (argument for argument in arguments if not _is_volume(argument)):
+        if np.ndim(argument):
             raise TypeError(
                 f"{name} of a volume and an array of shape {np.shape(argument)}: make the array a "
                 "volume too, Volume.from_array(array, voxel_size=..., offset=...), so that it is "
                 "known where it lies."
+            )
+        if getattr(argument, "dtype", np.asarray(argument).dtype).kind not in "buifc":
+            raise TypeError(
+                f"{name} of a volume and {argument!r}, which is no number: give one, or another "
+                "volume. Whether there is a volume is asked by `volume is None`."
             )
     first = volumes[0].frame
     for other in (volume.frame for volume in volumes[1:]):

@@ -12,7 +12,7 @@ from ..geometry.boxes import checked_sizes
 from ..geometry.placement import placement_of
 from ..storage.chunking import default_block
 from .frame import Frame, check_axes, check_numbers
-from .kinds import InMemory
+from .kinds import InMemory, check_unmasked
 
 __all__ = ["framed"]
 
@@ -32,6 +32,8 @@ def framed(
             f"Volume.from_array takes an array of numpy or Dask, got {type(array).__name__}: give "
             "np.asarray of it, or open what is stored with open_volume(path)."
         )
+    _check_shape_is_known(array.shape)
+    check_unmasked(array)
     if not axes:
         axes = default_axes(array.ndim)
         warn_of_channels_last("An array", array.shape, axes)
@@ -50,3 +52,12 @@ def framed(
         stands_for=stands_for,
     )
     return frame, InMemory(array, placement.axes)
+
+
+def _check_shape_is_known(shape: Sequence[Any]) -> None:
+    """Refuse what dask has yet to compute the shape of."""
+    if any(n != n for n in shape):
+        raise ValueError(
+            f"The shape of this array of Dask, {tuple(shape)}, isn't known before it is computed: "
+            "array.compute_chunk_sizes() finds it out; give it after that."
+        )

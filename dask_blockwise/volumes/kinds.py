@@ -42,6 +42,7 @@ class InMemory(Source):
         if is_dasks(values):
             # Within a task, where no other scheduler may be asked.
             (values,) = compute(values, scheduler="synchronous")
+        check_unmasked(values)
         return np.asarray(values)
 
     def __recipe__(self) -> Any:
@@ -172,6 +173,20 @@ def before_checkpoint(volume: AnyVoxels, path: str) -> AnyVoxels:
     if not isinstance(source, Checkpoint) or source.path != path:
         return volume
     return replace(volume, frame=source.made.frame, source=source.made.source)
+
+
+def check_unmasked(array: Any) -> None:
+    """Refuse an array of numpy.ma of which something is masked.
+
+    Raises
+    ------
+    ValueError
+    """
+    if np.ma.is_masked(array):
+        raise ValueError(
+            "Some values of this array are masked, which a volume doesn't know of: give "
+            "array.filled(0), or whatever is to be there."
+        )
 
 
 def is_dasks(array: Any) -> bool:
