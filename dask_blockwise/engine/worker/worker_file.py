@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from importlib.util import decode_source
 from os import PathLike
 from pathlib import Path
 from types import ModuleType
@@ -48,6 +49,8 @@ class WorkerFile:
         ------
         FileNotFoundError
             If there is no such file.
+        UnicodeDecodeError
+            If it isn't in UTF-8, nor in what its first lines say, as Python has it.
         """
         file = Path(path).expanduser().absolute()
         if not file.is_file():
@@ -55,7 +58,7 @@ class WorkerFile:
                 f"There is no file {str(path)!r} (looked for {file}). Give the path of a Python "
                 f"file with {needs}."
             )
-        return cls(str(file), file.read_text(), needs, _package_of(file.parent))
+        return cls(str(file), decode_source(file.read_bytes()), needs, _package_of(file.parent))
 
     @property
     def module(self) -> ModuleType:
