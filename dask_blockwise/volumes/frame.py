@@ -260,7 +260,7 @@ def check_numbers(dtype: np.dtype[Any]) -> None:
 
 def check_stands_for(span: tuple[float, float], dtype: np.dtype[Any]) -> None:
     """Refuse a meaning of values that isn't one of uint8."""
-    if dtype != np.uint8 or len(span) != 2 or not span[0] < span[1]:
+    if dtype != np.uint8 or len(span) != 2 or not -np.inf < span[0] < span[1] < np.inf:
         raise ValueError(
             f"stands_for says what 0 and 255 of uint8 stand for, such as (0, 1), got {span!r} for "
             f"{dtype}: leave it out where values are what they are."
