@@ -218,8 +218,8 @@ class Reduction:
             raise TypeError(f"{self.name} of a volume is given back: leave out= out.")
         if axis is not None:
             listed = axis if isinstance(axis, Sequence) and not isinstance(axis, str) else [axis]
-            names = volume.frame.axes
-            axis = tuple(names.index(one) if isinstance(one, str) else one for one in listed)
+            place = volume.frame.axis
+            axis = tuple(place(one) if isinstance(one, str) else one for one in listed)
         # Sums of halves soon become infinite; numpy takes their means in floats, too.
         halves = volume.frame.dtype == np.float16 and self.name in ("mean", "std", "var")
         if dtype is None and halves:

@@ -137,6 +137,17 @@ class Frame:
         """Voxels of a block, along all axes but "c"."""
         return self.without_channels(self.shards or self.chunks)
 
+    def axis(self, name: str) -> int:
+        """Which of all axes has a name.
+
+        Raises
+        ------
+        ValueError
+        """
+        if name not in self.axes:
+            raise ValueError(f"There is no axis {name!r} among {self.axes}: name one of these.")
+        return self.axes.index(name)
+
     def without_channels(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Of values along all axes, those along all but "c"."""
         return tuple(v for axis, v in zip(self.axes, values, strict=True) if axis != "c")

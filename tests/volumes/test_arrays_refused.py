@@ -39,3 +39,10 @@ def test_numbers_of_all_kinds_are_numbers():
     volume = Volume.from_array(VALUES)
     for other in (2, 2.5, True, np.uint8(2), np.array(2.5), da.from_array(np.array(2.5))):
         assert np.array_equal((volume + other)[:], VALUES + np.asarray(other))
+
+
+def test_an_axis_that_isn_t_there_is_named():
+    volume = Volume.from_array(VALUES)
+    with pytest.raises(ValueError, match=r"no axis 'z' among \('y', 'x'\): name one of these"):
+        volume.mean(axis="z")
+    assert volume.max(axis="x").tolist() == VALUES.max(1).tolist()
