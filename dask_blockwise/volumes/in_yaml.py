@@ -78,7 +78,7 @@ def to_yaml(
             "others: give lists."
         )
     if file is not None:
-        Path(file).write_text(text)
+        Path(file).expanduser().write_text(text)
     return text
 
 
