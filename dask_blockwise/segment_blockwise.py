@@ -6,13 +6,14 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
+from operator import mod
 from os import PathLike
 from typing import Any, Protocol, runtime_checkable
 
 from .engine.run import run
 from .engine.task import Task
 from .geometry.blocks import Roi
-from .geometry.boxes import Index
+from .geometry.boxes import Index, is_whole
 from .relabelling.relabel import relabel
 from .segmentation.function import Parameters, SegmentFunction
 from .segmentation.mutex_fragments import MutexFragments
@@ -255,12 +256,9 @@ def _within(output: Volume, objects: Volume) -> Target:
 
 def _check_whole(stored: StoredArray, begin: Index, end: Index, block: Index) -> None:
     """Refuse blocks that aren't whole shards or chunks, of which two writers would lose voxels."""
-    axes = zip(begin, end, block, stored.write_unit, stored.shape, strict=True)
-    whole = [
-        not b % unit and not step % unit and (not e % unit or e == size)
-        for b, e, step, unit, size in axes
-    ]
-    if not all(whole):
+    unit = stored.write_unit
+    region = tuple(slice(b, e) for b, e in zip(begin, end, strict=True))
+    if not is_whole(region, unit, stored.shape) or any(map(mod, block, unit)):
         raise ValueError(
             f"Blocks of {block} voxels from {begin} to {end} are not whole shards or chunks of "
             f"{stored.write_unit} of {stored.path}: two blocks would write to one. Create the "

@@ -282,7 +282,7 @@ def create_compute_context(
 
 
 def _read(path: str | os.PathLike[str]) -> Any:
-    return yaml.safe_load(Path(path).expanduser().read_text())
+    return yaml.safe_load(Path(path).expanduser().read_bytes())
 
 
 def _bsub_job(

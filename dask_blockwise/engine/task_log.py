@@ -60,7 +60,7 @@ class TaskLog:
         # A ledger of scratch is gone at the end.
         if self._progress is not None and self._progress.parent.exists():
             partial = self._progress.with_suffix(".partial")
-            partial.write_text(text)
+            partial.write_text(text, "utf-8")
             partial.replace(self._progress)
 
     def _try(self, write: Callable[[], None]) -> None:
@@ -75,5 +75,5 @@ class TaskLog:
 
 def _append(path: Path, entry: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as log:
+    with path.open("a", encoding="utf-8") as log:
         log.write(entry)

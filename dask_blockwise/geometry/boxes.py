@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ __all__ = [
     "Index",
     "bounded",
     "bounded_growth",
+    "checked_sizes",
     "common",
     "full_box",
     "grown",
@@ -35,6 +38,38 @@ def full_box(axes: tuple[str, ...], begin: Index, end: Index) -> tuple[slice, ..
     """Slices along all axes of a box without channels."""
     bounds = iter(zip(begin, end, strict=True))
     return tuple(slice(None) if axis == "c" else slice(*next(bounds)) for axis in axes)
+
+
+def checked_sizes(name: str, given: Any, axes: Sequence[str]) -> Index:
+    """Voxels along axes, if they are that.
+
+    Parameters
+    ----------
+    name : str
+        Of what a person gave, such as ``"chunks"``.
+    given : sequence of int
+    axes : sequence of str
+
+    Raises
+    ------
+    ValueError
+        If it isn't one positive whole number for each axis.
+
+    Examples
+    --------
+    >>> checked_sizes("chunks", [np.int64(4), 8], ("y", "x"))
+    (4, 8)
+    """
+    try:
+        sizes = tuple(map(index, given))
+    except TypeError:
+        sizes = ()
+    if len(sizes) != len(axes) or min(sizes) < 1:
+        raise ValueError(
+            f"{name} must be {len(axes)} positive whole numbers of voxels, one for each of the "
+            f"axes {tuple(axes)}, got {given!r}."
+        )
+    return sizes
 
 
 def bounded(box: tuple[slice, ...], shape: Index) -> tuple[slice, ...]:

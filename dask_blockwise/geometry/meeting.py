@@ -9,10 +9,14 @@ from math import lcm
 import numpy as np
 from numpy.typing import NDArray
 
+from .meant import meant_between
 from .placement import Placement
 from .units import axis_kind, length_of
 
 __all__ = ["Meeting", "meetings", "times_as_large"]
+
+# By so much of themselves may numbers be off that others computed as floats, such as 8 * 0.1234.
+_ROUNDED = Fraction(1, 2**50)
 
 
 @dataclass(frozen=True)
@@ -38,14 +42,17 @@ class Meeting:
         edges : ndarray of int
             The numbers of the voxels, and one more.
         """
-        # A whole number of the other's voxels is kept apart, so that numbers stay small.
-        whole, away = divmod(self.away, self.wide)
-        at = edges * self.step + away
-        return at[:-1] // self.wide + whole, -(-at[1:] // self.wide) + whole
+        # Of Python's integers, since 64 bits don't hold those of sizes in many digits.
+        at = edges.astype(object) * self.step + self.away
+        first, stop = at[:-1] // self.wide, -(-at[1:] // self.wide)
+        return first.astype(np.int64), stop.astype(np.int64)
 
 
 def meetings(one: Placement, other: Placement) -> tuple[Meeting, ...]:
     """How voxels of one volume lie in those of another, along each axis but channels.
+
+    Sizes of which one is meant to be so many times the other, but for how floats are rounded, are
+    so: else voxels would meet a neighbour by the last digit.
 
     Parameters
     ----------
@@ -66,9 +73,11 @@ def meetings(one: Placement, other: Placement) -> tuple[Meeting, ...]:
     found = []
     for n, axis in enumerate(one.block_axes):
         ratio = _ratio(_unit(other, axis), _unit(one, axis), axis_kind(axis))
+        wide = other.voxel_size[n] * ratio
         begins = Fraction(one.offset[n]), other.offset[n] * ratio
-        exact = Fraction(one.voxel_size[n]), begins[0] - begins[1], other.voxel_size[n] * ratio
-        found.append(_in_parts(*exact))
+        step = Fraction(one.voxel_size[n]) / wide
+        away, off = (begins[0] - begins[1]) / wide, max(map(abs, begins)) / wide
+        found.append(_in_parts(_meant(step, step), _meant(away, off)))
     return tuple(found)
 
 
@@ -91,12 +100,16 @@ def times_as_large(coarse: Placement, fine: Placement) -> tuple[Fraction, ...]:
     return tuple(Fraction(along.wide, along.step) for along in meetings(fine, coarse))
 
 
-def _in_parts(step: Fraction, away: Fraction, wide: Fraction) -> Meeting:
-    """In the largest part of a unit in which all are whole."""
-    parts = lcm(step.denominator, away.denominator, wide.denominator)
-    whole = [int(number * parts) for number in (step, away, wide)]
-    common = np.gcd.reduce(np.array(whole, object))
-    return Meeting(*(number // int(common) for number in whole))
+def _meant(number: Fraction, of: Fraction) -> Fraction:
+    """The simplest number that it may be, made of one so large."""
+    slack = of * _ROUNDED
+    return Fraction(0) if abs(number) <= slack else meant_between(number - slack, number + slack)
+
+
+def _in_parts(step: Fraction, away: Fraction) -> Meeting:
+    """In the largest part of a voxel in which both are whole."""
+    wide = lcm(step.denominator, away.denominator)
+    return Meeting(int(step * wide), int(away * wide), wide)
 
 
 def _unit(placement: Placement, axis: str) -> str:

@@ -36,7 +36,7 @@ class Description:
         """
         for name in ("rdf.yaml", "bioimageio.yaml"):
             if (folder / name).exists():
-                return cls(folder, yaml.safe_load((folder / name).read_text()))
+                return cls(folder, yaml.safe_load((folder / name).read_bytes()))
         raise FileNotFoundError(f"{folder} is no bioimage.io model: it has no rdf.yaml.")
 
     @property

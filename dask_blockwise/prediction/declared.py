@@ -113,9 +113,10 @@ def around_network(
     volume: Volume, model: Any, normalize: Any, activation: Activation | None
 ) -> tuple[Normalization, Activation | None]:
     """What goes before and after the network: what is given, else what its folder declares."""
-    if not isinstance(model, str | os.PathLike) or not Path(model).is_dir():
+    path = Path(model).expanduser() if isinstance(model, str | os.PathLike) else None
+    if path is None or not path.is_dir():
         return normalization_of("dtype" if normalize is None else normalize, volume), activation
-    folder = Description.of(Path(model))
+    folder = Description.of(path)
     after: Any = activation or folder.activation
     if normalize is not None:
         return normalization_of(normalize, volume), after

@@ -264,7 +264,7 @@ def _config(given: str | Path | Mapping[str, Any]) -> Mapping[str, Any]:
     named = [folder / f"{given}.yaml" for folder in (*folders, _HOME.expanduser() / "configs")]
     for path in (Path(given).expanduser(), *named):
         if path.is_file():
-            loaded: Mapping[str, Any] = yaml.safe_load(path.read_text())
+            loaded: Mapping[str, Any] = yaml.safe_load(path.read_bytes())
             return loaded
     known = sorted(path.stem for folder in folders for path in folder.glob("*.yaml"))
     raise FileNotFoundError(

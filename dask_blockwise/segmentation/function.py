@@ -141,7 +141,7 @@ def _read(parameters: Parameters | None) -> Mapping[str, Any]:
     if parameters is None or isinstance(parameters, Mapping):
         return parameters or {}
     if isinstance(parameters, str | PathLike):
-        with Path(parameters).expanduser().open() as file:
+        with Path(parameters).expanduser().open(encoding="utf-8") as file:
             return _read(file)
     loaded = yaml.safe_load(parameters) or {}
     if not isinstance(loaded, dict):

@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-_CACHE_MEGABYTES = "256"
+_CACHE_VARIABLE, _CACHE_MEGABYTES = "DASK_BLOCKWISE_CACHE_MB", "256"
 
 
 _FULL = ("No space left", "ENOSPC", "quota exceeded")
@@ -209,11 +209,26 @@ def _shared_cache() -> Any:
 
 
 def _new_cache() -> Any:
-    megabytes = int(os.environ.get("DASK_BLOCKWISE_CACHE_MB", _CACHE_MEGABYTES))
-    settings: dict[str, Any] = {"cache_pool": {"total_bytes_limit": megabytes << 20}}
+    settings: dict[str, Any] = {"cache_pool": {"total_bytes_limit": _cache_megabytes() << 20}}
     # Without this, a web server that is down is asked for many minutes.
     settings["http_request_retries"] = _WEB_RETRIES
     return ts.Context(settings)
+
+
+class _NoSize(RuntimeError):
+    """What a variable says that a person sets; no ValueError, for which a store would be blamed."""
+
+    exit_code = 2
+
+
+def _cache_megabytes() -> int:
+    given = os.environ.get(_CACHE_VARIABLE, _CACHE_MEGABYTES)
+    if not given.strip().isdecimal():
+        raise _NoSize(
+            f"The environment variable {_CACHE_VARIABLE} is a whole number of megabytes, such as "
+            f"{_CACHE_MEGABYTES}, got {given!r}: set it so, or unset it."
+        )
+    return int(given)
 
 
 def remove_documents(location: str, names: Sequence[str]) -> None:

@@ -15,6 +15,9 @@ from .scales import keys_of
 
 __all__ = ["image_paths", "images_below", "level_paths"]
 
+# Folders beside an output, of what its blocks left for one another.
+_OF_SCRATCH = ".scratch"
+
 
 def level_paths(path: str) -> list[str]:
     """Paths of the levels of the image at a path, as its container lists them; finest first.
@@ -64,6 +67,8 @@ def image_paths(given: str) -> list[str]:
 def images_below(path: str | os.PathLike[str], folders: int | None = None) -> list[str]:
     """Paths, relative to a local folder, of all images below it: of several levels, one path.
 
+    What a run keeps for itself, in ``<output>.scratch``, is left out.
+
     Parameters
     ----------
     path : path
@@ -79,7 +84,8 @@ def images_below(path: str | os.PathLike[str], folders: int | None = None) -> li
     ['mask', 'raw']
     """
     top = location_of(path)
-    names = sorted(arrays_below(top, folders)) if on_disk(top) else []
+    found = sorted(arrays_below(top, folders)) if on_disk(top) else []
+    names = [name for name in found if f"{_OF_SCRATCH}/" not in name]
     groups = {name: name.rpartition("/")[0] for name in names}
     levels = {group: _levels_in(f"{top}/{group}".rstrip("/")) for group in {*groups.values()}}
     images = (group if f"{top}/{name}" in levels[group] else name for name, group in groups.items())

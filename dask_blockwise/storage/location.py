@@ -24,6 +24,7 @@ __all__ = [
     "nearest_names",
     "on_disk",
     "plain_path",
+    "same_place",
 ]
 
 _DRIVERS = {"s3": "s3", "gs": "gcs"}
@@ -115,9 +116,7 @@ def _check_slashes(text: str) -> None:
 def _check_not_of_windows(text: str) -> None:
     """Refuse what would be the name of a single file or folder here."""
     drive = re.match(r"([A-Za-z]):[\\/]", text)
-    if os.name == "nt":
-        return
-    if drive or "\\" in text:
+    if os.name != "nt" and (drive or "\\" in text):
         rest = text[drive.end() - 1 if drive else 0 :].replace("\\", "/")
         where = f"/mnt/{drive[1].lower()}" if drive else ""
         raise ValueError(
@@ -129,6 +128,24 @@ def _check_not_of_windows(text: str) -> None:
 def is_remote(location: str) -> bool:
     """Whether it is a URL."""
     return "://" in location
+
+
+def same_place(one: str, other: str) -> bool:
+    """Whether two locations are one, by way of links of the file system too.
+
+    Examples
+    --------
+    >>> Path("data").mkdir()
+    >>> Path("link").symlink_to("data")
+    >>> same_place(location_of("link/a.zarr"), location_of("data/a.zarr"))
+    True
+    """
+    if one == other or is_remote(one) or is_remote(other):
+        return one == other
+    try:
+        return os.path.samefile(one, other)  # noqa: PTH121
+    except OSError:  # What isn't there yet.
+        return os.path.realpath(one) == os.path.realpath(other)
 
 
 def archive_of(location: str) -> tuple[str, str] | None:

@@ -146,7 +146,7 @@ def numpy_of(
     Raises
     ------
     TypeError
-        If it is no ufunc, or there is no volume among the arguments.
+        If it is no ufunc, or its arguments aren't volumes and numbers, with a volume among them.
     ValueError
         If the volumes don't lie where one another do.
     """
@@ -218,8 +218,8 @@ class Reduction:
             raise TypeError(f"{self.name} of a volume is given back: leave out= out.")
         if axis is not None:
             listed = axis if isinstance(axis, Sequence) and not isinstance(axis, str) else [axis]
-            names = volume.frame.axes
-            axis = tuple(names.index(one) if isinstance(one, str) else one for one in listed)
+            place = volume.frame.axis
+            axis = tuple(place(one) if isinstance(one, str) else one for one in listed)
         # Sums of halves soon become infinite; numpy takes their means in floats, too.
         halves = volume.frame.dtype == np.float16 and self.name in ("mean", "std", "var")
         if dtype is None and halves:
@@ -242,12 +242,17 @@ def _mapped(
 
 
 def _check_arguments(name: str, arguments: Sequence[Any], volumes: Sequence[Voxels]) -> None:
-    for argument in arguments:
-        if not _is_volume(argument) and np.ndim(argument):
+    for argument in (argument for argument in arguments if not _is_volume(argument)):
+        if np.ndim(argument):
             raise TypeError(
                 f"{name} of a volume and an array of shape {np.shape(argument)}: make the array a "
                 "volume too, Volume.from_array(array, voxel_size=..., offset=...), so that it is "
                 "known where it lies."
+            )
+        if getattr(argument, "dtype", np.asarray(argument).dtype).kind not in "buifc":
+            raise TypeError(
+                f"{name} of a volume and {argument!r}, which is no number: give one, or another "
+                "volume. Whether there is a volume is asked by `volume is None`."
             )
     first = volumes[0].frame
     for other in (volume.frame for volume in volumes[1:]):

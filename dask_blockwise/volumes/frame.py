@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from operator import index
 from typing import Any
 
 import numpy as np
 
 from ..geometry.blocks import Coordinate, Roi, check_region
-from ..geometry.boxes import Index
+from ..geometry.boxes import Index, checked_sizes
 from ..geometry.placement import Placement
 
 __all__ = ["Frame", "check_axes", "check_holds_voxels", "check_numbers", "check_real"]
@@ -138,6 +137,17 @@ class Frame:
         """Voxels of a block, along all axes but "c"."""
         return self.without_channels(self.shards or self.chunks)
 
+    def axis(self, name: str) -> int:
+        """Which of all axes has a name.
+
+        Raises
+        ------
+        ValueError
+        """
+        if name not in self.axes:
+            raise ValueError(f"There is no axis {name!r} among {self.axes}: name one of these.")
+        return self.axes.index(name)
+
     def without_channels(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Of values along all axes, those along all but "c"."""
         return tuple(v for axis, v in zip(self.axes, values, strict=True) if axis != "c")
@@ -154,19 +164,11 @@ class Frame:
         Raises
         ------
         ValueError
-            If it isn't one positive number for each axis but "c".
+            If it isn't one positive whole number for each axis but "c".
         """
         if block_shape is None:
             return self.block_shape
-        try:
-            block = tuple(map(index, block_shape))
-        except TypeError:
-            block = ()
-        if len(block) != len(self.voxel_size) or min(block) < 1:
-            raise ValueError(
-                f"block_shape must be {len(self.voxel_size)} positive numbers of voxels, for the "
-                f"axes {self.placement.block_axes}, got {block_shape!r}."
-            )
+        block = checked_sizes("block_shape", block_shape, self.placement.block_axes)
         return tuple(min(b, n) for b, n in zip(block, self.extent))
 
     def voxels(self, roi: Roi) -> tuple[Index, Index]:
@@ -269,7 +271,7 @@ def check_numbers(dtype: np.dtype[Any]) -> None:
 
 def check_stands_for(span: tuple[float, float], dtype: np.dtype[Any]) -> None:
     """Refuse a meaning of values that isn't one of uint8."""
-    if dtype != np.uint8 or len(span) != 2 or not span[0] < span[1]:
+    if dtype != np.uint8 or len(span) != 2 or not -np.inf < span[0] < span[1] < np.inf:
         raise ValueError(
             f"stands_for says what 0 and 255 of uint8 stand for, such as (0, 1), got {span!r} for "
             f"{dtype}: leave it out where values are what they are."

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..geometry.axes import default_axes, warn_of_channels_last
+from ..geometry.boxes import checked_sizes
 from ..geometry.placement import placement_of
 from ..storage.casting import unmasked
 from ..storage.chunking import default_block
@@ -32,6 +33,7 @@ def framed(
             f"Volume.from_array takes an array of numpy or Dask, got {type(array).__name__}: give "
             "np.asarray of it, or open what is stored with open_volume(path)."
         )
+    _check_shape_is_known(array.shape)
     if not axes:
         axes = default_axes(array.ndim)
         warn_of_channels_last("An array", array.shape, axes)
@@ -43,7 +45,7 @@ def framed(
     if chunks is None:
         chunks = getattr(array, "chunksize", None) or default_block(placement.axes, array.shape)
     else:
-        _check_chunks(chunks, placement.axes)
+        chunks = checked_sizes("chunks", chunks, placement.axes)
     frame = Frame(
         shape=tuple(array.shape),
         dtype=np.dtype(array.dtype),
@@ -54,10 +56,10 @@ def framed(
     return frame, InMemory(array, placement.axes)
 
 
-def _check_chunks(chunks: Any, axes: Sequence[str]) -> None:
-    sizes = list(chunks) if np.iterable(chunks) else []
-    if len(sizes) != len(axes) or not all(isinstance(n, int | np.integer) and n > 0 for n in sizes):
+def _check_shape_is_known(shape: Sequence[Any]) -> None:
+    """Refuse what dask has yet to compute the shape of."""
+    if any(n != n for n in shape):
         raise ValueError(
-            f"chunks must be {len(axes)} positive whole numbers of voxels, one for each of the "
-            f"axes {tuple(axes)}, got {chunks!r}."
+            f"The shape of this array of Dask, {tuple(shape)}, isn't known before it is computed: "
+            "array.compute_chunk_sizes() finds it out; give it after that."
         )

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ..engine.any_cluster import cluster
 from ..storage.location import check_may_be_written, location_of
 from ..storage.room import check_no_file
-from .lineage import check_not_in_place, checkpoints_of
+from .lineage import checkpoints_of
 from .source import Voxels
 from .storing import to_zarr
+from .tasks import check_not_in_place
 from .to_precomputed import to_precomputed
 from .wiring import token_of
 
@@ -82,7 +83,7 @@ def to_yaml(
             "others: give lists."
         )
     if file is not None:
-        Path(file).write_text(text)
+        Path(file).expanduser().write_text(text)
     return text
 
 

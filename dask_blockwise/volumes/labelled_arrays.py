@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..geometry.axes import AXES, known_axes
+from ..geometry.meant import meant
 from .coordinates import Spacing, coordinates_along, spacing_of
 from .source import Voxels
 
@@ -128,7 +129,7 @@ def _places(dataarray: Any, axes: Mapping[Any, str], steps: Mapping[Any, Any]) -
         if name in known:
             places.append(_spacing(name, dataarray.coords[name], steps.get(name)))
         elif name in steps or not known:
-            places.append(Spacing(Fraction(0), Fraction(str(steps.get(name, 1)))))
+            places.append(Spacing(Fraction(0), meant(steps.get(name, 1))))
         else:
             raise ValueError(
                 f"There are coordinates along {known}, and none along {name!r}: give the size of a "

@@ -18,7 +18,6 @@ __all__ = [
     "as_it_is_now",
     "awaited",
     "call_of",
-    "check_not_in_place",
     "check_regional",
     "checkpoints_of",
     "is_by_voxel",
@@ -230,25 +229,6 @@ def check_regional(volume: Voxels, stored: bool = False) -> None:
         if inner.source.needs_all:
             _refuse_all()
         check_regional(inner, stored)
-
-
-def check_not_in_place(volume: Voxels, path: str) -> None:
-    """Refuse to store a volume where something that it is computed from lies."""
-    source = volume.source
-    location = source.stored.location if isinstance(source, Stored) else ""
-    if path in (location, location.rpartition("/")[0]):  # or a level of what is there
-        raise ValueError(
-            f"{path} is what this volume is computed from: a block computed again would read its "
-            "own output. Store it at another path; or, where a notebook's cell ran twice, run "
-            "those before it again too."
-        )
-    if isinstance(source, Checkpoint) and source.path == path:
-        raise ValueError(
-            f"{path} is a checkpoint on the way to what would be stored there: give each a path of "
-            "its own."
-        )
-    for inner in source.inputs:
-        check_not_in_place(inner, path)
 
 
 def _refuse_all() -> None:

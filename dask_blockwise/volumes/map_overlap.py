@@ -267,14 +267,9 @@ def _trial(
     halo: Halo,
     parameters: Mapping[str, Any],
 ) -> NDArray[Any]:
+    around = [before + after + 1 for before, after in halo]
     arrays = [
-        np.ones(
-            (
-                *(() if v.frame.channels is None else (v.frame.channels,)),
-                *(before + after + 1 for before, after in halo),
-            ),
-            v.dtype,
-        )
+        np.ones([*([] if v.frame.channels is None else [v.frame.channels]), *around], v.dtype)
         for v in volumes
     ]
     try:
@@ -289,13 +284,11 @@ def _trial(
 
 
 def _one_array(result: Any, name: str) -> NDArray[Any]:
-    if isinstance(result, np.ndarray | np.generic):
+    if hasattr(result, "__array__"):
         return unmasked(result, f"What {name} returned")
     what = type(result).__name__
     if isinstance(result, tuple | list):
         what += f" of {len(result)}: {', '.join(map(_kind, result[:4]))}"
-    elif hasattr(result, "__array__"):
-        return unmasked(result, f"What {name} returned")
     raise TypeError(
         f"{name} returned a {what}, but one array is needed: let it return the one that is wanted, "
         "or np.stack([...]) of several as channels, with channels= their number."

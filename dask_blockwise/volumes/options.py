@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
+from json import dumps
 from typing import Any, Literal, get_args
 
 from ..engine.task import check_limits
@@ -24,7 +25,7 @@ class StoreOptions:
     Raises
     ------
     ValueError
-        If a number is out of range.
+        If a number is out of range, or notes can't be kept.
     """
 
     _: KW_ONLY
@@ -53,6 +54,7 @@ class StoreOptions:
         check_limits(self.num_workers, self.max_retries, self.timeout)
         if not isinstance(self.roi, Roi | None):
             raise TypeError(f"roi must be a Roi, in world units, got {self.roi!r}.")
+        _check_notes(self.notes)
         if self.on_change not in (None, *get_args(OnChange)):
             raise ValueError(
                 f"on_change must be one of {', '.join(get_args(OnChange))}, got {self.on_change!r}."
@@ -62,6 +64,17 @@ class StoreOptions:
     def goes_on(self) -> bool:
         """Whether what an earlier run left is gone on with."""
         return self.resume and not self.overwrite
+
+
+def _check_notes(notes: Any) -> None:
+    """Refuse what metadata can't hold, of which readers of JSON also refuse what is beside it."""
+    try:
+        dumps(notes, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(
+            f"notes are texts, finite numbers of Python, lists and mappings of these, as JSON has "
+            f"them, got {notes!r:.200} ({error}): give str or float of what is none."
+        ) from error
 
 
 # Names of options that say how blocks are run alone.

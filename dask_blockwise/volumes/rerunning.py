@@ -26,9 +26,6 @@ from .whole_run import store
 
 __all__ = ["has_record", "provenance", "recorded", "rerun", "stored_below"]
 
-# Folders beside an output, of what its blocks left for one another.
-_SCRATCH = ".scratch"
-
 
 def provenance(path: str | os.PathLike[str]) -> Record:
     """What a stored volume was computed by, from what, where and when.
@@ -142,7 +139,7 @@ def stored_below(given: str | os.PathLike[str]) -> list[str]:
     ['a.zarr/eye']
     """
     top = os.fspath(given).rstrip("/")
-    paths = [f"{top}/{image}" for image in images_below(top) if _SCRATCH not in image]
+    paths = [f"{top}/{image}" for image in images_below(top)]
     return [path for path in paths if has_record(path)]
 
 

@@ -6,20 +6,22 @@ from ..engine.standing import settled
 from ..engine.task import Task
 from ..storage.asked_once import asked_once
 from ..storage.groups import exists, is_bare
-from ..storage.location import check_may_be_written
+from ..storage.location import check_may_be_written, same_place
 from ..storage.room import check_no_file
 from .filling import Filling
 from .found_places import place_for
 from .kinds import Checkpoint
 from .levels import check_levels, level_tasks
-from .lineage import check_not_in_place, check_regional, checkpoints_of
+from .lineage import check_regional, checkpoints_of
 from .options import StoreOptions
 from .preparation import Preparation
+from .reading import readings
 from .source import Voxels
 from .step import Output, Target
 from .step_tasks import steps_of, tasks_into
 
 __all__ = [
+    "check_not_in_place",
     "check_outputs",
     "filling_of",
     "tasks_to_mend",
@@ -50,6 +52,31 @@ def check_outputs(
     preparation.claim(filling.ledger)
     filling.check()
     check_levels(filling)
+
+
+def check_not_in_place(volume: Voxels, path: str) -> None:
+    """Refuse to store a volume where something that it is computed from lies.
+
+    Raises
+    ------
+    ValueError
+    """
+    for reading in readings(volume, None):
+        location = "" if reading.array is None else reading.array.location
+        image = location.rpartition("/")[0]
+        if location and any(same_place(path, one) for one in (location, image)):
+            raise ValueError(
+                f"{path} is what this volume is computed from: a block computed again would read "
+                "its own output. Store it at another path; or, where a notebook's cell ran twice, "
+                "run those before it again too."
+            )
+        if reading.checkpoint is not None and same_place(path, reading.checkpoint):
+            raise ValueError(
+                f"{path} is a checkpoint on the way to what would be stored there: give each a "
+                "path of its own."
+            )
+    for below in checkpoints_of(volume):
+        check_not_in_place(below.made, path)
 
 
 def _check_own(filling: Filling) -> None:

@@ -15,9 +15,6 @@ from .volume import Volume
 
 __all__ = ["view", "volumes_in"]
 
-# Folders beside an output, of what its blocks left for one another.
-_SCRATCH = ".scratch"
-
 
 def view(path: str | os.PathLike[str], *others: str | os.PathLike[str]) -> Any:
     """Open every volume of a container in Neuroglancer, each at its place in the world.
@@ -66,7 +63,7 @@ def volumes_in(path: str | os.PathLike[str]) -> dict[str, Volume]:
     names = images_below(given)
     if names in ([], [""], ["."]):
         return {given.rpartition("/")[2]: open_volume(given)}
-    opened = {name: _opened(f"{given}/{name}") for name in names if _SCRATCH not in name}
+    opened = {name: _opened(f"{given}/{name}") for name in names}
     found = {name: volume for name, volume in opened.items() if volume is not None}
     if not found:
         raise FileNotFoundError(what_is_there(given))

@@ -217,9 +217,7 @@ def _part(
 
 
 def _span(axis: str, key: int | slice, frame: Frame) -> tuple[int, int]:
-    if axis not in frame.axes:
-        raise ValueError(f"There is no axis {axis!r} among {frame.axes}: name one of these.")
-    size = frame.shape[frame.axes.index(axis)]
+    size = frame.shape[frame.axis(axis)]
     if isinstance(key, slice):
         span = range(size)[key]
         if span and span.step == 1:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from dask_blockwise import Volume, predict
@@ -56,6 +57,22 @@ def test_what_cannot_be_done_is_refused(tmp_path, content, name, message):
     found = described(tmp_path, **content)
     with pytest.raises(ValueError, match=message):
         getattr(found, name)
+
+
+# As folders of bioimage.io hold it.
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_a_folder_below_the_home_folder_declares_the_same(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    described(
+        tmp_path,
+        inputs=[{"preprocessing": [{"name": "scale_linear", "kwargs": {"gain": 3}}]}],
+        outputs=[{"postprocessing": [{"name": "sigmoid"}]}],
+    )
+    torch.jit.trace(torch.nn.Identity(), torch.zeros(1, 1, 4, 4)).save(tmp_path / "w.pt")
+    volume = Volume.from_array(np.linspace(-1, 1, 64, dtype=np.float32).reshape(8, 8))
+    for folder in tmp_path, "~", f"~/../{tmp_path.name}/":
+        values = predict(volume, folder, output_dtype="float32", halo=0)[:]
+        np.testing.assert_allclose(values[0], 1 / (1 + np.exp(-3 * volume[:])), atol=1e-6)
 
 
 def test_a_folder_of_something_else(tmp_path):

@@ -38,7 +38,7 @@ def test_what_is_not_given_is_like_the_other(tmp_path, given, expected):
 
 @pytest.mark.parametrize("block", [(2, 3), (0, 3, 4), (3, 2, 3, 4)])
 def test_a_block_that_does_not_fit_the_axes_is_refused(tmp_path, block):
-    with pytest.raises(ValueError, match=r"block_shape must be 3 positive numbers"):
+    with pytest.raises(ValueError, match=r"block_shape must be 3 positive whole numbers"):
         create_volume(tmp_path / "a.zarr", LIKE, block_shape=block)
     assert not (tmp_path / "a.zarr").exists()
 

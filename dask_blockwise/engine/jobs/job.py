@@ -47,7 +47,7 @@ class _TellingOfLSF(_Telling):
             self.submit_command = f"sh -c '{command} \"$@\" 2> {errors}' bsub"
             await super().start()
             if self.refusal and errors.exists():
-                self.refusal = errors.read_text().strip() or self.refusal
+                self.refusal = errors.read_text(errors="replace").strip() or self.refusal
         self.submit_command = command
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from importlib.util import decode_source
 from os import PathLike
 from pathlib import Path
 from types import ModuleType
@@ -50,7 +51,7 @@ class WorkerFile:
         FileNotFoundError
             If there is no such file.
         ValueError
-            If it is no text.
+            If it is no text: in UTF-8, or in what its first lines say, as Python has it.
         """
         file = Path(path).expanduser().absolute()
         if not file.is_file():
@@ -59,8 +60,8 @@ class WorkerFile:
                 f"file with {needs}."
             )
         try:
-            source = file.read_text("utf-8")
-        except UnicodeDecodeError:
+            source = decode_source(file.read_bytes())
+        except (UnicodeDecodeError, SyntaxError):
             raise ValueError(f"{file} is no text: give a Python file with {needs}.") from None
         return cls(str(file), source, needs, _package_of(file.parent))
 
