@@ -14,9 +14,36 @@ from .ids import check_labels
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["count_objects", "finish", "join"]
+__all__ = ["check_names", "count_objects", "finish", "join", "names_of"]
 
 _HOW = {"begin": "min", "end": "max"}
+
+
+def names_of(name: str, channels: int | None) -> list[str]:
+    """How means of a volume are called: by its name, and by number where it has channels.
+
+    Examples
+    --------
+    >>> names_of("raw", None), names_of("raw", 2)
+    (['raw'], ['raw_0', 'raw_1'])
+    """
+    return [name] if channels is None else [f"{name}_{n}" for n in range(channels)]
+
+
+def check_names(measured: Mapping[str, int | None]) -> None:
+    """Refuse volumes, by name and with how many channels, of which two means would be called alike.
+
+    Raises
+    ------
+    ValueError
+    """
+    names = [one for name, channels in measured.items() for one in names_of(name, channels)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"Two columns of the table would be called mean_{twice[0]}, as channels are numbered: "
+            "give one of the volumes another name."
+        )
 
 
 def count_objects(

@@ -83,7 +83,7 @@ def to_yaml(
             "others: give lists."
         )
     if file is not None:
-        Path(file).expanduser().write_text(text)
+        Path(file).expanduser().write_text(text, "utf-8")
     return text
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -20,12 +20,13 @@ from ..engine.limits import seconds_to_wait
 from ..engine.task import Task
 from ..geometry.blocks import Block, Coordinate, Roi
 from ..geometry.placement import Placement
-from ..labels.table import count_objects, finish, join
+from ..labels.table import check_names, count_objects, finish, join, names_of
 from ..recipes import digest_of, recipe_of
 from ..storage.documents import put, read_bytes
 from ..storage.location import check_may_be_written, location_of
 from ..storage.removal import remove_in_order
 from .few_values import check_objects
+from .frame import check_real
 from .lineage import awaited, place_of, prepared, reach_of
 from .options import StoreOptions
 from .preparation import Preparation
@@ -128,11 +129,6 @@ class Gathering:
         Where the table goes, without ``.parquet`` and ``.csv``.
     options
         How it is run.
-
-    Raises
-    ------
-    ValueError
-        If the segments aren't labels, or a volume doesn't lie where they do.
     """
 
     segments: Voxels
@@ -142,7 +138,9 @@ class Gathering:
 
     def __post_init__(self) -> None:
         _check_labels(self.segments)
+        check_names({name: volume.frame.channels for name, volume in self.measured.items()})
         for name, volume in self.measured.items():
+            check_real(volume.frame, "A mean")
             _check_alike(self.segments, name, volume)
 
     @cached_property
@@ -218,7 +216,7 @@ class _Count:
         labels = self.segments.source.block(block.number, begin, end)
         values: dict[str, NDArray[Any]] = {}
         for name, volume in self.measured.items():
-            values |= _channels(name, volume.frame.axes, read_region(volume, block.write_roi))
+            values |= zip(names_of(name, volume.frame.channels), _parts_of(volume, block.write_roi))
         counted = count_objects(labels, values, begin, frame.axes)
         put(self.parts, _name(block.number), counted.to_parquet())
 
@@ -276,11 +274,10 @@ def _part_at(parts: str, number: int) -> DataFrame:
     return read_parquet(BytesIO(read_bytes(parts, _name(number))))
 
 
-def _channels(name: str, axes: Sequence[str], values: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Values by name, and by number where there are channels."""
-    if "c" not in axes:
-        return {name: values}
-    return {f"{name}_{n}": part for n, part in enumerate(np.moveaxis(values, axes.index("c"), 0))}
+def _parts_of(volume: Voxels, roi: Roi) -> Iterable[NDArray[Any]]:
+    """What it has there, each channel by itself."""
+    values, axes = read_region(volume, roi), volume.frame.axes
+    return np.moveaxis(values, axes.index("c"), 0) if "c" in axes else [values]
 
 
 def _check_labels(segments: Voxels) -> None:

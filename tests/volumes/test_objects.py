@@ -122,6 +122,30 @@ def test_every_channel_has_a_mean_and_large_integers_do_not_overflow(present, tm
     assert table["mean_big_1"].tolist() == [-1]
 
 
+@pytest.mark.parametrize(
+    ("volumes", "error", "said"),
+    [
+        (
+            {"raw": (2, "f4"), "raw_0": (0, "f4")},
+            ValueError,
+            "called mean_raw_0.*another name",
+        ),
+        ({"wave": (0, "c8")}, TypeError, r"A mean needs real numbers, got complex64.*np\.abs"),
+    ],
+)
+def test_means_that_would_be_lost_are_refused(present, tmp_path, volumes, error, said):
+    labels = Volume.from_array(np.ones((3, 5), int), chunks=(2, 2))
+    means = {
+        name: Volume.from_array(
+            np.ones((channels, 3, 5) if channels else (3, 5), dtype),
+            axes="cyx" if channels else "yx",
+        )
+        for name, (channels, dtype) in volumes.items()
+    }
+    with pytest.raises(error, match=said):
+        table_of(labels, tmp_path, **means)
+
+
 def test_nothing_is_an_empty_table(present, tmp_path):
     table = table_of(Volume.from_array(np.zeros((4, 4), int), chunks=(2, 2)), tmp_path)
     assert table.shape == (0, 10)
