@@ -99,8 +99,8 @@ class _Interruptible(LocalCluster):
         except RuntimeError as error:
             if "unexpected keyword argument" in str(_root_of(error)):
                 raise TypeError(
-                    f"The cluster takes no such option: {_root_of(error)}. It takes those of "
-                    "dbw.cluster and of distributed.LocalCluster."
+                    f"The cluster takes no such option: it got {str(_root_of(error)).split()[-1]}, "
+                    "and takes those of dbw.cluster and of distributed.LocalCluster."
                 ) from None
             raise RuntimeError(
                 f"Worker processes didn't start ({_root_of(error)}). Above stands what they said. "
