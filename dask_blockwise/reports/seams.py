@@ -56,9 +56,9 @@ def seams(
     between two large objects weighs as much as they do. The worst places are computed again in the
     middle of a window, and what that doesn't confirm doesn't count. What wasn't seen is taken to be
     wrong as often as what was, within the interval. All that is computed is at most ``budget`` of
-    what the run computed, but for one window, on volumes of two or three blocks. Then the worst
-    places are put together anew from two blocks, by other rules and halos, as far as that budget
-    goes.
+    what the run computed, but for one window, on volumes of two or three blocks; and no more than
+    makes a result surely clean. Then the worst places are put together anew from two blocks, by
+    other rules and halos, as far as that budget goes.
 
     A mutex watershed may hang on what is far away. Of one that was solved over the whole volume,
     which is exact, that alone is computed again which no voxel outside of a box could change.

@@ -149,6 +149,14 @@ def test_the_cost_is_within_the_budget(budget):
     assert report.found.cost == pytest.approx(sum(called) / run, rel=0.05)
 
 
+def test_no_more_is_computed_than_makes_it_surely_clean():
+    """Of the budget a fifth is kept for what is wrong."""
+    lazy = relabel(connected_components(scene() > 0.5), match="touch")
+    report = seams(lazy, computed(lazy, (8, 8)))
+    assert report.verdict == "clean"
+    assert 0.3 < report.found.cost <= 0.4
+
+
 @pytest.mark.parametrize("shape", [(16, 16), (9, 8), (2, 30), (8, 4, 3)])
 def test_small_volumes_are_no_accident(shape):
     rng = np.random.default_rng(0)
