@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from inspect import signature
 from itertools import count
 from os import PathLike
@@ -71,13 +71,14 @@ class BlockwiseTask(Task):
         **kwargs: Any,
     ) -> None:
         worker = WorkerFile.read(worker_file)
-        _check_arguments(worker, args, kwargs)
+        spawned = SpawnedWorker(worker, args, kwargs)
+        _check_arguments(spawned, signature(spawned.spawn).bind_partial)
         super().__init__(
             task_id=f"{Path(worker_file).stem}-{next(_numbers)}",
             total_roi=total_roi,
             read_roi=read_roi,
             write_roi=write_roi,
-            process_function=SpawnedWorker(worker, args, kwargs),
+            process_function=spawned,
             check_function=worker.checks,
             init_callback_fn=worker.optional("init_callback_fn"),
             read_write_conflict=worker.required("read_write_conflict"),
@@ -88,20 +89,26 @@ class BlockwiseTask(Task):
             upstream_tasks=upstream_tasks,
         )
 
+    def check_complete(self) -> None:
+        """Refuse to run a task that lacks arguments of spawn_worker, before any process is asked.
+
+        Raises
+        ------
+        TypeError
+        """
+        spawned: Any = self.process_function
+        _check_arguments(spawned, signature(spawned.spawn).bind)
+
 
 DaCapoBlockwiseTask = BlockwiseTask
 
 
-def _check_arguments(worker: WorkerFile, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Refuse what spawn_worker can't be called with, before any process tries to."""
-    taken = signature(worker.required("spawn_worker"))
+def _check_arguments(spawned: SpawnedWorker, bind: Callable[..., Any]) -> None:
     try:
-        taken.bind(*args, **kwargs)
+        bind(*spawned.args, **spawned.kwargs)
     except TypeError as error:
-        raise TypeError(
-            f"spawn_worker of {worker.path} takes {', '.join(taken.parameters) or 'nothing'}: "
-            f"{error}."
-        ) from None
+        taken = ", ".join(signature(spawned.spawn).parameters) or "nothing"
+        raise TypeError(f"spawn_worker of {spawned.file.path} takes {taken}: {error}.") from None
 
 
 # Two tasks of one file, however soon after one another, have different ids.

@@ -60,6 +60,7 @@ def run_blockwise(
         *args,
         **kwargs,
     )
+    task.check_complete()
     summary = run(task)
     if not summary:
         _log.warning("%s", summary.as_error(_AGAIN))

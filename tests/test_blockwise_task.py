@@ -253,7 +253,10 @@ def test_what_spawn_worker_cannot_take_is_refused_at_once(
         "fit, read_write_conflict = 'valid', False\ndef spawn_worker(source, scale=1):\n    ...\n"
     )
     with pytest.raises(TypeError, match=f"taker.py takes source, scale: .*{said}"):
-        BlockwiseTask(path, TOTAL, TEN, TEN, **given)
+        run_blockwise(path, TOTAL, TEN, TEN, **given)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'size'"):
+        BlockwiseTask(path, TOTAL, TEN, TEN, size=2)
+    assert len(BlockwiseTask(path, TOTAL, TEN, TEN).grid) == 20
 
 
 def test_why_blocks_failed_is_logged(

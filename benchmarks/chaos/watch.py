@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,9 +71,9 @@ def _watch_worker() -> None:
     run_batch, run_block, write = batch.run_batch, batch.run_block, StoredArray.write
 
     @wraps(run_batch)
-    def noted_batch(given: batch.Batch, begun: Callable[[], None]) -> batch.BatchReport:
+    def noted_batch(given: batch.Batch, *others: Any) -> batch.BatchReport:
         own.batch = given
-        report = run_batch(given, begun)
+        report = run_batch(given, *others)
         _note("reported", given.run_id, "", -1, given.name)
         return report
 

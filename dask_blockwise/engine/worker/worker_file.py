@@ -174,16 +174,21 @@ class SpawnedWorker:
 
     def __recipe__(self) -> Any:
         """What makes the process function, and of what, wherever the file lies."""
-        spawn = self.file.required("spawn_worker")
-        return {"spawn_worker": spawn, "args": self.args, "kwargs": self.kwargs}
+        return {"spawn_worker": self.spawn, "args": self.args, "kwargs": self.kwargs}
 
     def __by_name__(self) -> list[Any]:
-        return [self.file.required("spawn_worker")]
+        return [self.spawn]
+
+    @property
+    def spawn(self) -> Callable[..., Any]:
+        """The file's ``spawn_worker``."""
+        spawn: Callable[..., Any] = self.file.required("spawn_worker")
+        return spawn
 
     @cached_property
     def function(self) -> Callable[..., Any]:
         """The process function, with its set-up done."""
-        function: Callable[..., Any] = self.file.required("spawn_worker")(*self.args, **self.kwargs)
+        function: Callable[..., Any] = self.spawn(*self.args, **self.kwargs)
         if not callable(function):
             raise TypeError(
                 f"spawn_worker of {self.file.path} returned {function!r}: it must return a "
