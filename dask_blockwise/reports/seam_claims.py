@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..geometry.boxes import Box, Index
 from .seam_estimate import bits_of_splits, fused_bits
-from .seam_graph import Objects, Overruled, Share, objects_of, shares
+from .seam_graph import Edges, Objects, Overruled, Share, contacts_across, objects_of, shares
 from .seam_measures import Labels
 from .seam_meets import Claim, Kind, Meet
 from .seam_tiles import Tile
@@ -56,6 +56,8 @@ class Claims:
         Of the volume.
     looks
         By tile and number of a claim, whether a second look has said the same.
+    across
+        Contacts between tiles, where they are known already.
     """
 
     found: Sequence[Meet]
@@ -63,15 +65,20 @@ class Claims:
     moving: Index
     voxels: int
     looks: dict[tuple[int, int], bool] = field(default_factory=dict)
+    across: Sequence[Edges] = ()
 
     def after(self, looks: dict[tuple[int, int], bool]) -> Claims:
         """The same, and what more looks have said."""
-        return replace(self, looks=self.looks | looks)
+        return replace(self, looks=self.looks | looks, across=self._across)
 
     @cached_property
     def objects(self) -> Objects:
         """Without the claims that were overruled."""
-        return objects_of(self.found, self.tiles, self._overruled, self.moving)
+        return objects_of(self.found, self._across, self._overruled)
+
+    @cached_property
+    def _across(self) -> Sequence[Edges]:
+        return self.across or list(contacts_across(self.found, self.tiles, self.moving))
 
     @cached_property
     def shares(self) -> list[Share]:

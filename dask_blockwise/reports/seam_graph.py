@@ -21,7 +21,7 @@ from .seam_tiles import Tile
 
 Edges = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
-__all__ = ["Objects", "Overruled", "Share", "objects_of", "shares"]
+__all__ = ["Edges", "Objects", "Overruled", "Share", "contacts_across", "objects_of", "shares"]
 
 # What comes first in the watershed.
 _JOINED, _SEEN, _CUT = 4.0, 3.0, 2.0
@@ -58,28 +58,24 @@ class Share:
     name: int
 
 
-def objects_of(
-    found: Sequence[Meet], tiles: Sequence[Tile], overruled: Overruled, moving: Iterable[int]
-) -> Objects:
+def objects_of(found: Sequence[Meet], across: Sequence[Edges], overruled: Overruled) -> Objects:
     """Put the nodes of all tiles together.
 
     Parameters
     ----------
     found : sequence of Meet
         Of each tile.
-    tiles : sequence of Tile
+    across : sequence of Edges
+        What `contacts_across` found between tiles.
     overruled : set of (int, int)
         Tile and number of claims that don't count.
-    moving : iterable of int
-        Axes along which labels of neighbours belong together.
     """
-    starts = np.concatenate([[0], np.cumsum([len(meet.labels) for meet in found])])
+    starts = _starts(found)
     nodes = int(starts[-1])
     everything = np.concatenate([meet.labels for meet in found])
     inner = [_within(meet, _of(overruled, n)) for n, meet in enumerate(found)]
     joined = [_shifted(edges, at) for (edges, _), at in zip(inner, starts)]
     cut = np.concatenate([pairs + at for (_, pairs), at in zip(inner, starts)])
-    across = _across(found, tiles, starts, everything, moving)
     one, other, weight = map(
         np.concatenate, zip(*joined, *across, _alike(everything, starts, found), strict=True)
     )
@@ -148,14 +144,20 @@ def _cuts(meet: Meet) -> Iterator[tuple[int, int]]:
                 yield one, other
 
 
-def _across(
-    found: Sequence[Meet],
-    tiles: Sequence[Tile],
-    starts: NDArray[np.intp],
-    labels: NDArray[np.integer],
-    moving: Iterable[int],
+def contacts_across(
+    found: Sequence[Meet], tiles: Sequence[Tile], moving: Iterable[int]
 ) -> Iterator[Edges]:
-    """Contacts of nodes of the same label at borders of tiles."""
+    """Contacts of nodes of the same label at borders of tiles, whatever is said of claims.
+
+    Parameters
+    ----------
+    found : sequence of Meet
+        Of each tile.
+    tiles : sequence of Tile
+    moving : iterable of int
+        Axes along which labels of neighbours belong together.
+    """
+    starts, labels = _starts(found), np.concatenate([meet.labels for meet in found])
     firm = np.concatenate([[False], *(meet.firm for meet in found)])
     named = np.concatenate([np.zeros(1, labels.dtype), labels])
     corners = {_corner(tile): n for n, tile in enumerate(tiles)}
@@ -200,6 +202,11 @@ def _strongest(
     first = np.ones(len(pairs), bool)
     first[1:] = (np.diff(pairs, axis=0) != 0).any(1)
     return pairs[first].astype(np.uint64), weight[order][first]
+
+
+def _starts(found: Sequence[Meet]) -> NDArray[np.intp]:
+    """Where nodes of each tile begin among all."""
+    return np.concatenate([[0], np.cumsum([len(meet.labels) for meet in found])])
 
 
 def _corner(tile: Tile, axis: int | None = None) -> tuple[int, ...]:
