@@ -86,7 +86,7 @@ def seams(
     /,
     *,
     block_shape: Size | None = None,
-    budget: float = 0.5,
+    budget: float = 0.4,
     windows: Count = 100,
     picture: Path | None = None,
     trust: Flag = False,
@@ -108,7 +108,7 @@ def seams(
     block_shape
         Voxels of a block; the shards of what is stored unless given.
     budget
-        How many voxels may be computed again, as a share of those of the run (0.5 unless given).
+        How many voxels may be computed again, as a share of those of the run (0.4 unless given).
     windows
         At most so many are looked at for boundaries (100 unless given).
     picture

@@ -39,7 +39,7 @@ def seams(
     stored: Volume | str | os.PathLike[str] | None = None,
     *,
     block_shape: Sequence[int] | None = None,
-    budget: float = 0.5,
+    budget: float = 0.4,
     windows: int = 100,
     halos: Sequence[int] | None = None,
     tolerance: float = 0.05,
