@@ -16,7 +16,7 @@ from ..geometry.boxes import Index
 from ..volumes.reach import Halo
 from ..volumes.volume import Volume
 from .seam_claims import Claims, Ranked, agrees, box_around
-from .seam_contrast import verdict_of
+from .seam_contrast import Verdict, verdict_of
 from .seam_estimate import Estimate, Links, estimated, fused_bits
 from .seam_measures import counted
 from .seam_meets import Kind, Meet, Section, meet
@@ -25,10 +25,10 @@ from .seam_remake import Remake, halo_of, seen_by
 from .seam_tiles import Tile, affordable, drawn_order, spent, tiles
 from .seam_work import all_of
 
-__all__ = ["FEWEST_TILES", "Found", "Judge", "WrongPlace"]
+__all__ = ["Found", "Judge", "WrongPlace", "verdict_on"]
 
-# Without which nothing is clean, if there are more.
-FEWEST_TILES = 4
+# Tiles without which nothing is clean, if there are more.
+_FEWEST = 4
 
 # What tiles take of the budget where second looks and mends follow, and these before mends.
 _TILES, _LOOKS = 0.8, 0.55
@@ -77,6 +77,12 @@ class Found:
     cost: float
 
 
+def verdict_on(estimate: Estimate, tiles: tuple[int, int], tolerance: float) -> Verdict:
+    """What an estimate says, by so many tiles of those in which something meets."""
+    verdict, (seen, every) = verdict_of(estimate.interval, tolerance), tiles
+    return "unclear" if verdict == "clean" and seen < min(_FEWEST, every) else verdict
+
+
 @dataclass(frozen=True)
 class Judge:
     """Computes windows again as one piece, within a budget, and says what they show.
@@ -115,7 +121,8 @@ class Judge:
         if all(one.bits < _WORTH for one in claims.ranked):
             # Then little is to be looked at again, or to be mended.
             more = max(count, affordable(cost, most))
-            if not self._is_clean(self._estimate(claims, drawn, count, rng), count, len(order)):
+            estimate = self._estimate(claims, drawn, count, rng)
+            if verdict_on(estimate, (count, len(order)), self.tolerance) != "clean":
                 claims = self._claims(claims.found, order[count:more])
                 count = more
         claims, left = self._looked_again(claims, most - cost[:count].sum())
@@ -141,10 +148,6 @@ class Judge:
         unseen = np.concatenate([wrong[:0], *links[count:]])
         seen = Links(sum(map(len, links[:count])), wrong, unseen, count)
         return estimated(claims.shares, claims.trust(), seen, rng)
-
-    def _is_clean(self, estimate: Estimate, seen: int, tiles: int) -> bool:
-        clean = verdict_of(estimate.interval, self.tolerance) == "clean"
-        return clean and seen >= min(FEWEST_TILES, tiles)
 
     @property
     def halo(self) -> Index:

@@ -13,10 +13,10 @@ from ..geometry.boxes import Index
 from ..geometry.placement import Placement
 from ..tables import html_columns, text_columns
 from ..volumes.seen.annotations import Place, annotation_layer, write_state
-from .seam_contrast import Comparison, Verdict, verdict_of
+from .seam_contrast import Comparison, Verdict
 from .seam_drawing import draw
 from .seam_estimate import Estimate
-from .seam_judge import FEWEST_TILES, Found, WrongPlace
+from .seam_judge import Found, WrongPlace, verdict_on
 from .seam_meets import Section
 from .seam_mends import Mend
 
@@ -66,7 +66,9 @@ class SeamReport:
         found = {comparison.verdict for comparison in self.comparisons}
         if self.found is None:
             return "seams" if "seams" in found else "unclear" if "unclear" in found else "clean"
-        return "seams" if "seams" in found else self._of_estimate(self.found)
+        if "seams" in found:
+            return "seams"
+        return verdict_on(self.found.estimate, self.found.tiles, self.tolerance)
 
     @property
     def estimate(self) -> Estimate | None:
@@ -143,11 +145,6 @@ class SeamReport:
         if path is not None:
             write_state(path, layer)
         return layer
-
-    def _of_estimate(self, found: Found) -> Verdict:
-        verdict = verdict_of(found.estimate.interval, self.tolerance)
-        seen, tiles = found.tiles
-        return "unclear" if verdict == "clean" and seen < min(FEWEST_TILES, tiles) else verdict
 
     def _numbered(self) -> Iterator[tuple[int, WrongPlace]]:
         return enumerate(self.worst, 1)
