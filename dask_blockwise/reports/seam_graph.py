@@ -16,6 +16,7 @@ import numpy as np
 from bioimage_cpp.graph import UndirectedGraph, mutex_watershed
 from numpy.typing import NDArray
 
+from .seam_measures import counted
 from .seam_meets import Meet, largest
 from .seam_tiles import Tile
 
@@ -173,9 +174,9 @@ def contacts_across(
             )
             alike = firm[one] & firm[other] & (named[one] == named[other])
             goes_on = (sides[0].goes_on & sides[1].goes_on).ravel()[alike]
-            pairs, which = np.unique(np.stack([one, other])[:, alike], axis=1, return_inverse=True)
-            contact, same = (np.bincount(which, w, pairs.shape[1]) for w in (None, goes_on))
-            sure = (contact > 0) & (same >= _SAME * contact)
+            keys, which, contact = counted((one * len(named) + other)[alike])
+            sure = np.bincount(which, goes_on, len(keys)) >= _SAME * contact
+            pairs = np.stack(np.divmod(keys, len(named)))
             yield *(pairs - 1), np.where(sure, _SEEN, contact / (contact + 1))
 
 

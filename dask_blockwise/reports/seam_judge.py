@@ -23,7 +23,7 @@ from .seam_meets import Kind, Meet, Section, meet
 from .seam_mends import Mend, mends
 from .seam_remake import Remake, halo_of, seen_by
 from .seam_tiles import Tile, affordable, drawn_order, spent, tiles
-from .seam_work import all_of
+from .seam_work import Work, all_of
 
 __all__ = ["Found", "Judge", "WrongPlace", "verdict_on"]
 
@@ -43,7 +43,7 @@ _AT_ONCE, _LEAST, _WORTH = 2, 2e-3, 0.02
 
 
 # Of a tile: pairs of labels that meet, shape (2, k), labels, and how many voxels they have there.
-_Met = tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.integer]]
+Met = tuple[NDArray[np.integer], NDArray[np.integer], NDArray[np.integer]]
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,18 @@ class Judge:
     budget: float
     tolerance: float = 0.05
 
-    def found(self, halos: Sequence[int] | None, rng: np.random.Generator) -> Found:
-        """Draw tiles, look again at what they claim, and try to mend the worst places."""
-        links = self._bits(all_of(self._met, self.tiles))
+    def to_meet(self) -> Work:
+        """What has to be known of each tile before some are drawn."""
+        return Work(self._met, self.tiles)
+
+    def found(
+        self, met: Sequence[Met], halos: Sequence[int] | None, rng: np.random.Generator
+    ) -> Found:
+        """Draw tiles, look again at what they claim, and try to mend the worst places.
+
+        ``met`` is what came of ``to_meet``.
+        """
+        links = self._bits(met)
         weight = np.array([bits.sum() for bits in links])
         # Nothing can be wrong where nothing meets.
         order = drawn_order(weight, rng)[: np.count_nonzero(weight)]
@@ -172,7 +181,9 @@ class Judge:
         """All of the volume."""
         stitched = tuple(axis != "t" for axis in self.labels.axes)
         most = _TILES * self.budget * self.run
-        return tiles(self.labels.shape, self.block, stitched, self._context, most)
+        # Of what is exact, a part of a window tells as much as all of it.
+        count = _FEWEST if self.remake.exact else 1
+        return tiles(self.labels.shape, self.block, stitched, self._context, most, count)
 
     @property
     def voxels(self) -> int:
@@ -190,7 +201,7 @@ class Judge:
         axes = zip(self.labels.axes, self.block, strict=True)
         return tuple(0 if axis == "t" else max(_CONTEXT, more and b // more) for axis, b in axes)
 
-    def _met(self, tile: Tile) -> _Met:
+    def _met(self, tile: Tile) -> Met:
         """Pairs of labels that meet at a tile's faces, or are the same on both sides; and sizes."""
         layers = ((axis, self.labels[box]) for axis, box in tile.layers())
         pairs = [np.moveaxis(layer, axis, 0).reshape(2, -1) for axis, layer in layers]
@@ -200,7 +211,7 @@ class Judge:
         some = met[:, (met > 0).all(0) & (contact >= _CONTACT)]
         return some, *fastremap.unique(self.labels[tile.box], return_counts=True)
 
-    def _bits(self, met: Sequence[_Met]) -> list[NDArray[np.float64]]:
+    def _bits(self, met: Sequence[Met]) -> list[NDArray[np.float64]]:
         """By how much it would change the whole if links were wrong, for each tile."""
         links, named, voxels = zip(*met, strict=True)
         labels, dense = np.unique(np.concatenate(named), return_inverse=True)
@@ -219,7 +230,8 @@ class Judge:
         """What all tiles show, after some more were computed as one piece."""
         some = set(chosen.tolist())
         # Those that take longest first, as workers would else wait for the last of them.
-        to_see = [*some, *(n for n, meet in enumerate(found) if meet is None and n not in some)]
+        some_first = sorted(some, key=lambda n: -self.tiles[n].cost)
+        to_see = [*some_first, *(n for n, m in enumerate(found) if m is None and n not in some)]
         made = all_of(self._meet, [(self.tiles[n], n in some) for n in to_see])
         meets = {n: meet for n, meet in enumerate(found) if meet is not None}
         meets |= dict(zip(to_see, made))

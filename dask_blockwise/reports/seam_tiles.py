@@ -63,7 +63,12 @@ class Tile:
 
 
 def tiles(
-    shape: Index, block: Index, stitched: tuple[bool, ...], context: Index, most: float
+    shape: Index,
+    block: Index,
+    stitched: tuple[bool, ...],
+    context: Index,
+    most: float,
+    count: int = 1,
 ) -> list[Tile]:
     """Cut a volume in the middle of its blocks, so that the faces lie in the middle of tiles.
 
@@ -74,7 +79,10 @@ def tiles(
     stitched : tuple of bool
         Along which axes labels of neighbours belong together; along others each layer is alone.
     most : float
-        Voxels that a window may cost; it is made smaller, around its faces, until it does.
+        Voxels that may be computed again.
+    count : int
+        Windows that this has to pay, if there are so many; each is made smaller, around its faces,
+        until it does.
 
     Examples
     --------
@@ -85,7 +93,9 @@ def tiles(
     (slice(25, 40, None),) (slice(23, 40, None),) ((0, 30),)
     """
     spans = [_spans(*axis) for axis in zip(shape, block, stitched, strict=True)]
-    return [_tile(box, shape, block, stitched, context, most) for box in product(*spans)]
+    boxes = list(product(*spans))
+    each = most / min(count, len(boxes))
+    return [_tile(box, shape, block, stitched, context, each) for box in boxes]
 
 
 def drawn_order(weight: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.intp]:

@@ -26,7 +26,7 @@ from .seam_meets import Section, section
 from .seam_remake import halo_of, pipeline_of
 from .seam_report import SeamReport
 from .seam_windows import Window, window_shape, windows_astride
-from .seam_work import all_of
+from .seam_work import Work, together
 
 __all__ = ["seams"]
 
@@ -139,9 +139,10 @@ def seams(
     size, rng = window_shape(labels.shape, block, stitched), np.random.default_rng(seed)
     faces = windows_astride(labels.shape, block, size, stitched, windows, rng)
     _check_faces(faces, labels, block)
-    seen = all_of(partial(_planes_of, labels), faces, _AT_ONCE)
-    worst = faces[int(np.argmax([np.subtract(*p.boundaries()) for p in seen]))]
     judge = Judge(pipeline, labels, block, budget, tolerance) if pipeline is not None else None
+    to_meet = [judge.to_meet()] if judge is not None else []
+    seen, *met = together(Work(partial(_planes_of, labels), faces, _AT_ONCE), *to_meet)
+    worst = faces[int(np.argmax([np.subtract(*p.boundaries()) for p in seen]))]
     return SeamReport(
         _across_planes(seen, boundary_tolerance, flat_tolerance, rng),
         placement=labels.placement,
@@ -151,7 +152,7 @@ def seams(
         cut_flat=(sum(p.cut_flat[0] for p in seen), sum(p.cut_flat[1] for p in seen)),
         profile=_profile(seen),
         example=_section(labels, worst),
-        found=judge.found(halos, rng) if judge else None,
+        found=judge.found(met[0], halos, rng) if judge else None,
         halo=tuple(max(pair) for pair in halo_of(pipeline)) if pipeline is not None else None,
         tolerance=tolerance,
     )
