@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["as_dtype", "unmasked"]
+__all__ = ["as_dtype", "held_by", "unmasked"]
 
 
 def as_dtype(values: NDArray[Any], dtype: np.dtype[Any], path: str) -> NDArray[Any]:
@@ -23,6 +23,23 @@ def as_dtype(values: NDArray[Any], dtype: np.dtype[Any], path: str) -> NDArray[A
     >>> as_dtype(np.array([7, 255]), np.dtype("uint8"), "a.zarr")
     array([  7, 255], dtype=uint8)
     """
+    cast = held_by(dtype, values)
+    if cast is None:
+        raise ValueError(
+            f"{path} holds {dtype}, which can't hold all of these {values.dtype} values, "
+            f"{_said(values)}: store it with a wider dtype, or round and clip them first."
+        )
+    return cast
+
+
+def held_by(dtype: np.dtype[Any], values: NDArray[Any]) -> NDArray[Any] | None:
+    """The values in another dtype, as `as_dtype` gives them; None if it can't hold them all.
+
+    Examples
+    --------
+    >>> held_by(np.dtype("uint8"), np.array([0.5])) is None
+    True
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         cast = values.astype(dtype, copy=False)
     whole_in_floats = values.dtype.kind in "iu" and dtype.kind == "f"
@@ -34,12 +51,7 @@ def as_dtype(values: NDArray[Any], dtype: np.dtype[Any], path: str) -> NDArray[A
         fits = np.array_equal(cast, values)
     else:
         fits = not np.isinf(cast[np.isfinite(values)]).any()
-    if not fits:
-        raise ValueError(
-            f"{path} holds {dtype}, which can't hold all of these {values.dtype} values, "
-            f"{_said(values)}: store it with a wider dtype, or round and clip them first."
-        )
-    return cast
+    return cast if fits else None
 
 
 def unmasked(values: Any, what: str) -> NDArray[Any]:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from ..geometry.boxes import Index
 from ..pipelines.named_functions import called
 from ..pipelines.stages import stage
-from ..storage.casting import unmasked
 from .frame import Frame
 from .padding import Margin, boundaries_of, halo_of
 from .reach import Halo, Reach
+from .returned import check_shape, cut_to, held, one_array
 from .same_place import in_units_of
 from .source import Source, Voxels
 from .time_points import each_time_point
@@ -38,6 +38,8 @@ class Mapped(Source):
     function: Callable[..., NDArray[Any]]
     margin: Margin
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    # Whether the dtype is what a trial returned, and so has to hold all that blocks return.
+    by_trial: bool = False
 
     kind = "MappedVolume"
 
@@ -70,7 +72,7 @@ class Mapped(Source):
         halo = {i + channels: pair for i, pair in enumerate(self.margin.halo)}
         symmetric = self.margin.is_symmetric
         mapped: da.Array = da.map_overlap(
-            partial(self.function, **self.parameters),
+            partial(_of_chunk, partial(self.function, **self.parameters), self._cast, self.frame),
             array,
             depth={i: pair[0] for i, pair in halo.items()} if symmetric else halo,
             boundary={i + channels: mode for i, mode in enumerate(self.margin.boundary)},
@@ -83,7 +85,13 @@ class Mapped(Source):
         function = partial(self.function, **self.parameters)
         name = called(self.function)
         values = apply(function, sources, self.margin, self.frame, begin, end, name=name)
-        return _cast(values, self.frame.dtype, name)
+        return self._cast(values)
+
+    @property
+    def _cast(self) -> Callable[[NDArray[Any]], NDArray[Any]]:
+        """Of what the function returned, to the dtype that this volume has."""
+        cast = held if self.by_trial else cut_to
+        return partial(cast, dtype=self.frame.dtype, name=called(self.function))
 
     def _is_dasks(self) -> bool:
         """Whether dask's map_overlap knows how to do the same."""
@@ -132,8 +140,8 @@ def apply(
         If what it returns isn't an array, or has another shape.
     """
     arrays = [margin.read(source, begin, end) for source in sources]
-    values = _one_array(function(*arrays), name)
-    _check_shape(name, values, arrays[0], frame)
+    values = one_array(function(*arrays), name)
+    check_shape(name, values, arrays[0], frame)
     return margin.trim(values, begin, end)
 
 
@@ -198,7 +206,8 @@ def map_overlap(
     axes = len(volume.frame.space)
     others = alike(volume, others)
     margin = Margin(halo_of(halo, axes), boundaries_of(boundary, axes))
-    if dtype is None:
+    by_trial = dtype is None
+    if by_trial:
         dtype = _trial(function, (volume, *others), margin.halo, parameters).dtype
     frame = volume.frame.with_values(dtype, channels)
     if block_shape is not None:
@@ -209,25 +218,22 @@ def map_overlap(
         function=function,
         margin=margin,
         parameters=dict(sorted(parameters.items())),
+        by_trial=by_trial,
     )
     return Volume(frame, mapped)
 
 
-def _cast(values: NDArray[Any], dtype: np.dtype[Any], name: str) -> NDArray[Any]:
-    """Values in a type; fractions are cut off, but nothing wraps round, nor is halved."""
-    if values.dtype.kind == "c" != dtype.kind:
-        raise ValueError(
-            f"{name} returned complex values, which {dtype} can't hold: return np.abs of them, or "
-            "give a complex dtype=."
-        )
-    if dtype.kind in "iu" and values.size and not np.can_cast(values.dtype, dtype):
-        held, least, greatest = np.iinfo(dtype), values.min(), values.max()
-        if not (held.min <= least and greatest <= held.max):
-            raise ValueError(
-                f"{name} returned values from {least} to {greatest}, which {dtype} can't hold: "
-                "give a wider dtype=, or clip them in the function."
-            )
-    return values.astype(dtype, copy=False)
+def _of_chunk(
+    function: Callable[..., NDArray[Any]],
+    cast: Callable[[NDArray[Any]], NDArray[Any]],
+    frame: Frame,
+    chunk: NDArray[Any],
+) -> NDArray[Any]:
+    """What dask trims itself."""
+    name = called(function)
+    values = one_array(function(chunk), name)
+    check_shape(name, values, chunk, frame)
+    return cast(values)
 
 
 def alike(volume: Volume, others: tuple[Volume, ...]) -> tuple[Volume, ...]:
@@ -250,17 +256,6 @@ def alike(volume: Volume, others: tuple[Volume, ...]) -> tuple[Volume, ...]:
     return others
 
 
-def _check_shape(name: str, values: NDArray[Any], array: NDArray[Any], frame: Frame) -> None:
-    channels = () if frame.channels is None else (frame.channels,)
-    needed = (*channels, *array.shape[array.ndim - len(frame.space) :])
-    if values.shape != needed:
-        raise ValueError(
-            f"{name} was given an array of shape {array.shape} and returned "
-            f"{values.shape}, but {needed} is needed: it must keep the shape in "
-            "space, halo included, and the number of channels that it was declared with."
-        )
-
-
 def _trial(
     function: Callable[..., NDArray[Any]],
     volumes: tuple[Volume, ...],
@@ -280,20 +275,4 @@ def _trial(
             f"({type(error).__name__}: {error}). If it can't take so small an array, give the "
             "result's dtype: map_overlap(..., dtype=...)."
         ) from error
-    return _one_array(result, called(function))
-
-
-def _one_array(result: Any, name: str) -> NDArray[Any]:
-    if hasattr(result, "__array__"):
-        return unmasked(result, f"What {name} returned")
-    what = type(result).__name__
-    if isinstance(result, tuple | list):
-        what += f" of {len(result)}: {', '.join(map(_kind, result[:4]))}"
-    raise TypeError(
-        f"{name} returned a {what}, but one array is needed: let it return the one that is wanted, "
-        "or np.stack([...]) of several as channels, with channels= their number."
-    )
-
-
-def _kind(value: Any) -> str:
-    return f"{type(value).__name__} {np.shape(value)}" if hasattr(value, "shape") else repr(value)
+    return one_array(result, called(function))

@@ -150,6 +150,32 @@ def test_complex_values_are_not_halved():
     assert (map_overlap(np.copy, volume, dtype="complex64")[:] == 1 + 2j).all()
 
 
+def halved_where_not_flat(values):
+    """Of a trial array of ones just that, in its own type."""
+    return values if values.min() == values.max() else values / 2
+
+
+@pytest.mark.parametrize("array", [np.asarray, da.from_array])
+def test_blocks_are_of_the_type_that_the_volume_has(array):
+    values = np.arange(12, dtype="u1").reshape(3, 4)
+    volume = Volume.from_array(array(values))
+    tried = map_overlap(halved_where_not_flat, volume)
+    for read in (tried.compute, lambda: tried[:]):
+        with pytest.raises(ValueError, match=r"float64 values of a block, which uint8, .*dtype="):
+            read()
+    declared = map_overlap(halved_where_not_flat, volume, dtype="u1")
+    np.testing.assert_array_equal(declared.compute(), values // 2, strict=True)
+    even = map_overlap(halved_where_not_flat, Volume.from_array(array(values * 2)))
+    np.testing.assert_array_equal(even.compute(), values, strict=True)
+
+
+def test_a_shape_that_dask_would_join_is_refused():
+    volume = Volume.from_array(da.ones((4, 6), chunks=(2, 3)))
+    shorter = map_overlap(lambda array: array[1:], volume, dtype=float)
+    with pytest.raises(ValueError, match="must keep the shape in space"):
+        shorter.compute()
+
+
 def subtracted(values):
     """Changes what it is given."""
     values -= values.min()
