@@ -12,6 +12,7 @@ from pandas import DataFrame
 
 from ..reports.evaluation import evaluate as scores_of
 from ..reports.seams import seams as report_on_seams
+from ..storage.files_beside import file_to_write
 from ..tables import text_columns
 from ..volumes.kept_volume import kept_volume
 from ..volumes.known import ledger_of
@@ -56,8 +57,8 @@ def objects(
     means: dict[str, Any] = {
         name: open_volume(str(path)) for name, path in named_values(mean).items()
     }
-    with cluster.client() as client:
-        found = volume.objects(path=path, client=client, **running.keywords, **means)
+    with cluster.when_needed():
+        found = volume.objects(path=path, **running.keywords, **means)
     if len(found):
         print(_spread(found))
     written = path or f"{labels.rstrip('/')}.objects"
@@ -116,10 +117,8 @@ def seams(
     trust
         Run code that an output brings that belongs to somebody else.
     """
-    if picture is not None and not picture.expanduser().parent.is_dir():
-        raise FileNotFoundError(
-            f"{picture.parent}, where the picture is to go, isn't there: make it."
-        )
+    if picture is not None:
+        file_to_write(picture, "the picture")
     labels = opening.open(segments)
     made = _made_by(segments, labels, trust)
     report = report_on_seams(

@@ -44,7 +44,7 @@ def meshes(
         How far the surface may move for that, in nanometers; a voxel unless given.
     """
     volume, how = opening.open(segments), trying.keywords
-    with cluster.client() as client:
+    with cluster.when_needed():
         print(
             meshes_of(
                 volume,
@@ -52,7 +52,6 @@ def meshes(
                 ids=ids,
                 reduction=reduction,
                 max_error=max_error,
-                client=client,
                 **how,
             )
         )
@@ -93,6 +92,6 @@ def skeletons(
         ... and in nanometers beside.
     """
     volume, how = opening.open(segments), trying.keywords
-    with cluster.client() as client:
-        print(skeletons_of(volume, output, ids=ids, scale=scale, const=const, client=client, **how))
+    with cluster.when_needed():
+        print(skeletons_of(volume, output, ids=ids, scale=scale, const=const, **how))
     print(f"Skeletons are in {output}")
