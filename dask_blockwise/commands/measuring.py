@@ -20,6 +20,7 @@ from ..volumes.opening import open_volume
 from ..volumes.rerunning import recorded
 from ..volumes.same_place import is_there
 from ..volumes.volume import Volume
+from .described import tell_absent
 from .options import Cluster, Flag, Opening, OpeningTruth, Running
 from .words import Count, Named, Size, named_values
 
@@ -64,6 +65,7 @@ def objects(
     written = path or f"{labels.rstrip('/')}.objects"
     many = "1 object" if len(found) == 1 else f"{len(found)} objects"
     print(f"{many}, in {written}.parquet and {written}.csv")
+    tell_absent(volume, *means.values())
 
 
 def _check_names(given: Sequence[tuple[str, Any]]) -> None:
@@ -129,6 +131,7 @@ def seams(
         windows=windows,
     )
     print(report)
+    tell_absent(labels)
     if picture is not None:
         print(f"Picture: {report.picture(picture)}")
     if report.verdict == "seams":
@@ -164,6 +167,7 @@ def evaluate(
     volumes = opening.open(segments), opening_of_truth.open(truth, "truth")
     with cluster.client():
         print(scores_of(*volumes, ignore_background=ignore_background))
+    tell_absent(*volumes)
 
 
 def _made_by(path: str, labels: Volume, trust: bool) -> Volume | None:

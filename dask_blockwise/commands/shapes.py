@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..shapes.meshes import meshes as meshes_of
 from ..shapes.skeletons import skeletons as skeletons_of
+from .described import tell_absent
 from .options import Cluster, Opening, Trying
 from .words import Ids, Whole
 
@@ -56,6 +57,7 @@ def meshes(
             )
         )
     print(f"Meshes are in {output}")
+    tell_absent(volume)
 
 
 def skeletons(
@@ -95,3 +97,4 @@ def skeletons(
     with cluster.when_needed():
         print(skeletons_of(volume, output, ids=ids, scale=scale, const=const, **how))
     print(f"Skeletons are in {output}")
+    tell_absent(volume)
