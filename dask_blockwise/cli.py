@@ -40,6 +40,8 @@ _GROUPS = {
     ),
     "To begin with": ("demo:demo",),
 }
+# Of what takes more arguments of a kind, which would be told as ARGS.
+_USAGE_LINES = {"viewing:view": f"Usage: {_NAME} view [OPTIONS] PATH [OTHERS...]"}
 # What a person can mend, as `exit_codes` has it.
 _USAGE = (ValueError, TypeError, OSError, ImportError)
 _EPILOGUE = (
@@ -117,7 +119,8 @@ def app() -> App:
         group = Group(title, sort_key=place)
         for order, command in enumerate(commands):
             place_of_it = f"{__package__}.commands.{command}"
-            made.command(place_of_it, group=group, sort_key=order)
+            usage = _USAGE_LINES.get(command)
+            made.command(place_of_it, group=group, sort_key=order, usage=usage)
     made.register_install_completion_command()
     return made
 

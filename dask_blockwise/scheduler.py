@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from os import PathLike
-from typing import Any
+from typing import Any, ParamSpec
 
 from .blockwise_task import BlockwiseTask
 from .engine.run import run
@@ -16,8 +17,26 @@ __all__ = ["run", "run_blockwise"]
 
 _AGAIN = "The next call runs all blocks again, except those that a check skips."
 _log = logging.getLogger(__name__)
+_Given = ParamSpec("_Given")
 
 
+def _says_how_tasks_are_run(function: Callable[_Given, bool]) -> Callable[_Given, bool]:
+    """Where tasks are given, as daisy has it, name what runs them, before Python's own error."""
+
+    @wraps(function)
+    def checked(*given: _Given.args, **options: _Given.kwargs) -> bool:
+        first: Any = given[0] if given else options.get("tasks")
+        if isinstance(first, Task) or (isinstance(first, list | tuple) and first):
+            raise TypeError(
+                f"{function.__name__} takes a worker file and its ROIs, as dacapo's does, got "
+                f"{first!r:.100}. Tasks, which daisy's takes, are run by dask_blockwise.run(tasks)."
+            )
+        return function(*given, **options)
+
+    return checked
+
+
+@_says_how_tasks_are_run
 def run_blockwise(
     worker_file: str | PathLike[str],
     total_roi: Roi,

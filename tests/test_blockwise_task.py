@@ -165,6 +165,16 @@ def test_worker_files_set_up_once_a_process(client: DaskClient, tmp_path: Path, 
     assert set(texts(tmp_path, "set-up-*")) == {"x"}
 
 
+@pytest.mark.parametrize("given", [[make()], make(), (make(),)])
+def test_tasks_are_no_worker_file(given: Any) -> None:
+    with pytest.raises(TypeError, match=r"daisy's takes, are run by dask_blockwise\.run"):
+        run_blockwise(given)
+    with pytest.raises(TypeError, match=r"daisy's takes, are run by dask_blockwise\.run"):
+        run_blockwise(tasks=given)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="missing"):
+        run_blockwise("worker.py")  # type: ignore[call-arg]
+
+
 def test_run_blockwise_has_dacapos_arguments(client: DaskClient, tmp_path: Path) -> None:
     path = write(tmp_path, WORKERS["loops"])
     assert run_blockwise(path, TOTAL, TEN, TEN, 16, 2, None, None, str(tmp_path)) is True

@@ -8,12 +8,13 @@ from math import prod
 from dask.utils import format_bytes
 
 from ..tables import by_axis, text_columns
+from ..volumes.absent_inputs import absent_inputs, note_of
 from ..volumes.made_by import parameters_in_words
 from ..volumes.record import Record
 from ..volumes.seen.html import as_written
 from ..volumes.volume import Volume
 
-__all__ = ["described", "in_lines"]
+__all__ = ["described", "in_lines", "tell_absent"]
 
 
 def described(volume: Volume, levels: Sequence[Volume], record: Record | None) -> str:
@@ -66,6 +67,19 @@ def in_lines(volumes: Mapping[str, Volume]) -> str:
     return text_columns(("volume", "shape", "values", "voxel size"), rows)
 
 
+def tell_absent(*volumes: Volume) -> None:
+    """Print of what volumes chunks are absent, beside what was measured of them.
+
+    Examples
+    --------
+    >>> from dask_blockwise import create_volume
+    >>> tell_absent(create_volume("in.zarr/cells", shape=(4, 4), dtype="uint8"))
+    1 of 1 chunks of in.zarr/cells/s0 are absent: read as 0
+    """
+    for told in dict.fromkeys(line for volume in volumes for line in absent_inputs(volume)):
+        print(told)
+
+
 def _of_volume(volume: Volume) -> Iterator[tuple[str, str]]:
     place, axes = volume.placement, volume.placement.block_axes
     yield "shape", by_axis(volume.axes, volume.shape)
@@ -80,6 +94,8 @@ def _of_volume(volume: Volume) -> Iterator[tuple[str, str]]:
     if volume.frame.stands_for is not None:
         low, high = volume.frame.stands_for
         yield "bytes 0, 255", f"stand for {low} and {high}"
+    if note := note_of(volume):
+        yield "note", note
 
 
 def _of_levels(levels: Sequence[Volume]) -> Iterator[tuple[str, str]]:

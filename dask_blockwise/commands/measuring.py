@@ -12,6 +12,7 @@ from pandas import DataFrame
 
 from ..reports.evaluation import evaluate as scores_of
 from ..reports.seams import seams as report_on_seams
+from ..storage.files_beside import file_to_write
 from ..tables import text_columns
 from ..volumes.kept_volume import kept_volume
 from ..volumes.known import ledger_of
@@ -19,6 +20,7 @@ from ..volumes.opening import open_volume
 from ..volumes.rerunning import recorded
 from ..volumes.same_place import is_there
 from ..volumes.volume import Volume
+from .described import tell_absent
 from .options import Cluster, Flag, Opening, OpeningTruth, Running
 from .words import Count, Named, Size, named_values
 
@@ -56,13 +58,14 @@ def objects(
     means: dict[str, Any] = {
         name: open_volume(str(path)) for name, path in named_values(mean).items()
     }
-    with cluster.client() as client:
-        found = volume.objects(path=path, client=client, **running.keywords, **means)
+    with cluster.when_needed():
+        found = volume.objects(path=path, **running.keywords, **means)
     if len(found):
         print(_spread(found))
     written = path or f"{labels.rstrip('/')}.objects"
     many = "1 object" if len(found) == 1 else f"{len(found)} objects"
     print(f"{many}, in {written}.parquet and {written}.csv")
+    tell_absent(volume, *means.values())
 
 
 def _check_names(given: Sequence[tuple[str, Any]]) -> None:
@@ -116,10 +119,8 @@ def seams(
     trust
         Run code that an output brings that belongs to somebody else.
     """
-    if picture is not None and not picture.expanduser().parent.is_dir():
-        raise FileNotFoundError(
-            f"{picture.parent}, where the picture is to go, isn't there: make it."
-        )
+    if picture is not None:
+        file_to_write(picture, "the picture")
     labels = opening.open(segments)
     made = _made_by(segments, labels, trust)
     report = report_on_seams(
@@ -130,6 +131,7 @@ def seams(
         windows=windows,
     )
     print(report)
+    tell_absent(labels)
     if picture is not None:
         print(f"Picture: {report.picture(picture)}")
     if report.verdict == "seams":
@@ -165,6 +167,7 @@ def evaluate(
     volumes = opening.open(segments), opening_of_truth.open(truth, "truth")
     with cluster.client():
         print(scores_of(*volumes, ignore_background=ignore_background))
+    tell_absent(*volumes)
 
 
 def _made_by(path: str, labels: Volume, trust: bool) -> Volume | None:

@@ -12,6 +12,7 @@ from cyclopts import Group, Parameter
 from distributed import Client
 
 from ..engine.any_cluster import cluster
+from ..engine.clients import client_when_needed
 from ..volumes.opening import open_volume
 from ..volumes.planning import Kept
 from ..volumes.volume import Volume
@@ -31,6 +32,7 @@ from .words import (
 )
 
 __all__ = [
+    "OF_ZARR",
     "Cluster",
     "Flag",
     "Opening",
@@ -46,7 +48,7 @@ _OUTPUT = Group("Output", sort_key=3)
 _RUN = Group("Run", sort_key=4)
 _CLUSTER = Group("Cluster", sort_key=5)
 
-_OF_ZARR = ("dtype", "compressor", "zarr_format", "pyramid")
+OF_ZARR = ("dtype", "compressor", "zarr_format", "pyramid")
 
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 
@@ -148,12 +150,12 @@ class Storing:
     def keywords(self) -> dict[str, Any]:
         """For ``to_zarr``, or ``to_precomputed``."""
         self._check_kept()
-        given = _given(self, "plan", "region", "within", "to", *_OF_ZARR)
+        given = _given(self, "plan", "region", "within", "to", *OF_ZARR)
         given |= {"roi": self.region, "mask": self.mask}
         if self.to == "precomputed":
             return given
         compressor = None if self.compressor == "none" else self.compressor
-        of_zarr = {name: getattr(self, name) for name in _OF_ZARR} | {"compressor": compressor}
+        of_zarr = {name: getattr(self, name) for name in OF_ZARR} | {"compressor": compressor}
         return given | of_zarr
 
     @property
@@ -163,7 +165,7 @@ class Storing:
 
     def _check_kept(self) -> None:
         """Refuse what can't be chosen of what it is to be stored as."""
-        others = _OF_ZARR if self.to == "precomputed" else ("segmentation", "encoding")
+        others = OF_ZARR if self.to == "precomputed" else ("segmentation", "encoding")
         usual = {field.name: field.default for field in fields(self)}
         given = [name for name in others if getattr(self, name) != usual[name]]
         if given:
@@ -229,23 +231,38 @@ class Cluster:
     """Address, or scheduler file, of a Dask cluster that runs already."""
 
     @contextmanager
+    def when_needed(self) -> Iterator[None]:
+        """Within the body, what is run has its client, which the first run opens."""
+        self._check()
+        with client_when_needed(self.client):
+            yield
+
+    @contextmanager
     def client(self) -> Iterator[Client | None]:
         """Its client; none where a run is to start this machine's processes by itself."""
-        asked = _given(self, "cluster", "cluster_option", "scheduler")
-        extra = named_values(self.cluster_option)
+        self._check()
         if self.scheduler:
-            self._refuse_beside_scheduler(asked | extra)
             with _running(self.scheduler) as client:
                 yield client
-        elif self.cluster == "local" and not asked | extra:
+        elif self.cluster == "local" and not self._asked:
             yield None
         else:
-            self._check_workers()
-            with cluster(self.cluster, **asked, **extra) as made, Client(made) as client:
+            with cluster(self.cluster, **self._asked) as made, Client(made) as client:
                 yield client
 
+    @property
+    def _asked(self) -> dict[str, Any]:
+        extra = named_values(self.cluster_option)
+        return _given(self, "cluster", "cluster_option", "scheduler") | extra
+
+    def _check(self) -> None:
+        if self.scheduler:
+            self._refuse_beside_scheduler(self._asked)
+        elif self.cluster != "local":
+            self._check_workers()
+
     def _check_workers(self) -> None:
-        if self.cluster != "local" and self.workers is None:
+        if self.workers is None:
             raise ValueError(
                 f"--cluster {self.cluster} needs --workers, how many there are to be: a number, "
                 "or the least and the most, such as 0:50."

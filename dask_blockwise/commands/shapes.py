@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..shapes.meshes import meshes as meshes_of
 from ..shapes.skeletons import skeletons as skeletons_of
+from .described import tell_absent
 from .options import Cluster, Opening, Trying
 from .words import Ids, Whole
 
@@ -44,7 +45,7 @@ def meshes(
         How far the surface may move for that, in nanometers; a voxel unless given.
     """
     volume, how = opening.open(segments), trying.keywords
-    with cluster.client() as client:
+    with cluster.when_needed():
         print(
             meshes_of(
                 volume,
@@ -52,11 +53,11 @@ def meshes(
                 ids=ids,
                 reduction=reduction,
                 max_error=max_error,
-                client=client,
                 **how,
             )
         )
     print(f"Meshes are in {output}")
+    tell_absent(volume)
 
 
 def skeletons(
@@ -93,6 +94,7 @@ def skeletons(
         ... and in nanometers beside.
     """
     volume, how = opening.open(segments), trying.keywords
-    with cluster.client() as client:
-        print(skeletons_of(volume, output, ids=ids, scale=scale, const=const, client=client, **how))
+    with cluster.when_needed():
+        print(skeletons_of(volume, output, ids=ids, scale=scale, const=const, **how))
     print(f"Skeletons are in {output}")
+    tell_absent(volume)

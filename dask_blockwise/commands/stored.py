@@ -120,12 +120,11 @@ def rerun(
         Run code that it brings even if it belongs to somebody else.
     """
     _import_from_here()
-    with cluster.client() as client:
+    with cluster.when_needed():
         print(
             compute_again(
                 path,
                 to=to,
-                client=client,
                 progress=progress,
                 on_change=on_change,
                 overwrite=overwrite,
@@ -168,14 +167,13 @@ def pyramid(
     report
         Where a page that explains the run is written, such as run.html, or run.json.
     """
-    with cluster.client() as client:
+    with cluster.when_needed():
         print(
             add_levels(
                 path,
                 True if levels is None else levels,
                 method=method,
                 compressor=None if compressor == "none" else compressor,
-                client=client,
                 report=report,
                 **running.keywords,
             )

@@ -21,7 +21,7 @@ def view(path: str, /, *others: str, browser: bool = True) -> None:
     Parameters
     ----------
     path
-        A container on this machine, or a single volume anywhere.
+        A container anywhere but on a web server, or a single volume there too.
     others
         More of them.
     browser

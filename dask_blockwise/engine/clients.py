@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 from distributed import Client, LocalCluster, get_client, get_worker, worker_client
@@ -14,12 +16,14 @@ from .jobs.systems import looked_after
 from .open_clusters import forget, only_one
 from .worker.batch import beside_batches
 
-__all__ = ["client_for_a_run", "in_task"]
+__all__ = ["client_for_a_run", "client_when_needed", "in_task", "open_if_needed"]
 
 _logger = logging.getLogger(__name__)
 
 # Seconds that a run's own cluster may take to close.
 _CLOSE_SECONDS = 60.0
+# Opens, once, the client that runs are to have which are given none.
+_wanted: ContextVar[Callable[[], Client | None]] = ContextVar("wanted", default=lambda: None)
 # A client in one of these states may yet reach its scheduler.
 _LIVES = ("running", "connecting")
 
@@ -31,6 +35,34 @@ def in_task() -> bool:
     except ValueError:
         return False
     return True
+
+
+@contextmanager
+def client_when_needed(
+    opened: Callable[[], AbstractContextManager[Client | None]],
+) -> Iterator[None]:
+    """Within the body, runs that are given no client have this one, which the first of them opens.
+
+    So what is refused before anything runs is refused before processes are started, or jobs are
+    asked for.
+
+    Parameters
+    ----------
+    opened : callable
+        Gives what opens the client, and closes it after the body.
+    """
+    with ExitStack() as stack:
+        token = _wanted.set(cache(lambda: stack.enter_context(opened())))
+        try:
+            yield
+        finally:
+            _wanted.reset(token)
+
+
+def open_if_needed(client: Client | None) -> None:
+    """Open the client of a body before anything is written, so that none is if it can't be had."""
+    if client is None:
+        _wanted.get()()
 
 
 @contextmanager
@@ -53,7 +85,7 @@ def client_for_a_run(client: Client | None) -> Iterator[Client]:
         If it is asynchronous, closed, or its scheduler is gone.
     """
     with _thread_given_free():
-        given = client if client is not None else _present()
+        given = client if client is not None else _wanted.get()() or _present()
         if given is None:
             with _client_of_a_cluster() as own, looked_after(own.cluster), patient_cluster(own):
                 yield own

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from ..pictures.raster import data_url
+from ..storage.files_beside import file_to_write
 from ..tables import html_columns, without_columns
 from .task_summary import TaskSummary
 from .worker.failure import Failure
@@ -63,16 +64,13 @@ def check_report_path(path: str | PathLike[str]) -> Path:
     Raises
     ------
     ValueError
-        If its suffix isn't one of a report.
+        If its suffix isn't one of a report, or it is no path of this system's disks.
     FileNotFoundError
         If its folder isn't there.
     """
-    where = Path(path).expanduser()
-    if where.suffix.lower() not in (".html", ".json"):
-        raise ValueError(f"A report is .html or .json, got {where}: give it one of these suffixes.")
-    if not where.parent.is_dir():
-        raise FileNotFoundError(f"{where.parent}, where the report is to go, isn't there: make it.")
-    return where
+    if Path(path).suffix.lower() not in (".html", ".json"):
+        raise ValueError(f"A report is .html or .json, got {path}: give it one of these suffixes.")
+    return file_to_write(path, "the report")
 
 
 def as_dict(

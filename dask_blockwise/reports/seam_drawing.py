@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..pictures.colours import colour_segments
+from ..storage.files_beside import file_to_write
 from .seam_measures import Labels, named_alike
 from .seam_meets import Section
 
@@ -25,6 +26,7 @@ def draw(
     """Write a PNG: a row for each place, stored and as one piece, and a curve of boundaries."""
     from matplotlib.figure import Figure
 
+    saved = file_to_write(path, "the picture")
     figure = Figure(figsize=(12, 4 * max(1, len(places))), dpi=120, layout="constrained")
     rows = figure.subplots(max(1, len(places)), 3, squeeze=False)
     for axes in rows.ravel():
@@ -35,7 +37,6 @@ def draw(
     _draw_profile(rows[0, -1], profile)
     figure.suptitle(title)
     figure.supxlabel("dashed: the face between two blocks; dark: background", fontsize=9)
-    saved = Path(path).expanduser()
     figure.savefig(saved)
     return saved
 

@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterator
 from itertools import islice
 
+from .documents import list_names
 from .formats import arrays_within, find_array, find_file, is_noticed
-from .location import location_of, on_disk
+from .location import archive_of, can_be_listed, location_of, on_disk
+from .object_stores import list_folder
 
 __all__ = ["array_paths", "arrays_below", "may_be_array"]
 
@@ -19,16 +21,57 @@ def array_paths(path: str | os.PathLike[str]) -> list[str]:
 
 
 def arrays_below(top: str, folders: int | None = None) -> Iterator[str]:
-    """Paths of arrays, in all folders or the first so many."""
-    for folder, below, files in islice(os.walk(top), folders):
+    """Paths of arrays, in all folders or the first so many; in a file that holds several, of all.
+
+    None where it can't be listed, as of a web server.
+    """
+    within = arrays_within(top)
+    if within is not None:
+        yield from (path[len(top) + 1 :] for path in within if path.startswith(f"{top}/"))
+        return
+    for folder, below, files in islice(_walk(top), folders):
         noticed = [file for file in files if is_noticed(file)]
         if noticed and may_be_array(folder):
             # Its chunks may be millions of folders.
             below.clear()
-            yield os.path.relpath(folder, top)
+            yield _relative(folder, top)
             continue
         paths = (path for file in noticed for path in _arrays_of(f"{folder}/{file}"))
-        yield from (os.path.relpath(path, top) for path in paths)
+        yield from (_relative(path, top) for path in paths)
+
+
+def _relative(path: str, top: str) -> str:
+    return os.path.relpath(path, top) if on_disk(top) else path[len(top) :].strip("/") or "."
+
+
+def _walk(top: str) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As ``os.walk`` does, also in buckets and archives."""
+    if on_disk(top):
+        yield from os.walk(top)
+    elif archive_of(top):
+        # All of its names are read at once.
+        names = [name.rpartition("/") for name in list_names(top)]
+        for folder in dict.fromkeys(folder for folder, _, _ in names):
+            files = [file for parent, _, file in names if parent == folder]
+            yield f"{top}/{folder}".rstrip("/"), [], files
+    elif can_be_listed(top):
+        yield from _walk_objects(top) if _is_listed(top) else ()
+
+
+def _is_listed(top: str) -> bool:
+    """Whether it may be listed, and is there."""
+    try:
+        list_folder(top)
+    except OSError:
+        return False
+    return True
+
+
+def _walk_objects(folder: str) -> Iterator[tuple[str, list[str], list[str]]]:
+    below, files = list_folder(folder)
+    yield folder, below, files
+    for name in below:
+        yield from _walk_objects(f"{folder}/{name}")
 
 
 def may_be_array(folder: str) -> bool:

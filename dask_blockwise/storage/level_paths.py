@@ -9,7 +9,7 @@ from .arrays_below import arrays_below
 from .checked import understood
 from .formats import Levelled, registered
 from .groups import read_attributes
-from .location import given_as, location_of, on_disk
+from .location import given_as, location_of
 from .multiscales import first_image_levels
 from .scales import keys_of
 
@@ -65,13 +65,14 @@ def image_paths(given: str) -> list[str]:
 
 
 def images_below(path: str | os.PathLike[str], folders: int | None = None) -> list[str]:
-    """Paths, relative to a local folder, of all images below it: of several levels, one path.
+    """Paths, relative to a container, of all images below it: of several levels, one path.
 
     What a run keeps for itself, in ``<output>.scratch``, is left out.
 
     Parameters
     ----------
-    path : path
+    path : path or URL
+        Of a folder, bucket or archive, or of a file that holds several arrays.
     folders : int, optional
         How many folders are looked into; all unless given.
 
@@ -84,7 +85,7 @@ def images_below(path: str | os.PathLike[str], folders: int | None = None) -> li
     ['mask', 'raw']
     """
     top = location_of(path)
-    found = sorted(arrays_below(top, folders)) if on_disk(top) else []
+    found = sorted(arrays_below(top, folders))
     names = [name for name in found if f"{_OF_SCRATCH}/" not in name]
     groups = {name: name.rpartition("/")[0] for name in names}
     levels = {group: _levels_in(f"{top}/{group}".rstrip("/")) for group in {*groups.values()}}

@@ -38,6 +38,7 @@ __all__ = [
     "StoredObject",
     "delete_object",
     "find_object",
+    "list_folder",
     "list_objects",
     "put_object",
     "read_object",
@@ -107,6 +108,20 @@ def list_objects(location: str) -> Iterator[StoredObject]:
     with _errors(location, "listed"):
         for some in obstore.list(store_of(location), chunk_size=_LISTED_AT_ONCE):
             yield from (_told(each) for each in some)
+
+
+def list_folder(location: str) -> tuple[list[str], list[str]]:
+    """Names of what lies right below a location, of folders and of objects.
+
+    Raises
+    ------
+    OSError
+        If it can't be listed.
+    """
+    with _errors(location, "listed"):
+        found = obstore.list_with_delimiter(store_of(location))
+    folders = [prefix.rstrip("/").rpartition("/")[2] for prefix in found["common_prefixes"]]
+    return folders, [each["path"].rpartition("/")[2] for each in found["objects"]]
 
 
 def find_object(location: str, name: str) -> StoredObject | None:

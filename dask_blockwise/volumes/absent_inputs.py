@@ -1,4 +1,4 @@
-"""Chunks that are absent of what is stored, in a volume's line, in plans and summaries.
+"""What is absent of what is stored, chunks and sizes: in a volume's line, plans and summaries.
 
 Not those which a finished run has left out since they would have held nothing but fill value.
 """
@@ -45,14 +45,24 @@ def absent_of(volume: Voxels, known: KnownArrays) -> tuple[str, ...]:
 
 
 def note_of(volume: Voxels) -> str:
-    """What a volume's line says beside its frame: of what is stored, how many chunks are absent."""
+    """What a volume's line says beside its frame: of what is stored, what is absent of it."""
     source = volume.source
     if not isinstance(source, Stored):
         return source.note
-    array = source.stored
+    told = _sizes_left_out(volume.frame, source.stored), _chunks_absent(volume.frame, source.stored)
+    return ", ".join(filter(None, told))
+
+
+def _sizes_left_out(frame: Frame, array: StoredArray) -> str:
+    """Nothing where it is told by whom it was opened."""
+    of_none = not frame.placement.unit and set(frame.placement.voxel_size) == {1}
+    return str(array.attributes.get("sizes_left_out", "")) if of_none else ""
+
+
+def _chunks_absent(frame: Frame, array: StoredArray) -> str:
     parts = "shards" if array.shards else "chunks"
     try:
-        absent = _absent(volume.frame, array)
+        absent = _absent(frame, array)
     except OSError:
         absent = None
     if absent is None:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from ..engine.evidence import combined
 from ..engine.ledger import Finished, finished
-from ..geometry.blocks import check_region
 from ..geometry.boxes import Index
 from ..storage.arrays import StoredArray, open_array
 from ..storage.label_lists import is_label
@@ -25,7 +24,7 @@ from .options import StoreOptions
 from .places import Place
 from .preparation import Preparation
 from .record import Record, changed_parts, keep_parts, now
-from .same_place import is_there
+from .same_place import check_meets, is_there
 from .source import Voxels
 from .spans import Reading
 from .step import Target
@@ -195,14 +194,8 @@ class Filling:
             raise OutputChanged(self.path, int(self.done.done.sum()), reasons)
 
     def _check_region(self) -> None:
-        roi, frame = self.options.roi, self.volume.frame
-        if roi is not None:
-            check_region(roi, frame.placement.block_axes)
-        if roi is not None and not frame.roi.intersects(roi):
-            raise ValueError(
-                f"The region {roi} doesn't meet the volume's {frame.roi}: give one that does, in "
-                "world units."
-            )
+        if self.options.roi is not None:
+            check_meets(self.volume.frame, self.options.roi)
         complete = self.done is not None and self.done.done.all()
         if self.options.roi is not None and self.volume.source.needs_all and not complete:
             raise ValueError(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..engine.any_cluster import cluster
-from ..storage.location import check_may_be_written, location_of
-from ..storage.room import check_no_file
+from ..storage.files_beside import file_to_write
+from ..storage.location import location_of
 from .lineage import checkpoints_of
 from .source import Voxels
 from .storing import to_zarr
-from .tasks import check_not_in_place
+from .tasks import check_path
 from .to_precomputed import to_precomputed
 from .wiring import token_of
 
@@ -83,7 +82,7 @@ def to_yaml(
             "others: give lists."
         )
     if file is not None:
-        Path(file).expanduser().write_text(text, "utf-8")
+        file_to_write(file, "the pipeline").write_text(text, "utf-8")
     return text
 
 
@@ -125,9 +124,7 @@ def check_places(file: PipelineFile, volumes: Mapping[str, Any]) -> None:
 
 def _check_place(volume: Voxels, path: str, taken: dict[str, str]) -> None:
     location = location_of(path)
-    check_may_be_written(location)
-    check_no_file(location)
-    check_not_in_place(volume, location)
+    check_path(volume, location)
     for place, token in ((location, volume.token), *_on_the_way(volume)):
         if taken.setdefault(place, token) != token:
             raise ValueError(

@@ -10,6 +10,7 @@ from typing import Any
 
 from distributed import Client
 
+from ..engine.clients import open_if_needed
 from ..engine.ledger import finished
 from ..engine.limits import seconds_to_wait
 from ..engine.progress import RunSummary
@@ -118,6 +119,7 @@ def pyramid(
         made = _levels(volume, image, base, steps, options, preparation)
         made.claim()
         made.check()
+        open_if_needed(client)
         make_image(image, base, volume.placement, volume.stored.zarr_format or 3)
         tasks = made.tasks(None)
         names = islice(made.where.there(), len(steps))

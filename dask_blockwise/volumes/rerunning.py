@@ -128,7 +128,7 @@ def _path_in(to: str | os.PathLike[str], volume: Voxels, options: StoreOptions) 
 
 
 def stored_below(given: str | os.PathLike[str]) -> list[str]:
-    """Paths of what ``to_zarr`` or ``checkpoint`` stored in a container on this machine.
+    """Paths of what ``to_zarr`` or ``checkpoint`` stored in a container; of none on a web server.
 
     Examples
     --------

@@ -1,9 +1,10 @@
-"""Volumes that lie where another does, whatever the units of both."""
+"""Volumes that lie where another does, whatever the units of both; and regions of one."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from ..geometry.blocks import Roi, check_region
 from ..geometry.meeting import Meeting, meetings
 from .frame import Frame
 from .kinds import AnyVoxels
@@ -11,7 +12,7 @@ from .lineage import is_made_by
 from .source import LabelSource
 from .views import Cropped
 
-__all__ = ["in_units_of", "is_there"]
+__all__ = ["check_meets", "in_units_of", "is_there"]
 
 _SAME = Meeting(step=1, away=0, wide=1)
 
@@ -57,3 +58,18 @@ def is_there(own: Frame, frame: Frame) -> bool:
         return all(along == _SAME for along in meetings(own.placement, frame.placement))
     except ValueError:
         return False  # of no known length
+
+
+def check_meets(frame: Frame, roi: Roi) -> None:
+    """Refuse a region in which a volume has nothing.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    check_region(roi, frame.placement.block_axes)
+    if not frame.roi.intersects(roi):
+        raise ValueError(
+            f"The region {roi} doesn't meet the volume's {frame.roi}: give one that does, in "
+            "world units."
+        )

@@ -6,6 +6,7 @@ from ..engine.standing import settled
 from ..engine.task import Task
 from ..storage.asked_once import asked_once
 from ..storage.groups import exists, is_bare
+from ..storage.level_paths import image_paths
 from ..storage.location import check_may_be_written, same_place
 from ..storage.room import check_no_file
 from .filling import Filling
@@ -21,8 +22,8 @@ from .step import Output, Target
 from .step_tasks import steps_of, tasks_into
 
 __all__ = [
-    "check_not_in_place",
     "check_outputs",
+    "check_path",
     "filling_of",
     "tasks_to_mend",
     "tasks_to_store",
@@ -39,11 +40,9 @@ def check_outputs(
     ------
     ValueError, OutputChanged
     """
-    check_may_be_written(path)
-    check_no_file(path)
+    check_path(volume, path)
     block = volume.frame.checked_block(options.block_shape)
     steps_of(volume, block)  # which refuses what can't be stored
-    check_not_in_place(volume, path)
     check_regional(volume, stored=True)
     for below in checkpoints_of(volume):
         check_outputs(below.made, below.path, below.options, preparation)
@@ -54,6 +53,18 @@ def check_outputs(
     check_levels(filling)
 
 
+def check_path(volume: Voxels, path: str) -> None:
+    """Refuse a location at which a volume can't be stored, whatever lies there of earlier runs.
+
+    Raises
+    ------
+    OSError, ValueError
+    """
+    check_may_be_written(path)
+    check_no_file(path)
+    check_not_in_place(volume, path)
+
+
 def check_not_in_place(volume: Voxels, path: str) -> None:
     """Refuse to store a volume where something that it is computed from lies.
 
@@ -61,10 +72,11 @@ def check_not_in_place(volume: Voxels, path: str) -> None:
     ------
     ValueError
     """
+    levels = image_paths(path)
     for reading in readings(volume, None):
         location = "" if reading.array is None else reading.array.location
-        image = location.rpartition("/")[0]
-        if location and any(same_place(path, one) for one in (location, image)):
+        places = path, *levels, f"{path}/{location.rpartition('/')[2]}"
+        if location and any(same_place(place, location) for place in places):
             raise ValueError(
                 f"{path} is what this volume is computed from: a block computed again would read "
                 "its own output. Store it at another path; or, where a notebook's cell ran twice, "

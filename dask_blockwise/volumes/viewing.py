@@ -22,7 +22,7 @@ def view(path: str | os.PathLike[str], *others: str | os.PathLike[str]) -> Any:
     Parameters
     ----------
     path, *others : path or URL
-        Of containers on this machine, or of single volumes anywhere.
+        Of containers, but of none on a web server; or of single volumes anywhere.
 
     Returns
     -------

@@ -9,6 +9,7 @@ from os import PathLike
 
 from distributed import Client
 
+from ..engine.clients import open_if_needed
 from ..engine.limits import seconds_to_wait
 from ..engine.main_module import refuse_while_importing
 from ..engine.progress import RunSummary
@@ -69,7 +70,7 @@ def store(
     refuse_while_importing()
     page = None if report is None else check_report_path(report)
     outputs = tuple(map(StoredStage, [*_checkpoints_under(volume), path]))
-    return run_reported(lambda: _run(volume, path, options, run, verify), outputs, page)
+    return run_reported(lambda: _run(volume, path, options, run, verify, client), outputs, page)
 
 
 def _checkpoints_under(volume: Voxels) -> list[str]:
@@ -84,6 +85,7 @@ def _run(
     options: StoreOptions,
     run: Callable[..., RunSummary],
     verify: Verify,
+    client: Client | None,
 ) -> RunSummary:
     volume = as_it_is_now(volume, anew=verify == "content")
     if options.roi is not None:
@@ -92,6 +94,7 @@ def _run(
     with Preparation(verify, options.on_change or "ask") as preparation:
         what = volume, path, options
         check_outputs(*what, preparation)
+        open_if_needed(client)
         tasks, resume = tasks_to_mend(*what, preparation), options.resume
         first = run(tasks, resume=resume) if tasks else None
         if first is not None:

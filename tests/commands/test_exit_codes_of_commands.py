@@ -127,3 +127,86 @@ def test_a_warning_is_a_line(folder: Path) -> None:
     assert re.search(r"^raw +z 8, y 16, x 16 +uint8 ", out, re.MULTILINE)
     (line,) = err.strip().splitlines()
     assert line.startswith("dask-blockwise: Warning: in.zarr/damaged isn't shown")
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("threshold in.zarr/raw cells.py --value 2", "is a file, which isn't overwritten"),
+        ("threshold in.zarr/raw in.zarr/raw --value 2", "is what this volume is computed from"),
+        ("convert in.zarr/raw in.zarr/raw --to precomputed", "Precomputed data have"),
+        ("pyramid in.zarr/nothing", "in.zarr/nothing"),
+        ("objects in.zarr/nothing", "in.zarr/nothing"),
+    ],
+)
+def test_what_is_refused_starts_no_workers(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    line: str,
+    said: str,
+) -> None:
+    def started(*_: object, **__: object) -> None:
+        raise AssertionError("workers were started")
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("dask_blockwise.commands.options.cluster", started)
+    with pytest.raises(SystemExit) as ended_with:
+        main([*shlex.split(line), "--workers", "1"])
+    assert ended_with.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_workers_that_cannot_be_had_cost_no_output(folder: Path) -> None:
+    line = "threshold in.zarr/raw out.zarr/mask --value 2 --no-progress"
+    assert ended(folder, line)[0] == 0
+    again = line.replace("--value 2", "--value 3 --overwrite")
+    code, _, err = ended(folder, f"{again} --workers 1 --cluster-option nosuch=1")
+    assert code == 2
+    assert "nosuch" in err
+    expected = dbw.open_volume(folder / "in.zarr/raw")[:] > 2
+    assert np.array_equal(dbw.open_volume(folder / "out.zarr/mask")[:], expected)
+    assert ended(folder, "status out.zarr/mask")[0] == 0
+
+
+@pytest.mark.parametrize(
+    "line, said",
+    [
+        ("--compressor nosuch", "nosuch"),
+        ("--compressor zlib", "zlib"),
+        ("--roi 0:3", "has 1 axes, and the volume 3"),
+        ("--roi 900:901,0:1,0:1", "doesn't meet"),
+        ("--report nowhere/run.html", "where the report is to go, isn't there"),
+        ("--report run.txt", "A report is .html or .json"),
+    ],
+)
+def test_a_plan_is_of_what_can_be_stored(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    line: str,
+    said: str,
+) -> None:
+    monkeypatch.chdir(folder)
+    call = ["threshold", "in.zarr/raw", "out.zarr/mask", "--value", "2", *shlex.split(line)]
+    refusals = []
+    for more in ["--plan"], ["--no-progress"]:
+        with pytest.raises(SystemExit) as ended_with:
+            main([*call, *more])
+        assert ended_with.value.code == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        refusals.append(err)
+    planned, run = refusals
+    assert said in planned
+    assert planned == run
+    assert not Path("out.zarr").exists()
+
+
+def test_a_plan_is_refused_where_a_file_lies(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit):
+        main(["threshold", "in.zarr/raw", "cells.py", "--value", "2", "--plan"])
+    assert "is a file, which isn't overwritten" in capsys.readouterr().err

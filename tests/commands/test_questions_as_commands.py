@@ -140,3 +140,20 @@ def test_view_shows_all_of_a_container_until_ctrl_c(cells: np.ndarray) -> None:
         viewer.send_signal(signal.SIGINT)
         _, errors = viewer.communicate(timeout=60)
     assert (viewer.returncode, errors) == (0, b"")
+
+
+def test_what_is_measured_of_a_part_says_so(
+    cells: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["convert", "a.zarr/cells", "a.zarr/part", "--roi", "0:24,0:8,0:8", "--no-progress"])
+    absent = "7 of 8 chunks of a.zarr/part/s0 are absent: read as 0"
+    table = ("objects", "a.zarr/part", "--no-progress")
+    assert absent in said(capsys, *table)
+    assert absent in said(capsys, "evaluate", "a.zarr/cells", "a.zarr/part")
+    with pytest.raises(SystemExit) as unfinished:
+        main(["status", "a.zarr/part"])
+    assert unfinished.value.code == 1
+    assert "7 of 8" in said(capsys, "info", "a.zarr/part")
+    main(["convert", "a.zarr/cells", "a.zarr/part", "--no-progress"])
+    assert "absent" not in said(capsys, *table)
+    assert "absent" not in said(capsys, "evaluate", "a.zarr/cells", "a.zarr/part")

@@ -1,5 +1,7 @@
 """An output never takes the place of what it is computed from, whatever way leads there."""
 
+import json
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -44,3 +46,17 @@ def test_what_lies_beside_an_input_is_stored(link):
     twice = open_volume(link / "a.zarr/raw") + 1
     assert twice.to_zarr(link.parent / "data/a.zarr/other", progress=False)
     assert np.array_equal(open_volume(link / "a.zarr/other")[:], VALUES + 1)
+
+
+def test_an_image_whose_levels_lie_some_folders_below_it_is_kept(tmp_path):
+    image = tmp_path / "a.zarr/raw"
+    Volume.from_array(VALUES).to_zarr(image / "some/folders", progress=False)
+    file = image / "some/folders/zarr.json"
+    told = json.loads(file.read_text())
+    (ome,) = told["attributes"]["ome"]["multiscales"]
+    ome["datasets"][0]["path"] = "some/folders/s0"
+    file.write_text(json.dumps(told | {"attributes": {}}))
+    (image / "zarr.json").write_text(json.dumps(told))
+    with pytest.raises(ValueError, match="is what this volume is computed from"):
+        (open_volume(image) + 1).to_zarr(image, progress=False, overwrite=True)
+    assert np.array_equal(open_volume(image)[:], VALUES)

@@ -99,7 +99,12 @@ def _opened(file: str) -> Any:
 
 
 def _is_array(opened: Any, name: str) -> bool:
-    return opened.get(name, getclass=True) is library("h5py", opened.filename).Dataset
+    try:
+        return opened.get(name, getclass=True) is library("h5py", opened.filename).Dataset
+    except RuntimeError as error:  # so h5py says it of links
+        raise ValueError(
+            f"it is a link that leads to nothing ({error}): bring what it names there, or open that"
+        ) from error
 
 
 def _check_in(dataset: Any, file: str) -> None:

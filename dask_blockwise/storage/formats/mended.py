@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["n5_as_taken", "without_threads", "zarr3_as_taken"]
+__all__ = ["N5_COMPRESSIONS", "n5_as_taken", "without_threads", "zarr3_as_taken"]
+
+# Of N5, with what TensorStore knows of each; others also keep how many threads packed it and such.
+N5_COMPRESSIONS = {
+    "raw": (),
+    "gzip": ("level", "useZlib"),
+    "bzip2": ("blockSize",),
+    "xz": ("preset",),
+    "blosc": ("cname", "clevel", "shuffle", "blocksize"),
+    "zstd": ("level",),
+}
 
 _OF_PLACE = ("axes", "resolution", "units")
 _FILL = {"bool": False, "complex64": [0, 0], "complex128": [0, 0]}
@@ -25,16 +35,27 @@ def without_threads(value: Any) -> Any:
 
 
 def n5_as_taken(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes of N5 with the compression as an object, as it is since 2.0, and no threads.
+    """Attributes of N5 with the compression as an object, as it is since 2.0, and nothing unknown.
 
     Examples
     --------
     >>> n5_as_taken({"dimensions": [4], "compressionType": "gzip"})
     {'dimensions': [4], 'compression': {'type': 'gzip'}}
+    >>> n5_as_taken({"compression": {"type": "zstd", "level": 3, "nbWorkers": 0}})
+    {'compression': {'type': 'zstd', 'level': 3}}
     """
-    taken: dict[str, Any] = _without_odd_places(without_threads(attributes))
+    taken: dict[str, Any] = _without_odd_places(dict(attributes))
     kind = taken.pop("compressionType", "raw")
-    return {**taken, "compression": taken.get("compression", {"type": kind})}
+    return {**taken, "compression": _known_of(taken.get("compression", {"type": kind}))}
+
+
+def _known_of(compression: Any) -> Any:
+    """What TensorStore knows of a compression; of another kind all, for what is to be said."""
+    kind = compression.get("type") if isinstance(compression, Mapping) else None
+    known = N5_COMPRESSIONS.get(kind) if isinstance(kind, str) else None
+    if known is None:
+        return compression
+    return {key: value for key, value in compression.items() if key in ("type", *known)}
 
 
 def _without_odd_places(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from .bdv_xml import view_attributes
 from .by_tensorstore import TensorStoreArray, open_tensorstore
 from .found_names import check_names, likely_names, some_names
 from .imagej_attributes import of_calibration
-from .mended import n5_as_taken
+from .mended import N5_COMPRESSIONS, n5_as_taken
 from .n5_dialects import SIZES, level_attributes
 from .numbered_levels import numbered_levels
 from .registry import register
@@ -25,7 +25,6 @@ from .unit_names import UnitNames
 __all__ = ["N5", "n5_attributes"]
 
 _DOCUMENT = "attributes.json"
-_COMPRESSIONS = ("raw", "gzip", "bzip2", "xz", "blosc", "zstd")
 _OF_VOXELS = ("dimensions", "blockSize", "dataType", "compression")
 # Such as setup0/timepoint0 of bdv.n5, and its root.
 _GROUPS_SEARCHED = 4
@@ -63,6 +62,7 @@ class N5:
     def open(self, location: str, rechecks: bool) -> TensorStoreArray:
         """Turn x, y, z into z, y, x."""
         attributes = read_json(location, _DOCUMENT)
+        _check_scalar(attributes)
         _check_compression(attributes)
         taken = n5_as_taken(attributes)
         instead = (_DOCUMENT, taken) if taken != attributes else None
@@ -133,13 +133,22 @@ def n5_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _check_scalar(attributes: Mapping[str, Any]) -> None:
+    """Refuse what has several labels a voxel, of which the type of values says nothing."""
+    if attributes.get("isLabelMultiset"):
+        raise ValueError(
+            "it holds a list of labels for each voxel, a label multiset of Paintera: make one "
+            "label a voxel of it with paintera-convert to-scalar"
+        )
+
+
 def _check_compression(attributes: Mapping[str, Any]) -> None:
     kind = mapping(n5_as_taken(attributes).get("compression"), "compression").get("type")
-    if kind not in _COMPRESSIONS:
+    if kind not in list(N5_COMPRESSIONS):
         raise ValueError(
-            f"its blocks are compressed by {kind!r}, and {', '.join(_COMPRESSIONS)} are read. Copy "
-            "it into one of these with the tool that wrote it, or read it with a library that has "
-            f"{kind}, such as z5py, and make a volume, Volume.from_array(array, voxel_size=...)"
+            f"its blocks are compressed by {kind!r}, and {', '.join(N5_COMPRESSIONS)} are read. "
+            "Copy it into one of these with the tool that wrote it, or read it with a library that "
+            f"has {kind}, such as z5py, and make a volume, Volume.from_array(array, voxel_size=...)"
         )
 
 

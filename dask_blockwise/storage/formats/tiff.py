@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ...geometry.boxes import Box, Index
 from .registry import register
 from .single_file import FileArray, is_file, library, named_axes, order_of
-from .tiff_metadata import axes_of, check_alone, larger, sizes_of
+from .tiff_metadata import axes_of, check_alone, larger, sizes_left_out, sizes_of
 
 __all__ = ["Tiff"]
 
@@ -52,11 +52,12 @@ class Tiff:
                 return None
             axes = axes_of(series)
             sizes = sizes_of(file, series, axes)
+            left_out = sizes_left_out(file, series, axes)
             if number:
                 sizes = larger(sizes, axes, series.shape, series.levels[number].shape)
         turned = [axes[i] for i in order_of(axes)]
         found = {key: [of[axis] for axis in turned if axis != "c"] for key, of in sizes.items()}
-        return named_axes(axes) | found
+        return named_axes(axes) | found | left_out
 
     def levels(self, location: str) -> list[str] | None:
         """Numbers of the resolutions, where there are several."""

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from ...geometry.axes import AXES, default_axes, known_axes
 from ...geometry.meant import measured
 
-__all__ = ["axes_of", "check_alone", "larger", "sizes_of"]
+__all__ = ["axes_of", "check_alone", "larger", "sizes_left_out", "sizes_of"]
 
 _KINDS = ("generic", "imagej", "ome", "shaped", "uniform")
 _NO_SIZE = (1.0, "")
@@ -66,18 +66,34 @@ def check_alone(file: Any) -> None:
 
 def sizes_of(file: Any, series: Any, axes: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Sizes and units along axes; those of space only where there is one for each."""
-    if series.kind == "ome":
-        known = _of_ome(file)
-    elif series.kind == "imagej":
-        known = _of_imagej(file)
-    else:
-        known = {}
+    known = _known_sizes(file, series)
     space = [axis for axis in axes if axis not in "tc"]
     if not all(axis in known for axis in space):
         known = {axis: size for axis, size in known.items() if axis == "t"}
     found = {axis: known.get(axis, _NO_SIZE) for axis in axes}
     sizes, units = ({axis: pair[i] for axis, pair in found.items()} for i in (0, 1))
     return {"resolution": sizes, "units": units} if known else {}
+
+
+def sizes_left_out(file: Any, series: Any, axes: Sequence[str]) -> dict[str, str]:
+    """Sizes along axes of space, for people, of a file that doesn't have one for each.
+
+    They would lie between voxels of no known size, and volumes have one unit.
+    """
+    known, space = _known_sizes(file, series), [axis for axis in axes if axis not in "tc"]
+    given = [axis for axis in space if axis in known]
+    if not given or len(given) == len(space):
+        return {}
+    sizes = ", ".join(f"{axis} {known[axis][0]:g} {known[axis][1]}".rstrip() for axis in given)
+    others = " and ".join(axis for axis in space if axis not in known)
+    told = f"its file says {sizes} and no size along {others}: none is taken, give its voxel size"
+    return {"sizes_left_out": told}
+
+
+def _known_sizes(file: Any, series: Any) -> dict[str, tuple[float, str]]:
+    if series.kind == "ome":
+        return _of_ome(file)
+    return _of_imagej(file) if series.kind == "imagej" else {}
 
 
 def larger(

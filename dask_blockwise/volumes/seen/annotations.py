@@ -12,6 +12,7 @@ from typing import Any
 from ...geometry.boxes import Index
 from ...geometry.placement import Placement
 from ...geometry.units import axis_kind, length_of
+from ...storage.files_beside import file_to_write
 
 __all__ = ["Place", "annotation_layer", "scales_of", "write_state"]
 
@@ -59,7 +60,7 @@ def annotation_layer(places: Iterable[Place], placement: Placement) -> dict[str,
 
 def write_state(path: str | PathLike[str], layer: Mapping[str, Any]) -> Path:
     """Write a state of Neuroglancer with a layer, to be loaded by its {} button."""
-    where = Path(path).expanduser()
+    where = file_to_write(path, "the state")
     dimensions = layer["source"]["transform"]["outputDimensions"]
     where.write_text(json.dumps({"dimensions": dimensions, "layers": [layer]}, indent=1), "utf-8")
     return where

@@ -12,9 +12,18 @@ import numpy as np
 import pytest
 from regions import box, whole
 
+import dask_blockwise as dbw
 from dask_blockwise.storage.arrays import open_array
 from dask_blockwise.storage.formats.n5 import n5_attributes
 from dask_blockwise.storage.metadata import placement_from
+
+# As tools write them: zarr 2, n5-zstandard, n5-blosc and z5.
+OF_OTHERS = {
+    "zarr 2": {"type": "zstd", "level": 3, "id": "zstd", "checksum": False},
+    "n5-zstandard": {"type": "zstd", "level": 3, "nbWorkers": 0},
+    "n5-blosc": {"type": "blosc", "cname": "lz4", "clevel": 5, "shuffle": 1, "nthreads": 2},
+    "more of it": {"type": "gzip", "level": 5, "useZlib": True, "threads": 1},
+}
 
 DECODERS = {
     "raw": bytes,
@@ -87,3 +96,37 @@ def test_axes_are_turned(key):
 def test_axes_that_are_refused(attributes, message):
     with pytest.raises(ValueError, match=message):
         placement_from({}, "", n5_attributes(attributes), 3)
+
+
+def put_blocks(folder, values, chunks, encode, compression):
+    """An N5 array by its specification, of which blocks at the border are cut."""
+    folder.mkdir(parents=True)
+    for index in np.ndindex(*(-(-n // c) for n, c in zip(values.shape, chunks))):
+        block = values[tuple(slice(i * c, (i + 1) * c) for i, c in zip(index, chunks))]
+        sizes = block.shape[::-1]
+        file = folder.joinpath(*map(str, index[::-1]))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        head = struct.pack(f">HH{len(sizes)}I", 0, len(sizes), *sizes)
+        file.write_bytes(head + encode(block.astype(values.dtype.newbyteorder(">")).tobytes()))
+    said = {"dimensions": values.shape[::-1], "blockSize": chunks[::-1], "dataType": "uint16"}
+    (folder / "attributes.json").write_text(json.dumps(said | {"compression": compression}))
+
+
+@pytest.mark.parametrize("tool", OF_OTHERS)
+def test_what_tools_say_beside_of_a_compression_is_no_matter(tmp_path, tool):
+    compression = OF_OTHERS[tool]
+    encoders = {"zstd": numcodecs.Zstd(), "blosc": numcodecs.Blosc(), "gzip": numcodecs.Zlib()}
+    values = np.random.default_rng(0).integers(0, 9, (7, 5, 6)).astype("u2")
+    encode = encoders[compression["type"]].encode
+    put_blocks(tmp_path / "a.n5/raw", values, (3, 5, 4), lambda b: bytes(encode(b)), compression)
+    array = open_array(tmp_path / "a.n5/raw")
+    np.testing.assert_array_equal(array.read(whole(array)), values)
+
+
+def test_several_labels_a_voxel_are_refused_before_any_is_read(tmp_path):
+    values = np.zeros((4, 4), "u2")
+    put_blocks(tmp_path / "a.n5/seg", values, (4, 4), bytes, {"type": "raw"})
+    file = tmp_path / "a.n5/seg/attributes.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"isLabelMultiset": True}))
+    with pytest.raises(ValueError, match=r"label multiset of Paintera: .*paintera-convert"):
+        dbw.open_volume(tmp_path / "a.n5/seg")

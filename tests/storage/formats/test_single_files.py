@@ -12,6 +12,7 @@ from made_files import MADE, TCZYX, VALUES, hdf5, npy, tiff
 from regions import numbers, whole
 
 import dask_blockwise as dbw
+from dask_blockwise.cli import main
 from dask_blockwise.storage.arrays import open_array
 from dask_blockwise.storage.arrays_below import array_paths
 
@@ -106,6 +107,22 @@ NO_Z = {key: value for key, value in OME.items() if "SizeZ" not in key}
 def test_sizes_of_tiff(tmp_path, options, voxel_size, unit):
     volume = dbw.open_volume(tiff(tmp_path / "a.tif", **options))
     assert (volume.voxel_size, volume.unit) == (voxel_size, unit)
+
+
+def test_sizes_that_are_left_out_are_told(tmp_path, capsys):
+    path = tiff(tmp_path / "a.ome.tif", metadata=NO_Z)
+    said = "its file says y 0.25 µm, x 0.25 µm and no size along z: none is taken"
+    assert said in repr(dbw.open_volume(path))
+    main(["info", str(path)])
+    assert said in capsys.readouterr().out
+    for sized in (
+        dbw.open_volume(path, voxel_size=(4, 1, 1), unit="um"),
+        dbw.Volume.from_array(VALUES),
+    ):
+        assert "none is taken" not in repr(sized)
+    for metadata in OME, {"axes": "ZYX"}:
+        whole = dbw.open_volume(tiff(tmp_path / "b.ome.tif", metadata=metadata))
+        assert "none is taken" not in repr(whole)
 
 
 def test_a_series_in_time(tmp_path):

@@ -151,3 +151,13 @@ def test_a_missing_library_is_named_with_the_extra_that_brings_it(tmp_path):
     said = subprocess.run(command, capture_output=True, check=True, timeout=120, text=True).stdout
     assert said.count("python -m pip install 'dask_blockwise[files]'") == 2
     assert "(5, 40, 50)" in said
+
+
+@pytest.mark.parametrize("link", [h5py.SoftLink("/none"), h5py.ExternalLink("none.h5", "raw")])
+def test_links_that_lead_to_nothing_are_told(tmp_path, link):
+    hdf5(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file["link"] = link
+    with pytest.raises(ValueError, match="a link that leads to nothing"):
+        dbw.open_volume(tmp_path / "a.h5/link")
+    np.testing.assert_array_equal(dbw.open_volume(tmp_path / "a.h5/raw")[:], VALUES)
