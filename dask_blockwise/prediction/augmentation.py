@@ -114,7 +114,8 @@ def turned_footprint(footprint: Footprint, quarters: bool) -> Footprint:
     Raises
     ------
     ValueError
-        If mirrored inputs would have their outputs elsewhere, or y and x aren't alike.
+        If mirrored inputs would have their outputs elsewhere, or y and x aren't alike, or no mean
+        can be taken of outputs.
 
     Examples
     --------
@@ -123,6 +124,11 @@ def turned_footprint(footprint: Footprint, quarters: bool) -> Footprint:
     >>> [axis.halo for axis in turned_footprint(Footprint(axes, 1), quarters=True).axes]
     [(4, 4), (4, 4)]
     """
+    if footprint.dtype.kind != "f":
+        raise ValueError(
+            f"The network gives {footprint.dtype}, such as classes, of which no mean can be taken: "
+            "leave augment out, or take its output before they are made."
+        )
     if any(axis.lost % 2 for axis in footprint.axes):
         raise ValueError(
             f"The network's output lies half a voxel off the middle of its input (valid "

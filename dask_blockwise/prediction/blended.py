@@ -74,6 +74,7 @@ class Blended(Source):
 
     def prepared(self, inputs: tuple[Any, ...]) -> Self:
         """With the numbers of the whole volume that workers would each take."""
+        self.network.check_trained()
         return replace(self, normalization=self.normalization.numbers, inputs=inputs)
 
     def read(self, begin: Index, end: Index) -> NDArray[Any]:

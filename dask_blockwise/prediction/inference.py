@@ -64,6 +64,17 @@ class Inference:
                 "larger block_shape or input_shape; where it is too large, a smaller one."
             ) from error
 
+    def check_trained(self) -> None:
+        """Refuse a network of random weights, which no process would share.
+
+        Raises
+        ------
+        ValueError
+        """
+        from .networks import check_trained
+
+        check_trained(self.model)
+
     def _made(
         self, then: Then, pieces: Sequence[tuple[NDArray[np.float32], Core]]
     ) -> list[NDArray[Any]]:

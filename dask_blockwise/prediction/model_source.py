@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import pickle
+import reprlib
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -141,8 +142,10 @@ class ModelSource:
         cls, name: str, weights: str | os.PathLike[str] | None, arguments: Mapping[str, Any]
     ) -> ModelSource:
         path = None if weights is None else str(Path(weights).expanduser().absolute())
-        if path is not None and not Path(path).exists():
-            raise FileNotFoundError(f"There are no weights at {weights}: check the path.")
+        if path is not None and not Path(path).is_file():
+            raise FileNotFoundError(
+                f"There are no weights at {weights}: check the path, which is that of a file."
+            )
         pairs = tuple((key, _frozen(value)) for key, value in sorted(arguments.items()))
         return cls("import", name, pairs, path, held=_hash(path))
 
@@ -150,9 +153,12 @@ class ModelSource:
     def _of_module(cls, module: Any) -> ModelSource:
         kind = type(module).__name__
         if isinstance(module, type) or not hasattr(module, "state_dict"):
+            mend = "make an object of the class, or wrap a function in a module"
+            if isinstance(module, Mapping):
+                mend = "if these are weights, load_state_dict them into the network, and give that"
             raise TypeError(
                 f"model must be a torch.nn.Module, a path or 'package.module:Class', got "
-                f"{module!r}: make an object of the class, or wrap a function in a module."
+                f"{reprlib.repr(module)}: {mend}."
             )
         involved = Involved()
         try:
@@ -173,6 +179,14 @@ class ModelSource:
                 f"There is no model at {path}: give a torch module, 'package.module:Class' with "
                 "weights=, a TorchScript, torch.export or ONNX file, or a bioimage.io folder."
             )
+        if path.suffix in (".py", ".yaml"):
+            is_code = path.suffix == ".py"
+            mend = (
+                f"class that it has, {f'{path.stem}:Net'!r} with weights="
+                if is_code
+                else (f"folder of a bioimage.io model, {str(path.parent)!r}")
+            )
+            raise ValueError(f"{path} is no network: give the {mend}.")
         kind = _kind(path)
         if kind == "pickle" and not trust:
             raise ValueError(
@@ -207,5 +221,7 @@ def _frozen(value: Any) -> Any:
 def _hash(path: str | Path | None) -> str:
     if path is None:
         return ""
+    if not Path(path).stat().st_size:
+        raise ValueError(f"{path} is empty: store the network, or its weights, anew.")
     with Path(path).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         return content_digest(content)

@@ -18,7 +18,7 @@ from .model_source import ModelSource
 from .outputs import UnfitOutputError
 from .weights import matching
 
-__all__ = ["module_of", "only_shape"]
+__all__ = ["is_trained", "module_of", "only_shape"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,24 @@ def module_of(source: ModelSource) -> torch.nn.Module:
     return module if source.kind == "export" else module.float().eval()
 
 
+def is_trained(source: ModelSource, module: torch.nn.Module) -> bool:
+    """Whether a network that was loaded has the same weights wherever it is made.
+
+    Parameters
+    ----------
+    source : ModelSource
+    module : torch.nn.Module
+        What it has given.
+    """
+    if source.kind != "import" or source.weights is not None:
+        return True
+    state = module.state_dict()
+    if not state:
+        return True
+    again = _imported(source, seed=1).float().state_dict()
+    return all(torch.equal(again[name].cpu(), value.cpu()) for name, value in state.items())
+
+
 def _check_inputs(module: torch.nn.Module) -> None:
     """Refuse a network that needs more than an image."""
     try:
@@ -53,10 +71,13 @@ def _check_inputs(module: torch.nn.Module) -> None:
         )
 
 
-def _imported(source: ModelSource) -> Any:
+def _imported(source: ModelSource, seed: int = 0) -> Any:
     arguments = dict(source.arguments)
     try:
-        module = function_named(source.where)(**arguments)
+        with torch.random.fork_rng(devices=()):
+            # Where it begins with random weights, with the same in each process.
+            torch.default_generator.manual_seed(seed)
+            module = function_named(source.where)(**arguments)
     except (ValueError, ImportError, AttributeError, TypeError) as error:
         raise ValueError(
             f"The network {source.where} can't be made with arguments={arguments} ({error}): check "
@@ -98,10 +119,12 @@ def only_shape(source: ModelSource) -> tuple[int, ...] | None:
 def _load_state(module: torch.nn.Module, path: str) -> None:
     try:
         checkpoint = _state(path)
-    except (pickle.UnpicklingError, ValueError) as error:
+    except Exception as error:  # of whatever kind: torch raises many
+        first = " ".join(str(error).split())[:100]
         raise ValueError(
-            f"{path} is no file of weights, or holds more than tensors and would run code on "
-            "loading: store the weights alone, torch.save(network.state_dict(), path)."
+            f"{path} is no file of weights, or is cut off, or holds more than tensors and would "
+            "run code on loading: store the weights alone, torch.save(network.state_dict(), path) "
+            f"({first})."
         ) from error
     found = matching(checkpoint, module.state_dict()) if isinstance(checkpoint, Mapping) else []
     if len(found) > 1:

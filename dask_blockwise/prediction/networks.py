@@ -14,14 +14,22 @@ from numpy.typing import NDArray
 
 from .footprint import Footprint
 from .model_source import ModelSource
-from .modules import module_of, only_shape
+from .modules import is_trained, module_of, only_shape
 from .openvino import OpenVinoNetwork
 from .outputs import UnfitOutputError, paths_of, picked, told
 from .perturbations import UNKNOWN, Spread
 from .probing import probe
 from .threads import SharedThreads
 
-__all__ = ["best_device", "check_device", "finished", "footprint_of", "infer", "load"]
+__all__ = [
+    "best_device",
+    "check_device",
+    "check_trained",
+    "finished",
+    "footprint_of",
+    "infer",
+    "load",
+]
 
 _PRECISIONS = ("float32", "bfloat16", "float16")
 _loaded: dict[tuple[ModelSource, str, str, tuple[Any, ...]], Any] = {}
@@ -162,6 +170,28 @@ def check_device(device: str, precision: str) -> None:
             "'openvino', or one that torch finds, such as 'cuda'."
         ) from error
     return None
+
+
+def check_trained(source: ModelSource) -> None:
+    """Refuse to store what a network makes whose weights nobody has given.
+
+    Raises
+    ------
+    ValueError
+
+    Examples
+    --------
+    >>> check_trained(ModelSource.of("torch.nn:Conv2d", arguments={"in_channels": 1,
+    ...     "out_channels": 1, "kernel_size": 1}))
+    Traceback (most recent call last):
+    ValueError: torch.nn:Conv2d has random weights when it is made: give those that were trained,
+    weights=.
+    """
+    if not is_trained(source, load(source)):
+        raise ValueError(
+            f"{source.where} has random weights when it is made: give those that were trained, "
+            "weights=."
+        )
 
 
 def footprint_of(

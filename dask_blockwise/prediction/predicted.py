@@ -95,6 +95,7 @@ class Predicted(Source):
 
         What was proven with those of a window is proven with them.
         """
+        self.network.check_trained()
         known = replace(self, normalization=self.normalization.numbers)
         if isinstance(self.normalization, WholeVolume):
             from .proof import prove

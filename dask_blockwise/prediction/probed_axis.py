@@ -94,8 +94,9 @@ class ProbedAxis:
         raise ValueError(
             f"An output voxel of the network depends on inputs more than {lengths[-1] // 2} "
             "voxels away along an axis, probably on all of them, as with instance or group "
-            "normalisation or global pooling: its prediction by blocks would differ from that of "
-            "the whole volume. Use batch normalisation, or give halo= and accept seams."
+            "normalisation or global pooling, or batch normalisation that was traced or exported "
+            "without eval(): its prediction by blocks would differ from that of the whole volume. "
+            "Use batch normalisation, or give halo= and accept seams."
         )
 
     def _bounded(self, length: int, scale: Fraction, lost: int) -> AxisFootprint | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .footprint import Footprint, UnfitNetworkError
 from .outputs import UnfitOutputError
-from .perturbations import UNKNOWN, Spread
+from .perturbations import UNKNOWN, Spread, changed
 from .probed_axis import ProbedAxis
 
 __all__ = ["probe"]
@@ -61,8 +61,8 @@ def probe(
     UnfitNetworkError
         If the network doesn't take such input.
     ValueError
-        If an output voxel depends on all of the input, as with instance normalisation, or on
-        where the input begins.
+        If it gives other values each time, or an output voxel depends on all of the input, as with
+        instance normalisation, or on where the input begins.
 
     Examples
     --------
@@ -73,6 +73,7 @@ def probe(
     (2, 2)
     """
     shape, output = _accepted(run, channels, dimensions, only_shape)
+    _check_repeats(run, shape)
     watched = _Watched(run)
     axes = [
         ProbedAxis.of(watched, shape, axis, only_shape is not None, spread)
@@ -112,10 +113,30 @@ def _accepted(
         else:
             if result.ndim == dimensions + 2 and result.size:
                 return (channels, *width), result
-    reason = f"{type(failure).__name__}: {failure}" if failure else "its output has other axes"
+    reason = _reason(failure) if failure else "its output has other axes"
     tried = f"the size {only}" if only else f"sizes {min(_WIDTHS)} to {max(_WIDTHS)}"
     raise UnfitNetworkError(
         f"The network takes no input of {channels} channels and {dimensions} axes of space (tried "
-        f"{tried}): {reason.splitlines()[0]}. "
-        "Give it a volume with the channels that it was trained on."
+        f"{tried}): {reason}. "
+        "Give it a volume with the channels that it was trained on; it is run in float32, so that "
+        "nothing in it may need another type, such as half."
     )
+
+
+def _reason(failure: Exception) -> str:
+    """The line that says it: torch's interpreter has where it was before, and the error last."""
+    lines = [line for line in str(failure).splitlines() if line.strip()] or [""]
+    if "TorchScript interpreter" in lines[0]:
+        return lines[-1].strip()
+    return f"{type(failure).__name__}: {lines[0]}".rstrip(".")
+
+
+def _check_repeats(run: Run, shape: tuple[int, ...]) -> None:
+    """Refuse what draws random numbers, or remembers what it was given before."""
+    image = UNKNOWN.draw((1, *shape), 6)
+    if changed(run(image), run(image)).any():
+        raise ValueError(
+            "The network gives other values each time that it is given the same, so blocks would "
+            "not fit one another: call eval() before it is traced or exported, so that dropout is "
+            "off, and leave out of it random numbers and what it remembers."
+        )

@@ -42,14 +42,18 @@ def draw(
 
 
 def _draw_place(axes: Sequence[Any], caption: str, section: Section) -> None:
-    stored = np.unique(section.stored, return_inverse=True)[1].reshape(section.stored.shape)
-    stored += int(section.stored.min(initial=0) > 0)
+    stored = _dense(section.stored)
     if section.one_piece is not None:
-        one_piece = np.unique(section.one_piece, return_inverse=True)[1].reshape(stored.shape)
-        one_piece += int(section.one_piece.min(initial=0) > 0)
+        one_piece = _dense(section.one_piece)
         stored = named_alike(stored, one_piece)
         _draw_section(axes[1], one_piece, section.face, "the same, computed as one piece")
     _draw_section(axes[0], stored, section.face, caption)
+
+
+def _dense(labels: Labels) -> Labels:
+    """Ids from 1 on; 0 stays background, where there is any."""
+    dense: Labels = np.unique(labels, return_inverse=True)[1].reshape(labels.shape)
+    return dense + int(labels.all())
 
 
 def _draw_section(axes: Any, labels: Labels, face: int, title: str) -> None:

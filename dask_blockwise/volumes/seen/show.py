@@ -58,7 +58,7 @@ def show(volume: Voxels, /, roi: Roi | None = None, axis: str | None = None) -> 
     planes = [section(volume, begin, end, axis)] if axis else sections(volume, begin, end)
     figure = figures(figsize=(4.5 * len(planes), 4.5), dpi=100, layout="constrained")
     for axes, plane in zip(figure.subplots(1, len(planes), squeeze=False)[0], planes, strict=True):
-        _draw(axes, plane)
+        _draw(axes, plane, volume.frame.unit)
     return figure
 
 
@@ -82,14 +82,15 @@ def _figures() -> type[Figure]:
     return ShownFigure
 
 
-def _draw(axes: Any, plane: Section) -> None:
+def _draw(axes: Any, plane: Section, unit: str) -> None:
+    """The section, with ticks in world units."""
     height, width = plane.size
     top, left = plane.offset
     extent = (left, left + width, top + height, top)
     axes.imshow(plane.image, extent=extent, interpolation="nearest")
     axes.set_title(plane.title, fontsize=10)
-    axes.set_ylabel(plane.axes[0])
-    axes.set_xlabel(plane.axes[1])
+    axes.set_ylabel(", ".join(filter(None, (plane.axes[0], unit))))
+    axes.set_xlabel(", ".join(filter(None, (plane.axes[1], unit))))
     length, caption = bar_of(plane.width, plane.unit)
     draw_bar(axes, float(length / plane.width * width), caption)
 
