@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -43,7 +45,7 @@ def score_segmentation(
     >>> score.voi_split, score.voi_merge, round(score.adapted_rand, 3)
     (0.5, 0.0, 0.333)
     """
-    one, other = np.asarray(truth), np.asarray(segmentation)
+    one, other = _native(truth), _native(segmentation)
     _check_shapes(one, other)
     check_labels(one, "Labels of the truth")
     check_labels(other, "Labels")
@@ -73,6 +75,12 @@ def dice(truth: ArrayLike, prediction: ArrayLike) -> float:
     _check_shapes(one, other)
     total = int(one.sum()) + int(other.sum())
     return 2 * int((one & other).sum()) / total if total else 1.0
+
+
+def _native(labels: ArrayLike) -> NDArray[Any]:
+    """An array in the processor's order of bytes, as what counts them needs it."""
+    array = np.asarray(labels)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def _check_shapes(truth: NDArray[np.generic], other: NDArray[np.generic]) -> None:

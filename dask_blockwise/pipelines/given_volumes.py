@@ -8,6 +8,9 @@ from typing import Any
 
 __all__ = ["check_volumes", "volume_check"]
 
+# Annotations of arguments that are volumes, or may be left out.
+_VOLUMES = ("Volume", "Volume | None")
+
 
 def volume_check(name: str, function: Callable[..., Any]) -> Callable[..., None]:
     """A function that refuses what a stage's function is called with, where that is no volume.
@@ -17,7 +20,7 @@ def volume_check(name: str, function: Callable[..., Any]) -> Callable[..., None]
     name : str
         What the stage is called.
     function : callable
-        Its arguments that are annotated as ``Volume`` are looked at.
+        Its arguments that are annotated as ``Volume`` are looked at, and as ``Volume | None``.
 
     Examples
     --------
@@ -28,7 +31,7 @@ def volume_check(name: str, function: Callable[..., Any]) -> Callable[..., None]
     open_volume(path), or make a volume of an array with Volume.from_array(array).
     """
     called = signature(function)
-    volumes = {key for key, each in called.parameters.items() if each.annotation == "Volume"}
+    volumes = {key for key, each in called.parameters.items() if each.annotation in _VOLUMES}
 
     def check(given: Sequence[Any], named: Mapping[str, Any]) -> None:
         try:
@@ -37,9 +40,11 @@ def volume_check(name: str, function: Callable[..., Any]) -> Callable[..., None]
             # Which the function says itself.
             return
         for key in volumes & arguments.keys():
-            several = called.parameters[key].kind is Parameter.VAR_POSITIONAL
+            parameter = called.parameters[key]
+            several = parameter.kind is Parameter.VAR_POSITIONAL
             for value in arguments[key] if several else [arguments[key]]:
-                check_volumes(name, **{key: value})
+                if value is not parameter.default:
+                    check_volumes(name, **{key: value})
 
     return check
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..labels.ids import check_min_size
 from ..pipelines.stages import stage
 from ..segmentation.affinities import check_scale
-from ..segmentation.watershed import check_offsets
+from ..segmentation.offsets import check_offsets
 from ..volumes.few_values import check_not_flags, check_not_mask
 from ..volumes.grey import check_not_grey
 from ..volumes.same_place import in_units_of

@@ -1,6 +1,7 @@
 """What a relabelling takes in: grid and pieces of the labels of single blocks, and other values.
 
-What is known of how labels were made is known through a checkpoint too, not of what is opened.
+What is known of how labels were made is known through a checkpoint or another type too, not of what
+is opened.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ..segmentation.segmented import Segmented
 from ..volumes.arithmetic import Pointwise
 from ..volumes.frame import Frame
 from ..volumes.kinds import Checkpoint, InMemory, Stored, Turned
+from ..volumes.lineage import call_of
 from ..volumes.masked import Masked
 from ..volumes.reach import Halo
 from ..volumes.source import LabelSource, Source, Voxels
@@ -90,8 +92,9 @@ def labelled_by(source: Segmented) -> Voxels:
 
 
 def _made_by(fragments: Voxels) -> Source:
-    source = fragments.source
-    return _made_by(source.inputs[0]) if isinstance(source, Checkpoint | Masked) else source
+    source, call = fragments.source, call_of(fragments)
+    cast = isinstance(source, Pointwise) and call is not None and call.stage == "astype"
+    return _made_by(source.inputs[0]) if cast or isinstance(source, Checkpoint | Masked) else source
 
 
 def halo_of(fragments: Voxels) -> Halo:

@@ -171,7 +171,15 @@ class MatchRule:
     min_size: int = 0
 
     def reach(self, grid: LabelGrid) -> Index:
-        """See `Rule.reach`."""
+        """See `Rule.reach`.
+
+        Raises
+        ------
+        ValueError
+            If neighbours are compared on what both saw, and some saw nothing of each other.
+        """
+        if self.match.needs_halo:
+            _check_seen_by_both(grid)
         return tuple(map(int, grid.stitched))
 
     def most(self, grid: LabelGrid) -> int:
@@ -201,6 +209,19 @@ class MatchRule:
         """See `Rule.components`."""
         dense = (positions(row.reshape(-1, 2), starts) for row in rows)
         return merge(int(starts[-1]), gathered(dense, _EDGES_AT_ONCE))
+
+
+def _check_seen_by_both(grid: LabelGrid) -> None:
+    """Refuse blocks that have neighbours along an axis, and no halo there."""
+    axes = zip(grid.stitched, grid.counts, grid.halo, strict=True)
+    blind = [n for n, (moves, count, halo) in enumerate(axes) if moves and count > 1 > sum(halo)]
+    if blind:
+        raise ValueError(
+            f"Blocks of {grid.block_shape} voxels with a halo of {grid.halo} see nothing of their "
+            f"neighbours along axis {blind[0]}, where labels are compared on voxels that both saw: "
+            "every object would be cut there. Segment with a halo along that axis too, or in "
+            'blocks as long as the volume is there, block_shape=...; or use match="touch".'
+        )
 
 
 def _check_own_ids(

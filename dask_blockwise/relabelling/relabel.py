@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
+from numbers import Real
 from os import PathLike
 from typing import Literal
 
@@ -26,6 +27,13 @@ __all__ = ["relabel"]
 
 Match = Literal["mutex", "iou", "fraction", "touch"]
 
+# What decides beside the fragments themselves, for each way to match.
+_DECIDES: dict[str, tuple[str, ...]] = {
+    "mutex": (),
+    "iou": ("min_iou", "connectivity"),
+    "fraction": ("min_fraction", "connectivity"),
+    "touch": ("connectivity",),
+}
 # Of a volume whose graph one worker can hold, at some 42 bytes a voxel, if it has 360 GB.
 _MOST_VOXELS = 1 << 33
 
@@ -86,7 +94,8 @@ def relabel(
     ------
     ValueError
         If the fragments have channels, no halo to compare in, or are connected components of
-        another connectivity; if a number is out of range, or a scratch lacks blocks.
+        another connectivity; if a number is out of range, or is given that the rule has no use for;
+        or a scratch lacks blocks.
     FileNotFoundError
         If there is no scratch at a path.
 
@@ -122,25 +131,26 @@ def relabel(
     """
     volume = fragments if isinstance(fragments, Volume) else open_kept(fragments)
     _check_labels(volume)
+    given = {"min_iou": min_iou, "min_fraction": min_fraction, "connectivity": connectivity}
     if isinstance(match, Rule):
+        _check_no_options({**given, "min_size": min_size or None})
         return relabelled(volume, kept_apart_by(volume), match, keep_scratch)
-    rule = match or _best(volume, min_iou, min_fraction)
+    rule = _best(volume, min_iou, min_fraction) if match is None else match
+    if not isinstance(rule, str) or rule not in _DECIDES:
+        raise ValueError(f"match must be one of {tuple(_DECIDES)} or a Rule, got {match!r}.")
+    check_min_size(min_size)
+    _check_parts(min_iou=min_iou, min_fraction=min_fraction)
+    _check_decides(rule, given)
     if rule == "mutex":
-        check_min_size(min_size)
-        _check_only_mutex(min_iou, min_fraction, connectivity)
         return _by_mutexes(volume, min_size, keep_scratch)
     matchers: dict[str, Matcher] = {
         "iou": ByIou(0.5 if min_iou is None else min_iou),
         "fraction": ByFraction(0.9 if min_fraction is None else min_fraction),
         "touch": ByTouch(own_ids=are_as_stored(volume)),
     }
-    if rule not in matchers:
-        raise ValueError(f"match must be one of {('mutex', *matchers)} or a Rule, got {match!r}.")
     own = connectivity_of(volume)
     connectivity = own or 1 if connectivity is None else connectivity
-    check_min_size(min_size)
-    _check_options(volume, {"min_iou": min_iou, "min_fraction": min_fraction}, connectivity)
-    _check_connectivity(own, connectivity)
+    _check_connectivity(volume, own, connectivity)
     matcher = matchers[rule]
     _check_fit(volume, rule, matcher)
     values = kept_apart_by(volume) if matcher.compares_values else None
@@ -156,16 +166,32 @@ def _best(fragments: Volume, min_iou: float | None, min_fraction: float | None) 
     return "iou" if connectivity_of(fragments) is None else "touch"
 
 
-def _check_only_mutex(
-    min_iou: float | None, min_fraction: float | None, connectivity: int | None
-) -> None:
-    given = {"min_iou": min_iou, "min_fraction": min_fraction, "connectivity": connectivity}
-    others = ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
-    if others:
+def _check_no_options(given: Mapping[str, float | None]) -> None:
+    if told := _told(given):
+        raise ValueError(
+            f"A Rule of one's own decides by itself, got {told} beside it: leave that out, and "
+            "have the rule's own attributes say it."
+        )
+
+
+def _check_decides(rule: str, given: Mapping[str, float | None]) -> None:
+    """Refuse options that say nothing for a way to match."""
+    told = _told({name: value for name, value in given.items() if name not in _DECIDES[rule]})
+    if told and rule == "mutex":
         raise ValueError(
             'match="mutex" takes min_size and nothing else (the offsets say which voxels meet), '
-            f'got {others}: leave these out, or give match="iou" or "fraction".'
+            f'got {told}: leave these out, or give match="iou" or "fraction".'
         )
+    if told:
+        taken = " and ".join(("min_size", *_DECIDES[rule]))
+        raise ValueError(
+            f'match="{rule}" takes {taken}, got {told}, which would decide nothing: leave it out, '
+            'or choose the match that it is for (min_iou for "iou", min_fraction for "fraction").'
+        )
+
+
+def _told(given: Mapping[str, float | None]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
 
 
 def _by_mutexes(volume: Volume, min_size: int, keep_scratch: bool) -> Volume:
@@ -200,16 +226,16 @@ def _check_labels(fragments: Volume) -> None:
     check_not_mask(fragments, "relabel")
 
 
-def _check_options(fragments: Volume, parts: Mapping[str, float | None], connectivity: int) -> None:
+def _check_parts(**parts: float | None) -> None:
     for name, part in parts.items():
-        if part is not None and not 0 < part <= 1:
-            raise ValueError(f"{name} must be in (0, 1], got {part}.")
+        if part is not None and not (isinstance(part, Real) and 0 < part <= 1):
+            raise ValueError(f"{name} must be in (0, 1], got {part!r}.")
+
+
+def _check_connectivity(fragments: Volume, own: int | None, given: int) -> None:
     space = len(fragments.frame.space)
-    if not 1 <= connectivity <= space:
-        raise ValueError(f"connectivity must be in 1..{space}, got {connectivity}.")
-
-
-def _check_connectivity(own: int | None, given: int) -> None:
+    if given not in range(1, space + 1):
+        raise ValueError(f"connectivity must be in 1..{space}, got {given!r}.")
     if own not in (None, given):
         raise ValueError(
             f"These are connected components of connectivity {own}, and relabel was given "

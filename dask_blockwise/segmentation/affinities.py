@@ -112,13 +112,13 @@ def check_between(name: str, limits: float | Sequence[float]) -> None:
     Raises
     ------
     ValueError
-        If it isn't in [0, 1].
+        If it isn't a number, or some, in [0, 1].
     """
-    held = np.asarray(limits, float)
-    if not ((held >= 0) & (held <= 1)).all():
+    held = np.asarray(limits)
+    if held.dtype.kind not in "buif" or not ((held >= 0) & (held <= 1)).all():
         raise ValueError(
             f"{name} must be in [0, 1], as affinities are (uint8 stands for it: 128 is 0.5), got "
-            f"{limits}."
+            f"{limits!r}."
         )
 
 

@@ -14,6 +14,7 @@ __all__ = ["check_connectivity", "segment_function"]
 
 
 _NEIGHBOURS: dict[int, dict[int, Literal[4, 6, 8, 18, 26]]] = {
+    1: {1: 4},
     2: {1: 4, 2: 8},
     3: {1: 6, 2: 18, 3: 26},
 }
@@ -29,7 +30,7 @@ def segment_function(
 
     Parameters
     ----------
-    input_array : ndarray of bool or int, shape (z, y, x) or (y, x)
+    input_array : ndarray of bool or int, shape (z, y, x), (y, x) or (x,)
     block : Block, optional
         Not used.
     connectivity : int
@@ -41,7 +42,7 @@ def segment_function(
 
     Returns
     -------
-    ndarray of uint32, shape (z, y, x) or (y, x)
+    ndarray of uint32, of the same shape
         0 is background; objects are numbered from 1.
 
     Raises
@@ -76,7 +77,8 @@ def segment_function(
     values = input_array if each_value else input_array != 0
     values = values.view(np.uint8) if values.dtype == bool else values
     check_connectivity(connectivity, values.ndim)
-    return by_neighbours(values, _NEIGHBOURS[values.ndim][connectivity])
+    found = by_neighbours(np.atleast_2d(values), _NEIGHBOURS[values.ndim][connectivity])
+    return found.reshape(values.shape)
 
 
 def check_connectivity(connectivity: int, axes: int) -> None:
@@ -90,5 +92,5 @@ def check_connectivity(connectivity: int, axes: int) -> None:
     if connectivity not in _NEIGHBOURS.get(axes, ()):
         raise ValueError(
             f"connectivity must be from 1 to {axes} for an array of {axes} axes, got "
-            f"{connectivity}."
+            f"{connectivity!r}."
         )

@@ -8,9 +8,11 @@ import bioimage_cpp
 import numpy as np
 from numpy.typing import NDArray
 
+from ..labels.parts import connected_parts
+
 Backend = Literal["bioimage-cpp", "skimage"]
 
-__all__ = ["Backend", "distance_watershed"]
+__all__ = ["Backend", "check_backend", "distance_watershed"]
 
 
 def distance_watershed(
@@ -65,6 +67,17 @@ def distance_watershed(
     return _flood(height, seeds, mask if fill else objects, backend).astype(np.uint64)
 
 
+def check_backend(backend: Backend) -> None:
+    """Refuse a backend that there isn't.
+
+    Raises
+    ------
+    ValueError
+    """
+    if backend not in get_args(Backend):
+        raise ValueError(f"backend must be 'bioimage-cpp' or 'skimage', got {backend!r}.")
+
+
 def _maxima(
     distance: NDArray[np.float32],
     objects: NDArray[np.bool_],
@@ -79,9 +92,11 @@ def _maxima(
         smooth = np.minimum(smooth, max_distance)
     around = 2 * max(1, round(sigma)) + 1
     peaks = (smooth == ndimage.maximum_filter(smooth, around, mode="nearest")) & objects
-    seeds, count = ndimage.label(peaks, np.ones((3,) * peaks.ndim))
-    # Smoothing moves the maximum of a small object out of it; such an object is its own seed.
     parts, parts_count = ndimage.label(objects)
+    # Maxima that touch are one seed, but not those of two objects that meet at a corner.
+    seeds = connected_parts(np.where(peaks, parts, 0))
+    count = int(seeds.max(initial=0))
+    # Smoothing moves the maximum of a small object out of it; such an object is its own seed.
     without = np.ones(parts_count + 1, bool)
     without[parts[peaks]] = without[0] = False
     labels: NDArray[np.int32] = np.where(without[parts], parts + count, seeds)
@@ -94,8 +109,7 @@ def _flood(
     mask: NDArray[np.bool_] | None,
     backend: Backend,
 ) -> NDArray[np.int32]:
-    if backend not in get_args(Backend):
-        raise ValueError(f"backend must be 'bioimage-cpp' or 'skimage', got {backend!r}.")
+    check_backend(backend)
     if backend == "bioimage-cpp":
         watershed = bioimage_cpp.segmentation.watershed
     else:

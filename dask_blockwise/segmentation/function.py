@@ -85,6 +85,7 @@ class SegmentFunction:
         defaults: Mapping[str, Any] = {}
         plain = function
         if not callable(function):
+            _check_is_path(function)
             file = WorkerFile.read(function, _NEEDS)
             plain = file.required("segment_function")
             defaults = file.optional("default_parameters") or {}
@@ -136,6 +137,14 @@ class SegmentFunction:
         return labels_of(self.function(array, **given), _told(self.function), space)
 
 
+def _check_is_path(function: Any) -> None:
+    if not isinstance(function, str | PathLike):
+        raise TypeError(
+            f"A segment function is a function itself, or the path of a Python file that has "
+            f"{_NEEDS}, got {function!r:.80}."
+        )
+
+
 def _read(parameters: Parameters | None) -> Mapping[str, Any]:
     """Parameters as names and values."""
     if parameters is None or isinstance(parameters, Mapping):
@@ -143,6 +152,11 @@ def _read(parameters: Parameters | None) -> Mapping[str, Any]:
     if isinstance(parameters, str | PathLike):
         with Path(parameters).expanduser().open(encoding="utf-8") as file:
             return _read(file)
+    if not hasattr(parameters, "read"):
+        raise TypeError(
+            "parameters has names with values, {'bias': 0.5}, or is the path of a YAML file, or "
+            f"such a file that is open, got {parameters!r:.80}."
+        )
     loaded = yaml.safe_load(parameters) or {}
     if not isinstance(loaded, dict):
         raise TypeError(

@@ -26,14 +26,17 @@ from . import watershed as watershed_kernel
 from .affinities import check_between, check_scale
 from .function import Parameters, SegmentFunction
 from .mutex_fragments import check_has_channels
+from .offsets import check_offsets
 from .segmented import Segmented
 from .split_mask import mask_in
-from .watershed import check_mutex, check_offsets, check_seeded, check_seeds
+from .watershed import check_mutex, check_seeded, check_seeds
 
 __all__ = ["connected_components", "segment", "watershed"]
 
 # Arguments of `segment` and `watershed` that stand beside the function's.
 _OWN = ("block_shape", "halo", "mask", "parameters", "roi")
+# Parameters of a distance-seeded watershed that are checked together.
+_OF_SEEDS = ("sigma", "max_distance", "backend")
 
 
 @stage("fragments")
@@ -164,7 +167,7 @@ def watershed(
         check_mutex(channels, space, {"offsets": offsets, "bias": bias, **parameters})
         check_has_channels(affinities.frame)
     else:
-        seeded = {n: v for n, v in parameters.items() if n in ("sigma", "max_distance")}
+        seeded = {n: v for n, v in parameters.items() if n in _OF_SEEDS}
         check_seeded(bias, **seeded)
         _check_one_map(affinities, offsets)
         if offsets is not None:
@@ -174,6 +177,11 @@ def watershed(
 
 
 def _check_one_map(volume: Volume, offsets: Sequence[Sequence[int]] | None) -> None:
+    if len(volume.frame.space) == 1:
+        raise ValueError(
+            f"seeds='distance' needs two or three axes of space, got {volume!r}: give a line a "
+            "second axis, Volume.from_array(volume.data[None], ...)."
+        )
     if offsets is None and volume.frame.channels is not None:
         raise ValueError(
             f"seeds='distance' looks at one map, or at affinities with their offsets=, got "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal, get_args
 
 import fastremap
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from ..geometry.blocks import Block
 from ..labels.ids import check_min_size
 from .affinities import as_unit, check_between, check_scale, check_unit, clipped
-from .distance import Backend, distance_watershed
+from .distance import Backend, check_backend, distance_watershed
 from .mutex import Attract, MutexEdges, Offsets, are_nearest
+from .offsets import check_offsets
 
-__all__ = ["check_mutex", "check_offsets", "check_seeded", "check_seeds", "segment_function"]
+__all__ = ["check_mutex", "check_seeded", "check_seeds", "segment_function"]
 
 
 def segment_function(
@@ -128,7 +129,7 @@ def segment_function(
     inside_mask = None if mask is None else np.asarray(mask) != 0
     check_min_size(min_size)
     if seeds == "distance":
-        check_seeded(bias, sigma, max_distance)
+        check_seeded(bias, sigma, max_distance, backend)
         inside = _inside(input_array, offsets, clip)
         _check_mask(mask, inside.shape)
         boundary = np.asarray(bias).item()
@@ -162,7 +163,10 @@ def check_seeds(seeds: Any) -> None:
 
 
 def check_seeded(
-    bias: float | Sequence[float] = 0.5, sigma: float = 2.0, max_distance: float | None = None
+    bias: float | Sequence[float] = 0.5,
+    sigma: float = 2.0,
+    max_distance: float | None = None,
+    backend: Backend = "bioimage-cpp",
 ) -> None:
     """Refuse parameters of a distance-seeded watershed that make no sense.
 
@@ -177,6 +181,7 @@ def check_seeded(
         raise ValueError(f"sigma must be a number of voxels from 0 up, got {sigma!r}.")
     if max_distance is not None and not (isinstance(max_distance, Real) and max_distance > 0):
         raise ValueError(f"max_distance must be above 0 voxels or None, got {max_distance!r}.")
+    check_backend(backend)
 
 
 def check_mutex(channels: int, axes: int, parameters: Mapping[str, Any]) -> None:
@@ -192,52 +197,6 @@ def check_mutex(channels: int, axes: int, parameters: Mapping[str, Any]) -> None
     bias, strides = parameters.get("bias", 0.5), parameters.get("strides")
     check_offsets(offsets, channels, axes, bias, strides)
     _check_attract(parameters.get("attract", "all"))
-
-
-def check_offsets(
-    offsets: Offsets | None,
-    channels: int,
-    axes: int,
-    bias: float | Sequence[float] = 0.5,
-    strides: Sequence[int] | None = None,
-) -> None:
-    """Refuse offsets, bias and strides that don't fit the affinities.
-
-    Raises
-    ------
-    ValueError
-        If there isn't one offset a channel and one step an axis, if no offset attracts, if there
-        are several biases but not one a channel, or one beyond [0, 1], or strides that are not one
-        positive int an axis.
-    """
-    if offsets is None or len(offsets) != channels:
-        given = "none" if offsets is None else str(len(offsets))
-        one = " Or name the axis of channels. Or give seeds='distance' where this is a mask or map."
-        raise ValueError(
-            f"The affinities have {channels} channels, so watershed needs {channels} offsets, got "
-            f"{given}: give one offset for each channel, in the channels' order (or take the "
-            "channels that have offsets first). Where others follow them, such as local shape "
-            "descriptors, more_channels=True leaves these out." + (one if channels == 1 else "")
-        )
-    if any(len(o) != axes or not all(isinstance(n, Integral) for n in o) for o in offsets):
-        raise ValueError(
-            f"An offset is a whole number of voxels for each of the {axes} axes, got {[*offsets]}."
-        )
-    if not any(are_nearest(offsets)):
-        raise ValueError(
-            f"No offset of {list(offsets)} is a nearest neighbour (all steps within -1..1), so "
-            "nothing would hold voxels together: include the affinities to direct neighbours, and "
-            "give steps in voxels, not in the world's units."
-        )
-    if np.ndim(bias) and np.shape(bias) != (channels,):
-        raise ValueError(
-            f"bias must be one number or one for each of the {channels} offsets, got {bias}."
-        )
-    check_between("bias or threshold", bias)
-    if strides is not None and (len(strides) != axes or any(n < 1 or n % 1 for n in strides)):
-        raise ValueError(
-            f"strides must be a positive integer for each of the {axes} axes, got {strides}."
-        )
 
 
 def _check_mask(mask: NDArray[Any] | None, shape: tuple[int, ...]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from ..volumes.objects import Gathering
 from ..volumes.source import LabelSource
 from ..volumes.volume import Volume
 
-__all__ = ["ObjectBox", "Run", "boxes_of", "check_objects"]
+__all__ = ["ObjectBox", "Run", "boxes_of", "check_objects", "checked_ids"]
+
+_MOST_IDS = 2**64
 
 # What runs tasks, of which no block may fail.
 Run = Callable[..., RunSummary]
@@ -52,7 +55,40 @@ class ObjectBox:
         return replace(self, begin=begin, end=end)
 
 
-def boxes_of(gathering: Gathering, run: Run, wanted: Iterable[int] | None) -> list[ObjectBox]:
+def checked_ids(ids: Iterable[int] | None) -> list[int] | None:
+    """The ids of objects that are wanted; None for all.
+
+    Raises
+    ------
+    ValueError
+        If these aren't positive whole numbers.
+
+    Examples
+    --------
+    >>> checked_ids(np.array([3, 7], np.uint8))
+    [3, 7]
+    >>> checked_ids("37")
+    Traceback (most recent call last):
+    ValueError: ids lists positive whole numbers, one for each object, such as [3, 7], got '37'.
+    """
+    if ids is None:
+        return None
+    several = isinstance(ids, Iterable) and not isinstance(ids, str | bytes)
+    listed: list[Any] = list(ids) if several else [None]
+    if not all(_is_id(one) for one in listed):
+        raise ValueError(
+            "ids lists positive whole numbers, one for each object, such as [3, 7], got "
+            f"{ids!r:.80}."
+        )
+    return [int(one) for one in listed]
+
+
+def _is_id(given: Any) -> bool:
+    whole = isinstance(given, Integral) and not isinstance(given, bool)
+    return whole and 0 < int(given) < _MOST_IDS
+
+
+def boxes_of(gathering: Gathering, run: Run, wanted: list[int] | None) -> list[ObjectBox]:
     """Boxes of objects, found block by block in a run.
 
     Parameters
@@ -61,7 +97,7 @@ def boxes_of(gathering: Gathering, run: Run, wanted: Iterable[int] | None) -> li
         Of the objects, whose parts lie where its path says until they are joined.
     run : callable
         What runs a task.
-    wanted : iterable of int, optional
+    wanted : list of int, optional
         Of which objects; of all unless given.
 
     Raises
@@ -73,7 +109,7 @@ def boxes_of(gathering: Gathering, run: Run, wanted: Iterable[int] | None) -> li
     table, labels = gathering.counted(), gathering.segments
     gathering.clean()
     if wanted is not None:
-        asked = np.array(list(wanted), np.uint64)
+        asked = np.array(wanted, np.uint64)
         if lacking := np.setdiff1d(asked, table.id.to_numpy(np.uint64))[:5].tolist():
             raise ValueError(f"There are no objects {lacking} in {labels!r}.")
         table = table[np.isin(table.id.to_numpy(np.uint64), asked)]

@@ -34,7 +34,7 @@ from ..volumes.running import run_all
 from ..volumes.seen.at_once import levels_of
 from ..volumes.source import Voxels
 from ..volumes.volume import Volume
-from .boxes import ObjectBox, Run, boxes_of, check_objects, voxels_of
+from .boxes import ObjectBox, Run, boxes_of, check_objects, checked_ids, voxels_of
 
 __all__ = ["HowRun", "Shape", "by_object", "nanometers_of"]
 
@@ -125,16 +125,16 @@ def by_object(
         If the folder's ``info`` tells of something else, such as a volume; or if the folder is a
         container, or lies in an array.
     TypeError, ValueError
-        If these aren't stored labels in three dimensions, an object isn't there, or its box has too
-        many voxels in every level.
+        If these aren't stored labels in three dimensions, ids aren't positive whole numbers, an
+        object isn't there, or its box has too many voxels in every level.
     """
-    run, options = how.run, how.options
+    run, options, wanted = how.run, how.options, checked_ids(ids)
     _check_installed(shape)
     check_objects(labels, shape.name)
     location = location_of(path)
     check_may_be_written(location)
     _check_folder(location, shape)
-    made = _run(labels, location, shape, ids, options, run)
+    made = _run(labels, location, shape, wanted, options, run)
     put(location, "info", json.dumps(shape.info).encode())
     return made
 
@@ -169,7 +169,7 @@ def _run(
     labels: Volume,
     location: str,
     shape: Shape,
-    ids: Iterable[int] | None,
+    ids: list[int] | None,
     options: StoreOptions,
     run: Run,
 ) -> RunSummary:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
@@ -31,6 +32,19 @@ class _Mesh:
     name = "meshes"
     library = "zmesh"
     info: ClassVar = {"@type": "neuroglancer_legacy_mesh"}
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.reduction, Integral) or self.reduction < 0:
+            raise ValueError(
+                f"reduction must be a whole number from 0 on, got {self.reduction!r}: 100 for a "
+                "hundredth of the triangles, 0 for all."
+            )
+        error = self.max_error
+        if error is not None and not (isinstance(error, Real) and error >= 0):
+            raise ValueError(
+                f"max_error must be a number of nanometers from 0 on, or None for a voxel, got "
+                f"{error!r}."
+            )
 
     def files(
         self, mask: NDArray[np.bool_], voxel: tuple[float, ...], at: tuple[float, ...], number: int
@@ -93,7 +107,8 @@ def meshes(
     ImportError
         If zmesh isn't installed: it comes with ``dask_blockwise[shapes]``.
     TypeError, ValueError
-        If these aren't stored labels in three dimensions, or there is no such object.
+        If these aren't stored labels in three dimensions, there is no such object, or a number is
+        out of range.
     BlocksFailed
         If objects failed for good, after all others are done.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
@@ -36,6 +38,11 @@ class _Skeleton:
     name = "skeletons"
     library = "kimimaro"
     info: ClassVar = _INFO
+
+    def __post_init__(self) -> None:
+        for name, value in (("scale", self.scale), ("const", self.const)):
+            if not isinstance(value, Real) or not 0 <= value < inf:
+                raise ValueError(f"{name} must be a finite number from 0 on, got {value!r}.")
 
     def files(
         self, mask: NDArray[np.bool_], voxel: tuple[float, ...], at: tuple[float, ...], number: int
@@ -96,7 +103,8 @@ def skeletons(
     ImportError
         If kimimaro isn't installed: it comes with ``dask_blockwise[shapes]``.
     TypeError, ValueError
-        If these aren't stored labels in three dimensions, or there is no such object.
+        If these aren't stored labels in three dimensions, there is no such object, or a number is
+        out of range.
     BlocksFailed
         If objects failed for good, after all others are done.
 

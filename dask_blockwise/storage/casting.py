@@ -55,7 +55,7 @@ def held_by(dtype: np.dtype[Any], values: NDArray[Any]) -> NDArray[Any] | None:
 
 
 def unmasked(values: Any, what: str) -> NDArray[Any]:
-    """Values as a plain array.
+    """Values as a plain array, in the processor's order of bytes.
 
     Raises
     ------
@@ -70,7 +70,8 @@ def unmasked(values: Any, what: str) -> NDArray[Any]:
     """
     if np.ma.is_masked(values):
         raise ValueError(f"{what} has masked values: say what they are, array.filled(0).")
-    return np.asarray(values)
+    plain = np.asarray(values)
+    return plain.astype(plain.dtype.newbyteorder("="), copy=False)
 
 
 def _are_whole(floats: NDArray[Any], values: NDArray[Any]) -> bool:

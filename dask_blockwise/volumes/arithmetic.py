@@ -179,7 +179,7 @@ def astype(volume: AnyVoxels, /, dtype: Any) -> AnyVoxels:
     >>> Volume.from_array(np.array([[1.7, 2.0]])).astype("uint8")[:]
     array([[1, 2]], dtype=uint8)
     """
-    cast = _Cast(np.dtype(dtype))
+    cast = _Cast(np.dtype(dtype).newbyteorder("="))
     made = _mapped(volume, (volume,), cast, cast.dtype)
     names = volume.frame.may_be_names and cast.dtype.kind in "biu"
     return replace(made, frame=replace(made.frame, names=names))

@@ -57,6 +57,8 @@ class Frame:
     def __post_init__(self) -> None:
         check_holds_voxels(self.shape, self.axes)
         check_numbers(self.dtype)
+        # Most libraries take no other order of bytes; what is read is brought into it.
+        object.__setattr__(self, "dtype", self.dtype.newbyteorder("="))
         if self.stands_for is not None:
             check_stands_for(self.stands_for, self.dtype)
 

@@ -59,8 +59,11 @@ class InMemory(Source):
         return tuple({array.location: array for array in found if array is not None}.values())
 
     def dask_array(self) -> da.Array | None:
-        """The array itself, where it is one of dask's."""
-        return self.array if is_dasks(self.array) else None
+        """The array itself, where it is one of dask's; in the processor's order of bytes."""
+        if not is_dasks(self.array):
+            return None
+        native: da.Array = self.array.astype(self.array.dtype.newbyteorder("="))
+        return native
 
 
 @dataclass(frozen=True, eq=False)

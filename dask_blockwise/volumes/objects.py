@@ -27,14 +27,14 @@ from ..storage.location import check_may_be_written, location_of
 from ..storage.removal import remove_in_order
 from .few_values import check_objects
 from .frame import check_real
-from .lineage import awaited, place_of, prepared, reach_of
+from .lineage import awaited, is_made_by, place_of, prepared, reach_of
 from .options import StoreOptions
 from .preparation import Preparation
 from .reading import readings
 from .region import read_region
 from .running import run_all
 from .same_place import in_units_of
-from .source import Voxels
+from .source import LabelSource, Voxels
 from .spans import spans_of
 from .tasks import upstream_tasks
 
@@ -284,6 +284,10 @@ def _check_labels(segments: Voxels) -> None:
     if segments.frame.dtype.kind not in "iu" or "c" in segments.frame.axes:
         raise ValueError(
             f"A table of objects needs labels: integers without channels, got {segments!r}."
+        )
+    if not isinstance(segments.source, LabelSource) and is_made_by(segments, LabelSource):
+        raise ValueError(
+            f"The ids of {segments!r} are those of single blocks: store what relabel makes of them."
         )
     check_objects(segments, "A table of objects", stacklevel=6)
 
