@@ -234,7 +234,9 @@ def check_offsets(
             f"bias must be one number or one for each of the {channels} offsets, got {bias}."
         )
     check_between("bias or threshold", bias)
-    if strides is not None and (len(strides) != axes or any(n < 1 or n % 1 for n in strides)):
+    if strides is not None and (
+        np.ndim(strides) != 1 or len(strides) != axes or any(n < 1 or n % 1 for n in strides)
+    ):
         raise ValueError(
             f"strides must be a positive integer for each of the {axes} axes, got {strides}."
         )
