@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from .lines import Document, FileError, read_document
 from .refusals import no_such, sentences, short
-from .schema import parameters_of, schema_of, takes_volume
+from .schema import key_of, parameters_of, schema_of, takes_volume
 from .stages import Stage, all_stages
 
 __all__ = ["Entry", "Output", "Part", "PipelineFile", "first_of", "read_pipeline"]
@@ -50,12 +50,7 @@ class Entry:
     @property
     def needs(self) -> list[str]:
         """Names of the volumes that it is made of."""
-        return [
-            name
-            for value in self.inputs.values()
-            for name in (value if isinstance(value, list) else [value])
-            if isinstance(name, str)
-        ]
+        return [name for value in self.inputs.values() for name in _names_in(value)]
 
 
 @dataclass(frozen=True)
@@ -179,15 +174,15 @@ def _entry(document: Document, key: Any, value: Any, wrong: list[str]) -> Entry 
     inputs = {
         name: found[name]
         for name, (_, annotation) in parameters.items()
-        if takes_volume(annotation) and _has_names(found.get(name))
+        if takes_volume(annotation) and _names_in(found.get(name))
     }
     others = {name: value for name, value in found.items() if name not in inputs}
     return Entry(stage, Part(others, document.place(path)), inputs)
 
 
-def _has_names(value: Any) -> bool:
-    """Whether it names volumes, and isn't made of numbers or regions alone."""
-    return any(isinstance(one, str) for one in (value if isinstance(value, list) else [value]))
+def _names_in(value: Any) -> list[str]:
+    """The volumes that are named, among which numbers or regions may be."""
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
 
 
 def first_of(parameters: Mapping[str, tuple[Any, Any]]) -> str:
@@ -200,12 +195,13 @@ def _unknown_inputs(
     document: Document, entries: Mapping[str, Entry], volumes: Mapping[Any, Any]
 ) -> Iterator[str]:
     for key, entry in entries.items():
-        for needed in entry.needs:
-            if needed not in volumes:
-                yield (
-                    f"{document.place(('volumes', key, entry.stage.name))}: "
-                    f"{no_such(needed, list(volumes), 'volumes')}"
-                )
+        first = first_of(parameters_of(entry.stage.function))
+        for parameter, value in entry.inputs.items():
+            path = ("volumes", key, key_of(entry.stage.name, parameter, first))
+            for needed in _names_in(value):
+                if needed not in volumes:
+                    unknown = no_such(needed, list(volumes), "volumes")
+                    yield f"{document.place(path)}: {unknown}"
 
 
 def _stored(

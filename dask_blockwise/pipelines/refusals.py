@@ -24,6 +24,8 @@ _KINDS = {
     "a valid tuple": "a list",
     "a valid dictionary": "names, and what each is",
 }
+# Of a list of as many values as are needed, what a schema says where it has others.
+_PARTS = dict.fromkeys(("missing", "too_long"), f"{_NEEDS}a list of other length")
 
 
 def sentences(
@@ -52,12 +54,12 @@ def sentences(
     for each in error.errors(include_url=False):
         key = str(each["loc"][0])
         place = document.place((*path, key))
-        if each["type"] == "missing":
+        if each["type"] == "missing" and len(each["loc"]) == 1:
             yield f"{document.place(path)}: {model.__name__} needs {key}."
         elif each["type"] == "extra_forbidden":
             yield f"{place}: {no_such(key, known, model.__name__)}"
         else:
-            needs.setdefault(key, []).append(each["msg"])
+            needs.setdefault(key, []).append(_PARTS.get(each["type"], each["msg"]))
     for key, said in needs.items():
         yield f"{document.place((*path, key))}: {_refusal(said, given.get(key))}"
 

@@ -5,7 +5,7 @@ After the bioimage.io model description, https://github.com/bioimage-io/spec-bio
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,31 @@ __all__ = ["Description"]
 
 _KEEP = ("ensure_dtype",)
 _AFTER = {"sigmoid": "sigmoid", "softmax": "softmax"}
+
+
+def _described(file: Path) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_bytes())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{file} is no YAML: {' '.join(str(error).split())}.") from error
+    parts = content if isinstance(content, Mapping) else {}
+    tensors = [parts.get(name) for name in ("inputs", "outputs")]
+    if not isinstance(parts.get("weights"), Mapping) or not all(map(_are_tensors, tensors)):
+        raise ValueError(
+            f"{file} describes no model: it needs weights, inputs and outputs, as bioimage.io has "
+            "them."
+        )
+    return parts
+
+
+def _are_tensors(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(o, Mapping) for o in value)
+
+
+def _letter(axis: Mapping[str, Any]) -> str:
+    """An axis as versions before 0.5 call it; one of space is x unless it is named."""
+    kind = axis.get("type")
+    return str(axis.get("id", "x")) if kind == "space" else str(kind)[:1]
 
 
 @dataclass(frozen=True)
@@ -33,10 +58,12 @@ class Description:
         ------
         FileNotFoundError
             If it has neither.
+        ValueError
+            If it describes no model.
         """
         for name in ("rdf.yaml", "bioimageio.yaml"):
             if (folder / name).exists():
-                return cls(folder, yaml.safe_load((folder / name).read_bytes()))
+                return cls(folder, _described(folder / name))
         raise FileNotFoundError(f"{folder} is no bioimage.io model: it has no rdf.yaml.")
 
     @property
@@ -50,8 +77,9 @@ class Description:
         """
         formats = self.content["weights"]
         for known in ("torchscript", "onnx"):
-            if known in formats:
-                return self._within(str(formats[known]["source"]))
+            source = (formats.get(known) or {}).get("source")
+            if source is not None:
+                return self._within(str(source))
         raise ValueError(
             f"{self.folder} has weights {list(formats)}, but torchscript or onnx is needed: "
             "them, with bioimageio.core's add_weights for example."
@@ -85,7 +113,35 @@ class Description:
                 f"{self.folder} declares the postprocessing {step[0]!r}, which is not known here "
                 f"(known: {', '.join(_AFTER)}): say what to do instead with activation=."
             )
+        if step[0] == "softmax" and step[1].get("axis", "channel") not in ("c", "channel"):
+            raise ValueError(
+                f"{self.folder} declares softmax along {step[1]['axis']!r}, but over channels "
+                "alone is known here: say what to do instead with activation=."
+            )
         return _AFTER[step[0]]
+
+    def check_axes(self, space: Sequence[str]) -> None:
+        """Refuse a volume whose axes come in another order than those of the network's input.
+
+        Parameters
+        ----------
+        space : sequence of str
+            Axes of space of a volume, to whose last ones a network of fewer is applied.
+
+        Raises
+        ------
+        ValueError
+        """
+        axes = self.content["inputs"][0].get("axes") or ()
+        named = [axis if isinstance(axis, str) else _letter(axis) for axis in axes]
+        own = [axis for axis in named if axis in ("z", "y", "x")]
+        if own and (own != list(space)[-len(own) :] or named[-len(own) :] != own):
+            raise ValueError(
+                f"{self.folder} declares an input of the axes {', '.join(named)}, but is given "
+                f"channels and then {', '.join(space)}: turn the volume, volume.transpose("
+                f"{', '.join(map(repr, own))}), or where channels come last, wrap the network in a "
+                "torch.nn.Module that takes them first."
+            )
 
     def _within(self, source: str) -> Path:
         """A file of the folder; refuses one that lies elsewhere, or that a link leads to."""

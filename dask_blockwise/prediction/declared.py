@@ -62,7 +62,7 @@ def _scale_linear(arguments: Mapping[str, Any], volume: Volume) -> Normalization
 
 
 def _fixed_moments(arguments: Mapping[str, Any], volume: Volume) -> Normalization:
-    return normalization_of((arguments["mean"], arguments["std"]), volume)
+    return normalization_of((arguments.get("mean"), arguments.get("std")), volume)
 
 
 def _moments_of_each(arguments: Mapping[str, Any], volume: Volume) -> Normalization:
@@ -117,6 +117,7 @@ def around_network(
     if path is None or not path.is_dir():
         return normalization_of("dtype" if normalize is None else normalize, volume), activation
     folder = Description.of(path)
+    folder.check_axes([axis for axis in volume.axes if axis not in ("t", "c")])
     after: Any = activation or folder.activation
     if normalize is not None:
         return normalization_of(normalize, volume), after

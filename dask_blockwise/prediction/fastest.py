@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .footprint import Footprint
 from .inference import Inference
 
-__all__ = ["fastest"]
+__all__ = ["checked_by_openvino", "fastest"]
 
 _logger = logging.getLogger(__name__)
 
@@ -39,6 +39,33 @@ def fastest(network: Inference, footprint: Footprint, window: NDArray[np.float32
     if why is None:
         return replace(network, device="openvino")
     _logger.warning("The network is run by torch, not by OpenVINO: %s.", why)
+    return network
+
+
+def checked_by_openvino(
+    network: Inference, footprint: Footprint, window: NDArray[np.float32]
+) -> Inference:
+    """The network as it is, which OpenVINO is to run.
+
+    Parameters
+    ----------
+    network, footprint, window
+        See `fastest`.
+
+    Raises
+    ------
+    ValueError
+        If it can't.
+    """
+    from .networks import infer
+
+    try:
+        infer(network.model, _fitted(window, footprint)[None], "openvino")
+    except Exception as error:  # of whatever kind: torch can run it
+        raise ValueError(
+            f"OpenVINO can't run the network ({' '.join(str(error).split())[:300]}): leave device "
+            "out, or give device='fastest', which runs by torch what OpenVINO can't."
+        ) from error
     return network
 
 

@@ -18,7 +18,7 @@ from .augmentation import augmentation_of
 from .blended import Blended, tiled_axes
 from .blending import Blend, check_blend
 from .declared import around_network
-from .fastest import fastest
+from .fastest import checked_by_openvino, fastest
 from .footprint import Footprint, UnfitNetworkError
 from .inference import Inference
 from .model_source import ModelSource
@@ -33,6 +33,8 @@ from .tiling import AxisTiling, tilings_of
 from .windows import most_varied
 
 __all__ = ["predict"]
+
+_BY_OPENVINO = {"fastest": fastest, "openvino": checked_by_openvino}
 
 
 @stage("prediction")
@@ -184,8 +186,9 @@ def predict(
         compiled=compile,
         augmentation=augmentation,
     )
-    if device == "fastest" and chosen == "cpu" and source.kind != "onnx":
-        inference = fastest(inference, footprint, numbers.apply(most_varied(volume)[1]))
+    if device in _BY_OPENVINO and chosen in ("cpu", "openvino") and source.kind != "onnx":
+        window = numbers.apply(most_varied(volume)[1])
+        inference = _BY_OPENVINO[device](inference, footprint, window)
     values = replace(volume.frame.with_values(dtype, footprint.channels), stands_for=stands_for)
     how: dict[str, Any] = {
         "inputs": (volume,),

@@ -8,12 +8,23 @@ from .asked_once import asked_once
 from .documents import read_json
 from .location import folders_above
 
-__all__ = ["group_format", "zarr_format_for"]
+__all__ = ["check_zarr_format", "group_format", "zarr_format_for"]
 
 _GROUPS_SEARCHED = 5
 
 
 @asked_once()
+def check_zarr_format(asked: int | None) -> None:
+    """Refuse a version of zarr that there isn't.
+
+    Raises
+    ------
+    ValueError
+    """
+    if asked not in (None, 2, 3):
+        raise ValueError(f"zarr_format must be 2 or 3, got {asked}.")
+
+
 def zarr_format_for(location: str, asked: int | None) -> int:
     """The version of zarr in which something new is stored: that of the group above, or else 3.
 
@@ -28,8 +39,7 @@ def zarr_format_for(location: str, asked: int | None) -> int:
     ValueError
         If another is asked for than the group above has: nobody would find the array in it.
     """
-    if asked not in (None, 2, 3):
-        raise ValueError(f"zarr_format must be 2 or 3, got {asked}.")
+    check_zarr_format(asked)
     for group, name in islice(folders_above(location), _GROUPS_SEARCHED):
         found = group_format(group)
         if found is None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from ..engine.any_cluster import cluster
+from ..engine.limits import seconds_to_wait
+from ..engine.run_document import check_report_path
 from ..storage.files_beside import file_to_write
 from ..storage.location import location_of
+from .kinds import AnyVoxels, Checkpoint
 from .lineage import checkpoints_of
+from .options import StoreOptions
 from .source import Voxels
-from .storing import to_zarr
-from .tasks import check_path
+from .storing import checkpoint, to_zarr
+from .tasks import check_not_in_place, check_path
 from .to_precomputed import to_precomputed
 from .wiring import token_of
 
@@ -24,6 +29,10 @@ __all__ = ["WRITERS", "check_places", "read_file", "to_yaml"]
 
 # What stores a volume, by what a file says under ``to``.
 WRITERS: Mapping[str, Callable[..., Any]] = {"ome-zarr": to_zarr, "precomputed": to_precomputed}
+# Options of what is run and told, and others that make a checkpoint alike by either writer.
+_OF_RUNS = ("roi", "notes", "report", "workers_timeout")
+_CHECKPOINTS = set(signature(checkpoint).parameters) | set(_OF_RUNS)
+_SHARED = {"ome-zarr": _CHECKPOINTS, "precomputed": _CHECKPOINTS - {"pyramid", "block_shape"}}
 
 
 def to_yaml(
@@ -100,7 +109,7 @@ def read_file(text: str, name: str) -> PipelineFile:
 
 
 def check_places(file: PipelineFile, volumes: Mapping[str, Any]) -> None:
-    """Refuse places at which a file's volumes can't be stored, before any of them is.
+    """Refuse places and ways in which a file's volumes can't be stored, before any of them is.
 
     Parameters
     ----------
@@ -111,7 +120,8 @@ def check_places(file: PipelineFile, volumes: Mapping[str, Any]) -> None:
     Raises
     ------
     ValueError
-        If something else lies there, it is what a volume is computed from, or two would lie there.
+        If something else lies there, it is what a volume is computed from, or two would lie there;
+        or an option makes no sense.
     """
     from ..pipelines.making import called
     from ..pipelines.reading import Part
@@ -120,20 +130,35 @@ def check_places(file: PipelineFile, volumes: Mapping[str, Any]) -> None:
     for name, output in file.stored.items():
         place = Part({"path": output.arguments["path"]}, output.place)
         called(_check_place, place, volumes[name], taken=taken)
+        given = {key: value for key, value in output.arguments.items() if key in _SHARED[output.to]}
+        called(_check_options, Part({"given": given}, output.place), volumes[name])
 
 
 def _check_place(volume: Voxels, path: str, taken: dict[str, str]) -> None:
     location = location_of(path)
     check_path(volume, location)
-    for place, token in ((location, volume.token), *_on_the_way(volume)):
+    for below in _checkpoints_under(volume):
+        check_not_in_place(below.made, below.path)
+    for place, token in (
+        (location, volume.token),
+        *((below.path, below.made.token) for below in _checkpoints_under(volume)),
+    ):
         if taken.setdefault(place, token) != token:
             raise ValueError(
                 f"Two volumes of the file would be stored at {place}: give each a path of its own."
             )
 
 
-def _on_the_way(volume: Voxels) -> Iterator[tuple[str, str]]:
-    """Where checkpoints lie, with their tokens."""
+def _checkpoints_under(volume: Voxels) -> Iterator[Checkpoint]:
     for below in checkpoints_of(volume):
-        yield below.path, below.made.token
-        yield from _on_the_way(below.made)
+        yield below
+        yield from _checkpoints_under(below.made)
+
+
+def _check_options(volume: AnyVoxels, given: Mapping[str, Any]) -> None:
+    """Refuse what a writer would, by what makes a checkpoint of the volume, and runs nothing."""
+    seconds_to_wait(given.get("workers_timeout"))
+    if given.get("report") is not None:
+        check_report_path(given["report"])
+    StoreOptions(**{name: given[name] for name in ("roi", "notes") if name in given})
+    checkpoint(volume, **{name: given[name] for name in given if name not in _OF_RUNS})

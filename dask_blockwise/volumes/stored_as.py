@@ -10,7 +10,7 @@ import numpy as np
 
 from ..geometry.boxes import Index
 from ..storage.chunking import chunks_and_shards
-from ..storage.container_format import zarr_format_for
+from ..storage.container_format import check_zarr_format, zarr_format_for
 from ..storage.formats import codec_for, known_compressor
 from ..storage.stored_array import StoredArray
 from .frame import Frame
@@ -147,6 +147,7 @@ def stored_as(
         If something isn't understood, or can't be of this volume.
     """
     frame = volume.frame
+    check_zarr_format(zarr_format)
     chosen = _checked_dtype(volume, dtype)
     made = StoredAs(
         zarr_format=zarr_format,

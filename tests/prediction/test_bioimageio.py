@@ -75,6 +75,65 @@ def test_a_folder_below_the_home_folder_declares_the_same(tmp_path, monkeypatch)
         np.testing.assert_allclose(values[0], 1 / (1 + np.exp(-3 * volume[:])), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("axes", "fits"),
+    [
+        ("bczyx", True),
+        ("bcyx", True),
+        ([{"type": "batch"}, {"type": "channel"}, *({"type": "space", "id": a} for a in "zyx")], 1),
+        ("bcxyz", False),
+        ("bzyxc", False),
+        ("bcxy", False),
+        ([{"type": "batch"}, *({"type": "space", "id": a} for a in "yx"), {"type": "channel"}], 0),
+    ],
+    ids=["bczyx", "bcyx", "0.5", "bcxyz", "bzyxc", "bcxy", "0.5, channels last"],
+)
+def test_axes_in_another_order_are_refused(tmp_path, axes, fits):
+    found = described(tmp_path, inputs=[{"axes": axes}])
+    if fits:
+        found.check_axes("zyx")
+    else:
+        with pytest.raises(ValueError, match="declares an input of the axes b"):
+            found.check_axes("zyx")
+    described(tmp_path, inputs=[{"axes": "bcxyz"}]).check_axes("xyz")
+
+
+# As folders of bioimage.io hold it.
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_a_network_whose_axes_are_turned_is_not_run(tmp_path):
+    described(tmp_path, inputs=[{"axes": "bcxyz"}])
+    torch.jit.trace(torch.nn.Identity(), torch.zeros(1, 1, 4, 4, 4)).save(tmp_path / "w.pt")
+    volume = Volume.from_array(np.zeros((4, 6, 8), np.uint8))
+    with pytest.raises(ValueError, match=r"volume\.transpose\('x', 'y', 'z'\)"):
+        predict(volume, tmp_path)
+    assert predict(volume.transpose("x", "y", "z"), tmp_path).shape == (1, 8, 6, 4)
+
+
+def test_softmax_of_other_axes_is_refused(tmp_path):
+    after = {"id": "softmax", "kwargs": {"axis": "x"}}
+    with pytest.raises(ValueError, match="softmax along 'x'"):
+        _ = described(tmp_path, outputs=[{"postprocessing": [after]}]).activation
+    after["kwargs"]["axis"] = "channel"
+    assert described(tmp_path, outputs=[{"postprocessing": [after]}]).activation == "softmax"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (": : [", "is no YAML"),
+        ("hello", "describes no model"),
+        ("weights: {torchscript: {}}", "describes no model"),
+        ("{weights: , inputs: [{}], outputs: [{}]}", "describes no model"),
+        ("{weights: {}, inputs: [], outputs: [{}]}", "describes no model"),
+        ("{weights: {torchscript: }, inputs: [{}], outputs: [{}]}", "or onnx is needed"),
+    ],
+)
+def test_a_folder_that_describes_nothing_is_told_of(tmp_path, text, message):
+    (tmp_path / "rdf.yaml").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        _ = Description.of(tmp_path).weights
+
+
 def test_a_folder_of_something_else(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no rdf\.yaml"):
         Description.of(tmp_path)

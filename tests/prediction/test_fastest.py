@@ -108,3 +108,16 @@ def test_its_threads_are_tied_to_no_core():
         over.set()
         looking.join()
     assert seen == {frozenset(os.sched_getaffinity(0))}
+
+
+class Replacing(nn.Module):
+    """Which OpenVINO doesn't have."""
+
+    def forward(self, x):
+        return torch.nan_to_num(x)
+
+
+def test_what_openvino_cannot_run_is_refused_at_once():
+    with pytest.raises(ValueError, match="give device='fastest'"):
+        predict(Volume.from_array(RAW), Replacing(), **OPTIONS | {"device": "openvino"})
+    predict(Volume.from_array(RAW), nn.ReLU(), **OPTIONS | {"device": "openvino"})
