@@ -183,8 +183,10 @@ class Gathering:
         """Join what all blocks counted, and write it as Parquet and CSV."""
         frame = self.segments.frame
         table = finish(self.counted(), frame.placement.block_axes, *_measures(frame.placement))
-        table.to_parquet(f"{self.path}.parquet", index=False)
-        table.to_csv(f"{self.path}.csv", index=False)
+        folder, _, name = self.path.rpartition("/")
+        folder = folder or "/"
+        put(folder, f"{name}.parquet", table.to_parquet(index=False))
+        put(folder, f"{name}.csv", table.to_csv(index=False).encode())
         self.clean()
         return table
 

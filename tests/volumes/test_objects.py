@@ -1,5 +1,7 @@
 """Tables of objects from blocks, against skimage on the whole volume."""
 
+from io import BytesIO
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from skimage.measure import regionprops_table
 from dask_blockwise import BlocksFailed, Volume, open_volume, relabel, segment, threshold
 from dask_blockwise.labels.table import count_objects, finish, join
 from dask_blockwise.segmentation.segment import connected_components
+from dask_blockwise.storage.documents import list_names, read_bytes
 from dask_blockwise.volumes.objects import Gathering
 from dask_blockwise.volumes.options import StoreOptions
 
@@ -236,3 +239,21 @@ LABELS = Volume.from_array(np.ones((4, 4), int))
 def test_mistakes_are_explained(labels, volume, path, message):
     with pytest.raises(ValueError, match=message):
         labels.objects(volume, path=path, progress=False)
+
+
+def test_tables_lie_in_buckets_too(bucket, near):
+    labels, _ = scene((4, 6, 5), 4, 1)
+    stored = Volume.from_array(labels, voxel_size=(40, 4, 4), unit="nm", chunks=(2, 6, 5))
+    stored.to_zarr(f"{bucket}/measured/a.zarr/cells", progress=False)
+    table = open_volume(f"{bucket}/measured/a.zarr/cells").objects(progress=False)
+    assert list_names(f"{bucket}/measured/a.zarr")[:2] == [
+        "cells.objects.csv",
+        "cells.objects.parquet",
+    ]
+    for name, read in (
+        ("cells.objects.parquet", pd.read_parquet),
+        ("cells.objects.csv", pd.read_csv),
+    ):
+        again = read(BytesIO(read_bytes(f"{bucket}/measured/a.zarr", name)))
+        pd.testing.assert_frame_equal(again, table, check_dtype=False)
+    assert table["voxels"].sum() == (labels > 0).sum()
