@@ -38,6 +38,7 @@ LAYERS = 50
 SLABS = 0, 50, 75, 100, 150
 BLOCKS = ((50, 64, 64), 16), ((25, 64, 64), 8)
 RULES = "mutex", "iou", "fraction", "touch"
+BITS = 0.05, 0.1, 0.2, 0.5, 1, 2, 5
 HEADER = "estimate", "95 %", "truth", "verdict", "tiles", "voxels", "seconds", "share", "work"
 
 
@@ -126,6 +127,7 @@ def taken(work: Callable[[], Any]) -> tuple[Any, tuple[float, float]]:
 def draw(found: Sequence[Case], path: Path) -> None:
     """Estimates and intervals over the truth."""
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     figure = Figure(figsize=(6, 6), dpi=120, layout="constrained")
     axes = figure.subplots()
@@ -135,13 +137,22 @@ def draw(found: Sequence[Case], path: Path) -> None:
         assert estimate is not None
         low, high = estimate.interval
         colour = colours[one.report.verdict]
-        axes.plot([one.truth] * 2, [low, high], color=colour, alpha=0.4)
-        axes.plot(one.truth, estimate.bits, "o", color=colour)
-    most = max(axes.get_xlim()[1], axes.get_ylim()[1])
+        axes.plot([one.truth] * 2, [low, high], color=colour, alpha=0.25)
+        axes.plot(one.truth, estimate.bits, "o", color=colour, ms=4, alpha=0.7, clip_on=False)
+    most = 2 * max(axes.get_xlim()[1], axes.get_ylim()[1])
     axes.plot([0, most], [0, most], color="grey", linestyle="--")
-    axes.set(xscale="symlog", yscale="symlog", xlim=(0, most), ylim=(0, most))
+    ticks = (0, *(bits for bits in BITS if bits < most))
+    # Up to the first of these bits as they are, so that 0 has its place.
+    axes.set_xscale("symlog", linthresh=BITS[0])
+    axes.set_yscale("symlog", linthresh=BITS[0])
+    axes.set(xlim=(0, most), ylim=(0, most))
+    axes.set_xticks(ticks, list(map(str, ticks)), minor=False)
+    axes.set_yticks(ticks, list(map(str, ticks)), minor=False)
     axes.set_xlabel("VOI from one piece, bits")
-    axes.set_ylabel("the report's estimate, with 95 %")
+    axes.set_ylabel("the report's estimate, and where it says that it lies with 95 %")
+    axes.legend(
+        [Line2D([], [], marker="o", linestyle="", color=c) for c in colours.values()], colours
+    )
     figure.savefig(path)
 
 

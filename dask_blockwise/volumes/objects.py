@@ -224,15 +224,7 @@ class _Count:
 
 
 def _table_path(labels: Voxels, given: str | None) -> str:
-    """Where a table goes: as given, or beside the array of the segments, if they are stored.
-
-    Raises
-    ------
-    ValueError
-        If none is given and the segments lie in no store.
-    io.UnsupportedOperation
-        If nothing can be written there.
-    """
+    """Where a table goes: as given, or beside the array of the segments, if they are stored."""
     stored = place_of(labels)
     if given is None and stored is None:
         raise ValueError(
