@@ -13,7 +13,6 @@ __all__ = ["check_zarr_format", "group_format", "zarr_format_for"]
 _GROUPS_SEARCHED = 5
 
 
-@asked_once()
 def check_zarr_format(asked: int | None) -> None:
     """Refuse a version of zarr that there isn't.
 
@@ -25,6 +24,7 @@ def check_zarr_format(asked: int | None) -> None:
         raise ValueError(f"zarr_format must be 2 or 3, got {asked}.")
 
 
+@asked_once()
 def zarr_format_for(location: str, asked: int | None) -> int:
     """The version of zarr in which something new is stored: that of the group above, or else 3.
 
