@@ -22,6 +22,7 @@ from .step import Output, Target
 from .step_tasks import steps_of, tasks_into
 
 __all__ = [
+    "check_not_in_place",
     "check_outputs",
     "check_path",
     "filling_of",
