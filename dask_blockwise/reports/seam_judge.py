@@ -23,7 +23,7 @@ from .seam_meets import Kind, Meet, Section, meet
 from .seam_mends import Mend, mends
 from .seam_remake import Remake, halo_of, seen_by
 from .seam_tiles import Tile, affordable, drawn_order, spent, tiles
-from .seam_work import Work, all_of
+from .seam_work import Work, all_of, together
 
 __all__ = ["Found", "Judge", "WrongPlace", "verdict_on"]
 
@@ -32,6 +32,8 @@ _FEWEST = 4
 
 # What tiles take of the budget where second looks and mends follow, and these before mends.
 _TILES, _LOOKS = 0.8, 0.55
+# Voxels that are worth a task.
+_OF_A_TASK = 1 << 15
 # Voxels around a window, at least.
 _CONTEXT = 2
 # Voxels at a face in which labels that meet there do meet.
@@ -109,7 +111,7 @@ class Judge:
 
     def to_meet(self) -> Work:
         """What has to be known of each tile before some are drawn."""
-        return Work(self._met, self.tiles)
+        return Work(self._met, self.tiles, self._at_once)
 
     def found(
         self, met: Sequence[Met], halos: Sequence[int] | None, rng: np.random.Generator
@@ -186,6 +188,11 @@ class Judge:
         return tiles(self.labels.shape, self.block, stitched, self._context, most, count)
 
     @property
+    def _at_once(self) -> int:
+        """Tiles that one task looks at, where they are small."""
+        return max(1, _OF_A_TASK // max(tile.cost for tile in self.tiles))
+
+    @property
     def voxels(self) -> int:
         """Of the volume."""
         return int(np.prod(self.labels.shape))
@@ -232,7 +239,8 @@ class Judge:
         # Those that take longest first, as workers would else wait for the last of them.
         some_first = sorted(some, key=lambda n: -self.tiles[n].cost)
         to_see = [*some_first, *(n for n, m in enumerate(found) if m is None and n not in some)]
-        made = all_of(self._meet, [(self.tiles[n], n in some) for n in to_see])
+        items = [(self.tiles[n], n in some) for n in to_see]
+        (made,) = together(Work(self._meet, items, self._at_once))
         meets = {n: meet for n, meet in enumerate(found) if meet is not None}
         meets |= dict(zip(to_see, made))
         return Claims([meets[n] for n in range(len(found))], self.tiles, self._moving, self.voxels)

@@ -27,7 +27,8 @@ class Work:
         begins = range(0, len(self.items), self.at_once)
         groups = (self.items[begin : begin + self.at_once] for begin in begins)
         # In what is given dask need not look for what is lazy.
-        return [delayed(partial(_each, self.function, group), traverse=False)() for group in groups]
+        work = (delayed(partial(_each, self.function, group), traverse=False) for group in groups)
+        return [one() for one in work]
 
 
 def together(*works: Work) -> list[list[Any]]:
