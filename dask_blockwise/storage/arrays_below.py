@@ -50,10 +50,11 @@ def _walk(top: str) -> Iterator[tuple[str, list[str], list[str]]]:
         yield from os.walk(top)
     elif archive_of(top):
         # All of its names are read at once.
-        names = [name.rpartition("/") for name in list_names(top)]
-        for folder in dict.fromkeys(folder for folder, _, _ in names):
-            files = [file for parent, _, file in names if parent == folder]
-            yield f"{top}/{folder}".rstrip("/"), [], files
+        files: dict[str, list[str]] = {}
+        for name in list_names(top):
+            folder, _, file = name.rpartition("/")
+            files.setdefault(folder, []).append(file)
+        yield from ((f"{top}/{folder}".rstrip("/"), [], held) for folder, held in files.items())
     elif can_be_listed(top):
         yield from _walk_objects(top) if _is_listed(top) else ()
 

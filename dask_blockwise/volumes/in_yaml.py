@@ -137,12 +137,11 @@ def check_places(file: PipelineFile, volumes: Mapping[str, Any]) -> None:
 def _check_place(volume: Voxels, path: str, taken: dict[str, str]) -> None:
     location = location_of(path)
     check_path(volume, location)
+    places = [(location, volume.token)]
     for below in _checkpoints_under(volume):
         check_not_in_place(below.made, below.path)
-    for place, token in (
-        (location, volume.token),
-        *((below.path, below.made.token) for below in _checkpoints_under(volume)),
-    ):
+        places.append((below.path, below.made.token))
+    for place, token in places:
         if taken.setdefault(place, token) != token:
             raise ValueError(
                 f"Two volumes of the file would be stored at {place}: give each a path of its own."
