@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,8 @@ from ..engine.run_document import check_report_path
 from ..storage.files_beside import file_to_write
 from ..storage.location import location_of
 from .kinds import AnyVoxels, Checkpoint
-from .lineage import checkpoints_of
 from .options import StoreOptions
+from .seen.at_once import under
 from .source import Voxels
 from .storing import checkpoint, to_zarr
 from .tasks import check_not_in_place, check_path
@@ -138,7 +138,8 @@ def _check_place(volume: Voxels, path: str, taken: dict[str, str]) -> None:
     location = location_of(path)
     check_path(volume, location)
     places = [(location, volume.token)]
-    for below in _checkpoints_under(volume):
+    stages = (one.source for one in under(volume))
+    for below in (stage for stage in stages if isinstance(stage, Checkpoint)):
         check_not_in_place(below.made, below.path)
         places.append((below.path, below.made.token))
     for place, token in places:
@@ -146,12 +147,6 @@ def _check_place(volume: Voxels, path: str, taken: dict[str, str]) -> None:
             raise ValueError(
                 f"Two volumes of the file would be stored at {place}: give each a path of its own."
             )
-
-
-def _checkpoints_under(volume: Voxels) -> Iterator[Checkpoint]:
-    for below in checkpoints_of(volume):
-        yield below
-        yield from _checkpoints_under(below.made)
 
 
 def _check_options(volume: AnyVoxels, given: Mapping[str, Any]) -> None:
